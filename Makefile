@@ -1,0 +1,91 @@
+# memelens. `make demo` and `make test` are the two commands of the README; `make help` names the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := all
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+
+# SANITIZE=address,undefined and COVERAGE=1 build apart, so that no object is shared between them.
+BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(COVERAGE),/coverage)
+
+CC      ?= cc
+CFLAGS  ?= -O3 -g
+# Long messages are cut on purpose.
+WARN    := -Wall -Wextra -Wno-format-truncation -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
+PACKAGES := libturbojpeg vips sqlite3 libxxhash jansson chafa
+CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
+	$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
+CFLAGS_ALL := $(CFLAGS) $(WARN) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+	$(if $(COVERAGE),--coverage -O1)
+LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lm -pthread $(LDLIBS)
+
+LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
+PROGRAM_SOURCES := $(wildcard src/cli/*.c)
+TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c)
+TEST_SUPPORT    := $(wildcard tests/support/*.c)
+FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
+
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIBRARY := $(BUILD)/libmemelens.a
+PROGRAM := $(BUILD)/memelens
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
+REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
+
+.PHONY: all help deps demo test check-includes coverage fuzz install uninstall clean
+
+all: $(PROGRAM)
+
+help:
+	@echo 'make deps      install the system packages that are missing'
+	@echo 'make           build $(PROGRAM)'
+	@echo 'make demo      all of it on real pictures, ending in demo.html'
+	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
+	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
+	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
+	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
+
+deps:
+	@tools/deps.sh
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(LIBRARY): $(call object,$(LIBRARY_SOURCES))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(PROGRAM): $(call object,$(PROGRAM_SOURCES)) $(LIBRARY)
+	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
+$(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
+	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka
+
+# With gcc a fuzz target is linked to a driver that replays the corpus; `make fuzz` builds it with libFuzzer.
+$(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
+	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
+test: deps
+	@$(MAKE) --no-print-directory run-tests
+
+run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) check-includes
+	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
+
+check-includes:
+	@tests/check-includes.sh
+
+coverage: deps
+	@tools/coverage.sh
+
+fuzz: deps
+	@tools/fuzz.sh
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@PROGRAM=$(PROGRAM) tools/demo.sh
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

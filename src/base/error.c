@@ -1,0 +1,55 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int lens_fail(lens_error *err, lens_error_code code, const char *format, ...)
+{
+    if (!err)
+        return -1;
+    va_list args;
+    va_start(args, format);
+    err->code = code;
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return -1;
+}
+
+int lens_fail_errno(lens_error *err, int errnum, const char *format, ...)
+{
+    if (!err)
+        return -1;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    switch (errnum) {
+    case ENOSPC:
+    case EDQUOT: err->code = LENS_E_FULL; break;
+    case ENOENT: err->code = LENS_E_MISSING; break;
+    case ENOMEM: err->code = LENS_E_MEMORY; break;
+    default: err->code = LENS_E_SYSTEM;
+    }
+    size_t used = strlen(err->message);
+    char words[128];
+    if (strerror_r(errnum, words, sizeof words) != 0)
+        snprintf(words, sizeof words, "error %d", errnum);
+    snprintf(err->message + used, sizeof err->message - used, ": %s", words);
+    return -1;
+}
+
+int lens_fail_in(lens_error *err, const char *prefix)
+{
+    if (!err)
+        return -1;
+    char old[sizeof err->message];
+    memcpy(old, err->message, sizeof old);
+    /* The reason matters more than a long prefix: cut the prefix first. */
+    size_t reason = strlen(old);
+    size_t room = sizeof err->message - 3;
+    int cut = (int)(reason < room ? room - reason : 0);
+    snprintf(err->message, sizeof err->message, "%.*s: %s", cut, prefix, old);
+    return -1;
+}

@@ -1,0 +1,246 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Opens a regular file for reading; -1 with ERR filled for anything else. O_NONBLOCK so that a FIFO cannot hold us. */
+static int open_regular(const char *path, struct stat *info, lens_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return lens_fail_errno(err, errno, "%s", path);
+    if (fstat(fd, info) != 0) {
+        lens_fail_errno(err, errno, "%s", path);
+    } else if (S_ISREG(info->st_mode)) {
+        return fd;
+    } else {
+        lens_fail(err, LENS_E_FORMAT, "%s: %s", path, S_ISDIR(info->st_mode) ? "is a folder" : "not a regular file");
+    }
+    close(fd);
+    return -1;
+}
+
+int lens_file_read(const char *path, size_t limit, lens_buffer *out, lens_error *err)
+{
+    lens_buffer_free(out);
+    struct stat info;
+    int fd = open_regular(path, &info, err);
+    if (fd < 0)
+        return -1;
+    if ((unsigned long long)info.st_size > limit) {
+        close(fd);
+        return lens_fail(err, LENS_E_LIMIT, "%s: %lld bytes, more than the %zu allowed", path, (long long)info.st_size, limit);
+    }
+    int result = -1;
+    /* One byte more than the size, so that a file that grew meanwhile is seen. */
+    if (lens_buffer_reserve(out, (size_t)info.st_size + 1) != 0) {
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        goto done;
+    }
+    for (;;) {
+        if (lens_buffer_reserve(out, 1) != 0) {
+            lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+            goto done;
+        }
+        ssize_t got = read(fd, out->data + out->size, out->capacity - out->size - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            lens_fail_errno(err, errno, "%s", path);
+            goto done;
+        }
+        if (got == 0)
+            break;
+        out->size += (size_t)got;
+        if (out->size > limit) {
+            lens_fail(err, LENS_E_LIMIT, "%s: grew past the %zu bytes allowed", path, limit);
+            goto done;
+        }
+    }
+    out->data[out->size] = '\0';
+    result = 0;
+done:
+    close(fd);
+    if (result != 0)
+        lens_buffer_free(out);
+    return result;
+}
+
+int lens_file_map(const char *path, const void **data, size_t *size, lens_error *err)
+{
+    *data = NULL;
+    *size = 0;
+    struct stat info;
+    int fd = open_regular(path, &info, err);
+    if (fd < 0)
+        return -1;
+    int result = 0;
+    if (info.st_size > 0) {
+        void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (map == MAP_FAILED) {
+            result = lens_fail_errno(err, errno, "%s: cannot be mapped", path);
+        } else {
+            *data = map;
+            *size = (size_t)info.st_size;
+        }
+    }
+    close(fd);
+    return result;
+}
+
+void lens_file_unmap(const void *data, size_t size)
+{
+    if (data)
+        munmap((void *)data, size);
+}
+
+int lens_folder_make(const char *path, lens_error *err)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    int result = 0;
+    for (char *at = copy + 1;; at++) {
+        char here = *at;
+        if (here != '/' && here != '\0')
+            continue;
+        *at = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+            result = lens_fail_errno(err, errno, "%s: cannot make this folder", copy);
+            break;
+        }
+        if (here == '\0')
+            break;
+        *at = here;
+    }
+    struct stat info;
+    if (result == 0 && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
+        result = lens_fail(err, LENS_E_SYSTEM, "%s: exists and is not a folder", path);
+    free(copy);
+    return result;
+}
+
+static int sync_folder_of(const char *path, lens_error *err)
+{
+    char *folder = strdup(path);
+    if (!folder)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0)
+        return lens_fail_errno(err, errno, "%s: cannot open its folder", path);
+    int result = fsync(fd) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot sync its folder", path);
+    close(fd);
+    return result;
+}
+
+int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err)
+{
+    lens_buffer temporary = {0};
+    if (lens_buffer_print(&temporary, "%s.%ld.part", path, (long)getpid()) != 0)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    unlink(temporary.data); /* of an earlier process with our number, killed here */
+    int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        lens_fail_errno(err, errno, "%s: cannot be written", path);
+        lens_buffer_free(&temporary);
+        return -1;
+    }
+    int result = 0;
+    const char *at = bytes;
+    while (result == 0 && size > 0) {
+        ssize_t wrote = write(fd, at, size);
+        if (wrote < 0 && errno != EINTR)
+            result = -1;
+        if (wrote > 0) {
+            at += wrote;
+            size -= (size_t)wrote;
+        }
+    }
+    if (result != 0 || fsync(fd) != 0)
+        result = lens_fail_errno(err, errno, "%s: cannot be written", path);
+    if (close(fd) != 0 && result == 0)
+        result = lens_fail_errno(err, errno, "%s: cannot be written", path);
+    if (result == 0 && rename(temporary.data, path) != 0)
+        result = lens_fail_errno(err, errno, "%s: cannot be put in place", path);
+    if (result != 0)
+        unlink(temporary.data);
+    else
+        result = sync_folder_of(path, err);
+    lens_buffer_free(&temporary);
+    return result;
+}
+
+bool lens_file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+char *lens_path_join(const char *folder, const char *name)
+{
+    if (name[0] == '/')
+        return strdup(name);
+    lens_buffer path = {0};
+    size_t length = strlen(folder);
+    const char *slash = length && folder[length - 1] == '/' ? "" : "/";
+    if (lens_buffer_print(&path, "%s%s%s", folder, slash, name) != 0)
+        return NULL;
+    return path.data;
+}
+
+char *lens_path_absolute(const char *path, lens_error *err)
+{
+    char *whole = NULL;
+    if (path[0] == '/') {
+        whole = strdup(path);
+    } else {
+        char *here = getcwd(NULL, 0);
+        if (!here) {
+            lens_fail_errno(err, errno, "the current folder");
+            return NULL;
+        }
+        whole = lens_path_join(here, path);
+        free(here);
+    }
+    if (!whole) {
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        return NULL;
+    }
+    char *out = whole; /* rewritten in place: it never gets longer */
+    const char *in = whole;
+    while (*in) {
+        while (*in == '/')
+            in++;
+        size_t length = strcspn(in, "/");
+        if (length == 2 && in[0] == '.' && in[1] == '.') {
+            while (out > whole && *--out != '/')
+                ;
+        } else if (length && !(length == 1 && in[0] == '.')) {
+            *out++ = '/';
+            memmove(out, in, length);
+            out += length;
+        }
+        in += length;
+    }
+    if (out == whole)
+        *out++ = '/';
+    *out = '\0';
+    return whole;
+}
+
+bool lens_path_within(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    if (length == 1 && folder[0] == '/')
+        return path[0] == '/';
+    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}

@@ -1,0 +1,37 @@
+/* Paths and whole files. A path is bytes ended by NUL: nothing here takes it for UTF-8. */
+#ifndef LENS_BASE_FILE_H
+#define LENS_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* Reads all of PATH into OUT (emptied first), refusing anything but a regular file (a FIFO would wait for ever) and
+ * more than LIMIT bytes. On failure OUT is empty. */
+int lens_file_read(const char *path, size_t limit, lens_buffer *out, lens_error *err);
+
+/* Maps all of PATH, read-only. An empty file maps to NULL with size 0. Undo with lens_file_unmap. */
+int lens_file_map(const char *path, const void **data, size_t *size, lens_error *err);
+void lens_file_unmap(const void *data, size_t size);
+
+/* Makes the folder PATH and every folder above it that is missing. */
+int lens_folder_make(const char *path, lens_error *err);
+
+/* Puts SIZE bytes at PATH in one step: a file beside it, synced, renamed over it, the folder synced. */
+int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err);
+
+bool lens_file_exists(const char *path);
+
+/* "FOLDER/NAME" (NAME as it is when it is absolute). NULL when memory is short. The caller frees. */
+char *lens_path_join(const char *folder, const char *name);
+
+/* The absolute form of PATH without ".", ".." and doubled slashes. Symbolic links are left as they are, except that
+ * nothing but text is looked at: PATH need not exist. NULL on failure. The caller frees. */
+char *lens_path_absolute(const char *path, lens_error *err);
+
+/* Whether PATH is FOLDER or lies below it. Both absolute, as lens_path_absolute gives them. */
+bool lens_path_within(const char *path, const char *folder);
+
+#endif

@@ -1,0 +1,99 @@
+#include "base/queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct lens_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled, drained;
+    size_t capacity, count, first;
+    bool closed;
+    void *items[];
+};
+
+lens_queue *lens_queue_new(size_t capacity)
+{
+    lens_queue *queue = calloc(1, sizeof *queue + capacity * sizeof queue->items[0]);
+    if (!queue)
+        return NULL;
+    queue->capacity = capacity;
+    pthread_mutex_init(&queue->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue->filled, &attributes);
+    pthread_cond_init(&queue->drained, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return queue;
+}
+
+void lens_queue_free(lens_queue *queue)
+{
+    if (!queue)
+        return;
+    pthread_cond_destroy(&queue->drained);
+    pthread_cond_destroy(&queue->filled);
+    pthread_mutex_destroy(&queue->lock);
+    free(queue);
+}
+
+bool lens_queue_push(lens_queue *queue, void *item)
+{
+    pthread_mutex_lock(&queue->lock);
+    while (queue->count == queue->capacity && !queue->closed)
+        pthread_cond_wait(&queue->drained, &queue->lock);
+    bool open = !queue->closed;
+    if (open) {
+        queue->items[(queue->first + queue->count++) % queue->capacity] = item;
+        pthread_cond_signal(&queue->filled);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return open;
+}
+
+/* Called with the lock held; releases it. */
+static bool take(lens_queue *queue, void **item)
+{
+    bool got = queue->count > 0;
+    if (got) {
+        *item = queue->items[queue->first];
+        queue->first = (queue->first + 1) % queue->capacity;
+        queue->count--;
+        pthread_cond_signal(&queue->drained);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return got;
+}
+
+bool lens_queue_pop(lens_queue *queue, void **item)
+{
+    pthread_mutex_lock(&queue->lock);
+    while (queue->count == 0 && !queue->closed)
+        pthread_cond_wait(&queue->filled, &queue->lock);
+    return take(queue, item);
+}
+
+bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    long nanoseconds = until.tv_nsec + (long)((seconds - (double)(long)seconds) * 1e9);
+    until.tv_sec += (time_t)seconds + nanoseconds / 1000000000L;
+    until.tv_nsec = nanoseconds % 1000000000L;
+    pthread_mutex_lock(&queue->lock);
+    while (queue->count == 0 && !queue->closed)
+        if (pthread_cond_timedwait(&queue->filled, &queue->lock, &until) == ETIMEDOUT)
+            break;
+    return take(queue, item);
+}
+
+void lens_queue_close(lens_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->closed = true;
+    pthread_cond_broadcast(&queue->filled);
+    pthread_cond_broadcast(&queue->drained);
+    pthread_mutex_unlock(&queue->lock);
+}

@@ -1,0 +1,26 @@
+/* A bounded queue of pointers between threads: it is what keeps memory bounded when decoding runs ahead of encoding. */
+#ifndef LENS_BASE_QUEUE_H
+#define LENS_BASE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct lens_queue lens_queue;
+
+/* NULL when memory is short. Free with lens_queue_free, when no thread uses it any more. */
+lens_queue *lens_queue_new(size_t capacity);
+void lens_queue_free(lens_queue *queue);
+
+/* Waits for room. False when the queue was closed: ITEM is then still the caller's. */
+bool lens_queue_push(lens_queue *queue, void *item);
+
+/* Waits for an item. False when the queue is closed and empty. */
+bool lens_queue_pop(lens_queue *queue, void **item);
+
+/* Like pop, but waits at most SECONDS: false too when nothing came by then. */
+bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds);
+
+/* No more pushes; what is inside can still be popped. */
+void lens_queue_close(lens_queue *queue);
+
+#endif

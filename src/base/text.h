@@ -1,0 +1,20 @@
+/* Bytes that are meant to be read: UTF-8, base64, and names made safe for a terminal. */
+#ifndef LENS_BASE_TEXT_H
+#define LENS_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+
+/* Whether the SIZE bytes are well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
+bool lens_utf8_valid(const char *bytes, size_t size);
+
+/* Appends the SIZE bytes to OUT with control characters and bytes that are not UTF-8 written as \xNN, so that
+ * no file name can steer a terminal or break a line. 0 or -1. */
+int lens_text_printable(const char *bytes, size_t size, lens_buffer *out);
+
+/* Appends the base64 form (RFC 4648, padded) of the SIZE bytes to OUT. 0 or -1. */
+int lens_base64_encode(const void *bytes, size_t size, lens_buffer *out);
+
+#endif

@@ -1,0 +1,27 @@
+/* File bytes -> lens_image. JPEG goes through TurboJPEG, all else through libvips. */
+#ifndef LENS_PIXELS_DECODE_H
+#define LENS_PIXELS_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "pixels/image.h"
+#include "pixels/sniff.h"
+
+typedef struct lens_decode_limits {
+    uint64_t max_pixels; /* width times height, checked before pixels are decoded */
+} lens_decode_limits;
+
+/* 100 megapixels. */
+lens_decode_limits lens_decode_limits_default(void);
+
+/* Decodes the SIZE bytes of a whole file. FORMAT (may be NULL) gets what it was. EXIF orientation is applied,
+ * transparency laid on white, of an animation the first frame taken, CMYK, grey, palette, 16-bit and floating-point
+ * pictures and embedded colour profiles turned as decode.c says. ERR's message gives the reason without the file's
+ * name (the caller knows it): "not a picture", "truncated JPEG: …", "60000 x 60000 pixels, more than the … allowed".
+ * 0, or -1 with OUT empty. Safe to call from several threads. */
+int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_format *format,
+                lens_error *err);
+
+#endif

@@ -1,0 +1,168 @@
+/* What is in a library: a SQLite database beside one append-only vector file a model.
+ *
+ * Three tables carry the weight. A CONTENT is a run of bytes that is a picture, known by its hash; a PICTURE is a path that
+ * holds (or failed to hold) a content; a VECTOR is a content as one model sees it, a slot in that model's vector file.
+ * So a moved file, or the same file saved twice, is encoded once.
+ *
+ * Writing order: vectors are appended and synced before the transaction that names them commits. A kill at any moment loses
+ * at most what was not yet written, and slots beyond the last row are written over. */
+#ifndef LENS_STORE_STORE_H
+#define LENS_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+typedef struct lens_store lens_store;
+
+typedef enum lens_store_mode {
+    LENS_STORE_READ,  /* LENS_E_MISSING when there is no library in the folder */
+    LENS_STORE_WRITE, /* makes the library when it is missing, and takes the writer's lock */
+} lens_store_mode;
+
+/* Opens the library in FOLDER. One writer at a time, any number of readers beside it; when another process writes, waits
+ * up to WAIT seconds for it, then fails with LENS_E_BUSY. A library of a newer version is LENS_E_VERSION. */
+lens_store *lens_store_open(const char *folder, lens_store_mode mode, double wait, lens_error *err);
+void lens_store_close(lens_store *store);
+
+/* ---- folders ---------------------------------------------------------------------------------------------------- */
+
+/* A list of paths. lens_store_paths_free frees it. */
+typedef struct lens_store_paths {
+    char **items;
+    size_t count;
+} lens_store_paths;
+void lens_store_paths_free(lens_store_paths *paths);
+
+/* The folders and files that were named to be indexed, and the paths that were forgotten. Each is a rule for all that is
+ * below it; the nearest rule wins. Absolute paths, sorted. */
+int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err);
+int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *err);
+
+/* Names PATH to be indexed: adds the root unless a root above covers it with no forgotten rule between, and drops the
+ * forgotten rule for PATH itself. */
+int lens_store_add_root(lens_store *store, const char *path, lens_error *err);
+
+/* Removes the pictures and roots at or below PATH and remembers that it stays out. *REMOVED: pictures. */
+int lens_store_forget(lens_store *store, const char *path, int64_t *removed, lens_error *err);
+
+/* ---- models ----------------------------------------------------------------------------------------------------- */
+
+typedef struct lens_store_model {
+    int64_t id;
+    char *name; /* with "@PREP" */
+    int dim;
+    lens_hash fingerprint;
+    int64_t vectors;    /* rows */
+    int64_t file_bytes; /* of its vector file */
+} lens_store_model;
+
+typedef struct lens_store_models {
+    lens_store_model *items;
+    size_t count;
+} lens_store_models;
+void lens_store_models_free(lens_store_models *models);
+
+/* In the order in which they were added. */
+int lens_store_models_list(lens_store *store, lens_store_models *out, lens_error *err);
+
+/* The id of model NAME, added (with an empty vector file) when it is new. When NAME is there with another dimension or
+ * fingerprint: LENS_E_FORMAT, and the message says how to begin anew. */
+int lens_store_add_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err);
+
+/* Removes model NAME with its vectors. LENS_E_MISSING when it is not there. */
+int lens_store_forget_model(lens_store *store, const char *name, lens_error *err);
+
+/* ---- pictures --------------------------------------------------------------------------------------------------- */
+
+typedef struct lens_store_picture {
+    int64_t id;
+    char *path;
+    int64_t size;     /* bytes */
+    int64_t mtime_ns; /* since the epoch */
+    int64_t content;  /* 0 when it failed */
+    int width, height;
+    char *format; /* "JPEG"; NULL when it failed */
+    char *reason; /* why it failed; NULL when it did not */
+} lens_store_picture;
+void lens_store_picture_free(lens_store_picture *picture);
+
+/* 1 when found (OUT is then filled: free it), 0 when not, -1 on error. */
+int lens_store_picture_by_path(lens_store *store, const char *path, lens_store_picture *out, lens_error *err);
+int lens_store_picture_by_id(lens_store *store, int64_t id, lens_store_picture *out, lens_error *err);
+
+/* 1 and *CONTENT when a content with HASH is known, else 0; -1 on error. */
+int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *content, lens_error *err);
+
+/* Calls EACH for every picture of CONTENT (0: every picture that failed), in order of path, until it returns other than 0,
+ * which is then returned. The picture lives during the call. EACH must not write to the store. */
+typedef int (*lens_store_each)(void *context, const lens_store_picture *picture);
+int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err);
+
+/* 1 when CONTENT has a vector of MODEL, 0 when not, -1 on error. */
+int lens_store_has_vector(lens_store *store, int64_t model, int64_t content, lens_error *err);
+
+/* One picture to be written. Strings and vectors are the caller's. */
+typedef struct lens_store_entry {
+    const char *path;
+    int64_t size, mtime_ns;
+    const char *reason; /* not NULL: it failed, and nothing below counts */
+    lens_hash hash;
+    int width, height;
+    const char *format;
+    int64_t moved_from; /* the id of the picture that this one was before it was renamed, else 0 */
+    size_t vector_count; /* may be 0 when the content is known */
+    const struct lens_store_vector {
+        int64_t model;
+        const float *values; /* [dim of the model] */
+    } *vectors;
+} lens_store_entry;
+
+/* Writes COUNT entries in one transaction, after their vectors are on the disk; a path that is there is replaced and keeps
+ * its id. IDS (may be NULL) gets the pictures' ids. All or nothing. */
+int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);
+
+/* Seen marks live with the open store: clear them, mark what a walk met, then sweep away the pictures at or below ROOT that
+ * were not met. *REMOVED: pictures that are gone. Contents that no picture holds any more go with them. */
+int lens_store_seen_clear(lens_store *store, lens_error *err);
+int lens_store_seen_mark(lens_store *store, int64_t id, lens_error *err);
+int lens_store_sweep(lens_store *store, const char *root, int64_t *removed, lens_error *err);
+
+/* ---- reading vectors -------------------------------------------------------------------------------------------- */
+
+/* Every picture that has a vector of MODEL and lies at or below one of FOLDERS (all, when folder_count is 0), in order of
+ * id. Row i: the dim floats at data + slots[i] * dim belong to picture ids[i]. Free with lens_store_vectors_free. */
+typedef struct lens_store_vectors {
+    const float *data; /* mapped, read-only */
+    uint32_t *slots;
+    int64_t *ids;
+    size_t count;
+    int dim;
+    const void *map;
+    size_t map_size;
+} lens_store_vectors;
+int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
+                            lens_store_vectors *out, lens_error *err);
+void lens_store_vectors_free(lens_store_vectors *vectors);
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+typedef struct lens_store_counts {
+    int64_t pictures; /* with a content */
+    int64_t failed;
+    int64_t contents;
+    int64_t bytes; /* of the library's files */
+} lens_store_counts;
+int lens_store_count(lens_store *store, lens_store_counts *out, lens_error *err);
+
+/* Rewrites vector files in which more than a quarter (ALWAYS: any) of the slots are dead, each switched in one transaction. */
+int lens_store_compact(lens_store *store, bool always, lens_error *err);
+
+/* Looks at everything: the database's own check, every vector file's header and length, every vector finite and of length 1,
+ * no slot used twice, nothing pointing nowhere. Calls FAULT with one line each. Returns the number of faults, or -1. */
+int lens_store_check(lens_store *store, void (*fault)(void *context, const char *line), void *context, lens_error *err);
+
+#endif

@@ -1,0 +1,42 @@
+#!/bin/sh
+# The way of the data, files -> pixels -> vectors -> store -> results, as a rule: fails on an include that points the
+# wrong way, and on a file other than nn_onednn.c that names oneDNN.
+set -eu
+cd "$(dirname "$0")/.."
+
+bad=0
+# FOLDER may include its own headers, the public ones it implements or serves, and those of the folders named.
+check() {
+    folder=$1; shift
+    allowed="$folder $*"
+    for file in src/"$folder"/*.[ch]; do
+        [ -e "$file" ] || continue
+        for include in $(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file"); do
+            case $include in
+                */*) part=${include%%/*} ;;
+                *)   part=$include ;;
+            esac
+            case " $allowed " in
+                *" $part "*) ;;
+                *) echo "$file: must not include \"$include\"" >&2; bad=1 ;;
+            esac
+        done
+    done
+}
+
+check base     memelens_error.h
+check files    base
+check pixels   base
+check nn       base
+check encoders nn pixels base
+check store    base
+check search   base
+check library  encoders nn pixels files store search base memelens.h
+check compare  base memelens.h
+check cli      compare base memelens.h
+check server   compare base memelens.h
+
+for file in $(grep -lE '(dnnl|oneapi/dnnl)[a-z_/]*\.h' -r src include || true); do
+    [ "$file" = src/nn/nn_onednn.c ] || { echo "$file: only src/nn/nn_onednn.c names oneDNN" >&2; bad=1; }
+done
+exit $bad

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Runs every test program and replays every fuzz corpus, then closes with "N passed, N failed, N skipped".
+# BUILD and PROGRAM come from the Makefile. A test that needs ../shared skips itself, and is counted, when it is not there.
+set -u
+cd "$(dirname "$0")/.."
+root=$(pwd)
+export MEMELENS_PROGRAM="$root/$PROGRAM"
+export MEMELENS_SHARED="${MEMELENS_SHARED:-$root/../shared}"
+export MEMELENS_SOURCE="$root"
+case $PROGRAM in /*) MEMELENS_PROGRAM=$PROGRAM ;; esac
+[ -d "$MEMELENS_SHARED" ] || echo "no test data at $MEMELENS_SHARED: the tests that need it will be skipped"
+
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+count() { grep -cE "$1" "$log" || true; }
+
+for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c; do
+    [ -e "$source" ] || continue
+    test=$BUILD/${source%.c}
+    "$test" >"$log" 2>&1
+    status=$?
+    p=$(count '^\[ +OK +\]') f=$(count '^\[ +FAILED +\] [a-z_0-9]+$') s=$(count '^\[ +SKIPPED +\] [a-z_0-9]+$')
+    if [ "$status" -ne 0 ] || [ "$f" -ne 0 ]; then
+        cat "$log"
+        [ "$f" -ne 0 ] || f=1
+        echo "FAILED  $source (exit $status)"
+    else
+        echo "ok      $source: $p passed$([ "$s" -eq 0 ] || echo ", $s skipped")"
+        grep -E '^(skipped:|measured:)' "$log" | sed 's/^/        /'
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
+
+for source in tests/fuzz/fuzz_*.c; do
+    [ -e "$source" ] || continue
+    name=$(basename "${source%.c}")
+    if "$BUILD/${source%.c}" tests/fuzz/corpus/"${name#fuzz_}"/* >"$log" 2>&1; then
+        echo "ok      $source: $(tail -n 1 "$log")"
+        passed=$((passed + 1))
+    else
+        cat "$log"
+        echo "FAILED  $source"
+        failed=$((failed + 1))
+    fi
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

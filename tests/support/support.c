@@ -1,0 +1,167 @@
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+char *test_folder_new(void)
+{
+    const char *base = getenv("TMPDIR");
+    char *path = test_path(base && *base ? base : "/tmp", "memelens-test-XXXXXX");
+    if (!mkdtemp(path))
+        fail_msg("%s: %s", path, strerror(errno));
+    return path;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info, (void)where;
+    return type == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+void test_folder_remove(char *path)
+{
+    if (path && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        fprintf(stderr, "%s: cannot be removed: %s\n", path, strerror(errno));
+    free(path);
+}
+
+char *test_path(const char *folder, const char *format, ...)
+{
+    char name[4096];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    char *path = lens_path_join(folder, name);
+    assert_non_null(path);
+    return path;
+}
+
+void test_write(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(bytes, 1, size, file) != size || fclose(file) != 0)
+        fail_msg("%s: %s", path, strerror(errno));
+}
+
+lens_buffer test_read(const char *path)
+{
+    lens_buffer bytes = {0};
+    lens_error err = {0};
+    assert_done(lens_file_read(path, SIZE_MAX / 2, &bytes, &err), &err);
+    return bytes;
+}
+
+char *test_shared(const char *name)
+{
+    const char *shared = getenv("MEMELENS_SHARED");
+    char *path = test_path(shared && *shared ? shared : "../shared", "%s", name);
+    if (!lens_file_exists(path)) {
+        printf("skipped: no test data %s\n", name);
+        fflush(stdout);
+        free(path);
+        skip();
+    }
+    return path;
+}
+
+const char *test_program(void)
+{
+    const char *program = getenv("MEMELENS_PROGRAM");
+    return program && *program ? program : "build/memelens";
+}
+
+static char **merged_environment(const char *const *extra)
+{
+    size_t count = 0, more = 0;
+    while (environ[count])
+        count++;
+    while (extra && extra[more])
+        more++;
+    char **all = calloc(count + more + 1, sizeof *all);
+    assert_non_null(all);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool replaced = false;
+        for (size_t j = 0; j < more; j++) {
+            size_t name = strcspn(extra[j], "=") + 1;
+            replaced |= strncmp(environ[i], extra[j], name) == 0;
+        }
+        if (!replaced)
+            all[n++] = environ[i];
+    }
+    for (size_t j = 0; j < more; j++)
+        all[n++] = (char *)extra[j];
+    return all;
+}
+
+test_run test_run_program(const char *const *argv, const char *const *environment, const lens_buffer *input)
+{
+    int in[2], out[2], err[2];
+    assert_int_equal(pipe(in) | pipe(out) | pipe(err), 0);
+    char **all = merged_environment(environment);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(in[0], 0), dup2(out[1], 1), dup2(err[1], 2);
+        for (int i = 0; i < 2; i++)
+            close(in[i]), close(out[i]), close(err[i]);
+        alarm(120);
+        execve(argv[0], (char *const *)argv, all);
+        _exit(127);
+    }
+    free(all);
+    close(in[0]), close(out[1]), close(err[1]);
+    signal(SIGPIPE, SIG_IGN);
+
+    test_run run = {0};
+    size_t sent = 0;
+    struct pollfd ends[3] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}, {in[1], POLLOUT, 0}};
+    while (ends[0].fd >= 0 || ends[1].fd >= 0) {
+        if (ends[2].fd >= 0 && (!input || sent == input->size)) {
+            close(ends[2].fd);
+            ends[2].fd = -1;
+        }
+        if (poll(ends, 3, -1) < 0)
+            continue;
+        for (int i = 0; i < 2; i++) {
+            if (ends[i].fd < 0 || !ends[i].revents)
+                continue;
+            char bytes[65536];
+            ssize_t got = read(ends[i].fd, bytes, sizeof bytes);
+            if (got > 0) {
+                assert_int_equal(lens_buffer_append(i ? &run.err : &run.out, bytes, (size_t)got), 0);
+            } else {
+                close(ends[i].fd);
+                ends[i].fd = -1;
+            }
+        }
+        if (ends[2].fd >= 0 && ends[2].revents) {
+            ssize_t wrote = write(ends[2].fd, input->data + sent, input->size - sent);
+            sent = wrote > 0 ? sent + (size_t)wrote : input->size;
+        }
+    }
+    if (ends[2].fd >= 0)
+        close(ends[2].fd);
+    int status;
+    while (waitpid(child, &status, 0) < 0)
+        ;
+    run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    lens_buffer_append(&run.out, "", 0);
+    lens_buffer_append(&run.err, "", 0);
+    return run;
+}
+
+void test_run_free(test_run *run)
+{
+    lens_buffer_free(&run->out);
+    lens_buffer_free(&run->err);
+}

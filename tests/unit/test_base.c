@@ -1,0 +1,159 @@
+/* src/base: what everything else stands on. */
+#include <errno.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "base/hash.h"
+#include "base/queue.h"
+#include "base/text.h"
+#include "support.h"
+
+static void test_errors_keep_the_reason(void **state)
+{
+    (void)state;
+    lens_error err = {0};
+    assert_int_equal(lens_fail(&err, LENS_E_FORMAT, "%s: odd", "a.jpg"), -1);
+    assert_string_equal(err.message, "a.jpg: odd");
+    assert_int_equal(lens_fail_errno(&err, ENOSPC, "lib"), -1);
+    assert_int_equal(err.code, LENS_E_FULL);
+    assert_string_equal(err.message, "lib: No space left on device");
+    char prefix[3000];
+    memset(prefix, 'p', sizeof prefix - 1);
+    prefix[sizeof prefix - 1] = '\0';
+    lens_fail_in(&err, prefix);
+    assert_says(&err, "No space left on device");
+    assert_int_equal(lens_fail(NULL, LENS_E_FORMAT, "nobody listens"), -1);
+}
+
+static void test_utf8(void **state)
+{
+    (void)state;
+    const char *good[] = {"", "plain", "gr\xc3\xbc\xc3\x9f", "\xe2\x82\xac", "\xf0\x9f\x98\xb8", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"};
+    const char *bad[] = {"\xff", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf0\x9f\x98", "a\x80"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(lens_utf8_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(lens_utf8_valid(bad[i], strlen(bad[i])));
+}
+
+static void test_printable_text_cannot_steer_a_terminal(void **state)
+{
+    (void)state;
+    lens_buffer out = {0};
+    const char text[] = "a\x1b[2J\n\xff gr\xc3\xbc\xc2\x9b";
+    assert_int_equal(lens_text_printable(text, sizeof text - 1, &out), 0);
+    assert_string_equal(out.data, "a\\x1b[2J\\x0a\\xff gr\xc3\xbc\\xc2\\x9b");
+    lens_buffer_free(&out);
+}
+
+static void test_base64(void **state)
+{
+    (void)state;
+    /* RFC 4648, section 10. */
+    const char *cases[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lens_buffer out = {0};
+        assert_int_equal(lens_base64_encode(cases[i][0], strlen(cases[i][0]), &out), 0);
+        assert_string_equal(out.data, cases[i][1]);
+        lens_buffer_free(&out);
+    }
+}
+
+static void test_paths(void **state)
+{
+    (void)state;
+    const char *cases[][2] = {{"/a/b", "/a/b"},       {"/a//b/", "/a/b"}, {"/a/./b/../c", "/a/c"},
+                              {"/../..", "/"},        {"/", "/"},         {"/a/..", "/"},
+                              {"/a/...", "/a/..."}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = lens_path_absolute(cases[i][0], NULL);
+        assert_string_equal(path, cases[i][1]);
+        free(path);
+    }
+    assert_true(lens_path_within("/a/b", "/a"));
+    assert_true(lens_path_within("/a", "/a"));
+    assert_true(lens_path_within("/a", "/"));
+    assert_false(lens_path_within("/ab", "/a"));
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    lens_error err = {0};
+    char *deep = test_path(folder, "x/y/z");
+    assert_done(lens_folder_make(deep, &err), &err);
+    assert_done(lens_folder_make(deep, &err), &err);
+    char *file = test_path(deep, "f");
+    assert_done(lens_file_write(file, "hello", 5, &err), &err);
+    assert_done(lens_file_write(file, "world!", 6, &err), &err);
+    lens_buffer bytes = {0};
+    assert_done(lens_file_read(file, 6, &bytes, &err), &err);
+    assert_string_equal(bytes.data, "world!");
+    assert_int_equal(lens_file_read(file, 5, &bytes, &err), -1);
+    assert_int_equal(err.code, LENS_E_LIMIT);
+    assert_int_equal(lens_file_read(deep, 5, &bytes, &err), -1);
+    assert_says(&err, "is a folder");
+    char *fifo = test_path(folder, "fifo");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(lens_file_read(fifo, 5, &bytes, &err), -1); /* and does not wait for a writer */
+    assert_says(&err, "not a regular file");
+    assert_int_equal(lens_folder_make(file, &err), -1);
+    const void *map;
+    size_t size;
+    assert_done(lens_file_map(file, &map, &size, &err), &err);
+    assert_memory_equal(map, "world!", 6);
+    lens_file_unmap(map, size);
+    free(fifo), free(file), free(deep);
+    test_folder_remove(folder);
+}
+
+static void test_hash_is_canonical(void **state)
+{
+    (void)state;
+    /* XXH3-128 of the empty input, from the xxHash specification's own test vectors: the big-endian form. */
+    static const uint8_t empty[16] = {0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8, 0x60, 0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f};
+    lens_hash hash = lens_hash_of("", 0);
+    assert_memory_equal(hash.bytes, empty, 16);
+}
+
+static void *fill(void *queue)
+{
+    for (size_t i = 1; i <= 1000; i++)
+        if (!lens_queue_push(queue, (void *)i))
+            return NULL;
+    lens_queue_close(queue);
+    return NULL;
+}
+
+static void test_queue(void **state)
+{
+    (void)state;
+    lens_queue *queue = lens_queue_new(3);
+    void *item = NULL;
+    assert_false(lens_queue_pop_within(queue, &item, 0.01));
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, fill, queue), 0);
+    size_t next = 1;
+    while (lens_queue_pop(queue, &item))
+        assert_int_equal((size_t)item, next++);
+    assert_int_equal(next, 1001);
+    pthread_join(thread, NULL);
+    assert_false(lens_queue_push(queue, item));
+    lens_queue_free(queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_errors_keep_the_reason),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_printable_text_cannot_steer_a_terminal),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_hash_is_canonical),
+        cmocka_unit_test(test_queue),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
+set -eu
+
+packages="build-essential pkg-config python3 python3-pip libdnnl-dev libturbojpeg0-dev libvips-dev libvips-tools
+ libsqlite3-dev libxxhash-dev libjansson-dev libchafa-dev libcmocka-dev"
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    if pkg-config --exists libturbojpeg vips sqlite3 libxxhash jansson chafa cmocka 2>/dev/null; then
+        exit 0
+    fi
+    echo "memelens: this is not Debian or Ubuntu, so please install by hand what these packages carry:" >&2
+    echo " $packages" >&2
+    exit 1
+fi
+
+# HEIC and AVIF: since Debian 13 libheif keeps its codecs in packages of their own.
+for plugin in libheif-plugin-libde265 libheif-plugin-dav1d libheif-plugin-x265 libheif-plugin-aomenc; do
+    if apt-cache show "$plugin" >/dev/null 2>&1; then
+        packages="$packages $plugin"
+    fi
+done
+
+installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=
+for package in $packages; do
+    installed "$package" || missing="$missing $package"
+done
+if [ -z "$missing" ]; then
+    exit 0
+fi
+
+sudo=
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "memelens: neither root nor sudo here; as root, run: apt-get install$missing" >&2
+        exit 1
+    fi
+    sudo=sudo
+fi
+echo "memelens: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086
+if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
+    echo "memelens: apt could not install them; see its message above" >&2
+    exit 1
+fi
