@@ -5,4 +5,7 @@
 /* Seconds since some fixed moment. */
 double lens_seconds(void);
 
+/* Waits SECONDS, however often a signal comes by. */
+void lens_sleep(double seconds);
+
 #endif

@@ -49,6 +49,9 @@ int lens_store_add_root(lens_store *store, const char *path, lens_error *err);
 /* Removes the pictures and roots at or below PATH and remembers that it stays out. *REMOVED: pictures. */
 int lens_store_forget(lens_store *store, const char *path, int64_t *removed, lens_error *err);
 
+/* Empties the library: pictures, roots, forgotten rules, models and vectors. *REMOVED: pictures. */
+int lens_store_forget_all(lens_store *store, int64_t *removed, lens_error *err);
+
 /* ---- models ----------------------------------------------------------------------------------------------------- */
 
 typedef struct lens_store_model {
@@ -129,6 +132,7 @@ int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t 
  * were not met. *REMOVED: pictures that are gone. Contents that no picture holds any more go with them. */
 int lens_store_seen_clear(lens_store *store, lens_error *err);
 int lens_store_seen_mark(lens_store *store, int64_t id, lens_error *err);
+int lens_store_seen_mark_below(lens_store *store, const char *path, lens_error *err); /* all at or below PATH */
 int lens_store_sweep(lens_store *store, const char *root, int64_t *removed, lens_error *err);
 
 /* ---- reading vectors -------------------------------------------------------------------------------------------- */

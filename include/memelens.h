@@ -1,0 +1,248 @@
+/* memelens: find a picture again by a picture.
+ *
+ *     lens_error error;
+ *     lens_library *library = lens_library_open(NULL, &error);            // the default place
+ *     const char *paths[] = {"/home/ada/Pictures"};
+ *     lens_index_options index = lens_index_options_default();
+ *     index.paths = paths, index.path_count = 1;
+ *     lens_index_report report;
+ *     lens_index(library, &index, &report, &error);
+ *     lens_term term = {.kind = LENS_TERM_FILE, .text = "query.jpg", .weight = 1};
+ *     lens_search_options search = lens_search_options_default();
+ *     lens_results *results = lens_search(library, &term, 1, &search, &error);
+ *     for (size_t i = 0; results && i < results->count; i++)
+ *         printf("%.4f\t%s\n", results->items[i].score, results->items[i].path);
+ *     lens_results_free(results);
+ *     lens_library_close(library);
+ *
+ * Kept narrow on purpose: the command line, the server and the experiment see pictures, scores and reasons here, and no
+ * tensors, SQL or file formats.
+ *
+ * Functions return 0 or -1 (or a pointer or NULL) and fill the caller's lens_error, which may be NULL. Nothing here prints
+ * or exits. Paths are bytes ended by NUL, not necessarily UTF-8. Text is UTF-8. A lens_library may be used from one thread
+ * at a time; several processes may hold the same library, one of them writing. */
+#ifndef MEMELENS_H
+#define MEMELENS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memelens_error.h"
+
+typedef struct lens_library lens_library;
+
+/* ---- where things are -------------------------------------------------------------------------------------------- */
+
+/* $MEMELENS_LIBRARY, else $XDG_DATA_HOME/memelens/library, else ~/.local/share/memelens/library. The caller frees; NULL on
+ * failure. lens_models_folder: the same with MODELS. */
+char *lens_library_folder(lens_error *err);
+char *lens_models_folder(lens_error *err);
+
+/* Does not touch the disk beyond reading: a library that is not there yet is made by lens_index. FOLDER NULL: the default. */
+lens_library *lens_library_open(const char *folder, lens_error *err);
+void lens_library_close(lens_library *library);
+const char *lens_library_path(const lens_library *library);
+
+/* ---- indexing ---------------------------------------------------------------------------------------------------- */
+
+typedef enum lens_index_event_kind {
+    LENS_INDEX_PROGRESS, /* a few times a second */
+    LENS_INDEX_FAILED,   /* a picture that could not be read, the first time it is met: path, reason */
+    LENS_INDEX_NOTE,     /* something else the person should know: reason (and path, or NULL) */
+} lens_index_event_kind;
+
+typedef struct lens_index_event {
+    lens_index_event_kind kind;
+    const char *path, *reason;
+    int64_t done, total; /* pictures that need work: finished, and found so far */
+    bool counting;       /* total is still growing */
+    double seconds;      /* since the run began */
+} lens_index_event;
+
+typedef struct lens_index_options {
+    const char *const *paths; /* none: every known folder is refreshed */
+    size_t path_count;
+    const char *const *models; /* names, each may carry "@PREP"; none: those of the library, or the default model */
+    size_t model_count;
+    const char *precision;      /* "auto", "f32", … */
+    int threads;                /* 0: one for each processor this process may use */
+    const char *const *exclude; /* glob patterns */
+    size_t exclude_count;
+    bool include_hidden;
+    uint64_t max_pixels; /* of one picture */
+    double wait;         /* seconds to wait for another writer */
+    /* Called from the thread that called lens_index. Returning false stops the run: what is done is kept. */
+    bool (*event)(void *context, const lens_index_event *event);
+    void *context;
+} lens_index_options;
+
+lens_index_options lens_index_options_default(void);
+
+typedef struct lens_index_report {
+    int64_t indexed;   /* encoded by at least one model in this run */
+    int64_t unchanged; /* known, and nothing to do */
+    int64_t moved;     /* known under another name that is gone */
+    int64_t removed;   /* gone */
+    int64_t failed;    /* pictures that could not be read, now or earlier and still the same */
+    double seconds;
+    double pictures_per_second; /* of those indexed */
+    int64_t library_bytes;
+    bool stopped; /* by the event function */
+} lens_index_report;
+
+/* Brings the library up to date. 0 when the run reached its end or was stopped by the caller, whatever pictures failed. */
+int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err);
+
+/* ---- searching --------------------------------------------------------------------------------------------------- */
+
+typedef enum lens_term_kind {
+    LENS_TERM_FILE,  /* text: a path */
+    LENS_TERM_BYTES, /* bytes, size: the picture itself */
+    LENS_TERM_ID,    /* id: a picture of the library */
+    LENS_TERM_WORDS, /* text: words, for a model that knows them */
+} lens_term_kind;
+
+typedef struct lens_term {
+    lens_term_kind kind;
+    const char *text;
+    const void *bytes;
+    size_t size;
+    int64_t id;
+    double weight; /* negative: away from it */
+} lens_term;
+
+typedef struct lens_search_options {
+    size_t n;
+    const char *model;     /* NULL: the library's only or first one */
+    const char *precision; /* of the query's encoding */
+    double min_score;      /* below -1: none */
+    bool fold;             /* one of each group of near-identical pictures */
+    const char *const *in; /* only pictures at or below these folders (see lens_index for bringing them in first) */
+    size_t in_count;
+    bool leave_out_terms; /* the terms' own pictures are no results (lens_similar) */
+    uint64_t max_pixels;
+} lens_search_options;
+
+lens_search_options lens_search_options_default(void);
+
+typedef struct lens_result {
+    double score; /* cosine */
+    int64_t id;
+    char *path;
+    int64_t stands_for; /* pictures of its group, itself included; 1 without fold */
+} lens_result;
+
+typedef struct lens_results {
+    lens_result *items; /* best first */
+    size_t count;
+    char *model;      /* that answered */
+    size_t compared;  /* pictures the query was held against */
+} lens_results;
+
+/* The normalised weighted sum of the terms' vectors against every picture, exactly. NULL on failure. */
+lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
+                          lens_error *err);
+void lens_results_free(lens_results *results);
+
+/* ---- groups of near-identical pictures --------------------------------------------------------------------------- */
+
+typedef struct lens_group {
+    bool exact; /* the same bytes; else near-identical */
+    struct lens_group_picture {
+        int64_t id;
+        char *path;
+        int64_t size; /* bytes */
+        int width, height;
+        double score; /* cosine to the first */
+    } *pictures; /* best copy first: most pixels, then most bytes, then the shortest path */
+    size_t count; /* at least 2 */
+} lens_group;
+
+typedef struct lens_groups {
+    lens_group *items; /* of each kind the largest first */
+    size_t count;
+} lens_groups;
+
+/* Every group of the library: the exact ones first, then, unless ONLY_EXACT, the near-identical ones as MODEL sees them (NULL: the
+ * library's first). NULL on failure. */
+lens_groups *lens_duplicates(lens_library *library, const char *model, bool only_exact, lens_error *err);
+void lens_groups_free(lens_groups *groups);
+
+/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+
+/* A model opened by itself, without a library: a name of the catalogue that was pulled, or a folder; NULL for the default one. */
+typedef struct lens_model lens_model;
+
+lens_model *lens_model_open(const char *name, const char *precision, lens_error *err);
+void lens_model_close(lens_model *model);
+const char *lens_model_name(const lens_model *model);
+const char *lens_model_precision(const lens_model *model);
+int lens_model_dim(const lens_model *model);
+
+/* VECTOR [dim], of length 1, of the picture at PATH ("-" is not special). */
+int lens_model_embed(lens_model *model, const lens_term *term, uint64_t max_pixels, float *vector, lens_error *err);
+
+/* The encoder alone on prepared pixels: BATCH pictures at a time, cut among THREADS workers, for about SECONDS.
+ * *RATE: pictures a second. */
+int lens_model_bench(lens_model *model, int batch, int threads, double seconds, double *rate, lens_error *err);
+
+/* A small upright picture of the file at PATH, within SIDE x SIDE: RGB rows without padding. The caller frees with free(). NULL on
+ * failure. */
+uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
+
+/* ---- what there is ----------------------------------------------------------------------------------------------- */
+
+typedef struct lens_status {
+    char *library;
+    int64_t pictures, contents, failed, bytes; /* contents: pictures that differ in their bytes */
+    char **folders, **forgotten;
+    bool *folder_present; /* whether each folder is there now */
+    size_t folder_count, forgotten_count;
+    struct lens_status_model {
+        char *name;
+        int dim;
+        int64_t vectors, bytes;
+    } *models;
+    size_t model_count;
+    struct lens_status_failure {
+        char *path, *reason;
+    } *failures;
+    size_t failure_count;
+} lens_status;
+
+/* NULL on failure. LENS_E_MISSING when there is no library. */
+lens_status *lens_status_get(lens_library *library, lens_error *err);
+void lens_status_free(lens_status *status);
+
+/* Takes pictures out of the library; the files stay. *REMOVED: pictures. A path that nothing is known of is LENS_E_MISSING. */
+int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err);
+int lens_forget_model(lens_library *library, const char *model, lens_error *err);
+int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err);
+
+/* Looks for faults in the library, calling FAULT with a line for each. The number of faults, or -1. */
+int lens_check(lens_library *library, void (*fault)(void *context, const char *line), void *context, lens_error *err);
+
+/* ---- models ------------------------------------------------------------------------------------------------------ */
+
+typedef struct lens_catalogue_model {
+    const char *name, *family, *license, *about, *source;
+    uint64_t bytes; /* to download */
+    bool present;   /* in the models folder */
+    bool standard;  /* the default model */
+} lens_catalogue_model;
+
+/* The catalogue: *COUNT entries, to be freed with free(); what they point to is static. NULL on failure. */
+lens_catalogue_model *lens_catalogue(size_t *count, lens_error *err);
+
+/* Fetches model NAME into the models folder, which it replaces only when all of it is there and its checksum is right.
+ * PROGRESS (may be NULL) is told each step in words; output of the programs that it runs goes to our standard error. */
+int lens_pull(const char *name, void (*progress)(void *context, const char *step), void *context, lens_error *err);
+
+/* How many threads are used where none are asked for: the processors that this process may run on. */
+int lens_default_threads(void);
+
+/* "0.1.0" */
+const char *lens_version(void);
+
+#endif

@@ -1,0 +1,81 @@
+#include "cli/answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/indexing.h"
+#include "cli/preview.h"
+
+static void print_result(const cli_answer_options *options, size_t rank, const lens_result *result)
+{
+    if (options->as_json) {
+        json_t *object = json_pack("{sI sf sI}", "rank", (json_int_t)rank, "score", result->score, "id", (json_int_t)result->id);
+        cli_json_path(object, "path", result->path);
+        if (options->fold)
+            json_object_set_new(object, "stands_for", json_integer(result->stands_for));
+        cli_json(object);
+        return;
+    }
+    if (options->nul) {
+        fputs(result->path, stdout);
+        putchar('\0');
+        return;
+    }
+    if (!options->paths)
+        printf("%.4f\t", result->score);
+    cli_put_path(result->path);
+    if (!options->paths && result->stands_for > 1)
+        printf("\t(and %s like it)", cli_count_text(result->stands_for - 1));
+    putchar('\n');
+    if (options->preview)
+        cli_preview(result->path);
+}
+
+static int ask(lens_library *library, const cli_answer_options *options, const cli_terms *terms, bool leave_out_terms)
+{
+    lens_search_options search = lens_search_options_default();
+    search.n = (size_t)options->n;
+    search.model = options->model;
+    search.precision = options->precision;
+    search.min_score = options->min_score;
+    search.fold = options->fold;
+    search.in = options->in.items;
+    search.in_count = options->in.count;
+    search.leave_out_terms = leave_out_terms;
+    lens_error error = {0};
+    lens_results *results = lens_search(library, terms->items, terms->count, &search, &error);
+    if (!results)
+        return cli_fail_with(&error);
+    for (size_t i = 0; i < results->count; i++)
+        print_result(options, i + 1, &results->items[i]);
+    int status = results->count ? CLI_DONE : CLI_NOTHING;
+    if (!results->count)
+        cli_note("nothing found among %s pictures", cli_count_text((int64_t)results->compared));
+    else if (options->open && cli_open_viewer(results->items[0].path) != 0)
+        status = CLI_ERROR;
+    lens_results_free(results);
+    return status;
+}
+
+int cli_answer(const cli_answer_options *options, const cli_terms *terms, bool leave_out_terms)
+{
+    lens_library *library = cli_open_library();
+    if (!library)
+        return CLI_ERROR;
+    int status = CLI_DONE;
+    if (options->in.count) {
+        lens_index_options index = lens_index_options_default();
+        lens_index_report report;
+        index.paths = options->in.items;
+        index.path_count = options->in.count;
+        index.models = &options->model;
+        index.model_count = options->model ? 1 : 0;
+        status = cli_run_index(library, &index, &report);
+    }
+    if (status == CLI_DONE)
+        status = ask(library, options, terms, leave_out_terms);
+    lens_library_close(library);
+    return status;
+}

@@ -1,0 +1,34 @@
+/* How search and similar ask and answer: the options that they share, and the results on stdout. */
+#ifndef LENS_CLI_ANSWER_H
+#define LENS_CLI_ANSWER_H
+
+#include "cli/args.h"
+#include "cli/terms.h"
+#include "memelens.h"
+
+typedef struct cli_answer_options {
+    long n;
+    const char *model, *precision;
+    double min_score;
+    bool fold, as_json, paths, nul, preview, open;
+    cli_list in;
+} cli_answer_options;
+
+/* The rows of the table of options that both commands have. */
+#define CLI_ANSWER_OPTIONS(o) \
+    {"count", 'n', CLI_COUNT, &(o).n, "N", "at most N results (10)"}, \
+    {"model", 'm', CLI_TEXT, &(o).model, "NAME", "ask this model; else the library's first"}, \
+    {"precision", 0, CLI_TEXT, &(o).precision, "P", "of the query's encoding: auto, f32, bf16 or int8"}, \
+    {"min-score", 0, CLI_NUMBER, &(o).min_score, "S", "only results with a cosine of at least S"}, \
+    {"fold", 0, CLI_FLAG, &(o).fold, NULL, "show one of each group of near-identical pictures"}, \
+    {"in", 0, CLI_LIST, &(o).in, "DIR", "only pictures below DIR, which is indexed first where it is new or changed"}, \
+    {"json", 0, CLI_FLAG, &(o).as_json, NULL, "one JSON object a line"}, \
+    {"paths", 0, CLI_FLAG, &(o).paths, NULL, "only paths, one a line"}, \
+    {"null", '0', CLI_FLAG, &(o).nul, NULL, "only paths, each ended by a NUL byte, for xargs -0"}, \
+    {"preview", 0, CLI_FLAG, &(o).preview, NULL, "draw each result on the terminal"}, \
+    {"open", 0, CLI_FLAG, &(o).open, NULL, "open the best result in the desktop's viewer"}
+
+/* Indexes the folders of --in, asks, and prints. Exit status. */
+int cli_answer(const cli_answer_options *options, const cli_terms *terms, bool leave_out_terms);
+
+#endif

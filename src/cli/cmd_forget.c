@@ -1,0 +1,55 @@
+/* memelens forget */
+#include "cli/command.h"
+
+static const char *model;
+static bool all;
+
+static const cli_option options[] = {
+    {"model", 'm', CLI_TEXT, &model, "NAME", "drop this model's vectors"},
+    {"all", 0, CLI_FLAG, &all, NULL, "empty the library"},
+};
+
+static int forget_paths(lens_library *library, const cli_list *paths)
+{
+    int status = CLI_DONE;
+    for (size_t i = 0; i < paths->count; i++) {
+        lens_error error = {0};
+        int64_t removed;
+        if (lens_forget_path(library, paths->items[i], &removed, &error) != 0)
+            status = cli_fail_with(&error);
+        else
+            cli_note("%s: %s pictures forgotten; it stays out until it is named again", paths->items[i], cli_count_text(removed));
+    }
+    return status;
+}
+
+static int run(const cli_list *operands)
+{
+    if ((operands->count > 0) + (model != NULL) + all != 1)
+        return cli_fail("forget: name paths, or --model NAME, or --all");
+    lens_library *library = cli_open_library();
+    if (!library)
+        return CLI_ERROR;
+    int status = CLI_DONE;
+    int64_t removed;
+    lens_error error = {0};
+    if (operands->count)
+        status = forget_paths(library, operands);
+    else if (model && lens_forget_model(library, model, &error) != 0)
+        status = cli_fail_with(&error);
+    else if (all && lens_forget_all(library, &removed, &error) != 0)
+        status = cli_fail_with(&error);
+    else if (all)
+        cli_note("%s pictures forgotten; the library is empty", cli_count_text(removed));
+    lens_library_close(library);
+    return status;
+}
+
+const cli_command cli_forget = {
+    .name = "forget",
+    .summary = "take pictures or a model out of the library",
+    .usage = "PATH...\n--model NAME\n--all",
+    .details = "The files themselves are never touched. A path that was forgotten stays out until `memelens index` names it.",
+    CLI_OPTIONS(options),
+    .run = run,
+};

@@ -1,0 +1,39 @@
+/* memelens search */
+#include "cli/answer.h"
+#include "cli/command.h"
+
+static cli_answer_options answer = {.n = 10, .precision = "auto", .min_score = -2};
+static cli_list not;
+
+static const cli_option options[] = {
+    CLI_ANSWER_OPTIONS(answer),
+    {"not", 0, CLI_LIST, &not, "TERM", "away from TERM (may be given again)"},
+};
+
+static int run(const cli_list *operands)
+{
+    cli_terms terms;
+    int status = CLI_ERROR;
+    if (operands->count + not.count == 0)
+        return cli_fail("search: for what? `memelens search ./picture.jpg`; see --help");
+    if (cli_terms_read(operands, &not, &terms) == 0)
+        status = cli_answer(&answer, &terms, false);
+    cli_terms_free(&terms);
+    return status;
+}
+
+const cli_command cli_search = {
+    .name = "search",
+    .summary = "find pictures by a picture",
+    .usage = "TERM... [options]",
+    .details = "A TERM is a picture's path, - (a picture on standard input) or id:N (a picture of the library). Several terms are\n"
+               "added; + or - before a term, or a NUMBER and a colon, weighs it:\n"
+               "\n"
+               "  memelens search ./cat.jpg\n"
+               "  memelens search ./cat.jpg -0.5:./dog.jpg\n"
+               "  memelens search - < picture.webp\n"
+               "\n"
+               "Results are printed best first: the score (a cosine, 1 is the same), a tab, the path.",
+    CLI_OPTIONS(options),
+    .run = run,
+};

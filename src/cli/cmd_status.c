@@ -1,0 +1,102 @@
+/* memelens status */
+#include <stdio.h>
+
+#include "cli/command.h"
+
+static bool as_json, failed;
+
+static const cli_option options[] = {
+    {"failed", 0, CLI_FLAG, &failed, NULL, "list the pictures that could not be read, and why"},
+    {"json", 0, CLI_FLAG, &as_json, NULL, "as JSON"},
+};
+
+static int print_failed(const lens_status *status)
+{
+    for (size_t i = 0; i < status->failure_count; i++) {
+        if (as_json) {
+            json_t *object = json_object();
+            cli_json_path(object, "path", status->failures[i].path);
+            json_object_set_new(object, "reason", json_string(status->failures[i].reason));
+            cli_json(object);
+        } else {
+            cli_put_path(status->failures[i].path);
+            printf("\t%s\n", status->failures[i].reason);
+        }
+    }
+    if (status->failure_count == 0)
+        cli_note("no picture failed");
+    return status->failure_count ? CLI_DONE : CLI_NOTHING;
+}
+
+static int print_json(const lens_status *status)
+{
+    json_t *folders = json_array(), *forgotten = json_array(), *models = json_array();
+    for (size_t i = 0; i < status->folder_count; i++) {
+        json_t *folder = json_pack("{sb}", "present", status->folder_present[i]);
+        cli_json_path(folder, "path", status->folders[i]);
+        json_array_append_new(folders, folder);
+    }
+    for (size_t i = 0; i < status->forgotten_count; i++) {
+        json_t *path = json_object();
+        cli_json_path(path, "path", status->forgotten[i]);
+        json_array_append_new(forgotten, path);
+    }
+    for (size_t i = 0; i < status->model_count; i++)
+        json_array_append_new(models, json_pack("{ss si sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
+                                                "vectors", (json_int_t)status->models[i].vectors, "bytes",
+                                                (json_int_t)status->models[i].bytes));
+    json_t *object = json_pack("{sI sI sI so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
+                               "library_bytes", (json_int_t)status->bytes, "folders", folders, "forgotten", forgotten, "models", models);
+    cli_json_path(object, "library", status->library);
+    cli_json(object);
+    return CLI_DONE;
+}
+
+static int print_text(const lens_status *status)
+{
+    printf("library   %s (%s)\n", status->library, cli_bytes_text(status->bytes));
+    printf("pictures  %s", cli_count_text(status->pictures));
+    if (status->failed)
+        printf(", and %s that could not be read (memelens status --failed)", cli_count_text(status->failed));
+    putchar('\n');
+    for (size_t i = 0; i < status->model_count; i++)
+        printf("%s  %s: %s of %s pictures' contents, %d numbers each (%s)\n", i ? "        " : "models  ", status->models[i].name,
+               cli_count_text(status->models[i].vectors), cli_count_text(status->contents), status->models[i].dim,
+               cli_bytes_text(status->models[i].bytes));
+    for (size_t i = 0; i < status->folder_count; i++) {
+        fputs(i ? "          " : "folders   ", stdout);
+        cli_put_path(status->folders[i]);
+        puts(status->folder_present[i] ? "" : "  (not there now)");
+    }
+    for (size_t i = 0; i < status->forgotten_count; i++) {
+        fputs(i ? "          " : "left out  ", stdout);
+        cli_put_path(status->forgotten[i]);
+        putchar('\n');
+    }
+    return CLI_DONE;
+}
+
+static int run(const cli_list *operands)
+{
+    if (operands->count)
+        return cli_fail("status: takes no %s", operands->items[0]);
+    lens_library *library = cli_open_library();
+    lens_error error = {0};
+    lens_status *status = library ? lens_status_get(library, &error) : NULL;
+    int result = CLI_ERROR;
+    if (status)
+        result = failed ? print_failed(status) : as_json ? print_json(status) : print_text(status);
+    else if (library)
+        cli_fail_with(&error);
+    lens_status_free(status);
+    lens_library_close(library);
+    return result;
+}
+
+const cli_command cli_status = {
+    .name = "status",
+    .summary = "what is in the library, and what could not be read",
+    .usage = "[--failed] [--json]",
+    CLI_OPTIONS(options),
+    .run = run,
+};

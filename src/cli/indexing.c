@@ -1,0 +1,51 @@
+#include "cli/indexing.h"
+
+#include "base/buffer.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+
+static void append(lens_buffer *line, int64_t count, const char *word)
+{
+    if (count)
+        lens_buffer_print(line, "%s%s %s", line->size ? ", " : "", cli_count_text(count), word);
+}
+
+static void summarise(const lens_index_report *report)
+{
+    lens_buffer line = {0};
+    append(&line, report->indexed, "indexed");
+    append(&line, report->unchanged, "unchanged");
+    append(&line, report->moved, "moved");
+    append(&line, report->removed, "removed");
+    append(&line, report->failed, "failed (memelens status --failed)");
+    if (!line.size)
+        lens_buffer_print(&line, "no pictures");
+    lens_buffer_print(&line, " in %.1f s", report->seconds);
+    if (report->indexed)
+        lens_buffer_print(&line, " (%.0f pictures/s)", report->pictures_per_second);
+    if (report->library_bytes)
+        lens_buffer_print(&line, "; library %s", cli_bytes_text(report->library_bytes));
+    cli_note("%s", line.data ? line.data : "");
+    lens_buffer_free(&line);
+}
+
+int cli_run_index(lens_library *library, lens_index_options *options, lens_index_report *report)
+{
+    lens_error error = {0};
+    options->event = cli_progress_event;
+    cli_catch_interrupt();
+    int result = lens_index(library, options, report, &error);
+    cli_progress_end();
+    if (result != 0) {
+        cli_fail_with(&error);
+        if (report->indexed)
+            cli_note("%s pictures of this run are kept; the same command goes on from there", cli_count_text(report->indexed));
+        return CLI_ERROR;
+    }
+    summarise(report);
+    if (!report->stopped)
+        return CLI_DONE;
+    cli_note("interrupted: all of that is kept; the same command goes on from there");
+    return CLI_INTERRUPTED;
+}

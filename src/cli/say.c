@@ -1,0 +1,123 @@
+#include "cli/say.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/text.h"
+
+bool cli_quiet;
+
+static void say(const char *prefix, const char *format, va_list args)
+{
+    char message[2048];
+    vsnprintf(message, sizeof message, format, args);
+    lens_buffer clean = {0};
+    bool ok = lens_text_printable(message, strlen(message), &clean) == 0;
+    fprintf(stderr, "%s%s\n", prefix, ok && clean.data ? clean.data : message);
+    lens_buffer_free(&clean);
+}
+
+int cli_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("memelens: ", format, args);
+    va_end(args);
+    return CLI_ERROR;
+}
+
+int cli_fail_with(const lens_error *error)
+{
+    return cli_fail("%s", error->message);
+}
+
+void cli_note(const char *format, ...)
+{
+    if (cli_quiet)
+        return;
+    va_list args;
+    va_start(args, format);
+    say("", format, args);
+    va_end(args);
+}
+
+void cli_json(json_t *object)
+{
+    /* Nine digits carry a 32-bit float there and back. */
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(object);
+}
+
+void cli_json_path(json_t *object, const char *name, const char *path)
+{
+    size_t length = strlen(path);
+    if (lens_utf8_valid(path, length)) {
+        json_object_set_new(object, name, json_stringn(path, length));
+        return;
+    }
+    char key[64];
+    snprintf(key, sizeof key, "%s_base64", name);
+    lens_buffer text = {0};
+    if (lens_base64_encode(path, length, &text) == 0)
+        json_object_set_new(object, key, json_string(text.data));
+    lens_buffer_free(&text);
+}
+
+void cli_put_path(const char *path)
+{
+    lens_buffer clean = {0};
+    if (isatty(STDOUT_FILENO) && lens_text_printable(path, strlen(path), &clean) == 0 && clean.data)
+        path = clean.data;
+    fputs(path, stdout);
+    lens_buffer_free(&clean);
+}
+
+static char *next_text(void)
+{
+    static char texts[8][32];
+    static unsigned next;
+    return texts[next++ % 8];
+}
+
+const char *cli_count_text(int64_t count)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%" PRId64, count);
+    char *text = next_text(), *at = text;
+    for (int i = 0; i < length; i++) {
+        *at++ = digits[i];
+        int left = length - 1 - i;
+        if (left && left % 3 == 0 && digits[i] != '-')
+            *at++ = ',';
+    }
+    *at = '\0';
+    return text;
+}
+
+const char *cli_bytes_text(int64_t bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1000;
+        unit++;
+    }
+    char *text = next_text();
+    snprintf(text, 32, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text;
+}
+
+int cli_finish(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return cli_fail("the results could not be written: %s", strerror(errno));
+    return status;
+}

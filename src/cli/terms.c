@@ -1,0 +1,87 @@
+#include "cli/terms.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/say.h"
+
+static int read_input(lens_buffer *input)
+{
+    if (input->data)
+        return cli_fail("-: standard input can be read once only"), -1;
+    char bytes[65536];
+    size_t got;
+    while ((got = fread(bytes, 1, sizeof bytes, stdin)) > 0)
+        if (input->size > ((size_t)512 << 20) || lens_buffer_append(input, bytes, got) != 0)
+            return cli_fail("standard input: more than 512 MiB, or not enough memory"), -1;
+    if (ferror(stdin))
+        return cli_fail("standard input: %s", strerror(errno)), -1;
+    if (input->size == 0)
+        return cli_fail("standard input: empty; expected a picture"), -1;
+    return 0;
+}
+
+static int read_term(const char *text, lens_term *term, lens_buffer *input)
+{
+    *term = (lens_term){.weight = 1};
+    /* A file of this very name is meant before a weight is: pictures are called "12:30.jpg" too. */
+    size_t weight = lens_file_exists(text) ? 0 : cli_weight_length(text);
+    if (weight) {
+        term->weight = strtod(text, NULL);
+        text += weight;
+    } else if ((*text == '+' || *text == '-') && text[1] && !lens_file_exists(text)) {
+        term->weight = *text == '-' ? -1 : 1;
+        text++;
+    }
+    term->text = text;
+    if (strcmp(text, "-") == 0) {
+        if (read_input(input) != 0)
+            return -1;
+        term->kind = LENS_TERM_BYTES;
+        term->bytes = input->data;
+        term->size = input->size;
+    } else if (strncmp(text, "id:", 3) == 0 && !lens_file_exists(text)) {
+        char *end;
+        errno = 0;
+        term->kind = LENS_TERM_ID;
+        term->id = strtoll(text + 3, &end, 10);
+        if (errno || end == text + 3 || *end || term->id < 1)
+            return cli_fail("%s: expected id:NUMBER", text), -1;
+    } else if (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0) {
+        return cli_fail("%s: addresses are not fetched; give the picture on standard input: curl -s ADDRESS | memelens search -", text), -1;
+    } else if (strchr(text, '/') || lens_file_exists(text)) {
+        term->kind = LENS_TERM_FILE;
+    } else {
+        term->kind = LENS_TERM_WORDS;
+    }
+    if (!*text)
+        return cli_fail("a term is empty"), -1;
+    return 0;
+}
+
+int cli_terms_read(const cli_list *operands, const cli_list *not, cli_terms *out)
+{
+    *out = (cli_terms){0};
+    out->items = calloc(operands->count + not->count + 1, sizeof *out->items);
+    if (!out->items)
+        return cli_fail("not enough memory"), -1;
+    for (size_t i = 0; i < operands->count + not->count; i++) {
+        bool turned = i >= operands->count;
+        const char *text = turned ? not->items[i - operands->count] : operands->items[i];
+        if (read_term(text, &out->items[out->count], &out->input) != 0)
+            return -1;
+        if (turned)
+            out->items[out->count].weight *= -1;
+        out->count++;
+    }
+    return 0;
+}
+
+void cli_terms_free(cli_terms *terms)
+{
+    free(terms->items);
+    lens_buffer_free(&terms->input);
+}

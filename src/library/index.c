@@ -1,0 +1,437 @@
+/* lens_index: what is walked, the threads, and the writing. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/processors.h"
+#include "encoders/catalogue.h"
+#include "library/index_run.h"
+
+enum { WRITE_MOST = 256 };             /* entries of one transaction */
+static const double write_every = 1.0;  /* seconds: what a power cut may cost */
+static const double tell_every = 0.1;   /* seconds between progress events */
+
+lens_index_options lens_index_options_default(void)
+{
+    return (lens_index_options){.precision = "auto", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 10};
+}
+
+static void stop(lens_run *run)
+{
+    atomic_store(&run->stop, true);
+    if (run->jobs)
+        lens_queue_close(run->jobs); /* the walker may be waiting for room in it */
+}
+
+void lens_run_fail(lens_run *run, const lens_error *error)
+{
+    pthread_mutex_lock(&run->error_lock);
+    if (!run->failed) {
+        run->failed = true;
+        run->error = *error;
+    }
+    pthread_mutex_unlock(&run->error_lock);
+    stop(run);
+}
+
+lens_job *lens_job_new(lens_run *run, const char *path)
+{
+    lens_job *job = calloc(1, sizeof *job);
+    if (job) {
+        job->path = strdup(path);
+        job->vectors = calloc(run->model_count + 1, sizeof *job->vectors);
+        if (job->path && job->vectors)
+            return job;
+        lens_job_free(run, job);
+    }
+    lens_error error = {0};
+    lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+    lens_run_fail(run, &error);
+    return NULL;
+}
+
+void lens_job_free(const lens_run *run, lens_job *job)
+{
+    if (!job)
+        return;
+    for (size_t m = 0; job->vectors && m < run->model_count; m++)
+        free(job->vectors[m]);
+    free(job->vectors);
+    free(job->reason);
+    free(job->path);
+    free(job);
+}
+
+/* ---- telling ---- */
+
+typedef struct teller {
+    lens_run *run;
+    int64_t done;
+    double begun, last;
+} teller;
+
+static void tell(teller *self, lens_index_event_kind kind, const char *path, const char *reason)
+{
+    lens_run *run = self->run;
+    if (!run->options->event)
+        return;
+    lens_index_event event = {
+        .kind = kind,
+        .path = path,
+        .reason = reason,
+        .done = self->done,
+        .total = atomic_load(&run->found),
+        .counting = atomic_load(&run->walking),
+        .seconds = lens_seconds() - self->begun,
+    };
+    if (!run->options->event(run->options->context, &event))
+        stop(run);
+}
+
+/* ---- writing ---- */
+
+typedef struct writer {
+    lens_run *run;
+    teller *teller;
+    lens_job *jobs[WRITE_MOST];
+    size_t count;
+    double last;
+    lens_index_report *report;
+} writer;
+
+static int write_waiting(writer *self)
+{
+    lens_run *run = self->run;
+    if (self->count == 0)
+        return 0;
+    lens_error error = {0};
+    int result = -1;
+    lens_store_entry *entries = calloc(self->count, sizeof *entries);
+    struct lens_store_vector *vectors = calloc(self->count * run->model_count + 1, sizeof *vectors);
+    int64_t *ids = calloc(self->count, sizeof *ids);
+    if (!entries || !vectors || !ids) {
+        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+    } else {
+        struct lens_store_vector *next = vectors;
+        for (size_t i = 0; i < self->count; i++) {
+            const lens_job *job = self->jobs[i];
+            entries[i] = (lens_store_entry){
+                .path = job->path,
+                .size = job->size,
+                .mtime_ns = job->retry ? 0 : job->mtime_ns, /* 1970: differs from the file, so it is looked at again */
+                .reason = job->outcome == LENS_OUTCOME_FAILED ? job->reason ? job->reason : "" : NULL,
+                .hash = job->hash,
+                .width = job->width,
+                .height = job->height,
+                .format = lens_format_name(job->format),
+                .moved_from = job->moved_from,
+                .vectors = next,
+            };
+            for (size_t m = 0; m < run->model_count; m++)
+                if (job->vectors[m])
+                    *next++ = (struct lens_store_vector){run->models[m].id, job->vectors[m]};
+            entries[i].vector_count = (size_t)(next - entries[i].vectors);
+        }
+        pthread_mutex_lock(&run->store_lock);
+        result = lens_store_write(run->store, entries, self->count, ids, &error);
+        for (size_t i = 0; result == 0 && i < self->count; i++)
+            result = lens_store_seen_mark(run->store, ids[i], &error);
+        pthread_mutex_unlock(&run->store_lock);
+    }
+    if (result != 0)
+        lens_run_fail(run, &error);
+    for (size_t i = 0; i < self->count; i++) {
+        const lens_job *job = self->jobs[i];
+        if (result == 0) {
+            self->report->indexed += job->outcome == LENS_OUTCOME_INDEXED;
+            self->report->unchanged += job->outcome == LENS_OUTCOME_UNCHANGED;
+            self->report->moved += job->outcome == LENS_OUTCOME_MOVED;
+            self->report->failed += job->outcome == LENS_OUTCOME_FAILED;
+        }
+        lens_job_free(run, self->jobs[i]);
+    }
+    free(ids);
+    free(vectors);
+    free(entries);
+    self->count = 0;
+    self->last = lens_seconds();
+    return result;
+}
+
+static void receive(writer *self, lens_job *job)
+{
+    lens_run *run = self->run;
+    if (job->outcome == LENS_OUTCOME_NOTE) {
+        tell(self->teller, LENS_INDEX_NOTE, job->path, job->reason);
+        lens_job_free(run, job);
+        return;
+    }
+    self->teller->done++;
+    if (job->outcome == LENS_OUTCOME_FAILED)
+        tell(self->teller, LENS_INDEX_FAILED, job->path, job->reason);
+    if (job->outcome == LENS_OUTCOME_GONE) {
+        lens_job_free(run, job);
+        return;
+    }
+    self->jobs[self->count++] = job;
+    if (self->count == WRITE_MOST)
+        write_waiting(self);
+}
+
+/* Receives finished jobs until there are no more. What was encoded when a stop came is still written. */
+static void write_all(writer *self)
+{
+    for (;;) {
+        void *job;
+        double now = lens_seconds();
+        if (now - self->teller->last >= tell_every) {
+            self->teller->last = now;
+            tell(self->teller, LENS_INDEX_PROGRESS, NULL, NULL);
+        }
+        if (now - self->last >= write_every)
+            write_waiting(self);
+        if (lens_queue_pop_within(self->run->done, &job, tell_every))
+            receive(self, job);
+        else if (atomic_load(&self->run->workers_left) == 0 && !lens_queue_pop_within(self->run->done, &job, 0))
+            break;
+        else if (atomic_load(&self->run->workers_left) == 0)
+            receive(self, job);
+    }
+    write_waiting(self);
+    tell(self->teller, LENS_INDEX_PROGRESS, NULL, NULL);
+}
+
+/* ---- the threads ---- */
+
+static int run_threads(lens_run *run, writer *out, int threads)
+{
+    run->jobs = lens_queue_new(LENS_INDEX_JOBS);
+    run->done = lens_queue_new(LENS_INDEX_DONE);
+    pthread_t *workers = calloc((size_t)threads, sizeof *workers);
+    pthread_t walker;
+    lens_error error = {0};
+    int started = 0, errnum = 0;
+    if (!run->jobs || !run->done || !workers) {
+        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+        lens_run_fail(run, &error);
+        free(workers);
+        return -1;
+    }
+    atomic_store(&run->walking, true);
+    atomic_store(&run->workers_left, threads);
+    while (started < threads && (errnum = pthread_create(&workers[started], NULL, lens_index_worker, run)) == 0)
+        started++;
+    if (started < threads && started > 0)
+        atomic_fetch_sub(&run->workers_left, threads - started); /* fewer will do */
+    bool walks = started > 0 && (errnum = pthread_create(&walker, NULL, lens_index_walker, run)) == 0;
+    if (!walks) {
+        lens_fail_errno(&error, errnum, "cannot start a thread");
+        lens_run_fail(run, &error);
+        atomic_store(&run->walking, false);
+        lens_queue_close(run->jobs);
+        if (started == 0)
+            atomic_store(&run->workers_left, 0);
+    }
+    write_all(out);
+    lens_queue_close(run->done);
+    if (walks)
+        pthread_join(walker, NULL);
+    for (int i = 0; i < started; i++)
+        pthread_join(workers[i], NULL);
+    free(workers);
+    /* After a stop the walker may have left jobs that no worker took. */
+    void *job;
+    while (lens_queue_pop_within(run->jobs, &job, 0) || lens_queue_pop_within(run->done, &job, 0))
+        lens_job_free(run, job);
+    return run->failed ? -1 : 0;
+}
+
+/* ---- what is walked ---- */
+
+static int add_target(lens_run *run, const char *path, lens_error *err)
+{
+    for (size_t i = 0; i < run->target_count; i++)
+        if (strcmp(run->targets[i], path) == 0)
+            return 0;
+    char **targets = realloc(run->targets, (run->target_count + 1) * sizeof *targets);
+    char *copy = strdup(path);
+    if (targets)
+        run->targets = targets;
+    if (!targets || !copy) {
+        free(copy);
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    run->targets[run->target_count++] = copy;
+    return 0;
+}
+
+/* Whether PATH, which is not there, is a picture that was removed (its folder is there), not a disk that is absent. */
+static int is_removed_picture(lens_run *run, const char *path, lens_error *err)
+{
+    lens_store_picture picture;
+    int found = lens_store_picture_by_path(run->store, path, &picture, err);
+    if (found <= 0)
+        return found;
+    lens_store_picture_free(&picture);
+    char *folder = strdup(path);
+    if (!folder)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    char *slash = strrchr(folder, '/');
+    slash[slash == folder] = '\0';
+    bool there = lens_file_exists(folder);
+    free(folder);
+    return there;
+}
+
+/* Names the options' paths as roots, or takes every known root, and sees which of them are there. */
+static int choose_targets(lens_run *run, teller *out, lens_store_paths *wanted, lens_error *err)
+{
+    const lens_index_options *options = run->options;
+    if (lens_store_roots(run->store, &run->roots, err) != 0)
+        return -1;
+    wanted->items = calloc(options->path_count + run->roots.count + 1, sizeof *wanted->items);
+    if (!wanted->items)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < options->path_count; i++) {
+        char *path = lens_path_absolute(options->paths[i], err);
+        if (!path)
+            return -1;
+        wanted->items[wanted->count++] = path;
+        bool known = false;
+        for (size_t r = 0; r < run->roots.count; r++)
+            known |= lens_path_within(path, run->roots.items[r]);
+        if (!known && !lens_file_exists(path))
+            return lens_fail(err, LENS_E_MISSING, "%s: no such file or folder", path);
+    }
+    for (size_t i = 0; i < wanted->count; i++)
+        if (lens_store_add_root(run->store, wanted->items[i], err) != 0)
+            return -1;
+    lens_store_paths_free(&run->roots);
+    if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0)
+        return -1;
+    if (options->path_count == 0 && run->roots.count == 0)
+        return lens_fail(err, LENS_E_MISSING, "%s: no folder is known yet: run `memelens index FOLDER`", run->library_folder);
+    /* Without paths every root; with paths also the roots below them, which a forgotten folder may hide from the walk. */
+    size_t named = wanted->count;
+    for (size_t r = 0; r < run->roots.count; r++) {
+        bool take = options->path_count == 0;
+        for (size_t i = 0; i < named; i++)
+            take |= strcmp(run->roots.items[r], wanted->items[i]) != 0 && lens_path_within(run->roots.items[r], wanted->items[i]);
+        if (take && !(wanted->items[wanted->count] = strdup(run->roots.items[r])))
+            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        wanted->count += take;
+    }
+    for (size_t i = 0; i < wanted->count; i++) {
+        const char *path = wanted->items[i];
+        if (lens_file_exists(path)) {
+            if (add_target(run, path, err) != 0)
+                return -1;
+            continue;
+        }
+        int removed = is_removed_picture(run, path, err);
+        if (removed < 0 || (!removed && lens_store_seen_mark_below(run->store, path, err) != 0))
+            return -1;
+        if (!removed)
+            tell(out, LENS_INDEX_NOTE, path, "is not there now; what is known of it is kept");
+    }
+    return 0;
+}
+
+/* ---- models ---- */
+
+static int open_models(lens_run *run, lens_error *err)
+{
+    const lens_index_options *options = run->options;
+    lens_store_models known = {0};
+    if (lens_store_models_list(run->store, &known, err) != 0)
+        return -1;
+    size_t count = options->model_count ? options->model_count : known.count ? known.count : 1;
+    run->models = calloc(count, sizeof *run->models);
+    int result = run->models ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        const char *name = options->model_count ? options->models[i] : known.count ? known.items[i].name : lens_catalogue_default;
+        lens_index_model *model = &run->models[run->model_count];
+        char *canonical = lens_model_canonical_name(name, err);
+        result = -1;
+        if (canonical && (model->encoder = lens_model_encoder(canonical, options->precision, err))) {
+            run->model_count++;
+            const lens_encoder_info *about = lens_encoder_about(model->encoder);
+            model->dim = about->dim;
+            result = lens_store_add_model(run->store, canonical, about->dim, about->fingerprint, &model->id, err);
+        }
+        for (size_t j = 0; result == 0 && j + 1 < run->model_count; j++)
+            if (run->models[j].id == model->id)
+                result = lens_fail(err, LENS_E_ARGUMENT, "model %s is named twice", canonical);
+        free(canonical);
+    }
+    lens_store_models_free(&known);
+    return result;
+}
+
+/* ---- the run ---- */
+
+static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
+{
+    teller out = {.run = run, .begun = lens_seconds()};
+    writer self = {.run = run, .teller = &out, .last = out.begun, .report = report};
+    lens_store_paths wanted = {0};
+    int result = lens_store_seen_clear(run->store, err);
+    if (result == 0)
+        result = open_models(run, err);
+    if (result == 0)
+        result = choose_targets(run, &out, &wanted, err);
+    if (result == 0) {
+        int threads = run->options->threads > 0 ? run->options->threads : lens_processors();
+        result = run_threads(run, &self, threads);
+        if (result != 0 && err)
+            *err = run->error;
+    }
+    report->unchanged += atomic_load(&run->unchanged);
+    report->failed += atomic_load(&run->failed_before);
+    report->stopped = result == 0 && atomic_load(&run->stop);
+    /* Only a walk that saw everything can say what is gone. */
+    for (size_t i = 0; result == 0 && !report->stopped && i < wanted.count; i++) {
+        int64_t removed = 0;
+        result = lens_store_sweep(run->store, wanted.items[i], &removed, err);
+        report->removed += removed;
+    }
+    if (result == 0)
+        result = lens_store_compact(run->store, false, err);
+    lens_store_counts counts;
+    if (result == 0 && (result = lens_store_count(run->store, &counts, err)) == 0)
+        report->library_bytes = counts.bytes;
+    report->seconds = lens_seconds() - out.begun;
+    report->pictures_per_second = report->seconds > 0 ? (double)report->indexed / report->seconds : 0;
+    lens_store_paths_free(&wanted);
+    return result;
+}
+
+int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err)
+{
+    *report = (lens_index_report){0};
+    lens_run run = {.options = options, .library_folder = library->folder};
+    run.store = lens_store_open(library->folder, LENS_STORE_WRITE, options->wait, err);
+    if (!run.store)
+        return -1;
+    pthread_mutex_init(&run.store_lock, NULL);
+    pthread_mutex_init(&run.error_lock, NULL);
+    int result = index_all(&run, report, err);
+    lens_queue_free(run.jobs);
+    lens_queue_free(run.done);
+    for (size_t m = 0; m < run.model_count; m++)
+        lens_encoder_close(run.models[m].encoder);
+    free(run.models);
+    for (size_t i = 0; i < run.target_count; i++)
+        free(run.targets[i]);
+    free(run.targets);
+    free(run.claimed);
+    lens_store_paths_free(&run.roots);
+    lens_store_paths_free(&run.forgotten);
+    pthread_mutex_destroy(&run.error_lock);
+    pthread_mutex_destroy(&run.store_lock);
+    lens_store_close(run.store);
+    return result;
+}

@@ -1,0 +1,93 @@
+/* One index run, as its threads share it:
+ *
+ *     walker (one)  -> jobs ->  workers (one a core)  -> done ->  the thread that called lens_index
+ *     finds what is new         read, hash, decode,                writes to the store, tells events
+ *                               prepare, encode in batches
+ *
+ * Jobs is long, so that the total is known early (a job is a path and a few numbers); done is short, so that memory is
+ * bounded by what the workers hold. */
+#ifndef LENS_LIBRARY_INDEX_RUN_H
+#define LENS_LIBRARY_INDEX_RUN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/queue.h"
+#include "library/internal.h"
+
+enum {
+    LENS_INDEX_JOBS = 1 << 17, /* jobs waiting at most */
+    LENS_INDEX_DONE = 64,
+    LENS_INDEX_BATCH = 8, /* pictures a worker encodes at once: small, so that the activations stay in the cache */
+};
+
+typedef enum lens_outcome {
+    LENS_OUTCOME_INDEXED,
+    LENS_OUTCOME_UNCHANGED, /* touched, but the same bytes */
+    LENS_OUTCOME_MOVED,
+    LENS_OUTCOME_FAILED,
+    LENS_OUTCOME_GONE, /* vanished between the walk and the reading */
+    LENS_OUTCOME_NOTE, /* no picture: something to tell the person */
+} lens_outcome;
+
+/* A picture on its way through the run. */
+typedef struct lens_job {
+    char *path;
+    int64_t size, mtime_ns;
+    int64_t known_content; /* of the path's row before this run; 0 when it had none */
+    bool known;            /* the path had a row */
+    lens_outcome outcome;
+    char *reason; /* why it failed, or the note */
+    bool retry;   /* the failure may pass without the file changing: try again in the next run */
+    lens_hash hash;
+    int width, height;
+    lens_format format;
+    int64_t moved_from;
+    float **vectors; /* [models]; NULL where the store has it */
+    int pending;     /* vectors still to come */
+} lens_job;
+
+typedef struct lens_index_model {
+    lens_encoder *encoder;
+    int64_t id; /* in the store */
+    int dim;
+} lens_index_model;
+
+typedef struct lens_run {
+    const lens_index_options *options;
+    lens_store *store;
+    pthread_mutex_t store_lock; /* the store is one connection: whoever uses it holds this */
+    const char *library_folder;
+    lens_index_model *models;
+    size_t model_count;
+    lens_store_paths roots, forgotten;
+    char **targets; /* what is walked, each by itself: a walk stops before another target below it */
+    size_t target_count;
+    size_t target; /* the walker's */
+
+    lens_queue *jobs, *done;
+    atomic_bool stop;
+    atomic_bool walking;
+    atomic_int workers_left;
+    atomic_llong found, unchanged, failed_before;
+
+    int64_t *claimed; /* pictures that a job of this run was moved from; under store_lock */
+    size_t claimed_count;
+
+    pthread_mutex_t error_lock;
+    lens_error error; /* the first that ends the run */
+    bool failed;
+} lens_run;
+
+/* Notes ERROR as what ends the run (the first one wins) and asks every thread to stop. */
+void lens_run_fail(lens_run *run, const lens_error *error);
+
+/* NULL when memory is short, which is then noted as the run's failure. */
+lens_job *lens_job_new(lens_run *run, const char *path);
+void lens_job_free(const lens_run *run, lens_job *job);
+
+/* Thread bodies. ARGUMENT: the lens_run. */
+void *lens_index_walker(void *argument);
+void *lens_index_worker(void *argument);
+
+#endif

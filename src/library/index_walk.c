@@ -1,0 +1,145 @@
+/* The walker of an index run: which files need work. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "files/walk.h"
+#include "library/index_run.h"
+
+/* Whether the walk of the present target has no business with PATH: it was forgotten, or is a target of its own. */
+static bool left_out(const lens_run *run, const char *path)
+{
+    for (size_t i = 0; i < run->forgotten.count; i++)
+        if (strcmp(run->forgotten.items[i], path) == 0)
+            return true;
+    for (size_t i = 0; i < run->target_count; i++)
+        if (i != run->target && strcmp(run->targets[i], path) == 0)
+            return true;
+    return false;
+}
+
+static bool enter(void *context, const char *path)
+{
+    const lens_run *run = context;
+    return strcmp(path, run->library_folder) != 0 && !left_out(run, path);
+}
+
+/* Whether the first bytes of PATH are a picture's. A file that cannot be opened is none here: only names that promise a picture are
+ * worth a complaint, and those are not sniffed. */
+static bool looks_like_picture(const char *path)
+{
+    unsigned char head[LENS_SNIFF_BYTES];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return false;
+    ssize_t size;
+    do
+        size = read(fd, head, sizeof head);
+    while (size < 0 && errno == EINTR);
+    close(fd);
+    return size > 0 && lens_sniff(head, (size_t)size) != LENS_FORMAT_NONE;
+}
+
+/* 1 when the picture at PATH needs work, 0 when not (it is then counted and marked as seen), -1 on error. */
+static int needs_work(lens_run *run, const lens_walk_file *file, lens_job *job, lens_error *err)
+{
+    lens_store_picture picture;
+    int found = lens_store_picture_by_path(run->store, file->path, &picture, err);
+    if (found <= 0)
+        return found < 0 ? -1 : 1;
+    int result = 1;
+    job->known = true;
+    job->known_content = picture.content;
+    if (picture.size == file->size && picture.mtime_ns == file->mtime_ns) {
+        int complete = 1;
+        for (size_t i = 0; complete == 1 && !picture.reason && i < run->model_count; i++)
+            complete = lens_store_has_vector(run->store, run->models[i].id, picture.content, err);
+        if (complete < 0 || (complete == 1 && lens_store_seen_mark(run->store, picture.id, err) != 0)) {
+            result = -1;
+        } else if (complete == 1) {
+            atomic_fetch_add(picture.reason ? &run->failed_before : &run->unchanged, 1);
+            result = 0;
+        }
+    }
+    lens_store_picture_free(&picture);
+    return result;
+}
+
+static int meet_file(void *context, const lens_walk_file *file)
+{
+    lens_run *run = context;
+    if (atomic_load(&run->stop))
+        return 1;
+    if (left_out(run, file->path))
+        return 0;
+    lens_job *job = lens_job_new(run, file->path);
+    if (!job)
+        return 1;
+    job->size = file->size;
+    job->mtime_ns = file->mtime_ns;
+    lens_error error = {0};
+    pthread_mutex_lock(&run->store_lock);
+    int work = needs_work(run, file, job, &error);
+    pthread_mutex_unlock(&run->store_lock);
+    if (work < 0)
+        lens_run_fail(run, &error);
+    if (work == 1) {
+        /* Whoever names a file means it. */
+        bool named = lens_named_as_picture(file->path) || strcmp(file->path, run->targets[run->target]) == 0;
+        if (named || looks_like_picture(file->path)) {
+            atomic_fetch_add(&run->found, 1);
+            if (lens_queue_push(run->jobs, job))
+                return 0;
+        }
+    }
+    lens_job_free(run, job);
+    return work < 0 ? 1 : 0;
+}
+
+static void meet_problem(void *context, const char *path, const lens_error *problem)
+{
+    lens_run *run = context;
+    lens_error error = {0};
+    pthread_mutex_lock(&run->store_lock);
+    int result = lens_store_seen_mark_below(run->store, path, &error);
+    pthread_mutex_unlock(&run->store_lock);
+    if (result != 0)
+        lens_run_fail(run, &error);
+    lens_job *job = lens_job_new(run, path);
+    if (!job)
+        return;
+    job->outcome = lens_named_as_picture(path) ? LENS_OUTCOME_FAILED : LENS_OUTCOME_NOTE;
+    job->retry = true;
+    /* The walk's message names the path; a failure is shown beside its path already. */
+    const char *reason = problem->message;
+    size_t length = strlen(path);
+    if (strncmp(reason, path, length) == 0 && strncmp(reason + length, ": ", 2) == 0)
+        reason += length + 2;
+    job->reason = strdup(reason);
+    if (job->outcome == LENS_OUTCOME_FAILED)
+        atomic_fetch_add(&run->found, 1);
+    if (!lens_queue_push(run->done, job))
+        lens_job_free(run, job);
+}
+
+void *lens_index_walker(void *argument)
+{
+    lens_run *run = argument;
+    lens_walk_options options = {run->options->exclude, run->options->exclude_count, run->options->include_hidden};
+    lens_walk_visitor visitor = {meet_file, enter, meet_problem, run};
+    for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
+        const char *target = run->targets[run->target];
+        lens_error error = {0};
+        int result = lens_walk(target, &options, &visitor, &error);
+        if (result < 0 && error.code == LENS_E_MISSING) /* it was there when the run began */
+            meet_problem(run, target, &error);
+        else if (result < 0)
+            lens_run_fail(run, &error);
+    }
+    atomic_store(&run->walking, false);
+    lens_queue_close(run->jobs);
+    return NULL;
+}

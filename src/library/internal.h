@@ -1,0 +1,45 @@
+/* What the files of src/library share: the open library, and how names become models. */
+#ifndef LENS_LIBRARY_INTERNAL_H
+#define LENS_LIBRARY_INTERNAL_H
+
+#include "encoders/encoder.h"
+#include "memelens.h"
+#include "pixels/decode.h"
+#include "store/store.h"
+
+struct lens_library {
+    char *folder;
+};
+
+struct lens_model {
+    lens_encoder *encoder;
+    lens_session *session; /* of one picture, made on first use */
+};
+
+/* A picture file larger than this is not read: 512 MiB. */
+#define LENS_MAX_FILE_BYTES ((size_t)512 << 20)
+
+/* The folder of model NAME ("efficientnet-lite0", "./folder", either with "@PREP"): the models folder's, or the path itself. When it is
+ * not there: LENS_E_MISSING, and how to get it. NULL on failure. The caller frees. */
+char *lens_model_folder(const char *name, lens_error *err);
+
+/* NAME as the library keeps it: plain for the models folder, absolute for a path. NULL on failure. The caller frees. */
+char *lens_model_canonical_name(const char *name, lens_error *err);
+
+/* Opens the encoder of NAME. PRECISION: "auto", "f32", … or NULL for auto. */
+lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_error *err);
+
+/* The model that answers in STORE: WANTED, or the first one when it is NULL. A copy in *OUT: free its name.
+ * LENS_E_MISSING when the library has none, or not this one. */
+int lens_library_model(lens_store *store, const char *library, const char *wanted, lens_store_model *out, lens_error *err);
+
+/* "PATH: the vectors of MODEL here were made by other weights…" -> -1 when ENCODER is not what made MODEL's vectors. */
+int lens_library_model_matches(const lens_store_model *model, const lens_encoder *encoder, lens_error *err);
+
+/* Encodes one decoded picture. VECTOR [dim]. */
+int lens_encode_image(const lens_encoder *encoder, lens_session *session, const lens_image *image, float *vector, lens_error *err);
+
+/* Reads and decodes a term that is a file or bytes. The message names it. The caller frees IMAGE. */
+int lens_decode_term(const lens_term *term, uint64_t max_pixels, lens_image *image, lens_error *err);
+
+#endif

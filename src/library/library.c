@@ -1,0 +1,242 @@
+/* The open library, and what it knows about itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/processors.h"
+#include "library/internal.h"
+
+const char *lens_version(void)
+{
+    return LENS_VERSION;
+}
+
+int lens_default_threads(void)
+{
+    return lens_processors();
+}
+
+lens_library *lens_library_open(const char *folder, lens_error *err)
+{
+    lens_library *library = calloc(1, sizeof *library);
+    if (!library) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    library->folder = folder ? lens_path_absolute(folder, err) : lens_library_folder(err);
+    if (!library->folder) {
+        free(library);
+        return NULL;
+    }
+    return library;
+}
+
+void lens_library_close(lens_library *library)
+{
+    if (!library)
+        return;
+    free(library->folder);
+    free(library);
+}
+
+const char *lens_library_path(const lens_library *library)
+{
+    return library->folder;
+}
+
+int lens_library_model(lens_store *store, const char *library, const char *wanted, lens_store_model *out, lens_error *err)
+{
+    char *name = NULL;
+    if (wanted && !(name = lens_model_canonical_name(wanted, err)))
+        return -1;
+    lens_store_models models = {0};
+    if (lens_store_models_list(store, &models, err) != 0) {
+        free(name);
+        return -1;
+    }
+    int result = -1;
+    size_t at = 0;
+    while (name && at < models.count && strcmp(models.items[at].name, name) != 0)
+        at++;
+    if (at < models.count) {
+        *out = models.items[at];
+        models.items[at].name = NULL; /* it is the caller's now */
+        result = 0;
+    } else if (models.count == 0) {
+        lens_fail(err, LENS_E_MISSING, "%s: nothing is indexed yet: run `memelens index FOLDER`", library);
+    } else {
+        lens_fail(err, LENS_E_MISSING, "%s: not indexed with %s (but with %s): run `memelens index --model %s`", library, name,
+                  models.items[0].name, name);
+    }
+    lens_store_models_free(&models);
+    free(name);
+    return result;
+}
+
+int lens_library_model_matches(const lens_store_model *model, const lens_encoder *encoder, lens_error *err)
+{
+    const lens_encoder_info *about = lens_encoder_about(encoder);
+    if (about->dim == model->dim && memcmp(about->fingerprint.bytes, model->fingerprint.bytes, sizeof model->fingerprint.bytes) == 0)
+        return 0;
+    return lens_fail(err, LENS_E_FORMAT,
+                     "%s: its files have changed since this library was indexed, so their vectors cannot be compared: "
+                     "run `memelens forget --model %s`, then `memelens index --model %s`",
+                     model->name, model->name, model->name);
+}
+
+/* ---- status ---- */
+
+static int keep_failure(void *context, const lens_store_picture *picture)
+{
+    lens_status *status = context;
+    void *grown = realloc(status->failures, (status->failure_count + 1) * sizeof *status->failures);
+    if (!grown)
+        return -1;
+    status->failures = grown;
+    struct lens_status_failure *failure = &status->failures[status->failure_count++];
+    failure->path = strdup(picture->path);
+    failure->reason = strdup(picture->reason ? picture->reason : "");
+    return failure->path && failure->reason ? 0 : -1;
+}
+
+static int fill_status(lens_status *status, lens_store *store, lens_error *err)
+{
+    lens_store_counts counts;
+    lens_store_paths roots = {0}, forgotten = {0};
+    lens_store_models models = {0};
+    if (lens_store_count(store, &counts, err) != 0 || lens_store_roots(store, &roots, err) != 0)
+        return -1;
+    status->pictures = counts.pictures;
+    status->contents = counts.contents;
+    status->failed = counts.failed;
+    status->bytes = counts.bytes;
+    status->folders = roots.items; /* the list's own memory goes over to the status */
+    status->folder_count = roots.count;
+    if (lens_store_forgotten(store, &forgotten, err) != 0)
+        return -1;
+    status->forgotten = forgotten.items;
+    status->forgotten_count = forgotten.count;
+    if (lens_store_models_list(store, &models, err) != 0)
+        return -1;
+    status->folder_present = calloc(roots.count + 1, sizeof *status->folder_present);
+    status->models = calloc(models.count + 1, sizeof *status->models);
+    bool enough = status->folder_present && status->models;
+    for (size_t i = 0; enough && i < roots.count; i++)
+        status->folder_present[i] = lens_file_exists(roots.items[i]);
+    for (size_t i = 0; enough && i < models.count; i++) {
+        const lens_store_model *model = &models.items[i];
+        status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes};
+        status->model_count = i + 1;
+        enough = status->models[i].name != NULL;
+    }
+    lens_store_models_free(&models);
+    if (!enough)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = lens_store_pictures_of(store, 0, keep_failure, status, err);
+    if (result != 0 && status->failure_count)
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return result;
+}
+
+lens_status *lens_status_get(lens_library *library, lens_error *err)
+{
+    lens_store *store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    if (!store)
+        return NULL;
+    lens_status *status = calloc(1, sizeof *status);
+    if (!status || !(status->library = strdup(library->folder))) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_status_free(status);
+        status = NULL;
+    } else if (fill_status(status, store, err) != 0) {
+        lens_status_free(status);
+        status = NULL;
+    }
+    lens_store_close(store);
+    return status;
+}
+
+static void free_strings(char **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(items[i]);
+    free(items);
+}
+
+void lens_status_free(lens_status *status)
+{
+    if (!status)
+        return;
+    free(status->library);
+    free_strings(status->folders, status->folder_count);
+    free_strings(status->forgotten, status->forgotten_count);
+    free(status->folder_present);
+    for (size_t i = 0; i < status->model_count; i++)
+        free(status->models[i].name);
+    free(status->models);
+    for (size_t i = 0; i < status->failure_count; i++) {
+        free(status->failures[i].path);
+        free(status->failures[i].reason);
+    }
+    free(status->failures);
+    free(status);
+}
+
+/* ---- forget, check ---- */
+
+/* How long the short commands wait for an index run that is writing, seconds. */
+static const double short_wait = 10;
+
+/* A writer for a library that must be there: LENS_STORE_WRITE would make one. */
+static lens_store *open_existing(const lens_library *library, lens_error *err)
+{
+    lens_store *reader = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    if (!reader)
+        return NULL;
+    lens_store_close(reader);
+    return lens_store_open(library->folder, LENS_STORE_WRITE, short_wait, err);
+}
+
+int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err)
+{
+    *removed = 0;
+    char *absolute = lens_path_absolute(path, err);
+    lens_store *store = absolute ? open_existing(library, err) : NULL;
+    int result = store ? lens_store_forget(store, absolute, removed, err) : -1;
+    if (result == 0)
+        result = lens_store_compact(store, false, err);
+    lens_store_close(store);
+    free(absolute);
+    return result;
+}
+
+int lens_forget_model(lens_library *library, const char *model, lens_error *err)
+{
+    char *name = lens_model_canonical_name(model, err);
+    lens_store *store = name ? open_existing(library, err) : NULL;
+    int result = store ? lens_store_forget_model(store, name, err) : -1;
+    lens_store_close(store);
+    free(name);
+    return result;
+}
+
+int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err)
+{
+    *removed = 0;
+    lens_store *store = open_existing(library, err);
+    if (!store)
+        return -1;
+    int result = lens_store_forget_all(store, removed, err);
+    lens_store_close(store);
+    return result;
+}
+
+int lens_check(lens_library *library, void (*fault)(void *context, const char *line), void *context, lens_error *err)
+{
+    lens_store *store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    if (!store)
+        return -1;
+    int faults = lens_store_check(store, fault, context, err);
+    lens_store_close(store);
+    return faults;
+}

@@ -1,0 +1,105 @@
+/* Where libraries and models are, and how a name becomes a model. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "encoders/catalogue.h"
+#include "library/internal.h"
+
+static char *data_folder(const char *variable, const char *name, lens_error *err)
+{
+    const char *named = getenv(variable);
+    if (named && *named)
+        return lens_path_absolute(named, err);
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    lens_buffer path = {0};
+    int result;
+    if (data && data[0] == '/') { /* the specification: a relative one is to be ignored */
+        result = lens_buffer_print(&path, "%s/memelens/%s", data, name);
+    } else if (home && *home) {
+        result = lens_buffer_print(&path, "%s/.local/share/memelens/%s", home, name);
+    } else {
+        lens_fail(err, LENS_E_ARGUMENT, "neither %s, XDG_DATA_HOME nor HOME is set: where should it be?", variable);
+        return NULL;
+    }
+    if (result != 0) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    return path.data;
+}
+
+char *lens_library_folder(lens_error *err)
+{
+    return data_folder("MEMELENS_LIBRARY", "library", err);
+}
+
+char *lens_models_folder(lens_error *err)
+{
+    return data_folder("MEMELENS_MODELS", "models", err);
+}
+
+/* Length of NAME without its "@PREP". An "@" inside a folder's name is one only when a slash follows it. */
+static size_t base_length(const char *name)
+{
+    const char *at = strrchr(name, '@');
+    return at && at != name && !strchr(at, '/') ? (size_t)(at - name) : strlen(name);
+}
+
+static bool is_path(const char *name)
+{
+    return strchr(name, '/') != NULL || name[0] == '.';
+}
+
+char *lens_model_canonical_name(const char *name, lens_error *err)
+{
+    char *copy = is_path(name) ? lens_path_absolute(name, err) : strdup(name);
+    if (!copy && !is_path(name))
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return copy;
+}
+
+char *lens_model_folder(const char *name, lens_error *err)
+{
+    char *base = strndup(name, base_length(name));
+    char *models = lens_models_folder(err);
+    char *folder = NULL;
+    if (!base || !models) {
+        if (!base)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    } else if (is_path(base)) {
+        folder = lens_path_absolute(base, err);
+        if (folder && !lens_file_exists(folder)) {
+            lens_fail(err, LENS_E_MISSING, "%s: no such model folder", folder);
+            free(folder);
+            folder = NULL;
+        }
+    } else if (!(folder = lens_path_join(models, base))) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    } else if (!lens_file_exists(folder)) {
+        if (lens_catalogue_find(base))
+            lens_fail(err, LENS_E_MISSING, "model %s is not here yet: run `memelens pull %s`", base, base);
+        else
+            lens_fail(err, LENS_E_MISSING, "model %s: not in the catalogue (`memelens models` shows it), and there is no folder %s",
+                      base, folder);
+        free(folder);
+        folder = NULL;
+    }
+    free(models);
+    free(base);
+    return folder;
+}
+
+lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_error *err)
+{
+    lens_precision wanted = LENS_PRECISION_AUTO;
+    if (precision && lens_precision_parse(precision, &wanted, err) != 0)
+        return NULL;
+    char *folder = lens_model_folder(name, err);
+    if (!folder)
+        return NULL;
+    lens_encoder *encoder = lens_encoder_open(folder, name, wanted, err);
+    free(folder);
+    return encoder;
+}
