@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,17 @@ int lens_folder_make(const char *path, lens_error *err)
         result = lens_fail(err, LENS_E_SYSTEM, "%s: exists and is not a folder", path);
     free(copy);
     return result;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info, (void)where;
+    return type == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+int lens_folder_remove(const char *path, lens_error *err)
+{
+    return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot be removed", path);
 }
 
 static int sync_folder_of(const char *path, lens_error *err)

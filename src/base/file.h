@@ -19,6 +19,9 @@ void lens_file_unmap(const void *data, size_t size);
 /* Makes the folder PATH and every folder above it that is missing. */
 int lens_folder_make(const char *path, lens_error *err);
 
+/* Removes the folder PATH with all that is in it. Symbolic links are removed, not followed. */
+int lens_folder_remove(const char *path, lens_error *err);
+
 /* Puts SIZE bytes at PATH in one step: a file beside it, synced, renamed over it, the folder synced. */
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err);
 

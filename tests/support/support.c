@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,16 +18,11 @@ char *test_folder_new(void)
     return path;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info, (void)where;
-    return type == FTW_DP ? rmdir(path) : unlink(path);
-}
-
 void test_folder_remove(char *path)
 {
-    if (path && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        fprintf(stderr, "%s: cannot be removed: %s\n", path, strerror(errno));
+    lens_error err;
+    if (path && lens_folder_remove(path, &err) != 0)
+        fprintf(stderr, "%s\n", err.message);
     free(path);
 }
 
