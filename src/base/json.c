@@ -1,0 +1,35 @@
+#include "base/json.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/file.h"
+
+json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_error *err)
+{
+    json_error_t where;
+    json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &where);
+    if (!value) {
+        /* What jansson says ends in " near" and bytes of the input, which are nothing for a terminal. */
+        char *near = strstr(where.text, " near ");
+        if (near)
+            *near = '\0';
+        lens_fail(err, LENS_E_FORMAT, "%s: bad JSON at line %d, column %d: %s", what, where.line, where.column, where.text);
+    }
+    return value;
+}
+
+json_t *lens_json_read(const char *path, lens_error *err)
+{
+    lens_buffer bytes = {0};
+    if (lens_file_read(path, SIZE_MAX / 2, &bytes, err) != 0)
+        return NULL;
+    json_t *value = lens_json_parse(bytes.data, bytes.size, path, err);
+    lens_buffer_free(&bytes);
+    if (value && !json_is_object(value)) {
+        lens_fail(err, LENS_E_FORMAT, "%s: not a JSON object", path);
+        json_decref(value);
+        value = NULL;
+    }
+    return value;
+}

@@ -1,0 +1,16 @@
+/* Reading JSON that others wrote: doubled keys are an error, and a message names the file and the place. */
+#ifndef LENS_BASE_JSON_H
+#define LENS_BASE_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* The value that the SIZE bytes hold; WHAT names them in messages. NULL on failure. Free with json_decref. */
+json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_error *err);
+
+/* The same for the file PATH, whose top must be an object. */
+json_t *lens_json_read(const char *path, lens_error *err);
+
+#endif

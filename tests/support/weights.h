@@ -1,0 +1,35 @@
+/* Weights files made by the tests: honest ones tensor by tensor, and lying ones from a header of one's own. */
+#ifndef LENS_TESTS_WEIGHTS_H
+#define LENS_TESTS_WEIGHTS_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/* A safetensors file whose header is the text HEADER, whatever it says, with SIZE bytes of DATA (NULL: zeros) behind it.
+ * The caller frees. */
+lens_buffer test_safetensors(const char *header, const void *data, size_t size);
+
+/* A checkpoint as it is put together. Start with {0}. */
+typedef struct test_checkpoint {
+    lens_buffer header, data;
+} test_checkpoint;
+
+/* Adds a tensor of 32-bit floats, COPYING the numbers. */
+void test_checkpoint_add(test_checkpoint *checkpoint, const char *name, int dims, const int64_t *shape, const float *numbers);
+
+/* Numbers that repeat with SEED (which moves on), evenly spread over [LOW, HIGH]. */
+void test_random_fill(uint64_t *seed, float low, float high, size_t count, float *out);
+
+/* Writes it to PATH and empties it. */
+void test_checkpoint_write(test_checkpoint *checkpoint, const char *path);
+
+/* Every tensor of timm's tf_efficientnet_lite0 but the classifier, with random numbers that keep its activations alive,
+ * except for what OMIT and RESHAPE name (either may be NULL): the first is left out, the second gets one column too many,
+ * and NAN_IN gets a NaN as its last number. */
+typedef struct test_faults {
+    const char *omit, *reshape, *nan_in, *zero; /* ZERO: all its numbers are 0 */
+} test_faults;
+void test_efficientnet_write(const char *path, uint64_t seed, const test_faults *faults);
+
+#endif
