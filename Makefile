@@ -83,7 +83,7 @@ fuzz: deps
 
 demo: deps
 	@$(MAKE) --no-print-directory all
-	@PROGRAM=$(PROGRAM) tools/demo.sh
+	@PROGRAM=$(PROGRAM) python3 tools/demo.py demo.html
 
 clean:
 	rm -rf build
