@@ -332,7 +332,7 @@ static int choose_targets(lens_run *run, teller *out, lens_store_paths *wanted, 
             continue;
         }
         int removed = is_removed_picture(run, path, err);
-        if (removed < 0 || (!removed && lens_store_seen_mark_below(run->store, path, err) != 0))
+        if (removed < 0 || (!removed && lens_store_seen_keep(run->store, path, err) != 0))
             return -1;
         if (!removed)
             tell(out, LENS_INDEX_NOTE, path, "is not there now; what is known of it is kept");

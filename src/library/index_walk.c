@@ -104,7 +104,7 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
     lens_run *run = context;
     lens_error error = {0};
     pthread_mutex_lock(&run->store_lock);
-    int result = lens_store_seen_mark_below(run->store, path, &error);
+    int result = lens_store_seen_keep(run->store, path, &error);
     pthread_mutex_unlock(&run->store_lock);
     if (result != 0)
         lens_run_fail(run, &error);

@@ -226,7 +226,13 @@ int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err)
     lens_store *store = open_existing(library, err);
     if (!store)
         return -1;
-    int result = lens_store_forget_all(store, removed, err);
+    lens_store_models models = {0};
+    int result = lens_store_models_list(store, &models, err);
+    for (size_t i = 0; result == 0 && i < models.count; i++)
+        result = lens_store_forget_model(store, models.items[i].name, err);
+    lens_store_models_free(&models);
+    if (result == 0)
+        result = lens_store_forget(store, "/", removed, err); /* with every rule, and leaving none */
     lens_store_close(store);
     return result;
 }

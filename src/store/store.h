@@ -5,7 +5,10 @@
  * So a moved file, or the same file saved twice, is encoded once.
  *
  * Writing order: vectors are appended and synced before the transaction that names them commits. A kill at any moment loses
- * at most what was not yet written, and slots beyond the last row are written over. */
+ * at most what was not yet written; what was appended without a row is cut off by the next writer. A slot that was committed
+ * is never written again, so a reader's view stays true however long it is held.
+ *
+ * A store belongs to one thread at a time. Paths are absolute, as lens_path_absolute gives them, and bytes, not text. */
 #ifndef LENS_STORE_STORE_H
 #define LENS_STORE_STORE_H
 
@@ -23,7 +26,8 @@ typedef enum lens_store_mode {
     LENS_STORE_WRITE, /* makes the library when it is missing, and takes the writer's lock */
 } lens_store_mode;
 
-/* Opens the library in FOLDER. One writer at a time, any number of readers beside it; when another process writes, waits
+/* Opens the library in FOLDER. Reading works where nothing can be written too (a folder of someone else's, a read-only disk),
+ * as long as no interrupted run left rows in the log. One writer at a time, any number of readers beside it; when another process writes, waits
  * up to WAIT seconds for it, then fails with LENS_E_BUSY. A library of a newer version is LENS_E_VERSION. */
 lens_store *lens_store_open(const char *folder, lens_store_mode mode, double wait, lens_error *err);
 void lens_store_close(lens_store *store);
@@ -42,15 +46,14 @@ void lens_store_paths_free(lens_store_paths *paths);
 int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err);
 int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *err);
 
-/* Names PATH to be indexed: adds the root unless a root above covers it with no forgotten rule between, and drops the
- * forgotten rule for PATH itself. */
+/* Names PATH to be indexed: adds the root unless a root above covers it, with neither a forgotten rule nor a hidden name (one
+ * that begins with a dot, which a walk passes by) between; drops the forgotten rule for PATH itself, and the roots below
+ * that PATH now covers. */
 int lens_store_add_root(lens_store *store, const char *path, lens_error *err);
 
-/* Removes the pictures and roots at or below PATH and remembers that it stays out. *REMOVED: pictures. */
+/* Removes the pictures and rules at or below PATH and remembers that it stays out ("/": everything goes, and there is
+ * nothing to remember). *REMOVED: pictures. */
 int lens_store_forget(lens_store *store, const char *path, int64_t *removed, lens_error *err);
-
-/* Empties the library: pictures, roots, forgotten rules, models and vectors. *REMOVED: pictures. */
-int lens_store_forget_all(lens_store *store, int64_t *removed, lens_error *err);
 
 /* ---- models ----------------------------------------------------------------------------------------------------- */
 
@@ -101,7 +104,7 @@ int lens_store_picture_by_id(lens_store *store, int64_t id, lens_store_picture *
 int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *content, lens_error *err);
 
 /* Calls EACH for every picture of CONTENT (0: every picture that failed), in order of path, until it returns other than 0,
- * which is then returned. The picture lives during the call. EACH must not write to the store. */
+ * which is then returned. The picture lives during the call. EACH may read from the store, but not write to it. */
 typedef int (*lens_store_each)(void *context, const lens_store_picture *picture);
 int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err);
 
@@ -125,14 +128,20 @@ typedef struct lens_store_entry {
 } lens_store_entry;
 
 /* Writes COUNT entries in one transaction, after their vectors are on the disk; a path that is there is replaced and keeps
- * its id. IDS (may be NULL) gets the pictures' ids. All or nothing. */
+ * its id, and a picture that moved here keeps the id it had (moves within a batch may cross). A content that has a vector of
+ * the model keeps it. IDS (may be NULL) gets the pictures' ids. All or nothing, and on the disk when it returns.
+ * LENS_E_ARGUMENT for a vector that lens_store_is_unit refuses: ask before, so that one picture cannot sink its batch. */
 int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);
 
-/* Seen marks live with the open store: clear them, mark what a walk met, then sweep away the pictures at or below ROOT that
- * were not met. *REMOVED: pictures that are gone. Contents that no picture holds any more go with them. */
+/* Whether VALUES [dim] is finite and of length 1 (to 0.0005), as every vector in a library is. */
+bool lens_store_is_unit(const float *values, int dim);
+
+/* Seen marks live with the open store: clear them, mark what a walk met, keep what lies at or below a path that it could not
+ * look into, then sweep away the pictures at or below ROOT that were neither met nor kept, save those below a root of their
+ * own further down. *REMOVED: pictures that are gone. Contents that no picture holds any more go with them. */
 int lens_store_seen_clear(lens_store *store, lens_error *err);
 int lens_store_seen_mark(lens_store *store, int64_t id, lens_error *err);
-int lens_store_seen_mark_below(lens_store *store, const char *path, lens_error *err); /* all at or below PATH */
+int lens_store_seen_keep(lens_store *store, const char *path, lens_error *err);
 int lens_store_sweep(lens_store *store, const char *root, int64_t *removed, lens_error *err);
 
 /* ---- reading vectors -------------------------------------------------------------------------------------------- */

@@ -1,0 +1,145 @@
+/* What the files of src/store share, and nobody else sees. */
+#ifndef LENS_STORE_INTERNAL_H
+#define LENS_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+#include <string.h>
+
+#include "store/store.h"
+#include "store/vector_file.h"
+
+#define LENS_DATABASE "library.db"
+#define LENS_LOCK "writer.lock"
+
+enum { LENS_STATEMENTS_MAX = 64 };
+
+/* A model as the database has it. */
+typedef struct lens_model_row {
+    int64_t id;
+    lens_vector_identity identity;
+    char file[LENS_VECTOR_NAME];
+    int64_t slots; /* that were ever committed to the file: the next vector goes there */
+} lens_model_row;
+
+/* A vector file that the writer holds open. */
+typedef struct lens_writer {
+    struct lens_writer *next;
+    lens_model_row row;
+    int fd;
+    int64_t end; /* row.slots and what the transaction under way has put behind them */
+} lens_writer;
+
+typedef struct lens_id_list {
+    int64_t *items;
+    size_t count, capacity;
+} lens_id_list;
+
+struct lens_store {
+    char *folder; /* absolute, for messages */
+    int dir;      /* the open folder */
+    lens_store_mode mode;
+    int lock; /* writer.lock, or -1 */
+    sqlite3 *db;
+    uint8_t mark[8]; /* of this library; every vector file carries it */
+    struct {
+        const char *sql;
+        sqlite3_stmt *statement;
+    } statements[LENS_STATEMENTS_MAX];
+    size_t statement_count;
+    lens_writer *writers;
+
+    lens_id_list seen;     /* pictures that the walk met */
+    bool seen_sorted;
+    lens_store_paths kept; /* folders that it could not look into */
+
+    /* Contents that may have lost their last picture. An interrupted run may have left more than we know of. */
+    lens_id_list loose;
+    bool loose_unknown;
+};
+
+/* ---- store_lock.c: one writer at a time ------------------------------------------------------------------------- */
+
+int lens_writer_lock(lens_store *store, double wait, lens_error *err);
+void lens_writer_unlock(lens_store *store);
+
+/* ---- store_schema.c --------------------------------------------------------------------------------------------- */
+
+/* Whether the database that STORE has just opened is a library: 1 yes, 0 it is empty, -1 anything else. */
+int lens_schema_look(lens_store *store, lens_error *err);
+/* Makes an empty database a library, or an older library one of today. */
+int lens_schema_raise(lens_store *store, lens_error *err);
+
+/* ---- store_sql.c: SQLite with our errors ------------------------------------------------------------------------ */
+
+/* Fills ERR from the state of the database connection. Always -1. */
+int lens_sql_fail(lens_store *store, lens_error *err);
+
+/* Runs SQL that gives no rows. */
+int lens_sql_run(lens_store *store, const char *sql, lens_error *err);
+
+/* The statement SQL, ready to be bound; NULL with ERR. SQL is a string literal: it is prepared once and found again by its
+ * address. Give it back with lens_sql_done, as soon as possible: an open SELECT holds old pages in the log.
+ *
+ * Callers bind numbers, and bytes that outlive the statement's use (SQLITE_STATIC): that allocates nothing, and so cannot
+ * fail for any index that is in SQL. */
+sqlite3_stmt *lens_sql(lens_store *store, const char *sql, lens_error *err);
+/* 1: a row; 0: done; -1: ERR. */
+int lens_sql_step(lens_store *store, sqlite3_stmt *statement, lens_error *err);
+/* Steps to the end and gives the statement back. 0 or -1. */
+int lens_sql_finish(lens_store *store, sqlite3_stmt *statement, lens_error *err);
+void lens_sql_done(lens_store *store, sqlite3_stmt *statement);
+
+void lens_sql_bind_path(sqlite3_stmt *statement, int index, const char *path);
+/* A copy of a column's bytes with a NUL behind; NULL when the column is NULL (*SHORT unchanged) or memory is (*SHORT set). */
+char *lens_sql_text(sqlite3_stmt *statement, int column, bool *short_of_memory);
+int lens_sql_memory(lens_store *store, lens_error *err);
+
+/* A transaction. lens_sql_end commits when RESULT is 0, else (or when that fails) rolls back; returns 0 or -1. */
+int lens_sql_begin(lens_store *store, lens_error *err); /* to write: refuses a store that is open for reading */
+int lens_sql_begin_read(lens_store *store, lens_error *err);
+int lens_sql_end(lens_store *store, int result, lens_error *err);
+
+int lens_id_list_add(lens_id_list *list, int64_t id);
+void lens_id_list_free(lens_id_list *list);
+
+/* Everything below PATH, as a range of bytes that an index can walk: P/ < path < P0, '0' being the byte after '/'. PATH
+ * itself is outside of it. */
+typedef struct lens_path_range {
+    char *from, *to;
+} lens_path_range;
+int lens_path_range_of(const char *path, lens_path_range *out);
+void lens_path_range_free(lens_path_range *range);
+/* Binds PATH to ?1, and its range to ?2 and ?3. */
+void lens_path_range_bind(sqlite3_stmt *statement, const char *path, const lens_path_range *range);
+
+int lens_path_check(const char *path, lens_error *err);
+
+/* ---- store_models.c --------------------------------------------------------------------------------------------- */
+
+/* 1 when the model is there, 0 when not, -1 on error. */
+int lens_model_load(lens_store *store, int64_t id, lens_model_row *row, lens_error *err);
+/* The open vector file of a model; NULL with ERR. It lives until lens_writer_drop. */
+lens_writer *lens_writer_of(lens_store *store, int64_t model, lens_error *err);
+/* Cuts off what was appended and never committed: readers do not look there. */
+void lens_writer_trim(lens_writer *writer);
+/* Closes the vector file of MODEL (0: of all). */
+void lens_writer_drop(lens_store *store, int64_t model);
+/* A number that no vector file of this library has carried. Inside a transaction. */
+int lens_generation_next(lens_store *store, int64_t *generation, lens_error *err);
+int lens_folder_sync(lens_store *store, lens_error *err);
+/* Removes vector files that no model names: what an interrupted compaction left. */
+void lens_strays_remove(lens_store *store);
+
+/* ---- store_sweep.c ---------------------------------------------------------------------------------------------- */
+
+/* Notes that CONTENT may have lost a picture. */
+void lens_loose_note(lens_store *store, int64_t content);
+
+/* ---- store_vectors.c -------------------------------------------------------------------------------------------- */
+
+/* Loads MODEL and opens its vector file for reading, inside a read transaction that it begins (and the caller ends when
+ * this returns other than -1). A compaction may remove the file between the two: then it looks again.
+ * The file, or -1. */
+int lens_vectors_begin(lens_store *store, int64_t model, lens_model_row *row, off_t *size, lens_error *err);
+
+#endif

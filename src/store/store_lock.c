@@ -1,0 +1,72 @@
+/* One writer at a time: flock on a file that is never removed (removing it would let two writers lock two files of one
+ * name). flock goes when its process goes, however it goes, and two stores of one process exclude each other too. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/store_internal.h"
+
+/* The process that wrote its number into the lock file; 0 when it has not come to that yet. */
+static long holder(int fd)
+{
+    char text[32];
+    ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    if (got <= 0)
+        return 0;
+    text[got] = '\0';
+    long pid = strtol(text, NULL, 10);
+    return pid > 0 ? pid : 0;
+}
+
+static int busy(lens_store *store, int fd, lens_error *err)
+{
+    long pid = holder(fd);
+    if (pid)
+        return lens_fail(err, LENS_E_BUSY, "%s: another memelens (process %ld) is writing to this library", store->folder, pid);
+    return lens_fail(err, LENS_E_BUSY, "%s: another memelens is writing to this library", store->folder);
+}
+
+int lens_writer_lock(lens_store *store, double wait, lens_error *err)
+{
+    int fd = openat(store->dir, LENS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    if (fd < 0)
+        return lens_fail_errno(err, errno, "%s/%s: cannot write to this library", store->folder, LENS_LOCK);
+    double end = lens_seconds() + wait;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int result = 0;
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            result = lens_fail_errno(err, errno, "%s/%s: cannot be locked", store->folder, LENS_LOCK);
+        else if (!(lens_seconds() < end))
+            result = busy(store, fd, err);
+        if (result != 0) {
+            close(fd);
+            return -1;
+        }
+        struct timespec pause = {.tv_sec = 0, .tv_nsec = 20000000};
+        nanosleep(&pause, NULL);
+    }
+    /* The number is only there to be shown: on a full disk the lock holds without it. */
+    char text[32];
+    int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length)
+        errno = 0;
+    store->lock = fd;
+    return 0;
+}
+
+void lens_writer_unlock(lens_store *store)
+{
+    if (store->lock < 0)
+        return;
+    if (ftruncate(store->lock, 0) != 0)
+        errno = 0;
+    close(store->lock);
+    store->lock = -1;
+}

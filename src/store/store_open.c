@@ -1,0 +1,202 @@
+/* Opening and closing.
+ *
+ * SQLite runs in WAL mode, so that readers and the writer do not wait for each other, with synchronous = FULL: a commit that
+ * was acknowledged survives a power cut, and a compaction may remove the old vector file as soon as its commit returned.
+ * NORMAL would be consistent too but for that last point; FULL costs one more fdatasync a batch of some 256 pictures.
+ *
+ * The empty log and its index (library.db-wal, -shm) are left in place when the last one closes. With them there, SQLite can
+ * read the library from a folder in which the reader may not write; without them it could not. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/store_internal.h"
+
+enum { BUSY_MS = 10000 };
+
+static int open_folder(lens_store *store, lens_error *err)
+{
+    if (store->mode == LENS_STORE_WRITE && lens_folder_make(store->folder, err) != 0)
+        return -1;
+    store->dir = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->dir >= 0)
+        return 0;
+    if (errno == ENOENT)
+        return lens_fail(err, LENS_E_MISSING, "%s: there is no library here", store->folder);
+    return lens_fail_errno(err, errno, "%s: cannot open this library", store->folder);
+}
+
+static int connect(lens_store *store, const char *name, int flags, lens_error *err)
+{
+    for (size_t i = 0; i < store->statement_count; i++)
+        sqlite3_finalize(store->statements[i].statement);
+    store->statement_count = 0;
+    sqlite3_close(store->db);
+    int code = sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    if (!store->db)
+        return lens_sql_memory(store, err);
+    if (code != SQLITE_OK)
+        return lens_sql_fail(store, err);
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    /* The file may come from anywhere: nothing that its schema says is trusted to run. */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    int keep = 1;
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    return lens_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
+                               "PRAGMA cache_size = -16384", err);
+}
+
+/* "file:///FOLDER/library.db?immutable=1": SQLite then neither locks nor looks for a log. */
+static char *immutable_uri(const char *path)
+{
+    lens_buffer uri = {0};
+    int result = lens_buffer_print(&uri, "file://");
+    for (; result == 0 && *path; path++)
+        result = isalnum((unsigned char)*path) || strchr("/._-", *path) ? lens_buffer_append(&uri, path, 1)
+                                                                        : lens_buffer_print(&uri, "%%%02X", (unsigned char)*path);
+    if (result == 0)
+        result = lens_buffer_print(&uri, "?immutable=1");
+    if (result != 0)
+        lens_buffer_free(&uri);
+    return uri.data;
+}
+
+/* Reading where SQLite could not make its shared index: on a file system that is read-only nobody writes, so the database can be read
+ * as it lies, provided that nothing waits in the log. */
+static int look_without_log(lens_store *store, const char *path, lens_error *err)
+{
+    struct statvfs system;
+    struct stat log;
+    bool still = fstatvfs(store->dir, &system) == 0 && (system.f_flag & ST_RDONLY);
+    bool empty = fstatat(store->dir, LENS_DATABASE "-wal", &log, 0) != 0 ? errno == ENOENT : log.st_size == 0;
+    if (!empty)
+        return lens_fail(err, LENS_E_SYSTEM,
+                         "%s: an interrupted run left rows in %s-wal, and this folder cannot be written to: open the library once "
+                         "where it can be", store->folder, LENS_DATABASE);
+    if (!still)
+        return lens_fail(err, LENS_E_SYSTEM,
+                         "%s: %s-shm is missing and cannot be made, as this folder cannot be written to: open the library once "
+                         "as its owner", store->folder, LENS_DATABASE);
+    char *uri = immutable_uri(path);
+    if (!uri)
+        return lens_sql_memory(store, err);
+    int result = connect(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+    free(uri);
+    return result == 0 ? lens_schema_look(store, err) : -1;
+}
+
+static int open_to_read(lens_store *store, const char *path, lens_error *err)
+{
+    struct stat info;
+    if (fstatat(store->dir, LENS_DATABASE, &info, 0) != 0)
+        return errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: there is no library here", store->folder)
+                               : lens_fail_errno(err, errno, "%s/%s", store->folder, LENS_DATABASE);
+    if (connect(store, path, SQLITE_OPEN_READONLY, err) != 0)
+        return -1;
+    int is_library = lens_schema_look(store, err);
+    int code = sqlite3_errcode(store->db) & 0xff;
+    if (is_library < 0 && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(path, R_OK) == 0)
+        is_library = look_without_log(store, path, err);
+    if (is_library == 0) /* a writer is making it, or was killed while making it */
+        return lens_fail(err, LENS_E_MISSING, "%s: there is no library here yet", store->folder);
+    return is_library > 0 ? 0 : -1;
+}
+
+static int open_to_write(lens_store *store, const char *path, lens_error *err)
+{
+    if (connect(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) != 0)
+        return -1;
+    int is_library = lens_schema_look(store, err);
+    /* Only now, when it is ours: setting the mode writes to the file. */
+    if (is_library < 0 || lens_sql_run(store, "PRAGMA journal_mode = WAL", err) != 0 || lens_schema_raise(store, err) != 0)
+        return -1;
+    if (is_library == 0 && lens_folder_sync(store, err) != 0)
+        return -1;
+    lens_strays_remove(store);
+    store->loose_unknown = true;
+    return 0;
+}
+
+static int read_mark(lens_store *store, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT mark FROM library", err);
+    if (!statement)
+        return -1;
+    int result = lens_sql_step(store, statement, err);
+    if (result > 0 && sqlite3_column_bytes(statement, 0) == (int)sizeof store->mark) {
+        memcpy(store->mark, sqlite3_column_blob(statement, 0), sizeof store->mark);
+        result = 0;
+    } else if (result >= 0) {
+        result = lens_fail(err, LENS_E_FORMAT, "%s/%s: the row about the library is damaged", store->folder, LENS_DATABASE);
+    }
+    lens_sql_done(store, statement);
+    return result;
+}
+
+lens_store *lens_store_open(const char *folder, lens_store_mode mode, double wait, lens_error *err)
+{
+    lens_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
+        return NULL;
+    }
+    store->mode = mode;
+    store->dir = store->lock = -1;
+    char *path = NULL;
+    store->folder = lens_path_absolute(folder, err);
+    if (!store->folder || open_folder(store, err) != 0)
+        goto fail;
+    path = lens_path_join(store->folder, LENS_DATABASE);
+    if (!path) {
+        lens_sql_memory(store, err);
+        goto fail;
+    }
+    if (mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
+        goto fail;
+    if ((mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0)
+        goto fail;
+    free(path);
+    return store;
+fail:
+    free(path);
+    lens_store_close(store);
+    return NULL;
+}
+
+void lens_store_close(lens_store *store)
+{
+    if (!store)
+        return;
+    lens_writer_drop(store, 0);
+    for (size_t i = 0; i < store->statement_count; i++)
+        sqlite3_finalize(store->statements[i].statement);
+    if (store->db && store->mode == LENS_STORE_WRITE) {
+        /* The log back into the database, as far as readers let us: they need not be waited for. */
+        sqlite3_busy_timeout(store->db, 0);
+        sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
+    sqlite3_close(store->db);
+    lens_writer_unlock(store);
+    if (store->dir >= 0)
+        close(store->dir);
+    lens_id_list_free(&store->seen);
+    lens_id_list_free(&store->loose);
+    lens_store_paths_free(&store->kept);
+    free(store->folder);
+    free(store);
+}
+
+void lens_store_paths_free(lens_store_paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        free(paths->items[i]);
+    free(paths->items);
+    *paths = (lens_store_paths){0};
+}

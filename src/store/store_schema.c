@@ -1,0 +1,89 @@
+/* The tables of a library, and how a library of an older version becomes one of today.
+ *
+ * Rows are kept lean: 10,000 pictures cost some 2.5 MB beside their vectors. Paths and reasons are BLOBs, for they are bytes,
+ * not text. AUTOINCREMENT where an id may be kept by someone else: it never comes to mean another row. */
+#include <stdio.h>
+
+#include "store/store_internal.h"
+
+enum { APPLICATION = 0x4c656e73, /* "Lens" */ VERSION = 1 };
+
+static const char *const steps[VERSION] = {
+    /* 0 -> 1 */
+    /* One row about the whole. `mark` tells this library's vector files from those of any other; `generation` is the
+     * greatest number that a vector file was ever given. */
+    "CREATE TABLE library (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB NOT NULL, generation INTEGER NOT NULL) STRICT;"
+    "INSERT INTO library VALUES (1, randomblob(8), 0);"
+    /* For all that is at or below PATH, unless a rule below says otherwise: to be indexed, or (`out`) to stay out. */
+    "CREATE TABLE rule (path BLOB PRIMARY KEY, out INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    /* `slots`: how many were ever committed to the vector file, dead ones among them. */
+    "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL,"
+    " fingerprint BLOB NOT NULL, generation INTEGER NOT NULL UNIQUE, file TEXT NOT NULL, slots INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE content (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, width INTEGER NOT NULL,"
+    " height INTEGER NOT NULL, format TEXT NOT NULL) STRICT;"
+    /* A path that holds a content, or the reason why it holds none. */
+    "CREATE TABLE picture (id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, content INTEGER REFERENCES content, reason BLOB,"
+    " CHECK ((content IS NULL) <> (reason IS NULL))) STRICT;"
+    "CREATE INDEX picture_content ON picture (content);"
+    /* The index by slot holds the content too (it is part of the key): a search reads that index alone. */
+    "CREATE TABLE vector (content INTEGER NOT NULL REFERENCES content ON DELETE CASCADE,"
+    " model INTEGER NOT NULL REFERENCES model, slot INTEGER NOT NULL, PRIMARY KEY (content, model)) STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX vector_slot ON vector (model, slot);",
+};
+
+/* The first number that SQL gives. */
+static int number(lens_store *store, const char *sql, int64_t *out, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, sql, err);
+    if (!statement)
+        return -1;
+    int result = lens_sql_step(store, statement, err);
+    if (result > 0)
+        *out = sqlite3_column_int64(statement, 0);
+    lens_sql_done(store, statement);
+    return result < 0 ? -1 : 0;
+}
+
+int lens_schema_look(lens_store *store, lens_error *err)
+{
+    int64_t application = 0, version = 0, tables = 0;
+    if (number(store, "PRAGMA application_id", &application, err) != 0 ||
+        number(store, "PRAGMA user_version", &version, err) != 0 ||
+        number(store, "SELECT count(*) FROM sqlite_schema", &tables, err) != 0)
+        return -1;
+    if (application == 0 && version == 0 && tables == 0)
+        return 0;
+    if (application != APPLICATION || version < 1)
+        return lens_fail(err, LENS_E_FORMAT, "%s/%s: a database, but not a library of memelens", store->folder, LENS_DATABASE);
+    if (version > VERSION)
+        return lens_fail(err, LENS_E_VERSION, "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one",
+                         store->folder, LENS_DATABASE, (long long)version, VERSION);
+    return 1;
+}
+
+static int migrate(lens_store *store, lens_error *err)
+{
+    int64_t version = 0;
+    if (number(store, "PRAGMA user_version", &version, err) != 0)
+        return -1;
+    for (int64_t i = version; i < VERSION; i++)
+        if (lens_sql_run(store, steps[i], err) != 0)
+            return -1;
+    char words[96];
+    snprintf(words, sizeof words, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
+    return lens_sql_run(store, words, err);
+}
+
+int lens_schema_raise(lens_store *store, lens_error *err)
+{
+    int64_t version = 0;
+    if (number(store, "PRAGMA user_version", &version, err) != 0)
+        return -1;
+    if (version == VERSION)
+        return 0;
+    /* Half a schema is never seen: both numbers are part of the transaction. */
+    if (lens_sql_begin(store, err) != 0)
+        return -1;
+    return lens_sql_end(store, migrate(store, err), err);
+}

@@ -1,0 +1,206 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/store_internal.h"
+
+int lens_sql_fail(lens_store *store, lens_error *err)
+{
+    int code = sqlite3_extended_errcode(store->db);
+    const char *words = sqlite3_errmsg(store->db);
+    int system = sqlite3_system_errno(store->db);
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return lens_fail(err, LENS_E_FULL, "%s/%s: no room left on the disk", store->folder, LENS_DATABASE);
+    case SQLITE_NOMEM:
+        return lens_sql_memory(store, err);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return lens_fail(err, LENS_E_BUSY, "%s/%s: held by another process", store->folder, LENS_DATABASE);
+    case SQLITE_NOTADB:
+        return lens_fail(err, LENS_E_FORMAT, "%s/%s: not a library of memelens, or its beginning is damaged", store->folder,
+                         LENS_DATABASE);
+    case SQLITE_CORRUPT:
+        return lens_fail(err, LENS_E_FORMAT, "%s/%s: damaged (%s); move it away and index again", store->folder,
+                         LENS_DATABASE, words);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        if (system)
+            return lens_fail_errno(err, system, "%s/%s: %s", store->folder, LENS_DATABASE, words);
+        /* fall through */
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return lens_fail(err, LENS_E_SYSTEM, "%s/%s: %s", store->folder, LENS_DATABASE, words);
+    default:
+        /* A constraint, a type, a missing table: the rows are not what a library has. */
+        return lens_fail(err, LENS_E_FORMAT, "%s/%s: %s", store->folder, LENS_DATABASE, words);
+    }
+}
+
+int lens_sql_memory(lens_store *store, lens_error *err)
+{
+    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", store->folder);
+}
+
+int lens_sql_run(lens_store *store, const char *sql, lens_error *err)
+{
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : lens_sql_fail(store, err);
+}
+
+sqlite3_stmt *lens_sql(lens_store *store, const char *sql, lens_error *err)
+{
+    bool keep = store->statement_count < LENS_STATEMENTS_MAX;
+    for (size_t i = 0; i < store->statement_count; i++) {
+        if (store->statements[i].sql != sql)
+            continue;
+        if (!sqlite3_stmt_busy(store->statements[i].statement))
+            return store->statements[i].statement;
+        keep = false; /* in use further up, by whoever called us from a callback */
+        break;
+    }
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v3(store->db, sql, -1, keep ? SQLITE_PREPARE_PERSISTENT : 0, &statement, NULL) != SQLITE_OK) {
+        lens_sql_fail(store, err);
+        return NULL;
+    }
+    if (keep) {
+        store->statements[store->statement_count].sql = sql;
+        store->statements[store->statement_count++].statement = statement;
+    }
+    return statement;
+}
+
+void lens_sql_done(lens_store *store, sqlite3_stmt *statement)
+{
+    for (size_t i = 0; i < store->statement_count; i++) {
+        if (store->statements[i].statement == statement) {
+            sqlite3_reset(statement);
+            sqlite3_clear_bindings(statement);
+            return;
+        }
+    }
+    sqlite3_finalize(statement);
+}
+
+int lens_sql_step(lens_store *store, sqlite3_stmt *statement, lens_error *err)
+{
+    switch (sqlite3_step(statement)) {
+    case SQLITE_ROW: return 1;
+    case SQLITE_DONE: return 0;
+    default: return lens_sql_fail(store, err);
+    }
+}
+
+int lens_sql_finish(lens_store *store, sqlite3_stmt *statement, lens_error *err)
+{
+    int result;
+    while ((result = lens_sql_step(store, statement, err)) > 0)
+        ;
+    lens_sql_done(store, statement);
+    return result;
+}
+
+void lens_sql_bind_path(sqlite3_stmt *statement, int index, const char *path)
+{
+    sqlite3_bind_blob64(statement, index, path, strlen(path), SQLITE_STATIC);
+}
+
+char *lens_sql_text(sqlite3_stmt *statement, int column, bool *short_of_memory)
+{
+    if (sqlite3_column_type(statement, column) == SQLITE_NULL)
+        return NULL;
+    const void *bytes = sqlite3_column_blob(statement, column);
+    size_t size = (size_t)sqlite3_column_bytes(statement, column);
+    char *copy = malloc(size + 1);
+    if (!copy || (!bytes && size > 0)) {
+        free(copy);
+        *short_of_memory = true;
+        return NULL;
+    }
+    if (size > 0)
+        memcpy(copy, bytes, size);
+    copy[size] = '\0';
+    return copy;
+}
+
+int lens_sql_begin(lens_store *store, lens_error *err)
+{
+    if (store->mode != LENS_STORE_WRITE)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
+    return lens_sql_run(store, "BEGIN IMMEDIATE", err);
+}
+
+int lens_sql_begin_read(lens_store *store, lens_error *err)
+{
+    return lens_sql_run(store, "BEGIN", err);
+}
+
+int lens_sql_end(lens_store *store, int result, lens_error *err)
+{
+    if (result == 0)
+        result = lens_sql_run(store, "COMMIT", err);
+    /* Some errors (a full disk) have rolled back already. */
+    if (result != 0 && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return result == 0 ? 0 : -1;
+}
+
+int lens_id_list_add(lens_id_list *list, int64_t id)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 256;
+        if (capacity > SIZE_MAX / sizeof *list->items)
+            return -1;
+        int64_t *items = realloc(list->items, capacity * sizeof *items);
+        if (!items)
+            return -1;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = id;
+    return 0;
+}
+
+void lens_id_list_free(lens_id_list *list)
+{
+    free(list->items);
+    *list = (lens_id_list){0};
+}
+
+int lens_path_range_of(const char *path, lens_path_range *out)
+{
+    size_t length = strlen(path);
+    if (length == 1) /* "/": the bounds are "/" and "0" themselves */
+        length = 0;
+    out->from = malloc(length + 2);
+    out->to = malloc(length + 2);
+    if (!out->from || !out->to) {
+        lens_path_range_free(out);
+        return -1;
+    }
+    memcpy(out->from, path, length);
+    memcpy(out->to, path, length);
+    memcpy(out->from + length, "/", 2);
+    memcpy(out->to + length, "0", 2);
+    return 0;
+}
+
+void lens_path_range_free(lens_path_range *range)
+{
+    free(range->from);
+    free(range->to);
+    *range = (lens_path_range){0};
+}
+
+void lens_path_range_bind(sqlite3_stmt *statement, const char *path, const lens_path_range *range)
+{
+    lens_sql_bind_path(statement, 1, path);
+    lens_sql_bind_path(statement, 2, range->from);
+    lens_sql_bind_path(statement, 3, range->to);
+}
+
+int lens_path_check(const char *path, lens_error *err)
+{
+    if (path && path[0] == '/' && (path[1] == '\0' || path[strlen(path) - 1] != '/'))
+        return 0;
+    return lens_fail(err, LENS_E_ARGUMENT, "%s: not an absolute path", path ? path : "(none)");
+}

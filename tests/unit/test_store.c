@@ -1,0 +1,372 @@
+/* src/store: what goes in comes out. */
+#include "support_store.h"
+
+enum { DIM = 12 };
+
+typedef struct fixture {
+    char *folder;
+    lens_store *store;
+    int64_t model;
+    lens_error err;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    f->folder = test_folder_new();
+    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->model = test_model(f->store, "alpha@crop", DIM);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    lens_store_close(f->store);
+    test_folder_remove(f->folder);
+    free(f);
+    return 0;
+}
+
+static void assert_paths(fixture *f, int (*list)(lens_store *, lens_store_paths *, lens_error *), const char *expected)
+{
+    lens_store_paths paths;
+    assert_done(list(f->store, &paths, &f->err), &f->err);
+    lens_buffer all = {0};
+    assert_int_equal(lens_buffer_append(&all, "", 0), 0);
+    for (size_t i = 0; i < paths.count; i++)
+        assert_int_equal(lens_buffer_print(&all, "%s%s", i ? " " : "", paths.items[i]), 0);
+    assert_string_equal(all.data, expected);
+    lens_buffer_free(&all);
+    lens_store_paths_free(&paths);
+}
+
+static void add_root(fixture *f, const char *path)
+{
+    assert_done(lens_store_add_root(f->store, path, &f->err), &f->err);
+}
+
+static int64_t forget(fixture *f, const char *path)
+{
+    int64_t removed = -1;
+    assert_done(lens_store_forget(f->store, path, &removed, &f->err), &f->err);
+    return removed;
+}
+
+static void test_roots(void **state)
+{
+    fixture *f = *state;
+    assert_paths(f, lens_store_roots, "");
+    add_root(f, "/b/pics");
+    add_root(f, "/a");
+    add_root(f, "/a");
+    add_root(f, "/a/inside");       /* covered */
+    add_root(f, "/a-beside");       /* not below /a, though it sorts between /a and /a/ */
+    add_root(f, "/a/.cache/thumbs"); /* a walk from /a passes it by */
+    assert_paths(f, lens_store_roots, "/a /a-beside /a/.cache/thumbs /b/pics");
+    add_root(f, "/b"); /* covers what was there */
+    assert_paths(f, lens_store_roots, "/a /a-beside /a/.cache/thumbs /b");
+    add_root(f, "/");
+    assert_paths(f, lens_store_roots, "/ /a/.cache/thumbs");
+    assert_int_equal(lens_store_add_root(f->store, "not/absolute", &f->err), -1);
+    assert_int_equal(f->err.code, LENS_E_ARGUMENT);
+    assert_int_equal(lens_store_add_root(f->store, "/slash/", &f->err), -1);
+}
+
+static void test_forget_and_name_again(void **state)
+{
+    fixture *f = *state;
+    add_root(f, "/p");
+    test_write_picture(f->store, f->model, DIM, "/p/a/1.jpg", 1, 0);
+    test_write_picture(f->store, f->model, DIM, "/p/a/b/2.jpg", 2, 0);
+    test_write_picture(f->store, f->model, DIM, "/p/a.jpg", 3, 0);
+    test_write_picture(f->store, f->model, DIM, "/p/a0", 4, 0);
+    assert_int_equal(forget(f, "/p/a"), 2);
+    assert_true(test_id(f->store, "/p/a.jpg") && test_id(f->store, "/p/a0"));
+    assert_paths(f, lens_store_roots, "/p");
+    assert_paths(f, lens_store_forgotten, "/p/a");
+    add_root(f, "/p"); /* changes nothing: the nearest rule wins */
+    assert_paths(f, lens_store_forgotten, "/p/a");
+    add_root(f, "/p/a/b"); /* a rule nearer than the forgotten one */
+    assert_paths(f, lens_store_roots, "/p /p/a/b");
+    assert_int_equal(forget(f, "/p/a"), 0); /* takes the rules below along */
+    assert_paths(f, lens_store_roots, "/p");
+    assert_paths(f, lens_store_forgotten, "/p/a");
+    add_root(f, "/p/a"); /* named again: covered by /p once the rule is gone */
+    assert_paths(f, lens_store_roots, "/p");
+    assert_paths(f, lens_store_forgotten, "");
+    assert_int_equal(forget(f, "/p/a.jpg"), 1);
+    assert_paths(f, lens_store_forgotten, "/p/a.jpg");
+    assert_int_equal(forget(f, "/"), 1);
+    assert_paths(f, lens_store_roots, "");
+    assert_paths(f, lens_store_forgotten, "");
+    lens_store_counts counts;
+    assert_done(lens_store_count(f->store, &counts, &f->err), &f->err);
+    assert_int_equal(counts.pictures + counts.contents + counts.failed, 0);
+    test_store_sound(f->store, f->model, DIM);
+}
+
+static void test_models(void **state)
+{
+    fixture *f = *state;
+    int64_t other = test_model(f->store, "beta/../../etc", 7);
+    assert_true(other != f->model);
+    assert_int_equal(test_model(f->store, "alpha@crop", DIM), f->model);
+    int64_t id;
+    lens_hash hash = lens_hash_of("alpha@crop", 10);
+    assert_int_equal(lens_store_add_model(f->store, "alpha@crop", DIM + 1, hash, &id, &f->err), -1);
+    assert_int_equal(f->err.code, LENS_E_FORMAT);
+    assert_says(&f->err, "forget --model alpha@crop");
+    hash.bytes[0] ^= 1;
+    assert_int_equal(lens_store_add_model(f->store, "alpha@crop", DIM, hash, &id, &f->err), -1);
+    assert_int_equal(f->err.code, LENS_E_FORMAT);
+    assert_int_equal(lens_store_add_model(f->store, "", DIM, hash, &id, &f->err), -1);
+    assert_int_equal(lens_store_add_model(f->store, "none", 0, hash, &id, &f->err), -1);
+    assert_int_equal(f->err.code, LENS_E_ARGUMENT);
+
+    test_write_picture(f->store, f->model, DIM, "/p/1.jpg", 1, 0);
+    lens_store_models models;
+    assert_done(lens_store_models_list(f->store, &models, &f->err), &f->err);
+    assert_int_equal(models.count, 2);
+    assert_string_equal(models.items[0].name, "alpha@crop");
+    assert_int_equal(models.items[0].dim, DIM);
+    assert_int_equal(models.items[0].vectors, 1);
+    assert_int_equal(models.items[0].file_bytes, 64 + DIM * 4);
+    assert_memory_equal(&models.items[0].fingerprint, lens_hash_of("alpha@crop", 10).bytes, 16);
+    assert_string_equal(models.items[1].name, "beta/../../etc");
+    assert_int_equal(models.items[1].file_bytes, 64);
+    lens_store_models_free(&models);
+
+    char *file = test_path(f->folder, "beta-..-..-etc-2.vectors");
+    char *again = test_path(f->folder, "alpha-crop-3.vectors");
+    assert_true(lens_file_exists(file));
+    assert_done(lens_store_forget_model(f->store, "beta/../../etc", &f->err), &f->err);
+    assert_false(lens_file_exists(file));
+    assert_int_equal(lens_store_forget_model(f->store, "beta/../../etc", &f->err), -1);
+    assert_int_equal(f->err.code, LENS_E_MISSING);
+    assert_done(lens_store_forget_model(f->store, "alpha@crop", &f->err), &f->err);
+    /* The same name again gets another id and a file of another name: no reader can take one for the other. */
+    int64_t new_id = test_model(f->store, "alpha@crop", DIM);
+    assert_true(new_id != f->model && new_id != other);
+    assert_true(lens_file_exists(again));
+    assert_int_equal(test_store_sound(f->store, new_id, DIM), 0);
+    free(file), free(again);
+}
+
+static void test_a_picture_comes_back(void **state)
+{
+    fixture *f = *state;
+    float values[DIM];
+    test_vector(1, values, DIM);
+    struct lens_store_vector vector = {f->model, values};
+    const char *path = "/p/gr\xfc\xdf \xff\n.jpg"; /* not UTF-8 */
+    lens_store_entry entries[] = {
+        {.path = path, .size = INT64_MAX, .mtime_ns = INT64_MIN, .hash = test_hash(1), .width = 7, .height = 9, .format = "WebP",
+         .vector_count = 1, .vectors = &vector},
+        {.path = "/p/bad.png", .size = 0, .mtime_ns = -1, .reason = "cut short \xfe"},
+    };
+    int64_t ids[2];
+    assert_done(lens_store_write(f->store, entries, 2, ids, &f->err), &f->err);
+    lens_store_picture p;
+    assert_int_equal(lens_store_picture_by_path(f->store, path, &p, &f->err), 1);
+    assert_int_equal(p.id, ids[0]);
+    assert_string_equal(p.path, path);
+    assert_true(p.size == INT64_MAX && p.mtime_ns == INT64_MIN && p.width == 7 && p.height == 9 && p.content > 0);
+    assert_string_equal(p.format, "WebP");
+    assert_null(p.reason);
+    int64_t content = p.content, known = 0;
+    lens_store_picture_free(&p);
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(1), &known, &f->err), 1);
+    assert_int_equal(known, content);
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(2), &known, &f->err), 0);
+    assert_int_equal(lens_store_has_vector(f->store, f->model, content, &f->err), 1);
+    assert_int_equal(lens_store_has_vector(f->store, f->model + 1, content, &f->err), 0);
+
+    assert_int_equal(lens_store_picture_by_id(f->store, ids[1], &p, &f->err), 1);
+    assert_string_equal(p.reason, "cut short \xfe");
+    assert_true(p.content == 0 && !p.format && p.width == 0);
+    lens_store_picture_free(&p);
+    assert_int_equal(lens_store_picture_by_id(f->store, 99, &p, &f->err), 0);
+    assert_int_equal(lens_store_picture_by_path(f->store, "/p", &p, &f->err), 0);
+    lens_store_counts counts;
+    assert_done(lens_store_count(f->store, &counts, &f->err), &f->err);
+    assert_true(counts.pictures == 1 && counts.failed == 1 && counts.contents == 1 && counts.bytes > 4096);
+    assert_int_equal(test_store_sound(f->store, f->model, DIM), 1);
+}
+
+typedef struct met {
+    lens_store *store;
+    lens_buffer paths;
+    int left, depth;
+} met;
+
+static int meet(void *context, const lens_store_picture *picture)
+{
+    met *m = context;
+    assert_int_equal(lens_buffer_print(&m->paths, "%s ", picture->path), 0);
+    /* Reading the same way while a reading is under way. */
+    if (m->depth++ == 0) {
+        lens_error err = {0};
+        met inner = {.store = m->store, .left = 9, .depth = 1};
+        assert_done(lens_store_pictures_of(m->store, picture->content, meet, &inner, &err), &err);
+        assert_true(inner.paths.size > 0);
+        lens_buffer_free(&inner.paths);
+        lens_store_models models;
+        assert_done(lens_store_models_list(m->store, &models, &err), &err);
+        lens_store_vectors view;
+        assert_done(lens_store_vectors_open(m->store, models.items[0].id, NULL, 0, &view, &err), &err);
+        lens_store_vectors_free(&view);
+        lens_store_models_free(&models);
+    }
+    return --m->left == 0 ? 42 : 0;
+}
+
+static void test_pictures_of_a_content(void **state)
+{
+    fixture *f = *state;
+    test_write_picture(f->store, f->model, DIM, "/z", 1, 0);
+    test_write_picture(f->store, f->model, DIM, "/a", 1, 0);
+    test_write_picture(f->store, f->model, DIM, "/m", 2, 0);
+    lens_store_entry bad[] = {{.path = "/y", .reason = "no"}, {.path = "/b", .reason = "no"}};
+    assert_done(lens_store_write(f->store, bad, 2, NULL, &f->err), &f->err);
+    int64_t content;
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(1), &content, &f->err), 1);
+    met m = {.store = f->store, .left = 9};
+    assert_int_equal(lens_store_pictures_of(f->store, content, meet, &m, &f->err), 0);
+    assert_string_equal(m.paths.data, "/a /z ");
+    lens_buffer_free(&m.paths);
+    m = (met){.store = f->store, .left = 9};
+    assert_int_equal(lens_store_pictures_of(f->store, 0, meet, &m, &f->err), 0);
+    assert_string_equal(m.paths.data, "/b /y ");
+    lens_buffer_free(&m.paths);
+    m = (met){.store = f->store, .left = 1};
+    assert_int_equal(lens_store_pictures_of(f->store, content, meet, &m, &f->err), 42);
+    assert_string_equal(m.paths.data, "/a ");
+    lens_buffer_free(&m.paths);
+}
+
+static void assert_view(fixture *f, const char *const *folders, size_t count, const char *expected)
+{
+    lens_store_vectors view;
+    assert_done(lens_store_vectors_open(f->store, f->model, folders, count, &view, &f->err), &f->err);
+    lens_buffer all = {0};
+    assert_int_equal(lens_buffer_append(&all, "", 0), 0);
+    for (size_t i = 0; i < view.count; i++) {
+        lens_store_picture p;
+        assert_int_equal(lens_store_picture_by_id(f->store, view.ids[i], &p, &f->err), 1);
+        assert_int_equal(lens_buffer_print(&all, "%s%s", i ? " " : "", p.path), 0);
+        lens_store_picture_free(&p);
+    }
+    assert_string_equal(all.data, expected);
+    lens_buffer_free(&all);
+    lens_store_vectors_free(&view);
+}
+
+static void test_views_of_folders(void **state)
+{
+    fixture *f = *state;
+    int64_t id;
+    assert_view(f, NULL, 0, "");
+    test_write_picture(f->store, f->model, DIM, "/p/b/2.jpg", 2, 0);
+    test_write_picture(f->store, f->model, DIM, "/p/a/1.jpg", 1, 0);
+    test_write_picture(f->store, f->model, DIM, "/p/a-1/5.jpg", 5, 0);
+    test_write_picture(f->store, f->model, DIM, "/p/a0/2.jpg", 2, 0);
+    lens_store_entry bad = {.path = "/p/a/bad", .reason = "no"};
+    assert_done(lens_store_write(f->store, &bad, 1, &id, &f->err), &f->err);
+    assert_view(f, NULL, 0, "/p/b/2.jpg /p/a/1.jpg /p/a-1/5.jpg /p/a0/2.jpg");
+    assert_view(f, (const char *[]){"/p/a"}, 1, "/p/a/1.jpg");
+    assert_view(f, (const char *[]){"/p/a/1.jpg"}, 1, "/p/a/1.jpg");
+    assert_view(f, (const char *[]){"/"}, 1, "/p/b/2.jpg /p/a/1.jpg /p/a-1/5.jpg /p/a0/2.jpg");
+    assert_view(f, (const char *[]){"/p/a0", "/p", "/p/a"}, 3, "/p/b/2.jpg /p/a/1.jpg /p/a-1/5.jpg /p/a0/2.jpg");
+    assert_view(f, (const char *[]){"/q"}, 1, "");
+    lens_store_vectors view;
+    assert_int_equal(lens_store_vectors_open(f->store, 99, NULL, 0, &view, &f->err), -1);
+    assert_int_equal(f->err.code, LENS_E_MISSING);
+    assert_int_equal(test_store_sound(f->store, f->model, DIM), 4);
+
+    /* A second model, given its vectors in another order than the contents came. */
+    int64_t second = test_model(f->store, "second", 3);
+    test_write_picture(f->store, second, 3, "/p/a-1/5.jpg", 5, 0);
+    test_write_picture(f->store, second, 3, "/p/a/1.jpg", 1, 0);
+    test_write_picture(f->store, second, 3, "/p/b/2.jpg", 2, 0);
+    assert_int_equal(test_store_sound(f->store, second, 3), 4);
+    assert_int_equal(test_store_sound(f->store, f->model, DIM), 4);
+}
+
+static void test_sweep(void **state)
+{
+    fixture *f = *state;
+    add_root(f, "/p");
+    add_root(f, "/p/.own");
+    const char *paths[] = {"/p/1.jpg", "/p/2.jpg", "/p/s/3.jpg", "/p/.own/4.jpg", "/p-5.jpg", "/p0/6.jpg", "/p/locked/7.jpg", "/p/copy of 2"};
+    for (size_t i = 0; i < 8; i++)
+        test_write_picture(f->store, f->model, DIM, paths[i], i == 7 ? 2 : i + 1, 0); 
+    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
+    assert_done(lens_store_seen_mark(f->store, test_id(f->store, "/p/copy of 2"), &f->err), &f->err);
+    assert_done(lens_store_seen_mark(f->store, test_id(f->store, "/p/1.jpg"), &f->err), &f->err);
+    assert_done(lens_store_seen_keep(f->store, "/p/locked", &f->err), &f->err);
+    int64_t removed;
+    assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
+    assert_int_equal(removed, 2);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(test_id(f->store, paths[i]) != 0, i != 1 && i != 2);
+    int64_t content;
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(2), &content, &f->err), 1);
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(3), &content, &f->err), 0);
+    assert_int_equal(test_store_sound(f->store, f->model, DIM), 6);
+
+    /* A content whose picture became another one goes with the next sweep, and a mark counts until it is cleared. */
+    test_write_picture(f->store, f->model, DIM, "/p/copy of 2", 11, 0);
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(2), &content, &f->err), 1);
+    assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
+    assert_int_equal(removed, 0);
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(2), &content, &f->err), 0);
+    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
+    assert_done(lens_store_sweep(f->store, "/", &removed, &f->err), &f->err);
+    assert_int_equal(removed, 2); /* what lies below the roots /p and /p/.own is theirs */
+    assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
+    assert_int_equal(removed, 3);
+    assert_true(test_id(f->store, "/p/.own/4.jpg") != 0);
+    assert_int_equal(test_store_sound(f->store, f->model, DIM), 1);
+}
+
+static void test_ids_are_never_used_again(void **state)
+{
+    fixture *f = *state;
+    int64_t first = test_write_picture(f->store, f->model, DIM, "/p/1.jpg", 1, 0);
+    forget(f, "/p/1.jpg");
+    assert_true(test_write_picture(f->store, f->model, DIM, "/p/1.jpg", 1, 0) > first);
+}
+
+static void test_a_session_that_was_interrupted_is_cleaned_up(void **state)
+{
+    fixture *f = *state;
+    test_write_picture(f->store, f->model, DIM, "/p/changed.jpg", 1, 0);
+    test_write_picture(f->store, f->model, DIM, "/p/changed.jpg", 2, 0);
+    lens_store_close(f->store); /* before any sweep */
+    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    int64_t removed, content;
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(1), &content, &f->err), 1);
+    assert_done(lens_store_sweep(f->store, "/elsewhere", &removed, &f->err), &f->err);
+    assert_int_equal(lens_store_content_by_hash(f->store, test_hash(1), &content, &f->err), 0);
+    assert_int_equal(test_store_sound(f->store, f->model, DIM), 1);
+}
+
+int main(void)
+{
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        FRESH(test_roots),
+        FRESH(test_forget_and_name_again),
+        FRESH(test_models),
+        FRESH(test_a_picture_comes_back),
+        FRESH(test_pictures_of_a_content),
+        FRESH(test_views_of_folders),
+        FRESH(test_sweep),
+        FRESH(test_ids_are_never_used_again),
+        FRESH(test_a_session_that_was_interrupted_is_cleaned_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
