@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -249,97 +248,6 @@ static int run_threads(lens_run *run, writer *out, int threads)
     return run->failed ? -1 : 0;
 }
 
-/* ---- what is walked ---- */
-
-static int add_target(lens_run *run, const char *path, lens_error *err)
-{
-    for (size_t i = 0; i < run->target_count; i++)
-        if (strcmp(run->targets[i], path) == 0)
-            return 0;
-    char **targets = realloc(run->targets, (run->target_count + 1) * sizeof *targets);
-    char *copy = strdup(path);
-    if (targets)
-        run->targets = targets;
-    if (!targets || !copy) {
-        free(copy);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    }
-    run->targets[run->target_count++] = copy;
-    return 0;
-}
-
-/* Whether PATH, which is not there, is a picture that was removed (its folder is there), not a disk that is absent. */
-static int is_removed_picture(lens_run *run, const char *path, lens_error *err)
-{
-    lens_store_picture picture;
-    int found = lens_store_picture_by_path(run->store, path, &picture, err);
-    if (found <= 0)
-        return found;
-    lens_store_picture_free(&picture);
-    char *folder = strdup(path);
-    if (!folder)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    char *slash = strrchr(folder, '/');
-    slash[slash == folder] = '\0';
-    bool there = lens_file_exists(folder);
-    free(folder);
-    return there;
-}
-
-/* Names the options' paths as roots, or takes every known root, and sees which of them are there. */
-static int choose_targets(lens_run *run, teller *out, lens_store_paths *wanted, lens_error *err)
-{
-    const lens_index_options *options = run->options;
-    if (lens_store_roots(run->store, &run->roots, err) != 0)
-        return -1;
-    wanted->items = calloc(options->path_count + run->roots.count + 1, sizeof *wanted->items);
-    if (!wanted->items)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t i = 0; i < options->path_count; i++) {
-        char *path = lens_path_absolute(options->paths[i], err);
-        if (!path)
-            return -1;
-        wanted->items[wanted->count++] = path;
-        bool known = false;
-        for (size_t r = 0; r < run->roots.count; r++)
-            known |= lens_path_within(path, run->roots.items[r]);
-        if (!known && !lens_file_exists(path))
-            return lens_fail(err, LENS_E_MISSING, "%s: no such file or folder", path);
-    }
-    for (size_t i = 0; i < wanted->count; i++)
-        if (lens_store_add_root(run->store, wanted->items[i], err) != 0)
-            return -1;
-    lens_store_paths_free(&run->roots);
-    if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0)
-        return -1;
-    if (options->path_count == 0 && run->roots.count == 0)
-        return lens_fail(err, LENS_E_MISSING, "%s: no folder is known yet: run `memelens index FOLDER`", run->library_folder);
-    /* Without paths every root; with paths also the roots below them, which a forgotten folder may hide from the walk. */
-    size_t named = wanted->count;
-    for (size_t r = 0; r < run->roots.count; r++) {
-        bool take = options->path_count == 0;
-        for (size_t i = 0; i < named; i++)
-            take |= strcmp(run->roots.items[r], wanted->items[i]) != 0 && lens_path_within(run->roots.items[r], wanted->items[i]);
-        if (take && !(wanted->items[wanted->count] = strdup(run->roots.items[r])))
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        wanted->count += take;
-    }
-    for (size_t i = 0; i < wanted->count; i++) {
-        const char *path = wanted->items[i];
-        if (lens_file_exists(path)) {
-            if (add_target(run, path, err) != 0)
-                return -1;
-            continue;
-        }
-        int removed = is_removed_picture(run, path, err);
-        if (removed < 0 || (!removed && lens_store_seen_keep(run->store, path, err) != 0))
-            return -1;
-        if (!removed)
-            tell(out, LENS_INDEX_NOTE, path, "is not there now; what is known of it is kept");
-    }
-    return 0;
-}
-
 /* ---- models ---- */
 
 static int open_models(lens_run *run, lens_error *err)
@@ -377,12 +285,14 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
 {
     teller out = {.run = run, .begun = lens_seconds()};
     writer self = {.run = run, .teller = &out, .last = out.begun, .report = report};
-    lens_store_paths wanted = {0};
     int result = lens_store_seen_clear(run->store, err);
     if (result == 0)
         result = open_models(run, err);
     if (result == 0)
-        result = choose_targets(run, &out, &wanted, err);
+        result = lens_targets_choose(run, err);
+    for (size_t i = 0; result == 0 && i < run->target_count; i++)
+        if (run->targets[i].absent)
+            tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
     if (result == 0) {
         int threads = run->options->threads > 0 ? run->options->threads : lens_processors();
         result = run_threads(run, &self, threads);
@@ -393,9 +303,9 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     report->failed += atomic_load(&run->failed_before);
     report->stopped = result == 0 && atomic_load(&run->stop);
     /* Only a walk that saw everything can say what is gone. */
-    for (size_t i = 0; result == 0 && !report->stopped && i < wanted.count; i++) {
+    for (size_t i = 0; result == 0 && !report->stopped && i < run->target_count; i++) {
         int64_t removed = 0;
-        result = lens_store_sweep(run->store, wanted.items[i], &removed, err);
+        result = lens_store_sweep(run->store, run->targets[i].path, &removed, err);
         report->removed += removed;
     }
     if (result == 0)
@@ -405,7 +315,6 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         report->library_bytes = counts.bytes;
     report->seconds = lens_seconds() - out.begun;
     report->pictures_per_second = report->seconds > 0 ? (double)report->indexed / report->seconds : 0;
-    lens_store_paths_free(&wanted);
     return result;
 }
 
@@ -424,9 +333,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     for (size_t m = 0; m < run.model_count; m++)
         lens_encoder_close(run.models[m].encoder);
     free(run.models);
-    for (size_t i = 0; i < run.target_count; i++)
-        free(run.targets[i]);
-    free(run.targets);
+    lens_targets_free(&run);
     free(run.claimed);
     lens_store_paths_free(&run.roots);
     lens_store_paths_free(&run.forgotten);

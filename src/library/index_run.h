@@ -9,6 +9,7 @@
 #ifndef LENS_LIBRARY_INDEX_RUN_H
 #define LENS_LIBRARY_INDEX_RUN_H
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -53,6 +54,16 @@ typedef struct lens_index_model {
     int dim;
 } lens_index_model;
 
+/* A root, or a part of one, that the run looks at. */
+typedef struct lens_target {
+    char *path;
+    const char *absent; /* why it is not walked, and nothing below it is swept away; NULL: it is there */
+    json_t *settings;   /* {"exclude": [...], "hidden": bool, "device": N}: kept with the root, so that a refresh walks alike */
+    const char **exclude; /* its patterns; the strings are SETTINGS' own */
+    size_t exclude_count;
+    bool include_hidden;
+} lens_target;
+
 typedef struct lens_run {
     const lens_index_options *options;
     lens_store *store;
@@ -61,7 +72,7 @@ typedef struct lens_run {
     lens_index_model *models;
     size_t model_count;
     lens_store_paths roots, forgotten;
-    char **targets; /* what is walked, each by itself: a walk stops before another target below it */
+    lens_target *targets; /* walked each by itself: a walk stops before another target below it */
     size_t target_count;
     size_t target; /* the walker's */
 
@@ -85,6 +96,10 @@ void lens_run_fail(lens_run *run, const lens_error *error);
 /* NULL when memory is short, which is then noted as the run's failure. */
 lens_job *lens_job_new(lens_run *run, const char *path);
 void lens_job_free(const lens_run *run, lens_job *job);
+
+/* Names the options' paths as roots, or takes every known root, sees which are there, and fills run->targets, roots and forgotten. */
+int lens_targets_choose(lens_run *run, lens_error *err);
+void lens_targets_free(lens_run *run);
 
 /* Thread bodies. ARGUMENT: the lens_run. */
 void *lens_index_walker(void *argument);

@@ -16,7 +16,7 @@ static bool left_out(const lens_run *run, const char *path)
         if (strcmp(run->forgotten.items[i], path) == 0)
             return true;
     for (size_t i = 0; i < run->target_count; i++)
-        if (i != run->target && strcmp(run->targets[i], path) == 0)
+        if (i != run->target && strcmp(run->targets[i].path, path) == 0)
             return true;
     return false;
 }
@@ -88,7 +88,7 @@ static int meet_file(void *context, const lens_walk_file *file)
         lens_run_fail(run, &error);
     if (work == 1) {
         /* Whoever names a file means it. */
-        bool named = lens_named_as_picture(file->path) || strcmp(file->path, run->targets[run->target]) == 0;
+        bool named = lens_named_as_picture(file->path) || strcmp(file->path, run->targets[run->target].path) == 0;
         if (named || looks_like_picture(file->path)) {
             atomic_fetch_add(&run->found, 1);
             if (lens_queue_push(run->jobs, job))
@@ -128,14 +128,16 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
 void *lens_index_walker(void *argument)
 {
     lens_run *run = argument;
-    lens_walk_options options = {run->options->exclude, run->options->exclude_count, run->options->include_hidden};
     lens_walk_visitor visitor = {meet_file, enter, meet_problem, run};
     for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
-        const char *target = run->targets[run->target];
+        const lens_target *target = &run->targets[run->target];
+        lens_walk_options options = {target->exclude, target->exclude_count, target->include_hidden};
         lens_error error = {0};
-        int result = lens_walk(target, &options, &visitor, &error);
+        if (target->absent)
+            continue;
+        int result = lens_walk(target->path, &options, &visitor, &error);
         if (result < 0 && error.code == LENS_E_MISSING) /* it was there when the run began */
-            meet_problem(run, target, &error);
+            meet_problem(run, target->path, &error);
         else if (result < 0)
             lens_run_fail(run, &error);
     }

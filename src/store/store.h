@@ -47,9 +47,14 @@ int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err);
 int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *err);
 
 /* Names PATH to be indexed: adds the root unless a root above covers it, with neither a forgotten rule nor a hidden name (one
- * that begins with a dot, which a walk passes by) between; drops the forgotten rule for PATH itself, and the roots below
- * that PATH now covers. */
+ * that begins with a dot, which a walk passes by) between; drops the forgotten rule for PATH itself. Roots below PATH stay:
+ * one of them may be a disk that is absent now, of which nothing must be lost. */
 int lens_store_add_root(lens_store *store, const char *path, lens_error *err);
+
+/* How the root PATH is to be walked: text that means something to the library only. *SETTINGS: NULL when there is none (or no such
+ * root); the caller frees. */
+int lens_store_root_settings(lens_store *store, const char *path, char **settings, lens_error *err);
+int lens_store_set_root_settings(lens_store *store, const char *path, const char *settings, lens_error *err);
 
 /* Removes the pictures and rules at or below PATH and remembers that it stays out ("/": everything goes, and there is
  * nothing to remember). *REMOVED: pictures. */

@@ -77,34 +77,6 @@ static int run_with_path(lens_store *store, const char *sql, const char *path, l
     return lens_sql_finish(store, statement, err);
 }
 
-/* Drops the roots below PATH, a root, that it now covers. All are judged before any goes: a root that is covered by another that
- * goes is covered by PATH too. */
-static int drop_covered(lens_store *store, const char *path, lens_error *err)
-{
-    lens_store_paths roots;
-    if (lens_store_roots(store, &roots, err) != 0)
-        return -1;
-    size_t length = strlen(path), go = 0;
-    int result = 0;
-    for (size_t i = 0; i < roots.count && result >= 0; i++) {
-        char *root = roots.items[i];
-        bool below = length == 1 ? root[1] != '\0' : strncmp(root, path, length) == 0 && root[length] == '/';
-        if (!below)
-            continue;
-        char *scratch = strdup(root);
-        result = scratch ? covered(store, scratch, err) : lens_sql_memory(store, err);
-        free(scratch);
-        if (result > 0) {
-            roots.items[i] = roots.items[go];
-            roots.items[go++] = root;
-        }
-    }
-    for (size_t i = 0; i < go && result >= 0; i++)
-        result = run_with_path(store, "DELETE FROM rule WHERE path = ?1", roots.items[i], err);
-    lens_store_paths_free(&roots);
-    return result < 0 ? -1 : 0;
-}
-
 static int add(lens_store *store, const char *path, lens_error *err)
 {
     if (run_with_path(store, "DELETE FROM rule WHERE path = ?1 AND out = 1", path, err) != 0)
@@ -116,9 +88,7 @@ static int add(lens_store *store, const char *path, lens_error *err)
     free(scratch);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    if (run_with_path(store, "INSERT OR IGNORE INTO rule VALUES (?1, 0)", path, err) != 0)
-        return -1;
-    return drop_covered(store, path, err);
+    return run_with_path(store, "INSERT OR IGNORE INTO rule (path, out) VALUES (?1, 0)", path, err);
 }
 
 int lens_store_add_root(lens_store *store, const char *path, lens_error *err)
@@ -126,4 +96,29 @@ int lens_store_add_root(lens_store *store, const char *path, lens_error *err)
     if (lens_path_check(path, err) != 0 || lens_sql_begin(store, err) != 0)
         return -1;
     return lens_sql_end(store, add(store, path, err), err);
+}
+
+int lens_store_root_settings(lens_store *store, const char *path, char **settings, lens_error *err)
+{
+    *settings = NULL;
+    sqlite3_stmt *statement = lens_sql(store, "SELECT settings FROM rule WHERE path = ?1 AND out = 0", err);
+    if (!statement)
+        return -1;
+    lens_sql_bind_path(statement, 1, path);
+    bool short_of_memory = false;
+    int result = lens_sql_step(store, statement, err);
+    if (result > 0)
+        *settings = lens_sql_text(statement, 0, &short_of_memory);
+    lens_sql_done(store, statement);
+    return short_of_memory ? lens_sql_memory(store, err) : result < 0 ? -1 : 0;
+}
+
+int lens_store_set_root_settings(lens_store *store, const char *path, const char *settings, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "UPDATE rule SET settings = ?2 WHERE path = ?1 AND out = 0 AND settings IS NOT ?2", err);
+    if (!statement)
+        return -1;
+    lens_sql_bind_path(statement, 1, path);
+    lens_sql_bind_path(statement, 2, settings);
+    return lens_sql_finish(store, statement, err);
 }

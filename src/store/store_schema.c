@@ -14,8 +14,9 @@ static const char *const steps[VERSION] = {
      * greatest number that a vector file was ever given. */
     "CREATE TABLE library (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB NOT NULL, generation INTEGER NOT NULL) STRICT;"
     "INSERT INTO library VALUES (1, randomblob(8), 0);"
-    /* For all that is at or below PATH, unless a rule below says otherwise: to be indexed, or (`out`) to stay out. */
-    "CREATE TABLE rule (path BLOB PRIMARY KEY, out INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    /* For all that is at or below PATH, unless a rule below says otherwise: to be indexed, or (`out`) to stay out. How a root is
+     * walked (`settings`) is the library's own text. */
+    "CREATE TABLE rule (path BLOB PRIMARY KEY, out INTEGER NOT NULL, settings BLOB) STRICT, WITHOUT ROWID;"
     /* `slots`: how many were ever committed to the vector file, dead ones among them. */
     "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL,"
     " fingerprint BLOB NOT NULL, generation INTEGER NOT NULL UNIQUE, file TEXT NOT NULL, slots INTEGER NOT NULL) STRICT;"

@@ -217,7 +217,7 @@ static int forget(lens_store *store, const char *path, const lens_path_range *ra
         return -1;
     if (path[1] == '\0')
         return 0;
-    statement = lens_sql(store, "INSERT INTO rule VALUES (?1, 1)", err);
+    statement = lens_sql(store, "INSERT INTO rule (path, out) VALUES (?1, 1)", err);
     if (!statement)
         return -1;
     lens_sql_bind_path(statement, 1, path);

@@ -1,0 +1,195 @@
+/* What an index run walks: which roots, how, and which of them are absent. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "library/index_run.h"
+
+void lens_targets_free(lens_run *run)
+{
+    for (size_t i = 0; i < run->target_count; i++) {
+        free(run->targets[i].path);
+        free(run->targets[i].exclude);
+        json_decref(run->targets[i].settings);
+    }
+    free(run->targets);
+}
+
+static int add_target(lens_run *run, const char *path, lens_error *err)
+{
+    for (size_t i = 0; i < run->target_count; i++)
+        if (strcmp(run->targets[i].path, path) == 0)
+            return 0;
+    lens_target *targets = realloc(run->targets, (run->target_count + 1) * sizeof *targets);
+    char *copy = strdup(path);
+    if (targets)
+        run->targets = targets;
+    if (!targets || !copy) {
+        free(copy);
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    run->targets[run->target_count++] = (lens_target){.path = copy};
+    return 0;
+}
+
+/* ---- settings ---- */
+
+/* The root that PATH is, or lies below: the nearest one. NULL when there is none. */
+static const char *root_of(const lens_run *run, const char *path)
+{
+    const char *nearest = NULL;
+    for (size_t i = 0; i < run->roots.count; i++)
+        if (lens_path_within(path, run->roots.items[i]) && (!nearest || strlen(run->roots.items[i]) > strlen(nearest)))
+            nearest = run->roots.items[i];
+    return nearest;
+}
+
+/* Loads what is kept with the target's root; what the options say replaces it. */
+static int load_settings(lens_run *run, lens_target *target, bool named, lens_error *err)
+{
+    const lens_index_options *options = run->options;
+    const char *root = root_of(run, target->path);
+    char *text = NULL;
+    if (root && lens_store_root_settings(run->store, root, &text, err) != 0)
+        return -1;
+    target->settings = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    free(text);
+    if (!json_is_object(target->settings)) {
+        json_decref(target->settings);
+        target->settings = json_object();
+    }
+    if (named && (options->exclude_count || options->include_hidden)) {
+        json_t *patterns = json_array();
+        for (size_t i = 0; i < options->exclude_count; i++)
+            if (json_array_append_new(patterns, json_string(options->exclude[i])) != 0) {
+                json_decref(patterns);
+                return lens_fail(err, LENS_E_ARGUMENT, "--exclude %s: not UTF-8", options->exclude[i]);
+            }
+        json_object_set_new(target->settings, "exclude", patterns);
+        json_object_set_new(target->settings, "hidden", json_boolean(options->include_hidden));
+    }
+    const json_t *patterns = json_object_get(target->settings, "exclude");
+    target->include_hidden = json_is_true(json_object_get(target->settings, "hidden"));
+    target->exclude = calloc(json_array_size(patterns) + 1, sizeof *target->exclude);
+    if (!target->exclude)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < json_array_size(patterns); i++) {
+        const char *pattern = json_string_value(json_array_get(patterns, i));
+        if (pattern)
+            target->exclude[target->exclude_count++] = pattern;
+    }
+    return 0;
+}
+
+static int save_settings(lens_run *run, lens_target *target, const struct stat *info, lens_error *err)
+{
+    const char *root = root_of(run, target->path);
+    if (!root || strcmp(root, target->path) != 0)
+        return 0;
+    json_object_set_new(target->settings, "device", json_integer((json_int_t)info->st_dev));
+    char *text = json_dumps(target->settings, JSON_COMPACT | JSON_SORT_KEYS);
+    int result = text ? lens_store_set_root_settings(run->store, root, text, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    free(text);
+    return result;
+}
+
+/* ---- absent ones ---- */
+
+static bool is_empty_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return false;
+    const struct dirent *entry;
+    do
+        entry = readdir(folder);
+    while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    closedir(folder);
+    return entry == NULL;
+}
+
+/* Whether PATH, which is not there, is a picture that was removed (its folder is there), not a disk that is absent. -1: error. */
+static int is_removed_picture(lens_run *run, const char *path, lens_error *err)
+{
+    lens_store_picture picture;
+    int found = lens_store_picture_by_path(run->store, path, &picture, err);
+    if (found <= 0)
+        return found;
+    lens_store_picture_free(&picture);
+    char *folder = strdup(path);
+    if (!folder)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    char *slash = strrchr(folder, '/');
+    slash[slash == folder] = '\0';
+    bool there = lens_file_exists(folder);
+    free(folder);
+    return there;
+}
+
+/* Sees whether TARGET is there. What is absent is kept as it is. */
+static int look_at(lens_run *run, lens_target *target, lens_error *err)
+{
+    struct stat info;
+    if (stat(target->path, &info) != 0) {
+        int removed = is_removed_picture(run, target->path, err);
+        if (removed != 0)
+            return removed < 0 ? -1 : 0; /* the walk finds nothing, and the sweep takes its row */
+        target->absent = "is not there now; what is known of it is kept";
+    } else {
+        json_int_t device = json_integer_value(json_object_get(target->settings, "device"));
+        if (S_ISDIR(info.st_mode) && device && device != (json_int_t)info.st_dev && is_empty_folder(target->path))
+            target->absent = "is empty, and a disk that was there is not; what is known of it is kept";
+        else if (save_settings(run, target, &info, err) != 0)
+            return -1;
+    }
+    return target->absent ? lens_store_seen_keep(run->store, target->path, err) : 0;
+}
+
+/* ---- choosing ---- */
+
+static int add_named(lens_run *run, lens_error *err)
+{
+    const lens_index_options *options = run->options;
+    for (size_t i = 0; i < options->path_count; i++) {
+        char *path = lens_path_absolute(options->paths[i], err);
+        int result = path ? 0 : -1;
+        if (path && !root_of(run, path) && !lens_file_exists(path))
+            result = lens_fail(err, LENS_E_MISSING, "%s: no such file or folder", path);
+        if (result == 0)
+            result = add_target(run, path, err);
+        free(path);
+        if (result != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < run->target_count; i++) /* now that all of them make sense */
+        if (lens_store_add_root(run->store, run->targets[i].path, err) != 0)
+            return -1;
+    return 0;
+}
+
+int lens_targets_choose(lens_run *run, lens_error *err)
+{
+    if (lens_store_roots(run->store, &run->roots, err) != 0 || add_named(run, err) != 0)
+        return -1;
+    lens_store_paths_free(&run->roots);
+    if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0)
+        return -1;
+    if (run->roots.count == 0)
+        return lens_fail(err, LENS_E_MISSING, "%s: no folder is known yet: run `memelens index FOLDER`", run->library_folder);
+    /* Without paths every root; with paths also the roots below them: other disks, or hidden or once forgotten folders, where
+     * the walk from above does not come by. */
+    size_t named = run->target_count;
+    for (size_t r = 0; r < run->roots.count; r++) {
+        bool take = named == 0;
+        for (size_t i = 0; i < named; i++)
+            take |= lens_path_within(run->roots.items[r], run->targets[i].path);
+        if (take && add_target(run, run->roots.items[r], err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < run->target_count; i++)
+        if (load_settings(run, &run->targets[i], i < named, err) != 0 || look_at(run, &run->targets[i], err) != 0)
+            return -1;
+    return 0;
+}
