@@ -1,0 +1,337 @@
+/* What happens to a library over time: new, changed, moved, copied, removed, absent, forgotten. Through the program. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "world.h"
+
+/* Indexes and compares the report with what is expected. */
+static void expect_report(const test_world *world, long indexed, long unchanged, long moved, long removed, long failed)
+{
+    json_t *report = test_world_index(world);
+    assert_int_equal(test_json_integer(report, "indexed"), indexed);
+    assert_int_equal(test_json_integer(report, "unchanged"), unchanged);
+    assert_int_equal(test_json_integer(report, "moved"), moved);
+    assert_int_equal(test_json_integer(report, "removed"), removed);
+    assert_int_equal(test_json_integer(report, "failed"), failed);
+    json_decref(report);
+}
+
+static void expect_no_fault(const test_world *world)
+{
+    test_run run = test_world_expect(world, 0, "check", NULL);
+    assert_int_equal(run.out.size, 0);
+    test_run_free(&run);
+}
+
+/* The names that a search finds, in order, must begin with FIRST; the library must hold COUNT pictures. */
+static void expect_first(const test_world *world, const char *query, const char *first, size_t count)
+{
+    char *path = test_world_path(world, first);
+    json_t *found = test_world_search(world, query);
+    assert_int_equal(json_array_size(found), count);
+    assert_string_equal(json_string_value(json_array_get(found, 0)), path);
+    json_decref(found);
+    free(path);
+}
+
+static void rename_picture(const test_world *world, const char *from, const char *to)
+{
+    char *old = test_world_path(world, from), *new = test_world_path(world, to);
+    assert_int_equal(rename(old, new), 0);
+    free(old), free(new);
+}
+
+static void remove_picture(const test_world *world, const char *name)
+{
+    char *path = test_world_path(world, name);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+static void make_folder(const test_world *world, const char *name)
+{
+    char *path = test_world_path(world, name);
+    assert_int_equal(mkdir(path, 0777), 0);
+    free(path);
+}
+
+static void five_pictures(const test_world *world)
+{
+    const char *names[] = {"a.jpg", "b.png", "c.webp", "d.jpg", "e.jpg"};
+    const test_kind kinds[] = {TEST_JPEG_420, TEST_PNG, TEST_WEBP, TEST_JPEG_PROGRESSIVE, TEST_JPEG_444};
+    for (unsigned i = 0; i < 5; i++)
+        test_world_picture(world, names[i], kinds[i], i + 1);
+}
+
+static void test_index_then_search(void **state)
+{
+    const test_world *world = *state;
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+    char *query = test_path(world->folder, "query.jpg"); /* the scene of b.png, saved another way */
+    test_picture_write(query, TEST_JPEG_420, 160, 120, 2);
+    expect_first(world, query, "b.png", 5);
+    expect_report(world, 0, 5, 0, 0, 0);
+    expect_no_fault(world);
+    free(query);
+}
+
+static void test_changed_moved_copied_removed(void **state)
+{
+    const test_world *world = *state;
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+
+    make_folder(world, "sub");
+    rename_picture(world, "a.jpg", "sub/renamed.jpg");
+    expect_report(world, 0, 4, 1, 0, 0);
+
+    test_world_picture(world, "b.png", TEST_PNG, 77); /* other content, same name */
+    test_world_picture(world, "copy.jpg", TEST_JPEG_444, 5);
+    remove_picture(world, "c.webp");
+    expect_report(world, 2, 3, 0, 1, 0);
+
+    char *query = test_path(world->folder, "query.png");
+    test_picture_write(query, TEST_PNG, 160, 120, 77);
+    expect_first(world, query, "b.png", 5);
+    test_picture_write(query, TEST_PNG, 160, 120, 1);
+    expect_first(world, query, "sub/renamed.jpg", 5);
+    expect_no_fault(world);
+    free(query);
+}
+
+static void test_a_moved_picture_keeps_its_id(void **state)
+{
+    const test_world *world = *state;
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+    char *old = test_world_path(world, "a.jpg"), *new = test_world_path(world, "z.jpg");
+    test_run before = test_world_expect(world, 0, "search", "--json", "-n1", old, NULL);
+    assert_int_equal(rename(old, new), 0);
+    expect_report(world, 0, 4, 1, 0, 0);
+    test_run after = test_world_expect(world, 0, "search", "--json", "-n1", new, NULL);
+    json_t *a = test_json_lines(&before.out), *b = test_json_lines(&after.out);
+    assert_int_equal(test_json_integer(json_array_get(a, 0), "id"), test_json_integer(json_array_get(b, 0), "id"));
+    json_decref(a), json_decref(b);
+    test_run_free(&before), test_run_free(&after);
+    free(old), free(new);
+}
+
+static void test_two_same_files_that_move_at_once(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "1.jpg", TEST_JPEG_420, 9);
+    test_world_picture(world, "2.jpg", TEST_JPEG_420, 9);
+    test_world_picture(world, "3.jpg", TEST_JPEG_420, 9);
+    expect_report(world, 3, 0, 0, 0, 0);
+    rename_picture(world, "1.jpg", "x.jpg");
+    rename_picture(world, "2.jpg", "y.jpg");
+    test_world_picture(world, "4.jpg", TEST_JPEG_420, 9); /* a copy beside them: not moved, for only two are gone */
+    expect_report(world, 1, 1, 2, 0, 0);
+    expect_no_fault(world);
+}
+
+static void test_an_absent_folder_loses_nothing(void **state)
+{
+    const test_world *world = *state;
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+    char *away = test_path(world->folder, "unmounted");
+    assert_int_equal(rename(world->pictures, away), 0);
+    test_run run = test_world_expect(world, 0, "index", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 0);
+    assert_non_null(strstr(run.err.data, "is not there now"));
+    json_decref(lines);
+    test_run_free(&run);
+    assert_int_equal(rename(away, world->pictures), 0);
+    expect_report(world, 0, 5, 0, 0, 0);
+    free(away);
+}
+
+static void test_an_emptied_folder_is_empty(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
+    expect_report(world, 1, 0, 0, 0, 0);
+    remove_picture(world, "a.jpg");
+    expect_report(world, 0, 0, 0, 1, 0);
+    test_run run = test_world_expect(world, 2, "search", "id:1", NULL);
+    test_run_free(&run);
+}
+
+static void test_a_folder_that_cannot_be_read_loses_nothing(void **state)
+{
+    const test_world *world = *state;
+    if (geteuid() == 0) {
+        printf("skipped: root reads every folder\n");
+        skip();
+    }
+    make_folder(world, "closed");
+    test_world_picture(world, "closed/a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
+    expect_report(world, 2, 0, 0, 0, 0);
+    char *closed = test_world_path(world, "closed");
+    assert_int_equal(chmod(closed, 0), 0);
+    expect_report(world, 0, 1, 0, 0, 0);
+    assert_int_equal(chmod(closed, 0755), 0);
+    expect_report(world, 0, 2, 0, 0, 0);
+    free(closed);
+}
+
+static void test_forgotten_stays_out_until_named(void **state)
+{
+    const test_world *world = *state;
+    make_folder(world, "sub");
+    test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
+    test_world_picture(world, "sub/c.jpg", TEST_JPEG_420, 3);
+    expect_report(world, 3, 0, 0, 0, 0);
+
+    char *sub = test_world_path(world, "sub"), *b = test_world_path(world, "b.jpg");
+    test_run run = test_world_expect(world, 0, "forget", sub, b, NULL);
+    test_run_free(&run);
+    expect_report(world, 0, 1, 0, 0, 0); /* naming the folder above does not name them */
+    run = test_world_expect(world, 0, "index", sub, NULL);
+    test_run_free(&run);
+    expect_report(world, 0, 2, 0, 0, 0);
+    run = test_world_expect(world, 0, "index", b, NULL);
+    test_run_free(&run);
+    expect_report(world, 0, 3, 0, 0, 0);
+
+    run = test_world_expect(world, 0, "forget", "--all", NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "search", b, NULL);
+    assert_non_null(strstr(run.err.data, "nothing is indexed yet"));
+    test_run_free(&run);
+    expect_report(world, 3, 0, 0, 0, 0);
+    expect_no_fault(world);
+    free(sub), free(b);
+}
+
+static void test_several_models_in_one_library(void **state)
+{
+    const test_world *world = *state;
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+    test_run run = test_world_expect(world, 0, "index", "--json", "--model", "efficientnet-lite0@64", "--model",
+                                     "efficientnet-lite0@squash", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 5);
+    json_decref(lines);
+    test_run_free(&run);
+    test_world_picture(world, "f.jpg", TEST_JPEG_420, 6); /* a run without --model serves all three */
+    expect_report(world, 1, 5, 0, 0, 0);
+    run = test_world_expect(world, 0, "status", "--json", NULL);
+    lines = test_json_lines(&run.out);
+    const json_t *models = json_object_get(json_array_get(lines, 0), "models");
+    assert_int_equal(json_array_size(models), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(test_json_integer(json_array_get(models, i), "vectors"), 6);
+    json_decref(lines);
+    test_run_free(&run);
+    char *query = test_world_path(world, "c.webp");
+    run = test_world_expect(world, 0, "search", "--model", "efficientnet-lite0@64", "--paths", "-n1", query, NULL);
+    assert_memory_equal(run.out.data, query, strlen(query));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "search", "--model", "efficientnet-lite0@pad", query, NULL);
+    assert_non_null(strstr(run.err.data, "not indexed with efficientnet-lite0@pad"));
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "forget", "--model", "efficientnet-lite0@64", NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "search", "--model", "efficientnet-lite0@64", query, NULL);
+    test_run_free(&run);
+    expect_no_fault(world);
+    free(query);
+}
+
+static void test_search_in_indexes_first(void **state)
+{
+    const test_world *world = *state;
+    make_folder(world, "one");
+    make_folder(world, "two");
+    test_world_picture(world, "one/a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "two/b.jpg", TEST_JPEG_420, 1);
+    char *one = test_world_path(world, "one"), *two = test_world_path(world, "two"), *a = test_world_path(world, "one/a.jpg");
+    test_run run = test_world_expect(world, 0, "index", one, NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "search", "--paths", "--in", two, a, NULL);
+    char *b = test_world_path(world, "two/b.jpg");
+    assert_int_equal(run.out.size, strlen(b) + 1);
+    assert_memory_equal(run.out.data, b, strlen(b));
+    test_run_free(&run);
+    free(one), free(two), free(a), free(b);
+}
+
+static void test_exclusions_are_kept(void **state)
+{
+    const test_world *world = *state;
+    make_folder(world, "drafts");
+    make_folder(world, ".hidden");
+    test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "b.png", TEST_PNG, 2);
+    test_world_picture(world, "drafts/c.jpg", TEST_JPEG_420, 3);
+    test_world_picture(world, ".hidden/d.jpg", TEST_JPEG_420, 4);
+    test_run run = test_world_expect(world, 0, "index", world->pictures, "-x", "*.png", "--exclude=drafts", NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "index", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "unchanged"), 1);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 0);
+    json_decref(lines);
+    test_run_free(&run);
+    char *hidden = test_world_path(world, ".hidden");
+    run = test_world_expect(world, 0, "index", hidden, NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "index", "--json", NULL); /* neither loses the other's */
+    lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "unchanged"), 2);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 0);
+    json_decref(lines);
+    test_run_free(&run);
+    free(hidden);
+}
+
+static void test_other_weights_are_an_error_not_a_wrong_answer(void **state)
+{
+    const test_world *world = *state;
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+    char *config = test_path(world->models, "efficientnet-lite0/config.json");
+    lens_buffer text = test_read(config);
+    char *at = strstr(text.data, "\"crop_pct\": 1");
+    assert_non_null(at);
+    memcpy(at, "\"crop_pct\":0.9", 14);
+    test_write(config, text.data, text.size);
+    char *query = test_path(world->folder, "query.jpg");
+    test_picture_write(query, TEST_JPEG_420, 160, 120, 2);
+    test_run run = test_world_expect(world, 2, "search", query, NULL);
+    assert_non_null(strstr(run.err.data, "have changed since this library was indexed"));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "index", NULL);
+    assert_non_null(strstr(run.err.data, "efficientnet-lite0"));
+    test_run_free(&run);
+    lens_buffer_free(&text);
+    free(config), free(query);
+}
+
+int main(void)
+{
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, test_world_setup, test_world_teardown)
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(test_index_then_search),
+        WORLD_TEST(test_changed_moved_copied_removed),
+        WORLD_TEST(test_a_moved_picture_keeps_its_id),
+        WORLD_TEST(test_two_same_files_that_move_at_once),
+        WORLD_TEST(test_an_absent_folder_loses_nothing),
+        WORLD_TEST(test_an_emptied_folder_is_empty),
+        WORLD_TEST(test_a_folder_that_cannot_be_read_loses_nothing),
+        WORLD_TEST(test_forgotten_stays_out_until_named),
+        WORLD_TEST(test_several_models_in_one_library),
+        WORLD_TEST(test_search_in_indexes_first),
+        WORLD_TEST(test_exclusions_are_kept),
+        WORLD_TEST(test_other_weights_are_an_error_not_a_wrong_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

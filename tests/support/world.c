@@ -1,0 +1,142 @@
+#include "world.h"
+
+#include "weights.h"
+
+test_world *test_world_new(void)
+{
+    test_world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    lens_error err = {0};
+    world->folder = test_folder_new();
+    world->pictures = test_path(world->folder, "pictures");
+    world->library = test_path(world->folder, "library");
+    world->models = test_path(world->folder, "models");
+    char *model = test_path(world->models, "efficientnet-lite0");
+    assert_done(lens_folder_make(world->pictures, &err), &err);
+    assert_done(lens_folder_make(model, &err), &err);
+    test_model_write(model, "tf_efficientnet_lite0", 1);
+    free(model);
+    return world;
+}
+
+void test_world_free(test_world *world)
+{
+    free(world->pictures);
+    free(world->library);
+    free(world->models);
+    test_folder_remove(world->folder);
+    free(world);
+}
+
+int test_world_setup(void **state)
+{
+    *state = test_world_new();
+    return 0;
+}
+
+int test_world_teardown(void **state)
+{
+    test_world_free(*state);
+    return 0;
+}
+
+const char *const *test_world_environment(const test_world *world)
+{
+    static char library[4200], models[4200], home[4200];
+    static const char *environment[] = {library, models, home, "TERM=dumb", NULL};
+    snprintf(library, sizeof library, "MEMELENS_LIBRARY=%s", world->library);
+    snprintf(models, sizeof models, "MEMELENS_MODELS=%s", world->models);
+    snprintf(home, sizeof home, "HOME=%s", world->folder);
+    return environment;
+}
+
+static test_run run_words(const test_world *world, const char *first, va_list words)
+{
+    const char *argv[64] = {test_program(), first};
+    size_t count = 2;
+    while (count + 1 < sizeof argv / sizeof *argv && (argv[count] = va_arg(words, const char *)))
+        count++;
+    assert_null(argv[count]);
+    return test_run_program(argv, test_world_environment(world), NULL);
+}
+
+test_run test_world_run(const test_world *world, const char *first, ...)
+{
+    va_list words;
+    va_start(words, first);
+    test_run run = run_words(world, first, words);
+    va_end(words);
+    return run;
+}
+
+test_run test_world_expect(const test_world *world, int status, const char *first, ...)
+{
+    va_list words;
+    va_start(words, first);
+    test_run run = run_words(world, first, words);
+    va_end(words);
+    if (run.status != status)
+        fail_msg("memelens %s: expected exit %d, got %d\n%s%s", first, status, run.status, run.out.data, run.err.data);
+    return run;
+}
+
+char *test_world_path(const test_world *world, const char *name)
+{
+    return test_path(world->pictures, "%s", name);
+}
+
+void test_world_picture(const test_world *world, const char *name, test_kind kind, unsigned seed)
+{
+    char *path = test_world_path(world, name);
+    test_picture_write(path, kind, 160, 120, seed);
+    free(path);
+}
+
+json_t *test_json_lines(const lens_buffer *text)
+{
+    json_t *lines = json_array();
+    for (const char *at = text->data; at && *at;) {
+        size_t length = strcspn(at, "\n");
+        json_error_t error;
+        json_t *object = json_loadb(at, length, 0, &error);
+        if (!object)
+            fail_msg("not JSON (%s): %.*s", error.text, (int)length, at);
+        json_array_append_new(lines, object);
+        at += length + (at[length] == '\n');
+    }
+    return lines;
+}
+
+long test_json_integer(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_integer(value))
+        fail_msg("no integer \"%s\"", name);
+    return (long)json_integer_value(value);
+}
+
+json_t *test_world_index(const test_world *world)
+{
+    test_run run = test_world_expect(world, 0, "index", "--json", world->pictures, NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(json_array_size(lines), 1);
+    json_t *report = json_incref(json_array_get(lines, 0));
+    json_decref(lines);
+    test_run_free(&run);
+    return report;
+}
+
+json_t *test_world_search(const test_world *world, const char *query)
+{
+    test_run run = test_world_expect(world, 0, "search", "--json", query, NULL);
+    json_t *lines = test_json_lines(&run.out), *paths = json_array();
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const json_t *line = json_array_get(lines, i);
+        assert_int_equal(test_json_integer(line, "rank"), (long)i + 1);
+        assert_true(json_is_real(json_object_get(line, "score")));
+        json_array_append(paths, json_object_get(line, "path"));
+    }
+    json_decref(lines);
+    test_run_free(&run);
+    return paths;
+}

@@ -1,0 +1,50 @@
+/* A person's machine in small: a folder with pictures, models and a library of its own, and the program run in it. */
+#ifndef LENS_TESTS_WORLD_H
+#define LENS_TESTS_WORLD_H
+
+#include <jansson.h>
+
+#include "pictures.h"
+#include "support.h"
+
+typedef struct test_world {
+    char *folder; /* of all */
+    char *pictures, *library, *models;
+} test_world;
+
+/* Makes the world, with the default model in it: the true architecture with weights drawn by lot. */
+test_world *test_world_new(void);
+void test_world_free(test_world *world); /* removes the folder */
+
+/* cmocka's fixture: *STATE is the world. */
+int test_world_setup(void **state);
+int test_world_teardown(void **state);
+
+/* Runs the program in the world with the words that follow, ended by NULL, its working folder being ours. Free with test_run_free. */
+test_run test_world_run(const test_world *world, const char *first, ...) __attribute__((sentinel));
+
+/* The same, failing the test unless it exits with STATUS. */
+test_run test_world_expect(const test_world *world, int status, const char *first, ...) __attribute__((sentinel));
+
+/* The environment of the world, for other ways to run the program: "NAME=value" strings ended by NULL. Static. */
+const char *const *test_world_environment(const test_world *world);
+
+/* Saves the scene of SEED (160 x 120) as pictures/NAME. */
+void test_world_picture(const test_world *world, const char *name, test_kind kind, unsigned seed);
+
+/* pictures/NAME. The caller frees. */
+char *test_world_path(const test_world *world, const char *name);
+
+/* Indexes the pictures and gives the JSON report, failing the test unless it exits with 0. The caller frees with json_decref. */
+json_t *test_world_index(const test_world *world);
+
+/* The integer NAME of OBJECT, or the test fails. */
+long test_json_integer(const json_t *object, const char *name);
+
+/* The objects of a text with one a line. The caller frees. */
+json_t *test_json_lines(const lens_buffer *text);
+
+/* The paths that a search for the picture at QUERY finds, best first, as a JSON array of strings. The caller frees. */
+json_t *test_world_search(const test_world *world, const char *query);
+
+#endif
