@@ -1,0 +1,78 @@
+/* What becomes of colours. The networks were trained on what Pillow's convert("RGB") gives, so for ordinary files that is
+ * what we give, to the last bit where the format is lossless or JPEG:
+ *  - Embedded profiles of RGB and grey pictures are ignored, as Pillow ignores them: values are taken for sRGB.
+ *  - CMYK becomes RGB as (255 - ink) * (255 - black) / 255, without a profile, as in Pillow. JPEGs hold it inverted.
+ *  - Grey is repeated three times; a palette is looked up; 1, 2 and 4 bits are spread over 0..255.
+ * Where Pillow's answer would be poor, ours differs:
+ *  - Transparency is laid on white, with each value rounded as Pillow's paste does; Pillow would drop the alpha channel
+ *    and show whatever lies under it.
+ *  - 16 bits are scaled to 8, rounding; Pillow clips grey ones at 255.
+ *  - Floating point is scaled so that white is 1, 255 or 65535, whichever is the least that the picture's mean does not
+ *    pass; with white at 1 it is linear light, as camera and HDR software writes it, and gets sRGB's curve.
+ *  - Lab, XYZ and the like go through libvips' conversion to sRGB.
+ * An SVG is rendered so that its shortest side is at least 512 pixels and its longest at most 4096.
+ *
+ * libvips never chooses the reader: the format that was sniffed does. So its readers for PDF, ImageMagick's hundred
+ * formats and the like cannot be reached with any bytes. */
+#include "pixels/decode.h"
+
+#include "pixels/decoders.h"
+#include "pixels/exif.h"
+
+lens_decode_limits lens_decode_limits_default(void)
+{
+    return (lens_decode_limits){.max_pixels = 100 * 1000 * 1000};
+}
+
+int lens_decode_check_size(int64_t width, int64_t height, const lens_decode_limits *limits, lens_error *err)
+{
+    if (width < 1 || height < 1)
+        return lens_fail(err, LENS_E_FORMAT, "declares a size of %lld x %lld pixels", (long long)width, (long long)height);
+    /* The pixels must fit a count of bytes in memory too, whatever the limit. */
+    uint64_t most = limits->max_pixels < PTRDIFF_MAX / 8 ? limits->max_pixels : PTRDIFF_MAX / 8;
+    if (width > INT32_MAX || height > INT32_MAX || (uint64_t)width > most / (uint64_t)height)
+        return lens_fail(err, LENS_E_LIMIT, "%lld x %lld pixels, more than the %llu allowed", (long long)width, (long long)height,
+                         (unsigned long long)most);
+    return 0;
+}
+
+static int decode(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
+                  int *orientation, lens_error *err)
+{
+    switch (format) {
+    case LENS_FORMAT_JPEG:
+        *orientation = lens_exif_orientation_of_jpeg(bytes, size);
+        return lens_decode_jpeg(bytes, size, limits, out, err);
+    case LENS_FORMAT_BMP: return lens_decode_bmp(bytes, size, limits, out, err);
+    case LENS_FORMAT_ICO: return lens_decode_ico(bytes, size, limits, out, err);
+    case LENS_FORMAT_PNM: return lens_decode_pnm(bytes, size, limits, out, err);
+    default: break;
+    }
+    if (lens_decode_vips(bytes, size, format, limits, out, orientation, err) != 0)
+        return -1;
+    /* Whether libvips tells a PNG's orientation depends on how it was built. */
+    if (format == LENS_FORMAT_PNG)
+        *orientation = lens_exif_orientation_of_png(bytes, size);
+    return 0;
+}
+
+int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_format *format,
+                lens_error *err)
+{
+    *out = (lens_image){0};
+    lens_format found = lens_sniff(bytes, size);
+    if (format)
+        *format = found;
+    if (size == 0)
+        return lens_fail(err, LENS_E_FORMAT, "empty file");
+    if (found == LENS_FORMAT_NONE)
+        return lens_fail(err, LENS_E_FORMAT, "not a picture");
+    int orientation = 1;
+    if (decode(bytes, size, found, limits, out, &orientation, err) != 0)
+        return -1;
+    if (lens_image_turn_upright(out, orientation, err) != 0) {
+        lens_image_free(out);
+        return -1;
+    }
+    return 0;
+}

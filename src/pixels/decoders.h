@@ -1,0 +1,54 @@
+/* The decoders behind lens_decode, one a file, and what they share. Each takes the SIZE bytes of a whole file and gives
+ * the pixels as they are stored: lens_decode turns them upright. 0, or -1 with OUT empty and ERR filled. */
+#ifndef LENS_PIXELS_DECODERS_H
+#define LENS_PIXELS_DECODERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "pixels/decode.h"
+#include "pixels/image.h"
+#include "pixels/sniff.h"
+
+int lens_decode_jpeg(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+int lens_decode_bmp(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+int lens_decode_ico(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+int lens_decode_pnm(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+
+/* A bitmap without the file's header, as BMP and ICO hold it: PIXELS is where in BYTES its rows begin, 0 for right behind
+ * the palette. In an ICON twice the height is declared, and a mask of one bit a pixel follows. */
+int lens_decode_dib(const uint8_t *bytes, size_t size, size_t pixels, bool icon, const lens_decode_limits *limits, lens_image *out,
+                    lens_error *err);
+
+/* Through libvips: any FORMAT but BMP, ICO and PNM. ORIENTATION gets EXIF's, where this format's reader tells it, else 1. */
+int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
+                     int *orientation, lens_error *err);
+
+/* Fails with LENS_E_FORMAT for a side of 0 or less, with LENS_E_LIMIT for more pixels than LIMITS allow. For the size that
+ * a header declares, before anything is allocated for it. */
+int lens_decode_check_size(int64_t width, int64_t height, const lens_decode_limits *limits, lens_error *err);
+
+/* A times B, both 0 to 255 for 0 to 1, rounded. */
+static inline uint8_t lens_multiply_255(unsigned a, unsigned b)
+{
+    unsigned product = a * b + 128;
+    return (uint8_t)((product + (product >> 8)) >> 8);
+}
+
+/* VALUE with coverage ALPHA, on white. */
+static inline uint8_t lens_on_white(unsigned value, unsigned alpha)
+{
+    unsigned sum = value * alpha + 255 * (255 - alpha) + 128;
+    return (uint8_t)((sum + (sum >> 8)) >> 8);
+}
+
+/* One of the inks CMY at INK over black at BLACK, 255 the most of it: the light that is left, as Pillow reckons it. */
+static inline uint8_t lens_light_of_ink(unsigned ink, unsigned black)
+{
+    unsigned white = 255 - black;
+    return (uint8_t)(white - lens_multiply_255(ink, white));
+}
+
+#endif

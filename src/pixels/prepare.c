@@ -1,0 +1,199 @@
+#include "pixels/prepare.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE_MOST = 4096, SIDE_LEAST = 8, JINA_RESIZE = 256 };
+
+/* "64" -> 64; -1 for anything but digits, or a number outside LEAST..MOST. */
+static int side_of(const char *digits, int least, int most)
+{
+    size_t length = strspn(digits, "0123456789");
+    if (length == 0 || length > 4 || digits[length] != '\0' || digits[0] == '0')
+        return -1;
+    int side = atoi(digits);
+    return side >= least && side <= most ? side : -1;
+}
+
+int lens_preparation_override(lens_preparation *preparation, const char *name, lens_error *err)
+{
+    lens_preparation changed = *preparation;
+    changed.before = changed.jina = 0;
+    int side;
+    if (strcmp(name, "crop") == 0) {
+        changed.fit = LENS_FIT_CROP;
+        if (changed.resize < changed.size)
+            changed.resize = changed.size;
+    } else if (strcmp(name, "squash") == 0) {
+        changed.fit = LENS_FIT_SQUASH;
+    } else if (strcmp(name, "pad") == 0) {
+        changed.fit = LENS_FIT_PAD;
+    } else if ((side = side_of(name, SIDE_LEAST, SIDE_MOST)) > 0) {
+        changed.before = side;
+    } else if (strncmp(name, "jina", 4) == 0 && (side = side_of(name + 4, SIDE_LEAST, JINA_RESIZE)) > 0) {
+        changed.jina = side;
+    } else {
+        return lens_fail(err, LENS_E_ARGUMENT, "no preparation is called '%s': crop, squash, pad, a side from %d to %d, or jina and a side from %d to %d",
+                         name, SIDE_LEAST, SIDE_MOST, SIDE_LEAST, JINA_RESIZE);
+    }
+    *preparation = changed;
+    return 0;
+}
+
+static const char *filter_name(lens_filter filter)
+{
+    switch (filter) {
+    case LENS_FILTER_NEAREST: return "nearest";
+    case LENS_FILTER_BILINEAR: return "bilinear";
+    case LENS_FILTER_BICUBIC: return "bicubic";
+    default: return "lanczos";
+    }
+}
+
+int lens_preparation_describe(const lens_preparation *preparation, lens_buffer *out)
+{
+    const lens_preparation *p = preparation;
+    size_t before = out->size;
+    uint32_t numbers[6]; /* as bits: exact, and no locale gets a say in how a fraction is written */
+    memcpy(numbers, p->mean, sizeof p->mean);
+    memcpy(numbers + 3, p->std, sizeof p->std);
+    int result = lens_buffer_print(out, "size %d filter %s normal", p->size, filter_name(p->filter));
+    for (int i = 0; i < 6 && result == 0; i++)
+        result = lens_buffer_print(out, " %08x", (unsigned)numbers[i]);
+    /* Only what has a say: how a crop lies does not matter to a picture that is squashed. */
+    if (result == 0 && p->jina)
+        result = lens_buffer_print(out, " jina %d", p->jina);
+    else if (result == 0 && p->before)
+        result = lens_buffer_print(out, " before %d", p->before);
+    else if (result == 0 && p->fit == LENS_FIT_CROP)
+        result = lens_buffer_print(out, " crop %d %s", p->resize, p->corner == LENS_CORNER_ROUND ? "round" : "floor");
+    else if (result == 0)
+        result = lens_buffer_print(out, "%s", p->fit == LENS_FIT_PAD ? " pad" : " squash");
+    if (result == 0)
+        result = lens_buffer_print(out, "\n");
+    if (result != 0 && out->data) {
+        out->size = before;
+        out->data[before] = '\0';
+    }
+    return result;
+}
+
+static int whole(const lens_image *image, int width, int height, lens_filter filter, lens_image *out, lens_error *err)
+{
+    return lens_resample(image, width, height, (lens_window){0, 0, width, height}, filter, out, err);
+}
+
+/* Where a window of SIZE begins in the middle of SIDE. */
+static int corner_of(int side, int size, lens_corner corner)
+{
+    int room = side - size;
+    if (corner == LENS_CORNER_FLOOR || room % 2 == 0)
+        return room / 2;
+    return room / 2 + room / 2 % 2; /* Python's round() goes to the even one of the two neighbours of a half */
+}
+
+static int crop(const lens_image *image, int width, int height, int size, lens_corner corner, lens_filter filter, lens_image *out,
+                lens_error *err)
+{
+    lens_window window = {corner_of(width, size, corner), corner_of(height, size, corner), size, size};
+    return lens_resample(image, width, height, window, filter, out, err);
+}
+
+static int too_narrow(const lens_image *image, lens_error *err)
+{
+    return lens_fail(err, LENS_E_LIMIT, "%d x %d pixels: too narrow to be resized by its shortest side", image->width, image->height);
+}
+
+/* As torchvision, timm and transformers: the long side is cut, not rounded, to whole pixels. */
+static int fit_crop(const lens_image *image, const lens_preparation *p, lens_image *seen, lens_error *err)
+{
+    if (p->resize < p->size)
+        return lens_fail(err, LENS_E_ARGUMENT, "a crop of %d pixels from a side of %d", p->size, p->resize);
+    bool upright = image->width < image->height;
+    int64_t least = upright ? image->width : image->height, most = upright ? image->height : image->width;
+    most = p->resize * most / least;
+    if (most > INT_MAX)
+        return too_narrow(image, err);
+    int width = upright ? p->resize : (int)most, height = upright ? (int)most : p->resize;
+    return crop(image, width, height, p->size, p->corner, p->filter, seen, err);
+}
+
+static int fit_pad(const lens_image *image, const lens_preparation *p, lens_image *seen, lens_error *err)
+{
+    bool upright = image->width < image->height;
+    int64_t least = upright ? image->width : image->height, most = upright ? image->height : image->width;
+    int other = (int)((2 * p->size * least + most) / (2 * most)); /* rounded */
+    other = other < 1 ? 1 : other;
+    lens_image inner;
+    if (whole(image, upright ? other : p->size, upright ? p->size : other, p->filter, &inner, err) != 0)
+        return -1;
+    if (lens_image_new(p->size, p->size, seen, err) != 0) {
+        lens_image_free(&inner);
+        return -1;
+    }
+    uint8_t ground[3];
+    for (int c = 0; c < 3; c++) {
+        float mean = p->mean[c] * 255;
+        ground[c] = (uint8_t)(mean <= 0 ? 0 : mean >= 255 ? 255 : mean + 0.5f);
+    }
+    size_t count = (size_t)p->size * (size_t)p->size;
+    for (size_t i = 0; i < count; i++)
+        memcpy(seen->rgb + 3 * i, ground, 3);
+    int left = (p->size - inner.width) / 2, top = (p->size - inner.height) / 2;
+    for (int y = 0; y < inner.height; y++)
+        memcpy(seen->rgb + 3 * ((size_t)(top + y) * (size_t)p->size + (size_t)left), inner.rgb + 3 * (size_t)y * (size_t)inner.width,
+               3 * (size_t)inner.width);
+    lens_image_free(&inner);
+    return 0;
+}
+
+/* What the ImageNormalizer of Jina's executors (jinahub, 2021) does, then enlarged: there both sides are rounded, half to
+ * even, after a division of its own, and the corner is cut. */
+static int jina(const lens_image *image, const lens_preparation *p, lens_image *inner, lens_error *err)
+{
+    double percent = (double)JINA_RESIZE / (image->width < image->height ? image->width : image->height);
+    double width = nearbyint(image->width * percent), height = nearbyint(image->height * percent);
+    if (width > INT_MAX || height > INT_MAX)
+        return too_narrow(image, err);
+    return crop(image, (int)width, (int)height, p->jina, LENS_CORNER_FLOOR, LENS_FILTER_LANCZOS, inner, err);
+}
+
+int lens_prepare_picture(const lens_image *image, const lens_preparation *preparation, lens_image *seen, lens_error *err)
+{
+    const lens_preparation *p = preparation;
+    *seen = (lens_image){0};
+    if (p->size < 1 || p->size > SIDE_MOST || p->resize > SIDE_MOST || p->before < 0 || p->before > SIDE_MOST || p->jina < 0 || p->jina > JINA_RESIZE)
+        return lens_fail(err, LENS_E_ARGUMENT, "a preparation for %d pixels (resized to %d, before %d, jina %d)", p->size, p->resize,
+                         p->before, p->jina);
+    if (image->width < 1 || image->height < 1 || !image->rgb)
+        return lens_fail(err, LENS_E_ARGUMENT, "a picture without pixels");
+    if (p->before || p->jina) {
+        lens_image small;
+        if ((p->jina ? jina(image, p, &small, err) : whole(image, p->before, p->before, p->filter, &small, err)) != 0)
+            return -1;
+        int result = whole(&small, p->size, p->size, p->filter, seen, err);
+        lens_image_free(&small);
+        return result;
+    }
+    switch (p->fit) {
+    case LENS_FIT_CROP: return fit_crop(image, p, seen, err);
+    case LENS_FIT_PAD: return fit_pad(image, p, seen, err);
+    default: return whole(image, p->size, p->size, p->filter, seen, err);
+    }
+}
+
+void lens_prepare_pixels(const lens_image *seen, const lens_preparation *preparation, float *pixels)
+{
+    float values[256][3]; /* of each of the 256 values in each channel */
+    for (int v = 0; v < 256; v++)
+        for (int c = 0; c < 3; c++)
+            values[v][c] = ((float)v / 255.0f - preparation->mean[c]) / preparation->std[c];
+    size_t count = (size_t)seen->width * (size_t)seen->height;
+    for (size_t i = 0; i < 3 * count; i += 3)
+        for (size_t c = 0; c < 3; c++)
+            pixels[i + c] = values[seen->rgb[i + c]][c];
+}
