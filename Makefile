@@ -20,7 +20,7 @@ CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"
 	$(shell pkg-config --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
 CFLAGS_ALL := $(CFLAGS) $(WARN) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(COVERAGE),--coverage -O1)
-LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -ldl -lm -pthread $(LDLIBS)
+LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lm -pthread $(LDLIBS)
 
 LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(wildcard src/cli/*.c)

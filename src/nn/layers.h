@@ -1,0 +1,81 @@
+/* The layers that networks are made of, behind one of two backends: oneDNN, or slow plain C that the tests compare it with.
+ *
+ *     lens_engine *engine = lens_engine_new(LENS_BACKEND_ONEDNN, &err);
+ *     lens_layer *stem = lens_conv_new(engine, "stem", &spec, weights, bias, &err);     // packs the weights, once
+ *     lens_stream *stream = lens_stream_new(engine, 1, &err);                           // in each thread
+ *     lens_conv_run(stream, stem, count, in, out, &err);
+ *
+ * An engine and its layers are read-only once they are made: every thread shares them. Activations are plain 32-bit floats,
+ * channels last, [count, height, width, channels], in buffers of the caller's; lens_floats_new makes them well aligned. */
+#ifndef LENS_NN_LAYERS_H
+#define LENS_NN_LAYERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef enum lens_backend { LENS_BACKEND_ONEDNN, LENS_BACKEND_PLAIN } lens_backend;
+
+/* Owns its layers. */
+typedef struct lens_engine lens_engine;
+
+/* One operation with its weights, packed as the backend likes them. Lives as long as its engine. */
+typedef struct lens_layer lens_layer;
+
+/* One thread's place to run layers: plans for the counts it has met, and scratch memory. */
+typedef struct lens_stream lens_stream;
+
+/* NULL on failure. Free with lens_engine_free, after its streams. */
+lens_engine *lens_engine_new(lens_backend backend, lens_error *err);
+void lens_engine_free(lens_engine *engine);
+
+/* Computes on THREADS threads. Make it after the engine's layers, and use it from one thread at a time. NULL on failure.
+ * Free with lens_stream_free. */
+lens_stream *lens_stream_new(const lens_engine *engine, int threads, lens_error *err);
+void lens_stream_free(lens_stream *stream);
+
+/* COUNT floats on a boundary of 64 bytes. NULL when memory is short. Free with free. */
+float *lens_floats_new(size_t count);
+
+typedef enum lens_activation {
+    LENS_ACTIVATION_NONE,
+    LENS_ACTIVATION_CLIP6, /* min(max(x, 0), 6), "ReLU6" */
+} lens_activation;
+
+/* A convolution as PyTorch's Conv2d means it (a correlation), with what follows it:
+ * out = activation(weights * in + bias [+ out]). */
+typedef struct lens_conv_spec {
+    int height, width;           /* of the input, positions */
+    int in, out;                 /* channels */
+    int groups;                  /* 1: dense; as many as channels: depthwise */
+    int kernel, stride;          /* positions, the same in both directions */
+    int before[2], after[2];     /* zeros around the input: top and left; bottom and right */
+    bool sum;                    /* adds to what OUT holds: a residual, without a pass of its own */
+    lens_activation activation;
+} lens_conv_spec;
+
+/* Fills BEFORE and AFTER as TensorFlow's 'SAME' does: ceil(input / stride) outputs, the odd zero right and bottom. */
+void lens_conv_pad_same(lens_conv_spec *spec);
+
+/* Positions of the output. 0 when the kernel does not fit in. */
+int lens_conv_out_height(const lens_conv_spec *spec);
+int lens_conv_out_width(const lens_conv_spec *spec);
+
+/* WEIGHTS [out, in / groups, kernel, kernel] and BIAS [out] are copied. NAME stands in messages. NULL on failure. */
+lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv_spec *spec, const float *weights,
+                          const float *bias, lens_error *err);
+
+/* IN [count, height, width, in] -> OUT [count, out height, out width, out]; they must not overlap. 0 or -1. */
+int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
+
+/* The mean over positions: IN [count, positions, channels] -> OUT [count, channels]. */
+void lens_mean_positions(int count, int positions, int channels, const float *in, float *out);
+
+const char *lens_layer_name(const lens_layer *layer);
+
+/* Calls WATCH with what each layer gave, SIZE floats at OUT, after it has run: for comparing and explaining. NULL: no more. */
+typedef void lens_watch(void *context, const lens_layer *layer, int count, const float *out, size_t size);
+void lens_stream_watch(lens_stream *stream, lens_watch *watch, void *context);
+
+#endif
