@@ -9,6 +9,10 @@ VERSION := 0.1.0
 # SANITIZE=address,undefined and COVERAGE=1 build apart, so that no object is shared between them.
 BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(COVERAGE),/coverage)
 
+# V=1 shows the commands.
+Q    := $(if $(V),,@)
+say   = $(if $(V),,@echo '  $(1) $@')
+
 CC      ?= cc
 CFLAGS  ?= -O3 -g
 # Long messages are cut on purpose.
@@ -34,7 +38,7 @@ PROGRAM := $(BUILD)/memelens
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 
-.PHONY: all help deps demo test check-includes coverage fuzz install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage fuzz print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -52,21 +56,29 @@ deps:
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,cc)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# The script is built in (.incbin), which the compiler's list of dependencies does not know.
+$(BUILD)/src/library/pull.o: tools/convert_efficientnet.py
 
 $(LIBRARY): $(call object,$(LIBRARY_SOURCES))
+	$(call say,ar)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(PROGRAM): $(call object,$(PROGRAM_SOURCES)) $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+	$(call say,ld)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
+	$(call say,ld)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
 
 # With gcc a fuzz target is linked to a driver that replays the corpus; `make fuzz` builds it with libFuzzer.
 $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+	$(call say,ld)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 
 test: deps
 	@$(MAKE) --no-print-directory run-tests
@@ -86,6 +98,20 @@ fuzz: deps
 demo: deps
 	@$(MAKE) --no-print-directory all
 	@PROGRAM=$(PROGRAM) python3 tools/demo.py demo.html
+
+print-libs:
+	@echo '$(LDLIBS_ALL)'
+
+install: all
+	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/memelens'
+	install -D -m 644 docs/memelens.1 '$(DESTDIR)$(PREFIX)/share/man/man1/memelens.1'
+	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions'
+	$(PROGRAM) completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memelens'
+	$(PROGRAM) completion zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memelens'
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/memelens' '$(DESTDIR)$(PREFIX)/share/man/man1/memelens.1' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memelens' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memelens'
 
 clean:
 	rm -rf build
