@@ -2,6 +2,20 @@
 
 #include "weights.h"
 
+/* The default model's folder, its weights drawn by lot. */
+static void test_model_write(const char *folder)
+{
+    static const char config[] = "{\"architecture\": \"tf_efficientnet_lite0\", \"num_classes\": 0, \"num_features\": 1280,\n"
+                                 " \"pretrained_cfg\": {\"input_size\": [3, 224, 224], \"interpolation\": \"bicubic\", \"crop_pct\": 1.0,\n"
+                                 "  \"mean\": [0.5, 0.5, 0.5], \"std\": [0.5, 0.5, 0.5]}}\n";
+    char *path = test_path(folder, "config.json");
+    test_write(path, config, sizeof config - 1);
+    free(path);
+    path = test_path(folder, "model.safetensors");
+    test_efficientnet_write(path, 1, NULL);
+    free(path);
+}
+
 test_world *test_world_new(void)
 {
     test_world *world = calloc(1, sizeof *world);
@@ -14,7 +28,7 @@ test_world *test_world_new(void)
     char *model = test_path(world->models, "efficientnet-lite0");
     assert_done(lens_folder_make(world->pictures, &err), &err);
     assert_done(lens_folder_make(model, &err), &err);
-    test_model_write(model, "tf_efficientnet_lite0", 1);
+    test_model_write(model);
     free(model);
     return world;
 }

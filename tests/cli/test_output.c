@@ -1,0 +1,237 @@
+/* What search, similar, embed and status print, and the terms they take. */
+#include <math.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "world.h"
+
+static void three_pictures(const test_world *world)
+{
+    test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
+    test_world_picture(world, "c.jpg", TEST_JPEG_420, 3);
+    json_decref(test_world_index(world));
+}
+
+static void test_plain_results_are_score_tab_path(void **state)
+{
+    const test_world *world = *state;
+    three_pictures(world);
+    char *a = test_world_path(world, "a.jpg");
+    test_run run = test_world_expect(world, 0, "search", a, "-n", "2", NULL);
+    double score;
+    int used = 0;
+    assert_int_equal(sscanf(run.out.data, "%lf\t%n", &score, &used), 1);
+    assert_true(score > 0.9999 && score < 1.0001);
+    assert_memory_equal(run.out.data + used, a, strlen(a));
+    assert_int_equal(run.out.data[(size_t)used + strlen(a)], '\n');
+    assert_int_equal(run.err.size, 0);
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "search", a, "--paths", "-n1", NULL);
+    assert_int_equal(run.out.size, strlen(a) + 1);
+    test_run_free(&run);
+    free(a);
+}
+
+static void test_a_path_that_is_not_utf8_survives(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "caf\xe9 \xff\n.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "plain.jpg", TEST_JPEG_420, 2);
+    json_decref(test_world_index(world));
+    char *odd = test_world_path(world, "caf\xe9 \xff\n.jpg");
+
+    test_run run = test_world_expect(world, 0, "search", "-0", odd, NULL);
+    assert_true(run.out.size > strlen(odd) + 1);
+    assert_memory_equal(run.out.data, odd, strlen(odd) + 1); /* with its NUL */
+    test_run_free(&run);
+
+    run = test_world_expect(world, 0, "search", "--json", "-n1", odd, NULL);
+    json_t *lines = test_json_lines(&run.out);
+    lens_buffer base64 = {0};
+    assert_int_equal(lens_base64_encode(odd, strlen(odd), &base64), 0);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 0), "path_base64")), base64.data);
+    assert_null(json_object_get(json_array_get(lines, 0), "path"));
+    lens_buffer_free(&base64);
+    json_decref(lines);
+    test_run_free(&run);
+    free(odd);
+}
+
+static void test_terms(void **state)
+{
+    const test_world *world = *state;
+    three_pictures(world);
+    char *a = test_world_path(world, "a.jpg");
+    char away[4200];
+    /* a - 0.9 a points where a does. */
+    snprintf(away, sizeof away, "-0.9:%s", a);
+    test_run run = test_world_expect(world, 0, "search", a, away, "--paths", "-n1", NULL);
+    assert_memory_equal(run.out.data, a, strlen(a));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "search", a, "--not", a, NULL);
+    assert_non_null(strstr(run.err.data, "cancel each other out"));
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "search", "id:1", "--json", "-n1", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "id"), 1);
+    json_decref(lines);
+    test_run_free(&run);
+
+    lens_buffer picture = test_read(a);
+    const char *argv[] = {test_program(), "search", "-", "--paths", "-n1", NULL};
+    run = test_run_program(argv, test_world_environment(world), &picture);
+    assert_int_equal(run.status, 0);
+    assert_memory_equal(run.out.data, a, strlen(a));
+    test_run_free(&run);
+    lens_buffer_free(&picture);
+
+    const char *wrong[][2] = {{"id:0", "expected id:NUMBER"},
+                              {"id:99", "no such picture"},
+                              {"./nothing.jpg", "./nothing.jpg: No such file"},
+                              {"a cat in a hat", "knows pictures, not words"},
+                              {"", "a term is empty"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        run = test_world_expect(world, 2, "search", wrong[i][0], NULL);
+        if (!strstr(run.err.data, wrong[i][1]))
+            fail_msg("'%s': expected '%s' in: %s", wrong[i][0], wrong[i][1], run.err.data);
+        test_run_free(&run);
+    }
+    free(a);
+}
+
+static void test_similar_leaves_the_picture_out(void **state)
+{
+    const test_world *world = *state;
+    three_pictures(world);
+    char *a = test_world_path(world, "a.jpg");
+    test_run run = test_world_expect(world, 0, "similar", "--paths", a, NULL);
+    assert_null(strstr(run.out.data, "a.jpg"));
+    assert_non_null(strstr(run.out.data, "b.jpg"));
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "similar", "--paths", "-n2", "id:2", NULL);
+    size_t lines = 0;
+    for (size_t i = 0; i < run.out.size; i++)
+        lines += run.out.data[i] == '\n';
+    assert_int_equal(lines, 2);
+    test_run_free(&run);
+    free(a);
+}
+
+static void test_min_score_and_nothing_found(void **state)
+{
+    const test_world *world = *state;
+    three_pictures(world);
+    char *a = test_world_path(world, "a.jpg");
+    test_run run = test_world_expect(world, 0, "search", "--paths", "--min-score", "0.99999", a, NULL);
+    assert_int_equal(run.out.size, strlen(a) + 1);
+    test_run_free(&run);
+    run = test_world_expect(world, 1, "search", "--min-score", "1.5", a, NULL);
+    assert_int_equal(run.out.size, 0);
+    assert_non_null(strstr(run.err.data, "nothing found among 3 pictures"));
+    test_run_free(&run);
+    run = test_world_expect(world, 1, "search", "-q", "--min-score", "1.5", a, NULL);
+    assert_int_equal(run.err.size, 0);
+    test_run_free(&run);
+    free(a);
+}
+
+static void test_embed_gives_unit_vectors(void **state)
+{
+    const test_world *world = *state;
+    three_pictures(world);
+    char *a = test_world_path(world, "a.jpg"), *b = test_world_path(world, "b.jpg");
+    test_run run = test_world_expect(world, 2, "embed", "--json", a, "nothing.jpg", b, NULL);
+    assert_non_null(strstr(run.err.data, "nothing.jpg"));
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(json_array_size(lines), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *line = json_array_get(lines, i), *vector = json_object_get(line, "vector");
+        assert_string_equal(json_string_value(json_object_get(line, "input")), i ? b : a);
+        assert_string_equal(json_string_value(json_object_get(line, "model")), "efficientnet-lite0");
+        assert_int_equal(test_json_integer(line, "dim"), 1280);
+        assert_int_equal(json_array_size(vector), 1280);
+        double sum = 0;
+        for (size_t j = 0; j < 1280; j++) {
+            double value = json_number_value(json_array_get(vector, j));
+            sum += value * value;
+        }
+        assert_true(fabs(sqrt(sum) - 1) < 1e-5);
+    }
+    json_decref(lines);
+    test_run_free(&run);
+    free(a), free(b);
+}
+
+static void test_status_counts(void **state)
+{
+    const test_world *world = *state;
+    three_pictures(world);
+    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    const json_t *status = json_array_get(lines, 0);
+    assert_int_equal(test_json_integer(status, "pictures"), 3);
+    assert_int_equal(test_json_integer(status, "failed"), 0);
+    assert_true(test_json_integer(status, "library_bytes") > 3 * 1280 * 4);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(status, "folders"), 0), "path")),
+                        world->pictures);
+    json_decref(lines);
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "status", NULL);
+    assert_non_null(strstr(run.out.data, "pictures  3"));
+    test_run_free(&run);
+}
+
+static void test_duplicates_name_the_best_copy_first(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "one.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "one again.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "two.jpg", TEST_JPEG_420, 2);
+    json_decref(test_world_index(world));
+    test_run run = test_world_expect(world, 0, "duplicates", "--exact", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(json_array_size(lines), 1);
+    const json_t *group = json_array_get(lines, 0), *pictures = json_object_get(group, "pictures");
+    assert_string_equal(json_string_value(json_object_get(group, "kind")), "exact");
+    assert_int_equal(json_array_size(pictures), 2);
+    char *best = test_world_path(world, "one.jpg"); /* the same file: the shorter path */
+    assert_string_equal(json_string_value(json_object_get(json_array_get(pictures, 0), "path")), best);
+    json_decref(lines);
+    test_run_free(&run);
+    free(best);
+}
+
+static void test_stdout_that_cannot_be_written_is_an_error(void **state)
+{
+    const test_world *world = *state;
+    if (access("/dev/full", W_OK) != 0) {
+        printf("skipped: no /dev/full here\n");
+        skip();
+    }
+    three_pictures(world);
+    char command[8192];
+    snprintf(command, sizeof command, "'%s' search id:1 >/dev/full", test_program());
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    test_run run = test_run_program(argv, test_world_environment(world), NULL);
+    assert_int_equal(run.status, 2);
+    assert_non_null(strstr(run.err.data, "could not be written"));
+    test_run_free(&run);
+}
+
+int main(void)
+{
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, test_world_setup, test_world_teardown)
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(test_plain_results_are_score_tab_path),
+        WORLD_TEST(test_a_path_that_is_not_utf8_survives),
+        WORLD_TEST(test_terms),
+        WORLD_TEST(test_similar_leaves_the_picture_out),
+        WORLD_TEST(test_min_score_and_nothing_found),
+        WORLD_TEST(test_embed_gives_unit_vectors),
+        WORLD_TEST(test_status_counts),
+        WORLD_TEST(test_duplicates_name_the_best_copy_first),
+        WORLD_TEST(test_stdout_that_cannot_be_written_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
