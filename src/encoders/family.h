@@ -1,0 +1,58 @@
+/* What a family of encoders is to encoder.c: one file that knows a forward pass, and one line in registry.c. */
+#ifndef LENS_ENCODERS_FAMILY_H
+#define LENS_ENCODERS_FAMILY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "encoders/encoder.h"
+#include "nn/layers.h"
+#include "nn/safetensors.h"
+
+/* What a family opens its model from. Gone after opening: keep copies. */
+typedef struct lens_model_source {
+    const char *folder;
+    const char *config_path;
+    const json_t *config; /* an object */
+    const lens_weights *weights;
+} lens_model_source;
+
+/* What it finds out on the way. */
+typedef struct lens_model_facts {
+    int dim;                      /* floats of a vector */
+    lens_preparation preparation; /* as the model's own configuration has it */
+    int slice;                    /* pictures a pass that run it fastest: more are given in several passes */
+    size_t workspace;             /* floats of workspace for a pass of SLICE pictures */
+    lens_buffer description;      /* what of the configuration changes the vectors, for the fingerprint */
+} lens_model_facts;
+
+typedef struct lens_family {
+    const char *name; /* "efficientnet_lite" */
+
+    /* Whether CONFIG says that the model is one of this family. Looks, and judges nothing else. */
+    bool (*claims)(const json_t *config);
+
+    /* Reads the model's weights into layers of ENGINE and fills FACTS. NULL on failure. */
+    void *(*open)(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err);
+    void (*close)(void *model);
+
+    /* PIXELS [count, size, size, 3], COUNT at most the slice -> FEATURES [count, dim], of any length. Everything that
+     * changes is in STREAM and WORKSPACE, so that threads share MODEL. 0 or -1. */
+    int (*run)(const void *model, lens_stream *stream, float *workspace, const float *pixels, int count, float *features,
+               lens_error *err);
+} lens_family;
+
+/* For tests, and for what looks into an encoder. */
+
+/* lens_encoder_open on a backend of one's choice. */
+lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_precision precision, lens_backend backend,
+                                   lens_error *err);
+
+/* lens_session_run without the last step: FEATURES [count, dim] as the network gives them. */
+int lens_session_features(lens_session *session, const float *pixels, int count, float *features, lens_error *err);
+
+/* lens_stream_watch on every stream of SESSION; with one thread, in the order of the network. */
+void lens_session_watch(lens_session *session, lens_watch *watch, void *context);
+
+#endif

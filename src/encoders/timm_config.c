@@ -1,0 +1,89 @@
+#include "encoders/timm_config.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *lens_timm_architecture(const json_t *config)
+{
+    return json_string_value(json_object_get(config, "architecture"));
+}
+
+/* KEY [3] -> OUT, finite; above 0 when POSITIVE. */
+static int read_colour(const json_t *from, const char *key, bool positive, const char *path, float *out, lens_error *err)
+{
+    const json_t *list = json_object_get(from, key);
+    if (json_array_size(list) != 3)
+        return lens_fail(err, LENS_E_FORMAT, "%s: %s is not a list of three numbers", path, key);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *value = json_array_get(list, i);
+        out[i] = (float)json_number_value(value);
+        if (!json_is_number(value) || !isfinite(out[i]) || (positive && out[i] <= 0))
+            return lens_fail(err, LENS_E_FORMAT, "%s: %s is not a list of three %snumbers", path, key,
+                             positive ? "positive " : "");
+    }
+    return 0;
+}
+
+/* [3, side, side] -> the side. */
+static int read_size(const json_t *from, const char *path, int *size, lens_error *err)
+{
+    enum { LARGEST = 8192 }; /* a network's input: its activations are many times as large */
+    const json_t *list = json_object_get(from, "input_size");
+    json_int_t sides[3] = {0};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *side = json_array_get(list, i);
+        if (json_array_size(list) != 3 || !json_is_integer(side))
+            return lens_fail(err, LENS_E_FORMAT, "%s: input_size is not a list of three whole numbers", path);
+        sides[i] = json_integer_value(side);
+    }
+    if (sides[0] != 3 || sides[1] != sides[2] || sides[1] < 1 || sides[1] > LARGEST)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: input_size is [%lld, %lld, %lld], not three colours of a square up to %d",
+                         path, (long long)sides[0], (long long)sides[1], (long long)sides[2], (int)LARGEST);
+    *size = (int)sides[1];
+    return 0;
+}
+
+static int read_filter(const json_t *from, const char *path, lens_filter *filter, lens_error *err)
+{
+    static const struct {
+        const char *name;
+        lens_filter filter;
+    } filters[] = {{"bicubic", LENS_FILTER_BICUBIC},
+                   {"bilinear", LENS_FILTER_BILINEAR},
+                   {"lanczos", LENS_FILTER_LANCZOS},
+                   {"nearest", LENS_FILTER_NEAREST}};
+    const char *name = json_string_value(json_object_get(from, "interpolation"));
+    for (size_t i = 0; name && i < sizeof filters / sizeof *filters; i++)
+        if (strcmp(name, filters[i].name) == 0) {
+            *filter = filters[i].filter;
+            return 0;
+        }
+    return lens_fail(err, name ? LENS_E_UNSUPPORTED : LENS_E_FORMAT,
+                     "%s: interpolation is not bicubic, bilinear, lanczos or nearest", path);
+}
+
+int lens_timm_preparation(const json_t *config, const char *path, lens_preparation *preparation, lens_error *err)
+{
+    const json_t *from = json_object_get(config, "pretrained_cfg");
+    if (!json_is_object(from))
+        return lens_fail(err, LENS_E_FORMAT, "%s: no pretrained_cfg", path);
+    *preparation = (lens_preparation){.corner = LENS_CORNER_ROUND, .fit = LENS_FIT_CROP};
+    if (read_size(from, path, &preparation->size, err) != 0 || read_filter(from, path, &preparation->filter, err) != 0 ||
+        read_colour(from, "mean", false, path, preparation->mean, err) != 0 ||
+        read_colour(from, "std", true, path, preparation->std, err) != 0)
+        return -1;
+
+    const json_t *share = json_object_get(from, "crop_pct");
+    double crop = json_number_value(share);
+    if (!json_is_number(share) || !(crop > 0) || crop > 1 || preparation->size / crop > 65536)
+        return lens_fail(err, LENS_E_FORMAT, "%s: crop_pct is not a number above 0 and up to 1", path);
+    preparation->resize = (int)floor(preparation->size / crop);
+
+    const json_t *mode = json_object_get(from, "crop_mode");
+    const char *name = mode ? json_string_value(mode) : "center";
+    if (name && strcmp(name, "squash") == 0 && preparation->resize == preparation->size)
+        preparation->fit = LENS_FIT_SQUASH;
+    else if (!name || strcmp(name, "center") != 0)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: this crop_mode is not supported", path);
+    return 0;
+}
