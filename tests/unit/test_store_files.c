@@ -1,0 +1,592 @@
+/* src/store: the files of a library, when they are not what they should be, or someone else holds them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support_store.h"
+
+enum { DIM = 16, COUNT = 40 };
+
+/* A library of COUNT pictures of one model, closed. Its vectors are in "m-1.vectors". */
+static char *some_library(void)
+{
+    char *folder = test_folder_new();
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    lens_error err;
+    int64_t model = test_model(store, "m", DIM);
+    assert_done(lens_store_add_root(store, "/p", &err), &err);
+    assert_done(test_write_pictures(store, model, DIM, "/p", 0, COUNT, &err), &err);
+    lens_store_close(store);
+    return folder;
+}
+
+static void sql(const char *folder, const char *words)
+{
+    char *path = test_path(folder, "library.db");
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, words, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+    free(path);
+}
+
+static void assert_no_open(const char *folder, lens_store_mode mode, lens_error_code code, const char *words)
+{
+    lens_error err = {0};
+    assert_null(lens_store_open(folder, mode, 0, &err));
+    assert_says(&err, words);
+    assert_int_equal(err.code, code);
+    assert_says(&err, folder);
+}
+
+typedef struct faults {
+    int count;
+    lens_buffer lines;
+} faults;
+
+static void note(void *context, const char *line)
+{
+    faults *f = context;
+    f->count++;
+    assert_null(strchr(line, '\n'));
+    assert_int_equal(lens_buffer_print(&f->lines, "%s\n", line), 0);
+}
+
+/* The check of the library in FOLDER finds COUNT faults, one of which says WORDS. */
+static void assert_faults(const char *folder, int count, const char *words)
+{
+    lens_store *store = test_store(folder, LENS_STORE_READ);
+    lens_error err = {0};
+    faults f = {0};
+    int result = lens_store_check(store, note, &f, &err);
+    if (result < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(result, f.count);
+    if (f.count != count || (words && !strstr(f.lines.data ? f.lines.data : "", words)))
+        fail_msg("expected %d faults, one with '%s': %d\n%s", count, words, f.count, f.lines.data ? f.lines.data : "");
+    lens_buffer_free(&f.lines);
+    lens_store_close(store);
+}
+
+static void test_nothing_there(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    char *below = test_path(folder, "a/b c%%41?x#y/lib"), *file = test_path(folder, "file");
+    assert_no_open(folder, LENS_STORE_READ, LENS_E_MISSING, "no library here");
+    assert_no_open(below, LENS_STORE_READ, LENS_E_MISSING, "no library here");
+    test_write(file, "x", 1);
+    lens_error err;
+    assert_null(lens_store_open(file, LENS_STORE_READ, 0, &err));
+    assert_null(lens_store_open(file, LENS_STORE_WRITE, 0, &err));
+    /* Made where folders are missing, and under a name that a URI would have to quote. */
+    lens_store *store = test_store(below, LENS_STORE_WRITE);
+    int64_t model = test_model(store, "m", DIM);
+    lens_store_close(store);
+    store = test_store(below, LENS_STORE_READ);
+    assert_int_equal(test_store_sound(store, model, DIM), 0);
+    lens_store_close(store);
+    lens_store_close(NULL);
+    /* What a kill in the very first moment leaves. */
+    char *database = test_path(folder, "library.db");
+    test_write(database, "", 0);
+    assert_no_open(folder, LENS_STORE_READ, LENS_E_MISSING, "no library here yet");
+    sql(folder, "PRAGMA journal_mode = WAL");
+    assert_no_open(folder, LENS_STORE_READ, LENS_E_MISSING, "no library here yet");
+    store = test_store(folder, LENS_STORE_WRITE);
+    lens_store_close(store);
+    free(below), free(file), free(database);
+    test_folder_remove(folder);
+}
+
+static void test_other_versions_and_other_files(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    char *database = test_path(folder, "library.db");
+    sql(folder, "PRAGMA user_version = 7");
+    for (int mode = 0; mode < 2; mode++)
+        assert_no_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, LENS_E_VERSION, "version 7, and this memelens knows up to version 1");
+    sql(folder, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+    for (int mode = 0; mode < 2; mode++)
+        assert_no_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, LENS_E_FORMAT, "library.db: a database, but not a library");
+    char noise[8192];
+    memset(noise, 'n', sizeof noise);
+    test_write(database, noise, sizeof noise);
+    for (int mode = 0; mode < 2; mode++)
+        assert_no_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, LENS_E_FORMAT, "library.db: not a library");
+    /* It was not touched. */
+    lens_buffer bytes = test_read(database);
+    assert_int_equal(bytes.size, sizeof noise);
+    assert_memory_equal(bytes.data, noise, sizeof noise);
+    lens_buffer_free(&bytes);
+    free(database);
+    test_folder_remove(folder);
+}
+
+static void test_a_vector_file_that_is_not_the_one(void **state)
+{
+    (void)state;
+    char *folder = some_library(), *other = some_library();
+    char *path = test_path(folder, "m-1.vectors"), *foreign = test_path(other, "m-1.vectors");
+    lens_buffer good = test_read(path), stolen = test_read(foreign);
+    assert_int_equal(good.size, 64 + COUNT * DIM * 4);
+    lens_error err = {0};
+    for (size_t byte = 0; byte < 64; byte++) {
+        good.data[byte] ^= 0x20;
+        test_write(path, good.data, good.size);
+        lens_store *store = test_store(folder, LENS_STORE_READ);
+        lens_store_vectors view;
+        assert_int_equal(lens_store_vectors_open(store, 1, NULL, 0, &view, &err), -1);
+        assert_int_equal(err.code, LENS_E_FORMAT);
+        assert_says(&err, path);
+        lens_store_close(store);
+        assert_faults(folder, 1, "m-1.vectors");
+        store = test_store(folder, LENS_STORE_WRITE);
+        assert_int_equal(test_write_pictures(store, 1, DIM, "/p", 90, 1, &err), -1);
+        assert_says(&err, path);
+        lens_store_close(store);
+        good.data[byte] ^= 0x20;
+    }
+    test_write(path, stolen.data, stolen.size);
+    assert_faults(folder, 1, "m-1.vectors: belongs to another library; memelens forget --model m");
+    test_write(path, good.data, good.size - 1);
+    assert_faults(folder, 1, "m-1.vectors: has lost its end: 2623 bytes where the library says at least 2624");
+    test_write(path, "LENS", 4);
+    assert_faults(folder, 1, "m-1.vectors: ends too early");
+    unlink(path);
+    assert_faults(folder, 1, "m-1.vectors: the vectors of a model are missing");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_faults(folder, 1, "m-1.vectors: not a regular file");
+    unlink(path);
+    assert_int_equal(symlink("m-1.vectors", path), 0);
+    lens_store *store = test_store(folder, LENS_STORE_READ);
+    lens_store_vectors view;
+    assert_int_equal(lens_store_vectors_open(store, 1, NULL, 0, &view, &err), -1);
+    lens_store_close(store);
+    unlink(path);
+    /* The header as it should be, the rows not. */
+    memset(good.data + 64 + 3 * DIM * 4, 0xff, 4);
+    memset(good.data + 64 + 5 * DIM * 4, 0, DIM * 4);
+    test_write(path, good.data, good.size);
+    assert_faults(folder, 2, "m-1.vectors: vector 3, of /p/00003.jpg is not finite and of length 1; memelens forget");
+    lens_buffer_free(&good), lens_buffer_free(&stolen);
+    free(path), free(foreign);
+    test_folder_remove(folder), test_folder_remove(other);
+}
+
+static void test_rows_that_lie(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *change, *says;
+        int faults;
+    } cases[] = {
+        {"UPDATE vector SET slot = 4000000000 WHERE slot = 3", "vector 4000000000, of /p/00003.jpg lies beyond the end", 1},
+        {"UPDATE vector SET slot = -1 WHERE slot = 3", "lies beyond the end", 1},
+        {"PRAGMA foreign_keys = OFF; DELETE FROM content WHERE id = 2", "points at a content that is not there", 2},
+        {"UPDATE picture SET path = x'612f62' WHERE id = 2", "picture 2 has no absolute path", 1},
+        {"UPDATE picture SET path = x'2f6200' WHERE id = 2", "picture 2 has no absolute path", 1},
+        {"INSERT INTO rule VALUES (x'70', 0)", "a rule has no absolute path", 1},
+        {"UPDATE model SET dim = 15", "holds vectors of 16 numbers where the library says 15", 1},
+        {"UPDATE model SET fingerprint = zeroblob(16)", "made with other weights", 1},
+        {"UPDATE model SET generation = 5", "not the file that the library means", 1},
+        {"UPDATE model SET slots = 41", "has lost its end", 1},
+        {"UPDATE model SET slots = 39", "lies beyond the end", 1},
+        {"UPDATE model SET file = '../m-1.vectors'", "cannot be looked at any further", 1},
+        {"UPDATE model SET dim = 0", "cannot be looked at any further", 1},
+        {"UPDATE model SET slots = -1", "cannot be looked at any further", 1},
+        {"UPDATE model SET fingerprint = x'00'", "cannot be looked at any further", 1},
+        {"DROP TABLE picture", "cannot be looked at any further", 1},
+        {"PRAGMA ignore_check_constraints = ON; UPDATE picture SET reason = x'61' WHERE id = 1", "picture 1 has not one of a content and a reason", 1},
+        {"DROP INDEX vector_slot; UPDATE vector SET slot = 3 WHERE slot = 4", "belongs to another content too", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *folder = some_library();
+        sql(folder, cases[i].change);
+        assert_faults(folder, cases[i].faults, cases[i].says);
+        /* A search refuses, or leaves out what is not there; it does not read where it must not. */
+        lens_store *store = test_store(folder, LENS_STORE_READ);
+        lens_error err = {0};
+        lens_store_vectors view;
+        if (lens_store_vectors_open(store, 1, NULL, 0, &view, &err) == 0) {
+            for (size_t r = 0; r < view.count; r++)
+                assert_true(64 + ((size_t)view.slots[r] + 1) * DIM * 4 <= view.map_size);
+            lens_store_vectors_free(&view);
+        } else {
+            assert_int_equal(err.code, LENS_E_FORMAT);
+        }
+        lens_store_close(store);
+        test_folder_remove(folder);
+    }
+}
+
+/* Whatever is written over the database, the answer is an error or rows, and never a crash. */
+static void test_noise_in_the_database(void **state)
+{
+    (void)state;
+    char *folder = some_library(), *path = test_path(folder, "library.db");
+    char *log = test_path(folder, "library.db-wal"), *shared = test_path(folder, "library.db-shm");
+    lens_buffer good = test_read(path);
+    char *bytes = malloc(good.size);
+    assert_non_null(bytes);
+    uint64_t random = 1;
+    int refused = 0, faulty = 0, sound = 0;
+    for (int round = 0; round < 150; round++) {
+        memcpy(bytes, good.data, good.size);
+        for (int i = 0; i < 1 + round % 8; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            bytes[(random >> 20) % good.size] ^= (char)(1 + (random >> 12) % 255);
+        }
+        unlink(log), unlink(shared);
+        test_write(path, bytes, good.size);
+        lens_error err = {0};
+        lens_store *store = lens_store_open(folder, round % 2 ? LENS_STORE_READ : LENS_STORE_WRITE, 0, &err);
+        if (!store) {
+            assert_true(err.message[0] != '\0');
+            refused++;
+            continue;
+        }
+        int count = lens_store_check(store, NULL, NULL, &err);
+        count ? faulty++ : sound++;
+        lens_store_vectors view;
+        if (lens_store_vectors_open(store, 1, NULL, 0, &view, &err) == 0)
+            lens_store_vectors_free(&view);
+        if (round % 2 == 0) {
+            int64_t removed;
+            test_write_pictures(store, 1, DIM, "/p", 500, 3, &err);
+            lens_store_sweep(store, "/p", &removed, &err);
+            lens_store_compact(store, true, &err);
+            for (int64_t id = 0; id < 50; id++) {
+                lens_store_picture picture;
+                if (lens_store_picture_by_id(store, id, &picture, &err) > 0)
+                    lens_store_picture_free(&picture);
+            }
+            /* A compaction may have come as far as a new name. */
+            test_folder_remove(folder);
+            lens_store_close(store);
+            free(path), free(log), free(shared);
+            folder = some_library();
+            path = test_path(folder, "library.db"), log = test_path(folder, "library.db-wal"), shared = test_path(folder, "library.db-shm");
+            lens_buffer_free(&good);
+            good = test_read(path);
+            char *more = realloc(bytes, good.size);
+            assert_non_null(more);
+            bytes = more;
+        } else {
+            lens_store_close(store);
+        }
+    }
+    printf("measured: of 150 damaged databases %d were refused, %d found faulty, %d were hit where nothing lies\n", refused, faulty, sound);
+    assert_true(refused > 0 && faulty > 0);
+    lens_buffer_free(&good);
+    free(bytes), free(path), free(log), free(shared);
+    test_folder_remove(folder);
+}
+
+static void test_one_writer(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    int ready[2], go[2];
+    assert_int_equal(pipe(ready) | pipe(go), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 0, NULL);
+        char byte = store ? 'y' : 'n';
+        if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1)
+            _exit(1);
+        struct timespec pause = {.tv_nsec = 200000000};
+        nanosleep(&pause, NULL);
+        lens_store_close(store);
+        _exit(0);
+    }
+    char byte = 0, words[64];
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    snprintf(words, sizeof words, "another memelens (process %ld) is writing", (long)child);
+    assert_no_open(folder, LENS_STORE_WRITE, LENS_E_BUSY, words);
+    lens_store *reader = test_store(folder, LENS_STORE_READ); /* beside it */
+    assert_int_equal(test_store_sound(reader, 1, DIM), COUNT);
+    lens_store_close(reader);
+    assert_int_equal(write(go[1], "g", 1), 1);
+    lens_error err = {0};
+    lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 30, &err); /* waits its turn */
+    if (!store)
+        fail_msg("%s", err.message);
+    /* One process does not write twice either. */
+    snprintf(words, sizeof words, "(process %ld)", (long)getpid());
+    assert_no_open(folder, LENS_STORE_WRITE, LENS_E_BUSY, words);
+    lens_store_close(store);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    for (int i = 0; i < 2; i++)
+        close(ready[i]), close(go[i]);
+    test_folder_remove(folder);
+}
+
+static void test_compaction(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    char *first = test_path(folder, "m-1.vectors"), *second = test_path(folder, "m-2.vectors");
+    char *stray = test_path(folder, "m-77.vectors"), *theirs = test_path(folder, "notes.vectors");
+    lens_error err;
+    lens_store *store = test_store(folder, LENS_STORE_WRITE), *reader = test_store(folder, LENS_STORE_READ);
+    lens_store_vectors before, after;
+    assert_done(lens_store_vectors_open(reader, 1, NULL, 0, &before, &err), &err);
+    int64_t removed;
+    /* Ten of forty go: a quarter is not yet worth a copy. */
+    assert_done(lens_store_seen_clear(store, &err), &err);
+    for (int i = 0; i < COUNT; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/p/%05d.jpg", i);
+        if (i % 4 != 1)
+            assert_done(lens_store_seen_mark(store, test_id(store, path), &err), &err);
+    }
+    assert_done(lens_store_sweep(store, "/p", &removed, &err), &err);
+    assert_int_equal(removed, 10);
+    assert_done(lens_store_compact(store, false, &err), &err);
+    assert_true(lens_file_exists(first));
+    assert_done(lens_store_forget(store, "/p/00000.jpg", &removed, &err), &err);
+    assert_done(lens_store_compact(store, false, &err), &err);
+    assert_false(lens_file_exists(first));
+    lens_buffer bytes = test_read(second);
+    assert_int_equal(bytes.size, 64 + 29 * DIM * 4);
+    lens_buffer_free(&bytes);
+    assert_int_equal(test_store_sound(store, 1, DIM), 29);
+    assert_int_equal(test_store_sound(reader, 1, DIM), 29);
+    /* The view from before holds what it held. */
+    float values[DIM];
+    for (size_t i = 0; i < COUNT; i++) {
+        test_vector(i, values, DIM);
+        assert_memory_equal(before.data + (size_t)before.slots[i] * DIM, values, sizeof values);
+    }
+    lens_store_vectors_free(&before);
+    /* The file that is open for writing is the new one. */
+    assert_done(test_write_pictures(store, 1, DIM, "/p", 900, 5, &err), &err);
+    assert_done(lens_store_forget(store, "/p/00002.jpg", &removed, &err), &err);
+    /* A slot that was given out once is not written again while its file lives. */
+    assert_done(lens_store_vectors_open(reader, 1, NULL, 0, &before, &err), &err);
+    assert_done(lens_store_forget(store, "/p/00904.jpg", &removed, &err), &err);
+    assert_done(test_write_pictures(store, 1, DIM, "/p", 950, 1, &err), &err);
+    assert_done(lens_store_vectors_open(reader, 1, NULL, 0, &after, &err), &err);
+    assert_int_equal(before.count, after.count);
+    assert_true(before.slots[before.count - 1] + 1 == after.slots[after.count - 1]);
+    lens_store_vectors_free(&before), lens_store_vectors_free(&after);
+    assert_done(lens_store_compact(store, true, &err), &err);
+    assert_false(lens_file_exists(second));
+    assert_int_equal(test_store_sound(store, 1, DIM), 33);
+    assert_done(lens_store_compact(store, true, &err), &err); /* nothing to do */
+    lens_store_close(reader);
+    lens_store_close(store);
+    /* What an interrupted one left, and what is not ours. */
+    test_write(stray, "half", 4);
+    test_write(theirs, "mine", 4);
+    store = test_store(folder, LENS_STORE_WRITE);
+    assert_false(lens_file_exists(stray));
+    assert_true(lens_file_exists(theirs));
+    assert_int_equal(test_store_sound(store, 1, DIM), 33);
+    /* Everything goes; the room comes back. */
+    assert_done(lens_store_forget(store, "/", &removed, &err), &err);
+    assert_int_equal(removed, 33);
+    assert_done(lens_store_compact(store, false, &err), &err);
+    assert_int_equal(test_store_sound(store, 1, DIM), 0);
+    lens_store_close(store);
+    free(first), free(second), free(stray), free(theirs);
+    test_folder_remove(folder);
+}
+
+/* Readers that open views all the time beside a writer that adds, removes and compacts all the time. */
+static void test_readers_beside_a_writer(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    pid_t child = fork();
+    if (child == 0) {
+        lens_error err = {0};
+        lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 5, &err);
+        int bad = !store;
+        double end = lens_seconds() + 1.5;
+        for (uint64_t i = 1000; !bad && lens_seconds() < end; i += 4) {
+            int64_t removed;
+            char path[32];
+            bad |= test_write_pictures(store, 1, DIM, "/p", i, 4, &err) != 0;
+            snprintf(path, sizeof path, "/p/%05d.jpg", (int)i + 1);
+            bad |= lens_store_forget(store, path, &removed, &err) != 0;
+            bad |= lens_store_compact(store, true, &err) != 0;
+        }
+        if (bad)
+            fprintf(stderr, "%s\n", err.message);
+        lens_store_close(store);
+        _exit(bad);
+    }
+    lens_store *reader = test_store(folder, LENS_STORE_READ);
+    size_t views = 0, most = 0;
+    int status;
+    float values[DIM];
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        lens_error err = {0};
+        lens_store_vectors view;
+        assert_done(lens_store_vectors_open(reader, 1, NULL, 0, &view, &err), &err);
+        /* The first forty pictures keep their ids, and the later ones tell by their path, when they are still there. */
+        for (size_t i = 0; i < view.count; i++) {
+            lens_store_picture picture;
+            int found = lens_store_picture_by_id(reader, view.ids[i], &picture, &err);
+            if (found < 0)
+                fail_msg("%s", err.message);
+            if (found) {
+                test_vector(strtoull(picture.path + 3, NULL, 10), values, DIM);
+                assert_memory_equal(view.data + (size_t)view.slots[i] * DIM, values, sizeof values);
+                lens_store_picture_free(&picture);
+            }
+        }
+        most = view.count > most ? view.count : most;
+        views++;
+        lens_store_vectors_free(&view);
+    }
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    printf("measured: %zu views of up to %zu pictures opened beside a writer that compacts\n", views, most);
+    assert_true(views > 10);
+    lens_store_close(reader);
+    test_folder_remove(folder);
+}
+
+/* Runs BODY on FOLDER as a user who owns nothing there. */
+static void as_a_stranger(int (*body)(const char *folder), const char *folder)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(99);
+        _exit(body(folder));
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int search_works(const char *folder)
+{
+    lens_error err = {0};
+    lens_store *store = lens_store_open(folder, LENS_STORE_READ, 0, &err);
+    lens_store_vectors view = {0};
+    if (!store || lens_store_vectors_open(store, 1, NULL, 0, &view, &err) != 0 || view.count < COUNT) {
+        fprintf(stderr, "%s (%zu)\n", err.message, view.count);
+        return 1;
+    }
+    lens_store_vectors_free(&view);
+    lens_store_close(store);
+    if (lens_store_open(folder, LENS_STORE_WRITE, 0, &err)) {
+        fprintf(stderr, "could write\n");
+        return 2;
+    }
+    if (!strstr(err.message, "cannot write to this library")) {
+        fprintf(stderr, "%s\n", err.message);
+        return 3;
+    }
+    return 0;
+}
+
+static int says_why_not(const char *folder)
+{
+    lens_error err = {0};
+    if (lens_store_open(folder, LENS_STORE_READ, 0, &err)) {
+        fprintf(stderr, "opened\n");
+        return 1;
+    }
+    fprintf(stderr, "%s\n", err.message);
+    return strstr(err.message, "cannot be written to") && strstr(err.message, folder) ? 0 : 2;
+}
+
+static void test_a_folder_of_someone_else(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    char *shared = test_path(folder, "library.db-shm");
+    static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm", "writer.lock", "m-1.vectors"};
+    bool root = geteuid() == 0;
+    assert_int_equal(chmod(folder, root ? 0755 : 0555), 0);
+    for (size_t i = 0; !root && i < sizeof names / sizeof *names; i++) {
+        char *path = test_path(folder, "%s", names[i]);
+        assert_int_equal(chmod(path, 0444), 0);
+        free(path);
+    }
+    as_a_stranger(search_works, folder);
+    if (root) {
+        /* While a writer writes. */
+        lens_store *store = test_store(folder, LENS_STORE_WRITE);
+        lens_error err;
+        assert_done(test_write_pictures(store, 1, DIM, "/p", 200, 3, &err), &err);
+        as_a_stranger(search_works, folder);
+        lens_store_close(store);
+        as_a_stranger(search_works, folder);
+        unlink(shared);
+        as_a_stranger(says_why_not, folder);
+    }
+    assert_int_equal(chmod(folder, 0755), 0);
+    free(shared);
+    test_folder_remove(folder);
+}
+
+static void test_a_read_only_disk(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    char *shared = test_path(folder, "library.db-shm"), *log = test_path(folder, "library.db-wal");
+    if (mount(folder, folder, NULL, MS_BIND, NULL) != 0) {
+        free(shared), free(log);
+        test_folder_remove(folder);
+        skip();
+    }
+    int made = mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+    int works = made ? 99 : search_works(folder);
+    int again = mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT, NULL);
+    /* As on a disc that somebody burnt: only the files that count. */
+    unlink(shared), unlink(log);
+    made |= mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+    int still_works = made ? 99 : search_works(folder);
+    again |= mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT, NULL);
+    /* And with something left in the log. */
+    test_write(log, "something of an interrupted run, somewhat longer", 48);
+    made |= mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+    int refuses = made ? 99 : says_why_not(folder);
+    again |= umount(folder);
+    assert_int_equal(again, 0);
+    if (made) {
+        free(shared), free(log);
+        test_folder_remove(folder);
+        skip();
+    }
+    assert_int_equal(works, 0);
+    assert_int_equal(still_works, 0);
+    assert_int_equal(refuses, 0);
+    unlink(log);
+    free(shared), free(log);
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_other_versions_and_other_files),
+        cmocka_unit_test(test_a_vector_file_that_is_not_the_one),
+        cmocka_unit_test(test_rows_that_lie),
+        cmocka_unit_test(test_noise_in_the_database),
+        cmocka_unit_test(test_one_writer),
+        cmocka_unit_test(test_compaction),
+        cmocka_unit_test(test_readers_beside_a_writer),
+        cmocka_unit_test(test_a_folder_of_someone_else),
+        cmocka_unit_test(test_a_read_only_disk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
