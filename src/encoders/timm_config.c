@@ -1,6 +1,7 @@
 #include "encoders/timm_config.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 const char *lens_timm_architecture(const json_t *config)
