@@ -32,10 +32,13 @@ int lens_fail_errno(lens_error *err, int errnum, const char *format, ...)
     case ENOMEM: err->code = LENS_E_MEMORY; break;
     default: err->code = LENS_E_SYSTEM;
     }
-    size_t used = strlen(err->message);
     char words[128];
     if (strerror_r(errnum, words, sizeof words) != 0)
         snprintf(words, sizeof words, "error %d", errnum);
+    /* The reason is kept whole: a path of 4 KB gives way. */
+    size_t used = strlen(err->message), room = sizeof err->message - strlen(words) - 3;
+    if (used > room)
+        used = room;
     snprintf(err->message + used, sizeof err->message - used, ": %s", words);
     return -1;
 }

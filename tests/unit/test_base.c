@@ -22,6 +22,8 @@ static void test_errors_keep_the_reason(void **state)
     prefix[sizeof prefix - 1] = '\0';
     lens_fail_in(&err, prefix);
     assert_says(&err, "No space left on device");
+    lens_fail_errno(&err, ENOENT, "%s", prefix);
+    assert_says(&err, "ppp: No such file or directory");
     assert_int_equal(lens_fail(NULL, LENS_E_FORMAT, "nobody listens"), -1);
 }
 
