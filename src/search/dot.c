@@ -1,0 +1,218 @@
+/* Each kernel keeps one vector of partial sums for each pair: with four or sixteen pairs under way the additions of one need not
+ * wait for those of the others, and every loaded vector is used four times. */
+#include "search/dot.h"
+
+#include "search/scan.h"
+
+/* ---- anywhere --------------------------------------------------------------------------------------------------- */
+
+enum { LANES = 16 }; /* for the compiler to spread over what registers there are */
+
+static float plain_one(const float *a, const float *b, int dim)
+{
+    float sums[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= dim; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sums[lane] += a[i + lane] * b[i + lane];
+    for (int lane = 0; i < dim; i++, lane++)
+        sums[lane] += a[i] * b[i];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            sums[lane] += sums[lane + half];
+    return sums[0];
+}
+
+static void plain_rows(const float *const rows[LENS_DOT_ROWS], const float *query, int dim, float out[LENS_DOT_ROWS])
+{
+    for (int i = 0; i < LENS_DOT_ROWS; i++)
+        out[i] = plain_one(rows[i], query, dim);
+}
+
+static void plain_tile(const float *const a[LENS_DOT_ROWS], const float *const b[LENS_DOT_ROWS], int dim,
+                       float out[LENS_DOT_ROWS][LENS_DOT_ROWS])
+{
+    for (int i = 0; i < LENS_DOT_ROWS; i++)
+        for (int j = 0; j < LENS_DOT_ROWS; j++)
+            out[i][j] = plain_one(a[i], b[j], dim);
+}
+
+static const lens_dot_kernels plain = {"plain", plain_one, plain_rows, plain_tile};
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+/* ---- AVX2 and FMA ----------------------------------------------------------------------------------------------- */
+
+#define AVX2 __attribute__((target("avx2,fma")))
+enum { W8 = 8 };
+
+/* The last REST (1 to 7) floats at P, the other lanes zero: nothing beyond them is read. */
+AVX2 static inline __m256 rest8(const float *p, int rest)
+{
+    static const int ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(ones + 8 - rest)));
+}
+
+AVX2 static inline float sum8(__m256 v)
+{
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+AVX2 static float avx2_one(const float *a, const float *b, int dim)
+{
+    __m256 sum = _mm256_setzero_ps();
+    int i = 0;
+    for (; i + W8 <= dim; i += W8)
+        sum = _mm256_fmadd_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), sum);
+    if (i < dim)
+        sum = _mm256_fmadd_ps(rest8(a + i, dim - i), rest8(b + i, dim - i), sum);
+    return sum8(sum);
+}
+
+AVX2 static void avx2_rows(const float *const rows[LENS_DOT_ROWS], const float *query, int dim, float out[LENS_DOT_ROWS])
+{
+    __m256 sums[LENS_DOT_ROWS];
+    for (int r = 0; r < LENS_DOT_ROWS; r++)
+        sums[r] = _mm256_setzero_ps();
+    int i = 0;
+    for (; i + W8 <= dim; i += W8) {
+        __m256 q = _mm256_loadu_ps(query + i);
+        for (int r = 0; r < LENS_DOT_ROWS; r++)
+            sums[r] = _mm256_fmadd_ps(_mm256_loadu_ps(rows[r] + i), q, sums[r]);
+    }
+    if (i < dim)
+        for (int r = 0; r < LENS_DOT_ROWS; r++)
+            sums[r] = _mm256_fmadd_ps(rest8(rows[r] + i, dim - i), rest8(query + i, dim - i), sums[r]);
+    for (int r = 0; r < LENS_DOT_ROWS; r++)
+        out[r] = sum8(sums[r]);
+}
+
+/* Two columns at a time: eight sums, of sixteen registers. */
+AVX2 static void avx2_tile(const float *const a[LENS_DOT_ROWS], const float *const b[LENS_DOT_ROWS], int dim,
+                           float out[LENS_DOT_ROWS][LENS_DOT_ROWS])
+{
+    for (int c = 0; c < LENS_DOT_ROWS; c += 2) {
+        __m256 left[LENS_DOT_ROWS], right[LENS_DOT_ROWS];
+        for (int r = 0; r < LENS_DOT_ROWS; r++)
+            left[r] = right[r] = _mm256_setzero_ps();
+        int i = 0;
+        for (; i + W8 <= dim; i += W8) {
+            __m256 x = _mm256_loadu_ps(b[c] + i), y = _mm256_loadu_ps(b[c + 1] + i);
+            for (int r = 0; r < LENS_DOT_ROWS; r++) {
+                __m256 row = _mm256_loadu_ps(a[r] + i);
+                left[r] = _mm256_fmadd_ps(row, x, left[r]);
+                right[r] = _mm256_fmadd_ps(row, y, right[r]);
+            }
+        }
+        if (i < dim) {
+            __m256 x = rest8(b[c] + i, dim - i), y = rest8(b[c + 1] + i, dim - i);
+            for (int r = 0; r < LENS_DOT_ROWS; r++) {
+                __m256 row = rest8(a[r] + i, dim - i);
+                left[r] = _mm256_fmadd_ps(row, x, left[r]);
+                right[r] = _mm256_fmadd_ps(row, y, right[r]);
+            }
+        }
+        for (int r = 0; r < LENS_DOT_ROWS; r++) {
+            out[r][c] = sum8(left[r]);
+            out[r][c + 1] = sum8(right[r]);
+        }
+    }
+}
+
+static const lens_dot_kernels avx2 = {"avx2", avx2_one, avx2_rows, avx2_tile};
+
+/* ---- AVX-512 ---------------------------------------------------------------------------------------------------- */
+
+#define AVX512 __attribute__((target("avx512f")))
+enum { W16 = 16 };
+
+AVX512 static inline __m512 rest16(const float *p, int rest)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << rest) - 1), p);
+}
+
+AVX512 static float avx512_one(const float *a, const float *b, int dim)
+{
+    __m512 sum = _mm512_setzero_ps();
+    int i = 0;
+    for (; i + W16 <= dim; i += W16)
+        sum = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), sum);
+    if (i < dim)
+        sum = _mm512_fmadd_ps(rest16(a + i, dim - i), rest16(b + i, dim - i), sum);
+    return _mm512_reduce_add_ps(sum);
+}
+
+AVX512 static void avx512_rows(const float *const rows[LENS_DOT_ROWS], const float *query, int dim, float out[LENS_DOT_ROWS])
+{
+    __m512 sums[LENS_DOT_ROWS];
+    for (int r = 0; r < LENS_DOT_ROWS; r++)
+        sums[r] = _mm512_setzero_ps();
+    int i = 0;
+    for (; i + W16 <= dim; i += W16) {
+        __m512 q = _mm512_loadu_ps(query + i);
+        for (int r = 0; r < LENS_DOT_ROWS; r++)
+            sums[r] = _mm512_fmadd_ps(_mm512_loadu_ps(rows[r] + i), q, sums[r]);
+    }
+    if (i < dim)
+        for (int r = 0; r < LENS_DOT_ROWS; r++)
+            sums[r] = _mm512_fmadd_ps(rest16(rows[r] + i, dim - i), rest16(query + i, dim - i), sums[r]);
+    for (int r = 0; r < LENS_DOT_ROWS; r++)
+        out[r] = _mm512_reduce_add_ps(sums[r]);
+}
+
+AVX512 static void avx512_tile(const float *const a[LENS_DOT_ROWS], const float *const b[LENS_DOT_ROWS], int dim,
+                               float out[LENS_DOT_ROWS][LENS_DOT_ROWS])
+{
+    __m512 sums[LENS_DOT_ROWS][LENS_DOT_ROWS];
+    for (int r = 0; r < LENS_DOT_ROWS; r++)
+        for (int c = 0; c < LENS_DOT_ROWS; c++)
+            sums[r][c] = _mm512_setzero_ps();
+    int i = 0;
+    for (; i + W16 <= dim; i += W16) {
+        __m512 columns[LENS_DOT_ROWS];
+        for (int c = 0; c < LENS_DOT_ROWS; c++)
+            columns[c] = _mm512_loadu_ps(b[c] + i);
+        for (int r = 0; r < LENS_DOT_ROWS; r++) {
+            __m512 row = _mm512_loadu_ps(a[r] + i);
+            for (int c = 0; c < LENS_DOT_ROWS; c++)
+                sums[r][c] = _mm512_fmadd_ps(row, columns[c], sums[r][c]);
+        }
+    }
+    if (i < dim)
+        for (int r = 0; r < LENS_DOT_ROWS; r++)
+            for (int c = 0; c < LENS_DOT_ROWS; c++)
+                sums[r][c] = _mm512_fmadd_ps(rest16(a[r] + i, dim - i), rest16(b[c] + i, dim - i), sums[r][c]);
+    for (int r = 0; r < LENS_DOT_ROWS; r++)
+        for (int c = 0; c < LENS_DOT_ROWS; c++)
+            out[r][c] = _mm512_reduce_add_ps(sums[r][c]);
+}
+
+static const lens_dot_kernels avx512 = {"avx512", avx512_one, avx512_rows, avx512_tile};
+#endif
+
+/* ---- choosing --------------------------------------------------------------------------------------------------- */
+
+const lens_dot_kernels *lens_dot_nth(size_t n)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && n-- == 0)
+        return &avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && n-- == 0)
+        return &avx2;
+#endif
+    return n == 0 ? &plain : NULL;
+}
+
+const lens_dot_kernels *lens_dot_best(void)
+{
+    return lens_dot_nth(0);
+}
+
+float lens_dot(const float *a, const float *b, int dim)
+{
+    return lens_dot_best()->one(a, b, dim);
+}
