@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include <unistd.h>
+
 #include "weights.h"
 
 /* The default model's folder, its weights drawn by lot. */
@@ -64,10 +66,34 @@ const char *const *test_world_environment(const test_world *world)
     return environment;
 }
 
+#define AS_NOBODY "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"
+
+void test_world_as_nobody(test_world *world)
+{
+    if (geteuid() != 0)
+        return;
+    const char *may[] = {AS_NOBODY, test_program(), "--version", NULL};
+    test_run run = test_run_program(may, NULL, NULL);
+    bool able = run.status == 0;
+    test_run_free(&run);
+    if (!able) {
+        printf("skipped: root here, and the program cannot be run by anybody else\n");
+        fflush(stdout);
+        skip();
+    }
+    const char *give[] = {"/bin/chown", "-RhP", "65534:65534", world->folder, NULL};
+    run = test_run_program(give, NULL, NULL);
+    assert_int_equal(run.status, 0);
+    test_run_free(&run);
+    world->nobody = true;
+}
+
 static test_run run_words(const test_world *world, const char *first, va_list words)
 {
-    const char *argv[64] = {test_program(), first};
-    size_t count = 2;
+    const char *argv[64] = {AS_NOBODY};
+    size_t count = world->nobody ? 4 : 0;
+    argv[count++] = test_program();
+    argv[count++] = first;
     while (count + 1 < sizeof argv / sizeof *argv && (argv[count] = va_arg(words, const char *)))
         count++;
     assert_null(argv[count]);

@@ -10,6 +10,7 @@
 typedef struct test_world {
     char *folder; /* of all */
     char *pictures, *library, *models;
+    bool nobody; /* the program runs without root's rights */
 } test_world;
 
 /* Makes the world, with the default model in it: the true architecture with weights drawn by lot. */
@@ -19,6 +20,10 @@ void test_world_free(test_world *world); /* removes the folder */
 /* cmocka's fixture: *STATE is the world. */
 int test_world_setup(void **state);
 int test_world_teardown(void **state);
+
+/* From here on the program runs without root's rights, for which no file is unreadable. Skips the test, saying so, where that cannot
+ * be done. Does nothing when we are not root. */
+void test_world_as_nobody(test_world *world);
 
 /* Runs the program in the world with the words that follow, ended by NULL, its working folder being ours. Free with test_run_free. */
 test_run test_world_run(const test_world *world, const char *first, ...) __attribute__((sentinel));
