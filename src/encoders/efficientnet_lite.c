@@ -236,6 +236,8 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     model->wide = aligned(model->wide);
     facts->dim = HEAD;
     facts->slice = 1;
+    /* Two threads save 3 of 9 ms on an idle machine; on a busy one their 49 meetings a pass cost 300. */
+    facts->threads = 1;
     facts->workspace = model->narrow + model->wide + model->middle;
     return model;
 }

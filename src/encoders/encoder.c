@@ -17,7 +17,7 @@ struct lens_encoder {
     const lens_family *family;
     lens_engine *engine;
     void *model;
-    int slice;
+    int slice, pass_threads;
     size_t workspace;
 };
 
@@ -123,7 +123,7 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
     encoder->engine = lens_engine_new(backend, err);
     if (!encoder->engine)
         return -1;
-    lens_model_facts facts = {.slice = 1};
+    lens_model_facts facts = {.slice = 1, .threads = 1};
     encoder->model = encoder->family->open(source, encoder->engine, &facts, err);
     int result = encoder->model ? 0 : -1;
     if (result == 0) {
@@ -131,6 +131,7 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
         encoder->info.precision = LENS_PRECISION_F32;
         encoder->info.preparation = facts.preparation;
         encoder->slice = facts.slice;
+        encoder->pass_threads = facts.threads;
         encoder->workspace = facts.workspace;
         result = name_and_prepare(encoder, source->folder, name, err);
     }
@@ -190,7 +191,7 @@ const lens_encoder_info *lens_encoder_about(const lens_encoder *encoder)
 }
 
 /* A session's threads go to lanes that each take a slice of the batch at a time, as the activations of a slice stay near
- * one core; only what the slices cannot use (a batch of one) goes into sharing the work of one layer. */
+ * one core; only threads that the slices leave over share the work of one layer, where the family gains from it. */
 lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threads, lens_error *err)
 {
     if (batch < 1 || threads < 1) {
@@ -199,6 +200,7 @@ lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threa
     }
     int slices = (batch - 1) / encoder->slice + 1;
     int lanes = threads < slices ? threads : slices;
+    int each = threads / lanes < encoder->pass_threads ? threads / lanes : encoder->pass_threads;
     lens_session *session = calloc(1, sizeof *session);
     if (!session || !(session->lane = calloc((size_t)lanes, sizeof *session->lane))) {
         lens_session_free(session);
@@ -210,7 +212,7 @@ lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threa
     session->lanes = lanes;
     for (int i = 0; i < lanes; i++) {
         struct lane *lane = &session->lane[i];
-        lane->stream = lens_stream_new(encoder->engine, threads / lanes, err);
+        lane->stream = lens_stream_new(encoder->engine, each, err);
         lane->workspace = lane->stream ? lens_floats_new(encoder->workspace) : NULL;
         if (!lane->workspace) {
             if (lane->stream)

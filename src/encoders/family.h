@@ -23,6 +23,7 @@ typedef struct lens_model_facts {
     int dim;                      /* floats of a vector */
     lens_preparation preparation; /* as the model's own configuration has it */
     int slice;                    /* pictures a pass that run it fastest: more are given in several passes */
+    int threads;                  /* the most threads that one pass gains from; more are used by passes side by side */
     size_t workspace;             /* floats of workspace for a pass of SLICE pictures */
     lens_buffer description;      /* what of the configuration changes the vectors, for the fingerprint */
 } lens_model_facts;

@@ -1,0 +1,176 @@
+/* The real EfficientNet-Lite0 against vectors and classes that PyTorch gave: needs ../shared and the fetched model. */
+#include <jansson.h>
+#include <math.h>
+
+#include "encoders/encoder.h"
+#include "encoders/family.h"
+#include "npy.h"
+#include "pixels/decode.h"
+#include "support.h"
+
+enum { CLASSES = 1000, BEST = 5 };
+
+/* The folder of the fetched model NAME, or the test skips itself. The caller frees. */
+static char *model_folder(const char *name)
+{
+    const char *models = getenv("MEMELENS_MODELS"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    char *folder = models && *models ? test_path(models, "%s", name)
+                   : data && *data   ? test_path(data, "memelens/models/%s", name)
+                                     : test_path(home ? home : "/", ".local/share/memelens/models/%s", name);
+    char *config = test_path(folder, "config.json");
+    bool there = lens_file_exists(config);
+    free(config);
+    if (!there) {
+        printf("skipped: no model %s\n", folder);
+        fflush(stdout);
+        free(folder);
+        skip();
+    }
+    return folder;
+}
+
+/* Picture N of FOLDER -> pixels for the encoder. The caller frees. */
+static float *prepared(const char *folder, size_t n, const lens_preparation *preparation)
+{
+    lens_error err = {0};
+    char *path = test_path(folder, "picture%zu.png", n);
+    lens_buffer bytes = test_read(path);
+    lens_decode_limits limits = lens_decode_limits_default();
+    lens_image picture, seen;
+    assert_done(lens_decode(bytes.data, bytes.size, &limits, &picture, NULL, &err), &err);
+    assert_done(lens_prepare_picture(&picture, preparation, &seen, &err), &err);
+    float *pixels = lens_floats_new((size_t)seen.width * (size_t)seen.height * 3);
+    assert_non_null(pixels);
+    lens_prepare_pixels(&seen, preparation, pixels);
+    lens_image_free(&picture), lens_image_free(&seen);
+    lens_buffer_free(&bytes);
+    free(path);
+    return pixels;
+}
+
+/* The published classifier, which the encoder itself has no use for: logits = weight features + bias. */
+struct classifier {
+    float *weight, *bias;
+};
+
+static struct classifier classifier_of(const char *folder, int dim)
+{
+    lens_error err = {0};
+    char *path = test_path(folder, "model.safetensors");
+    lens_weights *weights = lens_weights_open(path, &err);
+    assert_done(weights ? 0 : -1, &err);
+    struct classifier classifier = {
+        lens_weights_read(weights, "classifier.weight", 2, (int64_t[]){CLASSES, dim}, &err),
+        lens_weights_read(weights, "classifier.bias", 1, (int64_t[]){CLASSES}, &err),
+    };
+    assert_done(classifier.weight && classifier.bias ? 0 : -1, &err);
+    lens_weights_close(weights);
+    free(path);
+    return classifier;
+}
+
+/* The five best classes and their logits against row N of logits.json. Returns the largest difference of a logit. */
+static double check_classes(const json_t *expected, size_t n, const struct classifier *classifier, const float *features, int dim)
+{
+    double logits[CLASSES], worst = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        logits[c] = (double)classifier->bias[c];
+        for (int i = 0; i < dim; i++)
+            logits[c] += (double)classifier->weight[c * dim + i] * (double)features[i];
+    }
+    const json_t *classes = json_array_get(json_object_get(expected, "top5_class"), n);
+    const json_t *values = json_array_get(json_object_get(expected, "top5_logit"), n);
+    for (size_t rank = 0; rank < BEST; rank++) {
+        int best = 0;
+        for (int c = 1; c < CLASSES; c++)
+            if (logits[c] > logits[best])
+                best = c;
+        assert_int_equal(best, json_integer_value(json_array_get(classes, rank)));
+        worst = fmax(worst, fabs(logits[best] - json_number_value(json_array_get(values, rank))));
+        logits[best] = -INFINITY;
+    }
+    return worst;
+}
+
+static void test_vectors_and_classes(void **state)
+{
+    (void)state;
+    char *golden = test_shared("golden/efficientnet-lite0");
+    char *folder = model_folder("efficientnet-lite0");
+    char *path = test_path(golden, "image_embeds.npy");
+    test_npy vectors = test_npy_read(path);
+    free(path);
+    path = test_path(golden, "logits.json");
+    json_t *expected = json_load_file(path, 0, NULL);
+    assert_non_null(expected);
+    free(path);
+
+    lens_error err = {0};
+    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_AUTO, &err);
+    assert_done(encoder ? 0 : -1, &err);
+    const lens_encoder_info *info = lens_encoder_about(encoder);
+    assert_int_equal(info->dim, vectors.shape[1]);
+    lens_session *session = lens_session_new(encoder, 1, 1, &err);
+    assert_done(session ? 0 : -1, &err);
+    struct classifier classifier = classifier_of(folder, info->dim);
+    float *vector = lens_floats_new((size_t)info->dim), *features = lens_floats_new((size_t)info->dim);
+
+    double least = 1, worst = 0;
+    for (size_t n = 0; n < vectors.shape[0]; n++) {
+        float *pixels = prepared(golden, n, &info->preparation);
+        assert_done(lens_session_run(session, pixels, 1, vector, &err), &err);
+        assert_done(lens_session_features(session, pixels, 1, features, &err), &err);
+        double cosine = 0, length = 0;
+        for (int i = 0; i < info->dim; i++) {
+            cosine += (double)vector[i] * (double)vectors.data[n * vectors.shape[1] + (size_t)i];
+            length += (double)vector[i] * (double)vector[i];
+        }
+        assert_true(fabs(length - 1) < 1e-6);
+        if (!(cosine >= 0.99999))
+            fail_msg("picture %zu: cosine %.8f", n, cosine);
+        least = fmin(least, cosine);
+        worst = fmax(worst, check_classes(expected, n, &classifier, features, info->dim));
+        free(pixels);
+    }
+    assert_true(worst < 1e-3);
+    printf("measured: EfficientNet-Lite0 has a cosine of at least %.8f to PyTorch; of the five best classes, logits at most "
+           "%.1g apart\n", least, worst);
+    free(features), free(vector), free(classifier.weight), free(classifier.bias);
+    lens_session_free(session);
+    lens_encoder_close(encoder);
+    json_decref(expected);
+    test_npy_free(&vectors);
+    free(folder), free(golden);
+}
+
+/* The preparation in the catalogue is the one that the reference was made with. */
+static void test_prepared_pixels(void **state)
+{
+    (void)state;
+    char *golden = test_shared("golden/efficientnet-lite0");
+    char *folder = model_folder("efficientnet-lite0");
+    lens_error err = {0};
+    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_F32, &err);
+    assert_done(encoder ? 0 : -1, &err);
+    char *path = test_path(golden, "pixels0.npy");
+    test_npy expected = test_npy_read(path); /* [3, size, size]: channels first */
+    float *pixels = prepared(golden, 0, &lens_encoder_about(encoder)->preparation);
+    size_t positions = expected.shape[1] * expected.shape[2];
+    double worst = 0;
+    for (size_t c = 0; c < 3; c++)
+        for (size_t p = 0; p < positions; p++)
+            worst = fmax(worst, fabs((double)pixels[p * 3 + c] - (double)expected.data[c * positions + p]));
+    assert_true(worst < 1e-6);
+    free(pixels), free(path), free(folder), free(golden);
+    test_npy_free(&expected);
+    lens_encoder_close(encoder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors_and_classes),
+        cmocka_unit_test(test_prepared_pixels),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
