@@ -77,11 +77,13 @@ static void add(struct writer *writer, const char *name, int dims, const int64_t
     }
     float *numbers = malloc(count * sizeof *numbers);
     assert_non_null(numbers);
-    if (is(writer->faults.zero, name))
+    if (writer->faults.zero && strncmp(name, writer->faults.zero, strlen(writer->faults.zero)) == 0)
         low = high = 0;
     test_random_fill(&writer->seed, low, high, count, numbers);
     if (is(writer->faults.nan_in, name))
         numbers[count - 1] = NAN;
+    if (is(writer->faults.negative, name))
+        numbers[0] = -2;
     if (!is(writer->faults.omit, name))
         test_checkpoint_add(&writer->checkpoint, name, dims, sizes, numbers);
     free(numbers);

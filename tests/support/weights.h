@@ -24,12 +24,17 @@ void test_random_fill(uint64_t *seed, float low, float high, size_t count, float
 /* Writes it to PATH and empties it. */
 void test_checkpoint_write(test_checkpoint *checkpoint, const char *path);
 
-/* Every tensor of timm's tf_efficientnet_lite0 but the classifier, with random numbers that keep its activations alive,
- * except for what OMIT and RESHAPE name (either may be NULL): the first is left out, the second gets one column too many,
- * and NAN_IN gets a NaN as its last number. */
+/* What is wrong with a checkpoint: each names a tensor, or is NULL. */
 typedef struct test_faults {
-    const char *omit, *reshape, *nan_in, *zero; /* ZERO: all its numbers are 0 */
+    const char *omit;     /* left out */
+    const char *reshape;  /* has one row too many in its second dimension */
+    const char *nan_in;   /* its last number is NaN */
+    const char *negative; /* its first number is -2 */
+    const char *zero;     /* every tensor whose name begins so holds zeros */
 } test_faults;
+
+/* Every tensor of timm's tf_efficientnet_lite0 but the classifier, with random numbers that keep its activations alive,
+ * and FAULTS (may be NULL). */
 void test_efficientnet_write(const char *path, uint64_t seed, const test_faults *faults);
 
 #endif
