@@ -117,18 +117,18 @@ figcaption b { font-variant-numeric: tabular-nums }
 """
 
 
-def figure(style, picture, caption):
-    return f'<figure class="{style}"><img alt="" src="{inline(picture, 420)}"><figcaption>{caption}</figcaption></figure>'
+def figure(style, picture, alt, caption):
+    return f'<figure class="{style}"><img alt="{alt}" src="{inline(picture, 420)}"><figcaption>{caption}</figcaption></figure>'
 
 
 def write_page(rows, about):
     sections = []
     for row in rows:
-        cells = [figure("query", row["query"], "the query")]
+        cells = [figure("query", row["query"], "the query", "the query")]
         for result in row["results"]:
             found = result["path"] == row["source"]
             name = html.escape(os.path.basename(result["path"]))
-            cells.append(figure("found" if found else "", result["path"], f"<b>{result['score']:.3f}</b> {name}"))
+            cells.append(figure("found" if found else "", result["path"], name, f"<b>{result['score']:.3f}</b> {name}"))
         sections.append(f"<section><h2>{html.escape(row['source_name'])}, {html.escape(row['how'])}</h2>"
                         f'<div class="row">{"".join(cells)}</div></section>')
     with open(PAGE, "w", encoding="utf-8") as file:
