@@ -38,7 +38,7 @@ PROGRAM := $(BUILD)/memelens
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage corpus fuzz print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -79,6 +79,14 @@ $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 	$(call say,ld)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
+# The committed corpus is made again only by hand: encoders of another version write other bytes.
+corpus: $(BUILD)/tests/fuzz/make_picture_corpus
+	$<
+
+$(BUILD)/tests/fuzz/make_picture_corpus: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
+	$(call say,ld)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
 
 test: deps
 	@$(MAKE) --no-print-directory run-tests

@@ -7,8 +7,9 @@
  *  - Transparency is laid on white, with each value rounded as Pillow's paste does; Pillow would drop the alpha channel
  *    and show whatever lies under it.
  *  - 16 bits are scaled to 8, rounding; Pillow clips grey ones at 255.
- *  - Floating point is scaled so that white is 1, 255 or 65535, whichever is the least that the picture's mean does not
- *    pass; with white at 1 it is linear light, as camera and HDR software writes it, and gets sRGB's curve.
+ *  - 32-bit integers and floating point are scaled so that white is 1 (floating point only), 255, 65535 or 2^32 - 1,
+ *    whichever is the least that the picture's mean does not pass; with white at 1 it is linear light, as camera and HDR
+ *    software writes it, and gets sRGB's curve.
  *  - Lab, XYZ and the like go through libvips' conversion to sRGB.
  * An SVG is rendered so that its shortest side is at least 512 pixels and its longest at most 4096.
  *

@@ -100,6 +100,8 @@ int lens_decode_jpeg(const uint8_t *bytes, size_t size, const lens_decode_limits
         return lens_decode_vips(bytes, size, LENS_FORMAT_JPEG, limits, out, &orientation, err);
     }
     result = check(handle, result, bytes, size, err);
+    if (result == 0 && (width < 1 || height < 1)) /* tables alone are no fault to libjpeg */
+        result = lens_fail(err, LENS_E_FORMAT, "%s JPEG: no picture in it", has_end(bytes, size) ? "damaged" : "truncated");
     if (result == 0)
         result = lens_decode_check_size(width, height, limits, err);
     if (result == 0)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <vips/vips.h>
 
+#include "pixels/cut_short.h"
 #include "pixels/decoders.h"
 
 /* Every function of libvips and GLib that we call; the compiler checks each call against the library's own prototype. */
@@ -36,9 +37,16 @@ static char cannot_open[256]; /* why libvips is not there; empty when it is */
  * once more under the write lock, alone, so that the message read then is its own. */
 static pthread_rwlock_t messages; /* made by open_library */
 
-static void be_silent(const char *domain, GLogLevelFlags level, const char *message, void *data)
+/* What is logged in this thread while it decodes under the write lock. libpng's reasons come that way only. */
+static _Thread_local bool listening;
+static char overheard[256];
+
+/* Nothing is ever printed; what the libraries would print is lost, or overheard. */
+static void listen_silently(const char *domain, GLogLevelFlags level, const char *message, void *data)
 {
-    (void)domain, (void)level, (void)message, (void)data;
+    (void)domain, (void)data;
+    if (listening && !overheard[0] && (level & (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL)))
+        snprintf(overheard, sizeof overheard, "%s", message);
 }
 
 static void open_library(void)
@@ -66,7 +74,7 @@ static void open_library(void)
     }
     static const char *const domains[] = {"VIPS", "librsvg", "Rsvg", "GLib", "GLib-GObject", "GLib-GIO"};
     for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
-        lib.g_log_set_handler(domains[i], G_LOG_LEVEL_MASK, be_silent, NULL);
+        lib.g_log_set_handler(domains[i], G_LOG_LEVEL_MASK, listen_silently, NULL);
     if (lib.vips_init("memelens") != 0) {
         snprintf(cannot_open, sizeof cannot_open, "%s", lib.vips_error_buffer());
         return;
@@ -137,20 +145,21 @@ typedef struct layout {
     int bands, colours; /* colours: 1 grey, 3 RGB, 4 CMYK */
     bool alpha;         /* in the band behind the colours */
     VipsBandFormat format;
-    double white; /* of floating-point formats */
+    double white; /* of the wide formats */
     bool linear;
 } layout;
 
-static bool is_float(VipsBandFormat format)
+/* Formats whose greatest value says nothing about where white is: 16-bit pictures are often stored in 32 bits. */
+static bool is_wide(VipsBandFormat format)
 {
-    return format == VIPS_FORMAT_FLOAT || format == VIPS_FORMAT_DOUBLE;
+    return format == VIPS_FORMAT_FLOAT || format == VIPS_FORMAT_INT || format == VIPS_FORMAT_UINT;
 }
 
 static int look(const VipsImage *image, layout *out, lens_error *err)
 {
     *out = (layout){.bands = image->Bands, .format = image->BandFmt, .white = 255};
     if (image->Coding != VIPS_CODING_NONE || image->Bands < 1 || image->BandFmt < VIPS_FORMAT_UCHAR ||
-        image->BandFmt > VIPS_FORMAT_DOUBLE || image->BandFmt == VIPS_FORMAT_COMPLEX)
+        image->BandFmt > VIPS_FORMAT_FLOAT)
         return lens_fail(err, LENS_E_UNSUPPORTED, "pixels of an unusual kind");
     bool inks = image->Type == VIPS_INTERPRETATION_CMYK && image->Bands >= 4;
     out->colours = inks ? 4 : image->Bands >= 3 ? 3 : 1;
@@ -159,11 +168,14 @@ static int look(const VipsImage *image, layout *out, lens_error *err)
     return 0;
 }
 
-/* VALUE as stored in FORMAT, at INDEX of ROW, in 0..255. */
-static inline double float_at(const void *row, VipsBandFormat format, size_t index)
+/* The value at INDEX of ROW, whose FORMAT is wide. */
+static inline double wide_at(const void *row, VipsBandFormat format, size_t index)
 {
-    double value = format == VIPS_FORMAT_FLOAT ? ((const float *)row)[index] : ((const double *)row)[index];
-    return isfinite(value) ? value : 0;
+    switch (format) {
+    case VIPS_FORMAT_INT: return ((const int32_t *)row)[index];
+    case VIPS_FORMAT_UINT: return ((const uint32_t *)row)[index];
+    default: return isfinite(((const float *)row)[index]) ? (double)((const float *)row)[index] : 0;
+    }
 }
 
 /* sRGB's curve from linear light, both 0..1 (IEC 61966-2-1). */
@@ -194,17 +206,9 @@ static void row_to_8_bits(const void *row, const layout *form, size_t count, uin
         for (size_t i = 0; i < count; i++)
             out[i] = (uint8_t)((((const int16_t *)row)[i] + 32768u + 128) / 257);
         break;
-    case VIPS_FORMAT_UINT:
-        for (size_t i = 0; i < count; i++)
-            out[i] = (uint8_t)(((const uint32_t *)row)[i] >> 24);
-        break;
-    case VIPS_FORMAT_INT:
-        for (size_t i = 0; i < count; i++)
-            out[i] = (uint8_t)((((const uint32_t *)row)[i] ^ 0x80000000u) >> 24);
-        break;
     default:
         for (size_t i = 0; i < count; i++) {
-            double value = float_at(row, form->format, i) / form->white;
+            double value = wide_at(row, form->format, i) / form->white;
             bool alpha = form->alpha && i % (size_t)form->bands == (size_t)form->colours;
             if (form->linear && !alpha)
                 value = from_linear(value);
@@ -237,7 +241,6 @@ static size_t value_bytes(VipsBandFormat format)
     case VIPS_FORMAT_CHAR: return 1;
     case VIPS_FORMAT_USHORT:
     case VIPS_FORMAT_SHORT: return 2;
-    case VIPS_FORMAT_DOUBLE: return 8;
     default: return 4;
     }
 }
@@ -245,9 +248,10 @@ static size_t value_bytes(VipsBandFormat format)
 /* Pulls IMAGE from top to bottom and hands each row to DO_ROW. */
 static int for_each_row(VipsImage *image, void (*do_row)(const void *row, int y, void *data), void *data)
 {
-    enum { STRIP_BYTES = 1 << 20 };
+    /* Few rows: libvips keeps them in lists that it searches from end to end. */
+    enum { STRIP_BYTES = 1 << 20, STRIP_ROWS = 32 };
     size_t row = (size_t)image->Xsize * (size_t)image->Bands * value_bytes(image->BandFmt);
-    int rows = row < STRIP_BYTES ? (int)(STRIP_BYTES / row) : 1;
+    int rows = row < STRIP_BYTES / STRIP_ROWS ? STRIP_ROWS : row < STRIP_BYTES ? (int)(STRIP_BYTES / row) : 1;
     VipsRegion *region = lib.vips_region_new(image);
     if (!region)
         return -1;
@@ -300,11 +304,11 @@ static void add_row(const void *row, int y, void *data)
     double total = 0;
     for (size_t i = 0; i < to->count; i++)
         if (!to->form->alpha || i % (size_t)to->form->bands != (size_t)to->form->colours)
-            total += float_at(row, to->form->format, i);
+            total += wide_at(row, to->form->format, i);
     to->total += total;
 }
 
-/* Finds what white is in a floating-point picture: it is read to its end, so another must be opened for its pixels. */
+/* Finds what white is in a picture of a wide format: it is read to its end, so another must be opened for its pixels. */
 static int find_white(VipsImage *image, layout *form)
 {
     sum all = {form, (size_t)image->Xsize * (size_t)form->bands, 0};
@@ -312,7 +316,8 @@ static int find_white(VipsImage *image, layout *form)
         return -1;
     double pixels = (double)image->Xsize * image->Ysize;
     double mean = all.total / (pixels * (form->alpha ? form->bands - 1 : form->bands));
-    form->white = mean <= 1 ? 1 : mean <= 255 ? 255 : 65535;
+    bool whole = form->format == VIPS_FORMAT_INT || form->format == VIPS_FORMAT_UINT;
+    form->white = mean <= 1 && !whole ? 1 : mean <= 255 ? 255 : mean <= 65535 ? 65535 : UINT32_MAX;
     form->linear = form->white == 1;
     return 0;
 }
@@ -345,7 +350,11 @@ static VipsImage *open_for_pixels(const uint8_t *bytes, size_t size, lens_format
     }
     if (!image)
         return NULL;
-    if (lens_decode_check_size(image->Xsize, image->Ysize, limits, err) != 0) {
+    /* libvips makes one pixel of an SVG whose size passes what it can count; any other was scaled up. */
+    bool absurd = format == LENS_FORMAT_SVG && image->Xsize == 1 && image->Ysize == 1;
+    if (absurd)
+        lens_fail(err, LENS_E_LIMIT, "declares a size that cannot be drawn");
+    if (absurd || lens_decode_check_size(image->Xsize, image->Ysize, limits, err) != 0) {
         unref(image);
         return NULL;
     }
@@ -366,7 +375,7 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     conversion to = {.out = out};
     layout form;
     int result = image ? look(image, &form, err) : -1;
-    if (result == 0 && is_float(form.format)) {
+    if (result == 0 && is_wide(form.format)) {
         result = find_white(image, &form);
         unref(image);
         image = result == 0 ? open_for_pixels(bytes, size, format, limits, err) : NULL;
@@ -392,23 +401,36 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     return result;
 }
 
-/* libvips' messages, one a line with its repetitions, as one line. */
-static void take_message(lens_format format, lens_error *err)
+/* Appends LINE to WORDS, of 512 bytes, with "; " between two. */
+static void add_line(char *words, const char *line, size_t length)
 {
-    char words[512];
-    size_t used = 0;
+    size_t used = strlen(words);
+    snprintf(words + used, 512 - used, "%s%.*s", used ? "; " : "", (int)(length < 400 ? length : 400), line);
+}
+
+/* The reason out of libvips' messages, one a line with repetitions, and of what was overheard. */
+static void take_reason(const uint8_t *bytes, size_t size, lens_format format, lens_error *err)
+{
+    char words[512] = "";
     const char *last = "";
     size_t last_length = 0;
+    if (overheard[0])
+        add_line(words, overheard, strcspn(overheard, "\n"));
     for (const char *line = lib.vips_error_buffer(); *line;) {
         size_t length = strcspn(line, "\n");
-        bool again = length == last_length && memcmp(line, last, length) == 0;
-        if (length && !again && used < sizeof words)
-            used += (size_t)snprintf(words + used, sizeof words - used, "%s%.*s", used ? "; " : "", (int)(length < 400 ? length : 400), line);
+        if (length && (length != last_length || memcmp(line, last, length) != 0))
+            add_line(words, line, length);
         last = line;
         last_length = length;
         line += length + (line[length] == '\n');
     }
-    lens_fail(err, LENS_E_FORMAT, "damaged %s: %s", lens_format_name(format), used ? words : "cannot be decoded");
+    static const char *const signs[] = {"Unexpected end", "end of file",   "Seek error", "Can not read TIFF directory",
+                                        "Stream too short", "Premature end", "truncated",  " bytes, expected "};
+    bool cut = lens_cut_short(format, bytes, size);
+    for (size_t i = 0; i < sizeof signs / sizeof *signs && !cut; i++)
+        cut = strstr(words, signs[i]) != NULL;
+    lens_fail(err, LENS_E_FORMAT, "%s %s: %s", cut ? "truncated" : "damaged", lens_format_name(format),
+              words[0] ? words : "cannot be decoded");
     lib.vips_error_clear();
 }
 
@@ -427,9 +449,12 @@ int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, cons
     if (result != 0 && own.code == LENS_E_NONE) {
         pthread_rwlock_wrlock(&messages);
         lib.vips_error_clear();
+        overheard[0] = '\0';
+        listening = true;
         result = decode(bytes, size, format, limits, out, orientation, &own);
+        listening = false;
         if (result != 0 && own.code == LENS_E_NONE)
-            take_message(format, &own);
+            take_reason(bytes, size, format, &own);
         pthread_rwlock_unlock(&messages);
     }
     /* Whatever libvips keeps for each thread that called it: ours come and go without its knowledge. */

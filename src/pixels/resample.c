@@ -213,6 +213,7 @@ static void make_rows(rows *r, int y, int count, uint16_t *to)
     size_t step = (size_t)count * 3; /* with fewer rows than RUN the last lanes hold the next column, and are dropped */
     for (int x = 0; x < r->width; x++) {
         uint16_t lanes[LANES + 1];
+        lanes[LANES] = 0; /* moved with the last row's pixel, behind the line's end */
         weigh_to_16(r->mixed + (size_t)(a->first[x] - r->low) * step, step, a->weights + (size_t)x * (size_t)a->most, a->taps[x], lanes);
         for (int i = 0; i < count; i++)
             memcpy(to + (size_t)i * r->stride + 3 * (size_t)x, lanes + 3 * i, 4 * sizeof *to);

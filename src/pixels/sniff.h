@@ -23,7 +23,7 @@ typedef enum lens_format {
     LENS_FORMAT_COUNT
 } lens_format;
 
-enum { LENS_SNIFF_BYTES = 1024 }; /* how many bytes of a file are enough */
+enum { LENS_SNIFF_BYTES = 4096 }; /* how many bytes of a file are enough: drawing programs put long prologues before <svg> */
 
 /* SIZE may be less than LENS_SNIFF_BYTES when the file is shorter. */
 lens_format lens_sniff(const void *bytes, size_t size);

@@ -3,6 +3,8 @@
 #ifndef LENS_TESTS_PICTURES_H
 #define LENS_TESTS_PICTURES_H
 
+#include <stdbool.h>
+
 #include "base/buffer.h"
 #include "pixels/image.h"
 #include "pixels/sniff.h"
@@ -49,9 +51,12 @@ const char *test_kind_name(test_kind kind);
 const char *test_kind_ending(test_kind kind);
 lens_format test_kind_format(test_kind kind);
 
-/* How far a decoded value may be from the scene's: 0 for what is stored without loss. -1: not comparable pixel by pixel
- * (the SVG, which is rendered at another size). */
-int test_kind_tolerance(test_kind kind);
+/* How far the values of a decoded picture may be from the scene's, on the average: 0 for what is stored without loss. -1:
+ * not comparable pixel by pixel (the SVG, which is rendered at another size). */
+double test_kind_tolerance(test_kind kind);
+
+/* The mean of the absolute differences of all values; fails the test when the sizes differ. */
+double test_difference(const lens_image *a, const lens_image *b);
 
 /* The scene of SEED, WIDTH x HEIGHT: a soft ground with a few shapes on it, told apart by their seeds even when small.
  * The caller frees with lens_image_free. */
@@ -60,8 +65,11 @@ lens_image test_scene(int width, int height, unsigned seed);
 /* What a decoder ought to make of KIND: the scene, in grey, or on white where KIND has transparency. */
 lens_image test_scene_of(test_kind kind, int width, int height, unsigned seed);
 
+/* Whether KIND can say which way up it is. */
+bool test_kind_turns(test_kind kind);
+
 /* The file that holds the scene. ORIENTATION, 1 to 8, is stored as EXIF's (TIFF's) tag, and the pixels are stored turned
- * so that they come out upright; formats without such a tag allow only 1. WIDTH x HEIGHT are upright. The caller frees
+ * so that they come out upright; only 1 unless test_kind_turns. WIDTH x HEIGHT are upright. The caller frees
  * the bytes. Fails the test when this system's libvips cannot write KIND. */
 lens_buffer test_picture_turned(test_kind kind, int width, int height, unsigned seed, int orientation);
 lens_buffer test_picture(test_kind kind, int width, int height, unsigned seed);

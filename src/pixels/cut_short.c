@@ -1,0 +1,66 @@
+#include "pixels/cut_short.h"
+
+#include <string.h>
+
+static uint32_t big32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Length, name, body, check sum; the last is named IEND. */
+static bool png(const uint8_t *bytes, size_t size)
+{
+    for (size_t at = 8;;) {
+        if (size - at < 12)
+            return true;
+        size_t length = big32(bytes + at);
+        if (length > size - at - 12)
+            return true;
+        if (memcmp(bytes + at + 4, "IEND", 4) == 0)
+            return false;
+        at += 12 + length;
+    }
+}
+
+static bool webp(const uint8_t *bytes, size_t size)
+{
+    size_t length = size < 8 ? 0 : bytes[4] | (size_t)bytes[5] << 8 | (size_t)bytes[6] << 16 | (size_t)bytes[7] << 24;
+    return size < 12 || length > size - 8;
+}
+
+/* Length, name, body; a length of 1 means that a long one follows the name, 0 that the box reaches to the end. */
+static bool boxes(const uint8_t *bytes, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        size_t left = size - at;
+        if (left < 8)
+            return true;
+        uint64_t length = big32(bytes + at);
+        if (length == 0)
+            return false;
+        if (length == 1) {
+            if (left < 16)
+                return true;
+            length = (uint64_t)big32(bytes + at + 8) << 32 | big32(bytes + at + 12);
+        }
+        if (length < 8)
+            return false;
+        if (length > left)
+            return true;
+        at += (size_t)length;
+    }
+    return false;
+}
+
+bool lens_cut_short(lens_format format, const uint8_t *bytes, size_t size)
+{
+    switch (format) {
+    case LENS_FORMAT_PNG: return size < 8 || png(bytes, size);
+    case LENS_FORMAT_WEBP: return webp(bytes, size);
+    case LENS_FORMAT_HEIC:
+    case LENS_FORMAT_AVIF: return boxes(bytes, size);
+    case LENS_FORMAT_JXL:
+    case LENS_FORMAT_JP2: return size > 0 && bytes[0] == 0 && boxes(bytes, size); /* else a codestream without boxes */
+    default: return false;
+    }
+}

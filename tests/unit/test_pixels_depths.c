@@ -1,0 +1,112 @@
+/* TIFFs of unusual depths and colours, to 8-bit RGB: the second half of src/pixels/decode_vips.c. */
+#include <math.h>
+#include <vips/vips.h>
+
+#include "pictures.h"
+#include "pixels/decode.h"
+#include "support.h"
+
+enum { WIDTH = 4 };
+
+/* Decodes a TIFF of one row of WIDTH pixels, BANDS * WIDTH values of FORMAT at VALUES. The caller frees. */
+static lens_image through_tiff(const void *values, int bands, VipsBandFormat format, VipsInterpretation meaning)
+{
+    assert_int_equal(vips_init("memelens-tests"), 0);
+    size_t size = WIDTH * (size_t)bands * (size_t)vips_format_sizeof(format);
+    VipsImage *raw = vips_image_new_from_memory_copy(values, size, WIDTH, 1, bands, format), *image;
+    assert_non_null(raw);
+    assert_int_equal(vips_copy(raw, &image, "interpretation", meaning, NULL), 0);
+    void *bytes = NULL;
+    size_t length = 0;
+    if (vips_tiffsave_buffer(image, &bytes, &length, NULL) != 0)
+        fail_msg("%s", vips_error_buffer());
+    g_object_unref(image);
+    g_object_unref(raw);
+    lens_decode_limits limits = lens_decode_limits_default();
+    lens_image out;
+    lens_error err = {0};
+    assert_done(lens_decode(bytes, length, &limits, &out, NULL, &err), &err);
+    g_free(bytes);
+    assert_int_equal(out.width, WIDTH);
+    assert_int_equal(out.height, 1);
+    return out;
+}
+
+static void expect_grey(lens_image image, int a, int b, int c, int d)
+{
+    const int values[WIDTH] = {a, b, c, d};
+    for (int i = 0; i < 3 * WIDTH; i++)
+        if (image.rgb[i] != values[i / 3])
+            fail_msg("%d instead of %d at %d", image.rgb[i], values[i / 3], i / 3);
+    lens_image_free(&image);
+}
+
+static void test_16_bits_are_rounded(void **state)
+{
+    (void)state;
+    const uint16_t values[WIDTH] = {0, 128, 129, 65535}; /* 257 is one step of 8 bits */
+    expect_grey(through_tiff(values, 1, VIPS_FORMAT_USHORT, VIPS_INTERPRETATION_GREY16), 0, 0, 1, 255);
+    const uint16_t inks[WIDTH][4] = {{0, 0, 0, 0}, {0, 0, 0, 65535}, {65535, 65535, 65535, 0}, {0, 0, 0, 128 * 257}};
+    expect_grey(through_tiff(inks, 4, VIPS_FORMAT_USHORT, VIPS_INTERPRETATION_CMYK), 255, 0, 0, 127);
+}
+
+static void test_signed_values_lie_around_the_middle(void **state)
+{
+    (void)state;
+    const int8_t bytes[WIDTH] = {-128, -1, 0, 127};
+    expect_grey(through_tiff(bytes, 1, VIPS_FORMAT_CHAR, VIPS_INTERPRETATION_B_W), 0, 127, 128, 255);
+    const int16_t shorts[WIDTH] = {-32768, -129, 0, 32767};
+    expect_grey(through_tiff(shorts, 1, VIPS_FORMAT_SHORT, VIPS_INTERPRETATION_B_W), 0, 127, 128, 255);
+}
+
+static void test_white_of_wide_values_is_found(void **state)
+{
+    (void)state;
+    const uint32_t eight[WIDTH] = {0, 1, 128, 255}, sixteen[WIDTH] = {0, 257, 65535, 70000}, all[WIDTH] = {0, 0x80000000u, UINT32_MAX, UINT32_MAX};
+    expect_grey(through_tiff(eight, 1, VIPS_FORMAT_UINT, VIPS_INTERPRETATION_B_W), 0, 1, 128, 255);
+    expect_grey(through_tiff(sixteen, 1, VIPS_FORMAT_UINT, VIPS_INTERPRETATION_B_W), 0, 1, 255, 255);
+    expect_grey(through_tiff(all, 1, VIPS_FORMAT_UINT, VIPS_INTERPRETATION_B_W), 0, 128, 255, 255);
+    const int32_t below[WIDTH] = {-5, 0, 100, 300};
+    expect_grey(through_tiff(below, 1, VIPS_FORMAT_INT, VIPS_INTERPRETATION_B_W), 0, 0, 100, 255);
+    const float floats[WIDTH] = {0, 100.4f, 254.6f, 400};
+    expect_grey(through_tiff(floats, 1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W), 0, 100, 255, 255);
+}
+
+static void test_floats_to_one_are_linear_light(void **state)
+{
+    (void)state;
+    /* A fifth of the light looks half as bright: 0.2159 is sRGB's 128, 0.0003 its 1. What is no number is black. */
+    const float values[WIDTH] = {0.0003f, 0.2159f, NAN, 2.0f};
+    expect_grey(through_tiff(values, 1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W), 1, 128, 0, 255);
+    /* Alpha is a share, not a light: half of black on white. */
+    const float half[WIDTH][4] = {{0, 0, 0, 0.5f}, {0, 0, 0, 1}, {1, 1, 1, 1}, {0, 0, 0, 0}};
+    expect_grey(through_tiff(half, 4, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB), 127, 0, 255, 255);
+}
+
+static void test_lab_is_converted(void **state)
+{
+    (void)state;
+    const float values[WIDTH][3] = {{0, 0, 0}, {100, 0, 0}, {53.585f, 0, 0}, {0, 0, 0}};
+    expect_grey(through_tiff(values, 3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_LAB), 0, 255, 128, 0);
+}
+
+static void test_bands_behind_alpha_are_ignored(void **state)
+{
+    (void)state;
+    /* Five of them are no RGB with alpha: the fourth is some other light. */
+    const uint8_t values[WIDTH][5] = {{9, 9, 9, 0, 0}, {8, 8, 8, 0, 1}, {7, 7, 7, 255, 2}, {6, 6, 6, 100, 3}};
+    expect_grey(through_tiff(values, 5, VIPS_FORMAT_UCHAR, VIPS_INTERPRETATION_sRGB), 9, 8, 7, 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_16_bits_are_rounded),
+        cmocka_unit_test(test_signed_values_lie_around_the_middle),
+        cmocka_unit_test(test_white_of_wide_values_is_found),
+        cmocka_unit_test(test_floats_to_one_are_linear_light),
+        cmocka_unit_test(test_lab_is_converted),
+        cmocka_unit_test(test_bands_behind_alpha_are_ignored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
