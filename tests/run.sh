@@ -10,6 +10,14 @@ export MEMELENS_SOURCE="$root"
 case $PROGRAM in /*) MEMELENS_PROGRAM=$PROGRAM ;; esac
 [ -d "$MEMELENS_SHARED" ] || echo "no test data at $MEMELENS_SHARED: the tests that need it will be skipped"
 
+# The golden tests of real weights want the model where `memelens pull` puts it; beside the test data it is fetched when it is not there.
+models=${MEMELENS_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/memelens/models}
+if [ -d "$MEMELENS_SHARED" ] && [ ! -d "$models/efficientnet-lite0" ]; then
+    models=$root/build/models
+    MEMELENS_MODELS=$models "$MEMELENS_PROGRAM" pull efficientnet-lite0 || echo "without it the tests of real weights will be skipped"
+fi
+export MEMELENS_TEST_MODELS="$models"
+
 passed=0 failed=0 skipped=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

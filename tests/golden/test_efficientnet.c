@@ -10,26 +10,6 @@
 
 enum { CLASSES = 1000, BEST = 5 };
 
-/* The folder of the fetched model NAME, or the test frees GOLDEN and skips itself. The caller frees. */
-static char *model_folder(const char *name, char *golden)
-{
-    const char *models = getenv("MEMELENS_MODELS"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    char *folder = models && *models ? test_path(models, "%s", name)
-                   : data && *data   ? test_path(data, "memelens/models/%s", name)
-                                     : test_path(home ? home : "/", ".local/share/memelens/models/%s", name);
-    char *config = test_path(folder, "config.json");
-    bool there = lens_file_exists(config);
-    free(config);
-    if (!there) {
-        printf("skipped: no model %s\n", folder);
-        fflush(stdout);
-        free(folder);
-        free(golden);
-        skip();
-    }
-    return folder;
-}
-
 /* Picture N of FOLDER -> pixels for the encoder. The caller frees. */
 static float *prepared(const char *folder, size_t n, const lens_preparation *preparation)
 {
@@ -97,7 +77,7 @@ static void test_vectors_and_classes(void **state)
 {
     (void)state;
     char *golden = test_shared("golden/efficientnet-lite0");
-    char *folder = model_folder("efficientnet-lite0", golden);
+    char *folder = test_real_model("efficientnet-lite0");
     char *path = test_path(golden, "image_embeds.npy");
     test_npy vectors = test_npy_read(path);
     free(path);
@@ -149,7 +129,7 @@ static void test_prepared_pixels(void **state)
 {
     (void)state;
     char *golden = test_shared("golden/efficientnet-lite0");
-    char *folder = model_folder("efficientnet-lite0", golden);
+    char *folder = test_real_model("efficientnet-lite0");
     lens_error err = {0};
     lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_F32, &err);
     assert_done(encoder ? 0 : -1, &err);

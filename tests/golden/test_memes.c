@@ -7,17 +7,10 @@
 /* The world with the real model in the place of the random one, or the test skips itself, saying so. */
 static void use_real_model(test_world *world)
 {
-    const char *models = getenv("MEMELENS_TEST_MODELS");
-    char *model = test_path(models && *models ? models : "/nonexistent", "efficientnet-lite0");
-    if (!lens_file_exists(model)) {
-        printf("skipped: the real efficientnet-lite0 is not here\n");
-        fflush(stdout);
-        free(model);
-        skip();
-    }
+    char *model = test_real_model("efficientnet-lite0");
+    *strrchr(model, '/') = '\0';
     free(world->models);
-    world->models = strdup(models);
-    free(model);
+    world->models = model;
 }
 
 /* The name of the file that PATH ends in, without its ending. The caller frees. */

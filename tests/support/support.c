@@ -66,6 +66,19 @@ char *test_shared(const char *name)
     return path;
 }
 
+char *test_real_model(const char *name)
+{
+    const char *models = getenv("MEMELENS_TEST_MODELS");
+    char *folder = test_path(models && *models ? models : "/nonexistent", "%s", name);
+    if (!lens_file_exists(folder)) {
+        printf("skipped: the model %s has not been pulled\n", name);
+        fflush(stdout);
+        free(folder);
+        skip();
+    }
+    return folder;
+}
+
 const char *test_program(void)
 {
     const char *program = getenv("MEMELENS_PROGRAM");

@@ -31,6 +31,9 @@ lens_buffer test_read(const char *path); /* the caller frees */
 /* The path of NAME in the outside test data, or the test skips itself, saying so. The caller frees. */
 char *test_shared(const char *name);
 
+/* The folder of the fetched model NAME, or the test skips itself, saying so. The caller frees. */
+char *test_real_model(const char *name);
+
 /* Fails the test with ERR's message unless RESULT is 0. */
 #define assert_done(result, err) \
     do { \
