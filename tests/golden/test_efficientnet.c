@@ -76,6 +76,7 @@ static double check_classes(const json_t *expected, size_t n, const struct class
 static void test_vectors_and_classes(void **state)
 {
     (void)state;
+    test_need_model("efficientnet-lite0");
     char *golden = test_shared("golden/efficientnet-lite0");
     char *folder = test_real_model("efficientnet-lite0");
     char *path = test_path(golden, "image_embeds.npy");
@@ -128,6 +129,7 @@ static void test_vectors_and_classes(void **state)
 static void test_prepared_pixels(void **state)
 {
     (void)state;
+    test_need_model("efficientnet-lite0");
     char *golden = test_shared("golden/efficientnet-lite0");
     char *folder = test_real_model("efficientnet-lite0");
     lens_error err = {0};

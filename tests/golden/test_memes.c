@@ -4,7 +4,7 @@
 
 #include "world.h"
 
-/* The world with the real model in the place of the random one, or the test skips itself, saying so. */
+/* The world with the real model in the place of the random one. */
 static void use_real_model(test_world *world)
 {
     char *model = test_real_model("efficientnet-lite0");
@@ -40,6 +40,7 @@ static bool has_name(const char *list, const char *name)
 static void test_memes_find_their_templates(void **state)
 {
     test_world *world = *state;
+    test_need_model("efficientnet-lite0");
     char *memes = test_shared("memes/templates"), *others = test_shared("memes/distractors"), *queries = test_shared("memes/queries");
     use_real_model(world);
     test_run run = test_world_expect(world, 0, "index", "-q", memes, others, NULL);
@@ -69,6 +70,7 @@ static void test_memes_find_their_templates(void **state)
 static void test_photos_are_their_own_nearest(void **state)
 {
     test_world *world = *state;
+    test_need_model("efficientnet-lite0");
     char *photos = test_shared("photos");
     use_real_model(world);
     test_run run = test_world_expect(world, 0, "index", "-q", photos, NULL);

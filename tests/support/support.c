@@ -69,14 +69,19 @@ char *test_shared(const char *name)
 char *test_real_model(const char *name)
 {
     const char *models = getenv("MEMELENS_TEST_MODELS");
-    char *folder = test_path(models && *models ? models : "/nonexistent", "%s", name);
-    if (!lens_file_exists(folder)) {
+    return test_path(models && *models ? models : "/nonexistent", "%s", name);
+}
+
+void test_need_model(const char *name)
+{
+    char *folder = test_real_model(name);
+    bool there = lens_file_exists(folder);
+    free(folder);
+    if (!there) {
         printf("skipped: the model %s has not been pulled\n", name);
         fflush(stdout);
-        free(folder);
         skip();
     }
-    return folder;
 }
 
 const char *test_program(void)
