@@ -195,7 +195,7 @@ static void test_rows_that_lie(void **state)
         {"PRAGMA foreign_keys = OFF; DELETE FROM content WHERE id = 2", "points at a content that is not there", 2},
         {"UPDATE picture SET path = x'612f62' WHERE id = 2", "picture 2 has no absolute path", 1},
         {"UPDATE picture SET path = x'2f6200' WHERE id = 2", "picture 2 has no absolute path", 1},
-        {"INSERT INTO rule VALUES (x'70', 0)", "a rule has no absolute path", 1},
+        {"INSERT INTO rule (path, out) VALUES (x'70', 0)", "a rule has no absolute path", 1},
         {"UPDATE model SET dim = 15", "holds vectors of 16 numbers where the library says 15", 1},
         {"UPDATE model SET fingerprint = zeroblob(16)", "made with other weights", 1},
         {"UPDATE model SET generation = 5", "not the file that the library means", 1},
