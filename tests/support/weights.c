@@ -136,3 +136,15 @@ void test_efficientnet_write(const char *path, uint64_t seed, const test_faults 
     add_conv(&writer, "", "conv_head", "bn2", 1280, in, 1);
     test_checkpoint_write(&writer.checkpoint, path);
 }
+
+char *test_model_new(const char *config, uint64_t seed, const test_faults *faults)
+{
+    char *folder = test_folder_new();
+    char *path = test_path(folder, "config.json");
+    test_write(path, config, strlen(config));
+    free(path);
+    path = test_path(folder, "model.safetensors");
+    test_efficientnet_write(path, seed, faults);
+    free(path);
+    return folder;
+}

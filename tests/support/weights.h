@@ -37,4 +37,13 @@ typedef struct test_faults {
  * and FAULTS (may be NULL). */
 void test_efficientnet_write(const char *path, uint64_t seed, const test_faults *faults);
 
+/* A small configuration for it: REST is more of "pretrained_cfg", as in ",\"crop_pct\":1.0". */
+enum { TEST_MODEL_SIDE = 61, TEST_MODEL_DIM = 1280 };
+#define TEST_MODEL_CONFIG(architecture, rest) \
+    "{\"architecture\":\"" architecture "\",\"pretrained_cfg\":{\"input_size\":[3,61,61],\"interpolation\":\"bicubic\"," \
+    "\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.5]" rest "}}"
+
+/* A new folder that holds such a model, with CONFIG as its config.json. Undo with test_folder_remove. */
+char *test_model_new(const char *config, uint64_t seed, const test_faults *faults);
+
 #endif

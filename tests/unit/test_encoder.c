@@ -1,4 +1,4 @@
-/* src/encoders: a checkpoint of random numbers on both backends, in batches and lanes, and every way a model can lie. */
+/* src/encoders around a pass: batches and threads, names and fingerprints, and every way a model can lie. */
 #include <jansson.h>
 #include <math.h>
 #include <sys/stat.h>
@@ -10,32 +10,17 @@
 #include "support.h"
 #include "weights.h"
 
-enum { SIDE = 61, DIM = 1280, PIXELS = SIDE * SIDE * 3 };
+enum { SIDE = TEST_MODEL_SIDE, DIM = TEST_MODEL_DIM, PIXELS = SIDE * SIDE * 3 };
 
-#define CONFIG(architecture, rest) \
-    "{\"architecture\":\"" architecture "\",\"pretrained_cfg\":{\"input_size\":[3,61,61],\"interpolation\":\"bicubic\"," \
-    "\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.5]" rest "}}"
+#define CONFIG TEST_MODEL_CONFIG
 static const char good_config[] = CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1.0");
 
 static char *shared_folder; /* a good model, for the tests that only read it */
 
-/* A folder with a random model in it. The caller removes it. */
-static char *model_folder(const char *config, uint64_t seed, const test_faults *faults)
-{
-    char *folder = test_folder_new();
-    char *path = test_path(folder, "config.json");
-    test_write(path, config, strlen(config));
-    free(path);
-    path = test_path(folder, "model.safetensors");
-    test_efficientnet_write(path, seed, faults);
-    free(path);
-    return folder;
-}
-
-static lens_encoder *open_good(const char *folder, const char *name, lens_backend backend)
+static lens_encoder *open_good(const char *folder, const char *name)
 {
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open_on(folder, name, LENS_PRECISION_F32, backend, &err);
+    lens_encoder *encoder = lens_encoder_open(folder, name, LENS_PRECISION_F32, &err);
     assert_done(encoder ? 0 : -1, &err);
     return encoder;
 }
@@ -56,77 +41,11 @@ static float *random_pixels(int count, uint64_t seed)
     return pixels;
 }
 
-/* What every layer gave, kept from one backend and compared with the other. */
-struct trace {
-    struct {
-        char name[64];
-        float *out;
-        size_t size;
-    } layers[64];
-    size_t count, at;
-    double worst; /* difference relative to the layer's largest number */
-};
-
-static void keep(void *context, const lens_layer *layer, int count, const float *out, size_t size)
-{
-    struct trace *trace = context;
-    (void)count;
-    assert_true(trace->count < 64);
-    snprintf(trace->layers[trace->count].name, 64, "%s", lens_layer_name(layer));
-    trace->layers[trace->count].out = malloc(size * sizeof *out);
-    memcpy(trace->layers[trace->count].out, out, size * sizeof *out);
-    trace->layers[trace->count++].size = size;
-}
-
-static void compare(void *context, const lens_layer *layer, int count, const float *out, size_t size)
-{
-    struct trace *trace = context;
-    (void)count;
-    assert_true(trace->at < trace->count);
-    assert_string_equal(trace->layers[trace->at].name, lens_layer_name(layer));
-    assert_int_equal(trace->layers[trace->at].size, size);
-    const float *other = trace->layers[trace->at++].out;
-    double largest = 0, difference = 0;
-    for (size_t i = 0; i < size; i++) {
-        largest = fmax(largest, fabs((double)other[i]));
-        difference = fmax(difference, isnan(out[i]) ? INFINITY : fabs((double)out[i] - (double)other[i]));
-    }
-    if (!(largest > 0.01 && difference <= 1e-4 * largest))
-        fail_msg("%s: %g apart, with numbers up to %g", lens_layer_name(layer), difference, largest);
-    trace->worst = fmax(trace->worst, difference / largest);
-}
-
-static void test_every_layer_agrees_with_plain_c(void **state)
-{
-    (void)state;
-    struct trace trace = {0};
-    float *pixels = random_pixels(1, 3), vectors[2][DIM];
-    for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
-        lens_encoder *encoder = open_good(shared_folder, "random", (lens_backend)backend);
-        lens_session *session = session_of(encoder, 1, 1);
-        lens_session_watch(session, backend == LENS_BACKEND_ONEDNN ? keep : compare, &trace);
-        lens_error err = {0};
-        assert_done(lens_session_run(session, pixels, 1, vectors[backend], &err), &err);
-        lens_session_free(session);
-        lens_encoder_close(encoder);
-    }
-    assert_int_equal(trace.count, 49);
-    assert_int_equal(trace.at, 49);
-    double cosine = 0;
-    for (int i = 0; i < DIM; i++)
-        cosine += (double)vectors[0][i] * (double)vectors[1][i];
-    assert_true(cosine > 0.9999999);
-    printf("measured: 49 layers on oneDNN and in plain C are at most %.2g of their largest number apart\n", trace.worst);
-    for (size_t i = 0; i < trace.count; i++)
-        free(trace.layers[i].out);
-    free(pixels);
-}
-
 static void test_batches_and_threads_change_nothing(void **state)
 {
     (void)state;
     enum { COUNT = 7 };
-    lens_encoder *encoder = open_good(shared_folder, "random", LENS_BACKEND_ONEDNN);
+    lens_encoder *encoder = open_good(shared_folder, "random");
     float *pixels = random_pixels(COUNT, 4);
     float *one_by_one = lens_floats_new(COUNT * DIM), *vectors = lens_floats_new(COUNT * DIM);
     lens_error err = {0};
@@ -162,7 +81,7 @@ static void test_batches_and_threads_change_nothing(void **state)
 static void test_sessions_check_their_arguments(void **state)
 {
     (void)state;
-    lens_encoder *encoder = open_good(shared_folder, "random", LENS_BACKEND_ONEDNN);
+    lens_encoder *encoder = open_good(shared_folder, "random");
     lens_error err = {0};
     assert_null(lens_session_new(encoder, 0, 1, &err));
     assert_int_equal(err.code, LENS_E_ARGUMENT);
@@ -182,7 +101,7 @@ static void test_sessions_check_their_arguments(void **state)
 static void test_information(void **state)
 {
     (void)state;
-    lens_encoder *encoder = open_good(shared_folder, "random@17", LENS_BACKEND_ONEDNN);
+    lens_encoder *encoder = open_good(shared_folder, "random@17");
     const lens_encoder_info *info = lens_encoder_about(encoder);
     assert_string_equal(info->name, "random");
     assert_string_equal(info->variant, "random@17");
@@ -201,7 +120,7 @@ static void test_information(void **state)
 
 static lens_hash fingerprint_of(const char *folder, const char *name)
 {
-    lens_encoder *encoder = open_good(folder, name, LENS_BACKEND_ONEDNN);
+    lens_encoder *encoder = open_good(folder, name);
     lens_hash hash = lens_encoder_about(encoder)->fingerprint;
     lens_encoder_close(encoder);
     return hash;
@@ -247,13 +166,13 @@ static void test_fingerprints(void **state)
         {good_config, 2, "a", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = model_folder(cases[i].config, cases[i].seed, NULL);
+        char *folder = test_model_new(cases[i].config, cases[i].seed, NULL);
         lens_hash hash = fingerprint_of(folder, cases[i].name);
         if ((memcmp(&hash, &first, sizeof hash) == 0) != cases[i].same)
             fail_msg("fingerprint %zu is %s", i, cases[i].same ? "another" : "the same");
         test_folder_remove(folder);
     }
-    char *folder = model_folder(good_config, 1, NULL);
+    char *folder = test_model_new(good_config, 1, NULL);
     shard(folder);
     lens_hash hash = fingerprint_of(folder, "a");
     assert_memory_equal(&hash, &first, sizeof hash);
@@ -291,7 +210,7 @@ static void test_lying_weights(void **state)
         {{.negative = "blocks.2.1.bn3.running_var"}, "tensors blocks.2.1.bn3.*: the batch norm of channel 0 is not finite"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = model_folder(good_config, 1, &cases[i].faults);
+        char *folder = test_model_new(good_config, 1, &cases[i].faults);
         expect_refusal(folder, "liar", LENS_PRECISION_F32, LENS_E_FORMAT, cases[i].words);
         expect_refusal(folder, "liar", LENS_PRECISION_F32, LENS_E_FORMAT, folder);
         test_folder_remove(folder);
@@ -327,7 +246,7 @@ static void test_lying_configurations(void **state)
         {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1.0,\"crop_mode\":1"), LENS_E_UNSUPPORTED, "crop_mode"},
         {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1.0,\"mean\":[0,0,0]"), LENS_E_FORMAT, "duplicate"},
     };
-    char *folder = model_folder("", 1, NULL);
+    char *folder = test_model_new("", 1, NULL);
     char *path = test_path(folder, "config.json");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         test_write(path, cases[i].config, strlen(cases[i].config));
@@ -369,7 +288,7 @@ static void test_lying_configurations(void **state)
 static void test_missing_and_truncated_files(void **state)
 {
     (void)state;
-    char *folder = model_folder(good_config, 1, NULL);
+    char *folder = test_model_new(good_config, 1, NULL);
     char *weights = test_path(folder, "model.safetensors"), *config = test_path(folder, "config.json");
     struct stat info;
     assert_int_equal(stat(weights, &info), 0);
@@ -406,14 +325,14 @@ static void test_preparations_and_precisions(void **state)
     assert_string_equal(lens_precision_name((lens_precision)9), "unknown");
 
     /* timm's other names for things */
-    char *folder = model_folder(CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1,\"crop_mode\":\"squash\""), 1, NULL);
-    lens_encoder *encoder = open_good(folder, "x", LENS_BACKEND_ONEDNN);
+    char *folder = test_model_new(CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1,\"crop_mode\":\"squash\""), 1, NULL);
+    lens_encoder *encoder = open_good(folder, "x");
     assert_int_equal(lens_encoder_about(encoder)->preparation.fit, LENS_FIT_SQUASH);
     lens_encoder_close(encoder);
     char *path = test_path(folder, "config.json");
     const char *config = CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0.875,\"crop_mode\":\"center\"");
     test_write(path, config, strlen(config));
-    encoder = open_good(folder, "x", LENS_BACKEND_ONEDNN);
+    encoder = open_good(folder, "x");
     assert_int_equal(lens_encoder_about(encoder)->preparation.resize, 69); /* 61 / 0.875 = 69.7, rounded down */
     lens_encoder_close(encoder);
     free(path);
@@ -423,8 +342,8 @@ static void test_preparations_and_precisions(void **state)
 static void test_a_vector_without_direction_is_an_error(void **state)
 {
     (void)state;
-    char *folder = model_folder(good_config, 1, &(test_faults){.zero = "bn2."});
-    lens_encoder *encoder = open_good(folder, "zero", LENS_BACKEND_ONEDNN);
+    char *folder = test_model_new(good_config, 1, &(test_faults){.zero = "bn2."});
+    lens_encoder *encoder = open_good(folder, "zero");
     lens_session *session = session_of(encoder, 2, 2);
     float *pixels = random_pixels(2, 1), vectors[2 * DIM];
     lens_error err = {0};
@@ -464,7 +383,7 @@ static void test_catalogue(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    shared_folder = model_folder(good_config, 1, NULL);
+    shared_folder = test_model_new(good_config, 1, NULL);
     return 0;
 }
 
@@ -478,7 +397,6 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_layer_agrees_with_plain_c),
         cmocka_unit_test(test_batches_and_threads_change_nothing),
         cmocka_unit_test(test_sessions_check_their_arguments),
         cmocka_unit_test(test_information),
