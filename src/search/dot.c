@@ -1,5 +1,6 @@
-/* Each kernel keeps one vector of partial sums for each pair: with four or sixteen pairs under way the additions of one need not
- * wait for those of the others, and every loaded vector is used four times. */
+/* Each kernel keeps one vector of partial sums for each pair. In a tile sixteen pairs are under way, so that the additions of one
+ * need not wait for those of the others, and every loaded vector is used four times. A scan takes one row after the other: memory
+ * gives 29 GB/s to one stream and, measured on the same machine, 13 to four rows read side by side. */
 #include "search/dot.h"
 
 #include "search/scan.h"
@@ -23,12 +24,6 @@ static float plain_one(const float *a, const float *b, int dim)
     return sums[0];
 }
 
-static void plain_rows(const float *const rows[LENS_DOT_ROWS], const float *query, int dim, float out[LENS_DOT_ROWS])
-{
-    for (int i = 0; i < LENS_DOT_ROWS; i++)
-        out[i] = plain_one(rows[i], query, dim);
-}
-
 static void plain_tile(const float *const a[LENS_DOT_ROWS], const float *const b[LENS_DOT_ROWS], int dim,
                        float out[LENS_DOT_ROWS][LENS_DOT_ROWS])
 {
@@ -37,7 +32,7 @@ static void plain_tile(const float *const a[LENS_DOT_ROWS], const float *const b
             out[i][j] = plain_one(a[i], b[j], dim);
 }
 
-static const lens_dot_kernels plain = {"plain", plain_one, plain_rows, plain_tile};
+static const lens_dot_kernels plain = {"plain", plain_one, plain_tile};
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -72,24 +67,6 @@ AVX2 static float avx2_one(const float *a, const float *b, int dim)
     return sum8(sum);
 }
 
-AVX2 static void avx2_rows(const float *const rows[LENS_DOT_ROWS], const float *query, int dim, float out[LENS_DOT_ROWS])
-{
-    __m256 sums[LENS_DOT_ROWS];
-    for (int r = 0; r < LENS_DOT_ROWS; r++)
-        sums[r] = _mm256_setzero_ps();
-    int i = 0;
-    for (; i + W8 <= dim; i += W8) {
-        __m256 q = _mm256_loadu_ps(query + i);
-        for (int r = 0; r < LENS_DOT_ROWS; r++)
-            sums[r] = _mm256_fmadd_ps(_mm256_loadu_ps(rows[r] + i), q, sums[r]);
-    }
-    if (i < dim)
-        for (int r = 0; r < LENS_DOT_ROWS; r++)
-            sums[r] = _mm256_fmadd_ps(rest8(rows[r] + i, dim - i), rest8(query + i, dim - i), sums[r]);
-    for (int r = 0; r < LENS_DOT_ROWS; r++)
-        out[r] = sum8(sums[r]);
-}
-
 /* Two columns at a time: eight sums, of sixteen registers. */
 AVX2 static void avx2_tile(const float *const a[LENS_DOT_ROWS], const float *const b[LENS_DOT_ROWS], int dim,
                            float out[LENS_DOT_ROWS][LENS_DOT_ROWS])
@@ -122,7 +99,7 @@ AVX2 static void avx2_tile(const float *const a[LENS_DOT_ROWS], const float *con
     }
 }
 
-static const lens_dot_kernels avx2 = {"avx2", avx2_one, avx2_rows, avx2_tile};
+static const lens_dot_kernels avx2 = {"avx2", avx2_one, avx2_tile};
 
 /* ---- AVX-512 ---------------------------------------------------------------------------------------------------- */
 
@@ -143,24 +120,6 @@ AVX512 static float avx512_one(const float *a, const float *b, int dim)
     if (i < dim)
         sum = _mm512_fmadd_ps(rest16(a + i, dim - i), rest16(b + i, dim - i), sum);
     return _mm512_reduce_add_ps(sum);
-}
-
-AVX512 static void avx512_rows(const float *const rows[LENS_DOT_ROWS], const float *query, int dim, float out[LENS_DOT_ROWS])
-{
-    __m512 sums[LENS_DOT_ROWS];
-    for (int r = 0; r < LENS_DOT_ROWS; r++)
-        sums[r] = _mm512_setzero_ps();
-    int i = 0;
-    for (; i + W16 <= dim; i += W16) {
-        __m512 q = _mm512_loadu_ps(query + i);
-        for (int r = 0; r < LENS_DOT_ROWS; r++)
-            sums[r] = _mm512_fmadd_ps(_mm512_loadu_ps(rows[r] + i), q, sums[r]);
-    }
-    if (i < dim)
-        for (int r = 0; r < LENS_DOT_ROWS; r++)
-            sums[r] = _mm512_fmadd_ps(rest16(rows[r] + i, dim - i), rest16(query + i, dim - i), sums[r]);
-    for (int r = 0; r < LENS_DOT_ROWS; r++)
-        out[r] = _mm512_reduce_add_ps(sums[r]);
 }
 
 AVX512 static void avx512_tile(const float *const a[LENS_DOT_ROWS], const float *const b[LENS_DOT_ROWS], int dim,
@@ -190,7 +149,7 @@ AVX512 static void avx512_tile(const float *const a[LENS_DOT_ROWS], const float 
             out[r][c] = _mm512_reduce_add_ps(sums[r][c]);
 }
 
-static const lens_dot_kernels avx512 = {"avx512", avx512_one, avx512_rows, avx512_tile};
+static const lens_dot_kernels avx512 = {"avx512", avx512_one, avx512_tile};
 #endif
 
 /* ---- choosing --------------------------------------------------------------------------------------------------- */

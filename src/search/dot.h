@@ -11,8 +11,6 @@ enum { LENS_DOT_ROWS = 4 };
 typedef struct lens_dot_kernels {
     const char *name;
     float (*one)(const float *a, const float *b, int dim);
-    /* out[i] = rows[i] . query */
-    void (*rows)(const float *const rows[LENS_DOT_ROWS], const float *query, int dim, float out[LENS_DOT_ROWS]);
     /* out[i][j] = a[i] . b[j] */
     void (*tile)(const float *const a[LENS_DOT_ROWS], const float *const b[LENS_DOT_ROWS], int dim,
                  float out[LENS_DOT_ROWS][LENS_DOT_ROWS]);

@@ -1,4 +1,4 @@
-/* All pairs in blocks: two blocks of rows that fit the second cache together are compared row against row, four by four, before
+/* All pairs in blocks: two blocks of rows, a megabyte each, are compared four rows against four before
  * the next block is read. */
 #include "search/near.h"
 
@@ -8,7 +8,7 @@
 
 #include "search/dot.h"
 
-enum { BLOCK_FLOATS = 80 * 1024, BLOCK_MAX = 256 };
+enum { BLOCK_FLOATS = 256 * 1024, BLOCK_MAX = 256 };
 
 typedef struct pair {
     size_t a, b;

@@ -79,17 +79,7 @@ static void *scan_part(void *context)
 {
     part *p = context;
     const lens_view *view = p->view;
-    size_t row = p->begin;
-    for (; p->end - row >= LENS_DOT_ROWS; row += LENS_DOT_ROWS) {
-        const float *rows[LENS_DOT_ROWS];
-        float scores[LENS_DOT_ROWS];
-        for (size_t i = 0; i < LENS_DOT_ROWS; i++)
-            rows[i] = lens_view_row(view, row + i);
-        p->kernels->rows(rows, p->query, view->dim, scores);
-        for (size_t i = 0; i < LENS_DOT_ROWS; i++)
-            offer(p, row + i, scores[i]);
-    }
-    for (; row < p->end; row++)
+    for (size_t row = p->begin; row < p->end; row++)
         offer(p, row, p->kernels->one(lens_view_row(view, row), p->query, view->dim));
     return NULL;
 }
