@@ -1,4 +1,5 @@
-/* Antialiased resampling, equal to Pillow's Image.resize to the last bit (its 8-bit fixed-point convolution). */
+/* Antialiased resampling, equal to the Image.resize of Pillow 13 to the last bit (its 8-bit fixed-point convolution; Pillow up
+ * to 12 took the passes of some portraits in the other order, and differs there by a few levels). */
 #ifndef LENS_PIXELS_RESAMPLE_H
 #define LENS_PIXELS_RESAMPLE_H
 

@@ -1,0 +1,218 @@
+/* Resampling against a plain twin of its definition: src/pixels/resample.c. */
+#include <math.h>
+
+#include "pictures.h"
+#include "pixels/resample.h"
+#include "support.h"
+
+/* One axis by the book: a weight for every input, most of them 0. [out, in], 22 bits behind the point. */
+static int32_t *weights_of(int in, int out, lens_filter filter)
+{
+    int32_t *weights = calloc((size_t)in * (size_t)out, sizeof *weights);
+    double *exact = calloc((size_t)in, sizeof *exact);
+    assert_true(weights && exact);
+    double support = filter == LENS_FILTER_BILINEAR ? 1 : filter == LENS_FILTER_BICUBIC ? 2 : 3;
+    double scale = (double)in / out, stretch = scale > 1 ? scale : 1;
+    for (int o = 0; o < out; o++) {
+        double centre = (o + 0.5) * scale, sum = 0;
+        /* Pillow cuts the window to whole inputs before it weighs them. */
+        int first = (int)(centre - support * stretch + 0.5), end = (int)(centre + support * stretch + 0.5);
+        for (int i = first < 0 ? 0 : first; i < in && i < end; i++) {
+            double x = fabs((i - centre + 0.5) * (1 / stretch)), w = 0;
+            if (filter == LENS_FILTER_BILINEAR && x < 1)
+                w = 1 - x;
+            else if (filter == LENS_FILTER_BICUBIC && x < 1)
+                w = ((-0.5 + 2) * x - (-0.5 + 3)) * x * x + 1;
+            else if (filter == LENS_FILTER_BICUBIC && x < 2)
+                w = (((x - 5) * x + 8) * x - 4) * -0.5;
+            else if (filter == LENS_FILTER_LANCZOS && x < 3)
+                w = x == 0 ? 1 : sin(x * M_PI) / (x * M_PI) * (sin(x / 3 * M_PI) / (x / 3 * M_PI));
+            exact[i] = w;
+            sum += w;
+        }
+        for (int i = first < 0 ? 0 : first; i < in && i < end; i++)
+            weights[(size_t)o * (size_t)in + (size_t)i] = (int32_t)lround(exact[i] / sum * (1 << 22));
+    }
+    free(exact);
+    return weights;
+}
+
+static uint8_t rounded(int64_t sum)
+{
+    sum = (sum + (1 << 21)) >> 22;
+    return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+}
+
+static lens_image twin_across(const lens_image *source, int width, lens_filter filter)
+{
+    lens_image out;
+    lens_error err = {0};
+    assert_done(lens_image_new(width, source->height, &out, &err), &err);
+    int32_t *weights = weights_of(source->width, width, filter);
+    for (int y = 0; y < source->height; y++) {
+        for (int x = 0; x < width * 3; x++) {
+            int64_t sum = 0;
+            for (int i = 0; i < source->width; i++)
+                sum += (int64_t)weights[x / 3 * source->width + i] * source->rgb[(y * source->width + i) * 3 + x % 3];
+            out.rgb[y * width * 3 + x] = width == source->width ? source->rgb[y * width * 3 + x] : rounded(sum);
+        }
+    }
+    free(weights);
+    return out;
+}
+
+static lens_image twin_down(const lens_image *source, int height, lens_filter filter)
+{
+    lens_image out;
+    lens_error err = {0};
+    assert_done(lens_image_new(source->width, height, &out, &err), &err);
+    int32_t *weights = weights_of(source->height, height, filter);
+    int row = source->width * 3;
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < row; x++) {
+            int64_t sum = 0;
+            for (int i = 0; i < source->height; i++)
+                sum += (int64_t)weights[y * source->height + i] * source->rgb[i * row + x];
+            out.rgb[y * row + x] = height == source->height ? source->rgb[y * row + x] : rounded(sum);
+        }
+    }
+    free(weights);
+    return out;
+}
+
+static lens_image twin(const lens_image *source, int width, int height, lens_filter filter)
+{
+    int lower = source->height - height;
+    bool columns_first = lower > 0 && lower > 2 * (source->width - width);
+    lens_image half = columns_first ? twin_down(source, height, filter) : twin_across(source, width, filter);
+    lens_image out = columns_first ? twin_across(&half, width, filter) : twin_down(&half, height, filter);
+    lens_image_free(&half);
+    return out;
+}
+
+static unsigned next_random(unsigned *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+static lens_image noise(int width, int height, unsigned *state)
+{
+    lens_image image;
+    lens_error err = {0};
+    assert_done(lens_image_new(width, height, &image, &err), &err);
+    bool hard = next_random(state) % 3 == 0; /* black and white overshoot the most */
+    for (int i = 0; i < width * height * 3; i++)
+        image.rgb[i] = hard ? (uint8_t)(next_random(state) % 2 * 255) : (uint8_t)next_random(state);
+    return image;
+}
+
+static void test_equal_to_the_definition(void **state)
+{
+    (void)state;
+    unsigned random = 1;
+    for (int i = 0; i < 300; i++) {
+        int limit = i % 3 == 0 ? 5 : i % 3 == 1 ? 40 : 90;
+        int width = 1 + (int)next_random(&random) % limit, height = 1 + (int)next_random(&random) % limit;
+        int to_width = i % 7 == 0 ? width : 1 + (int)next_random(&random) % 70, to_height = i % 11 == 0 ? height : 1 + (int)next_random(&random) % 70;
+        lens_filter filter = (lens_filter)(1 + next_random(&random) % 3);
+        lens_image source = noise(width, height, &random), expected = twin(&source, to_width, to_height, filter), got;
+        lens_window window = {(int)next_random(&random) % to_width, (int)next_random(&random) % to_height, 0, 0};
+        window.width = 1 + (int)next_random(&random) % (to_width - window.x);
+        window.height = 1 + (int)next_random(&random) % (to_height - window.y);
+        if (i % 2)
+            window = (lens_window){0, 0, to_width, to_height};
+        lens_error err = {0};
+        assert_done(lens_resample(&source, to_width, to_height, window, filter, &got, &err), &err);
+        assert_int_equal(got.width, window.width);
+        assert_int_equal(got.height, window.height);
+        for (int y = 0; y < window.height; y++)
+            if (memcmp(got.rgb + 3 * y * window.width, expected.rgb + 3 * ((window.y + y) * to_width + window.x), 3 * (size_t)window.width) != 0)
+                fail_msg("%d x %d to %d x %d, filter %d: row %d of a window at %d, %d", width, height, to_width, to_height, filter, y, window.x, window.y);
+        lens_image_free(&source);
+        lens_image_free(&expected);
+        lens_image_free(&got);
+    }
+}
+
+static void test_long_pictures_pass_through_little_memory(void **state)
+{
+    (void)state;
+    /* Taller than the first pass keeps at a time, in both directions of change. */
+    unsigned random = 9;
+    const int sides[][2] = {{3000, 50}, {700, 1200}, {1500, 1499}, {40, 900}};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        lens_image source = noise(3, sides[i][0], &random), expected = twin(&source, 5, sides[i][1], LENS_FILTER_BICUBIC), got;
+        lens_error err = {0};
+        assert_done(lens_resample(&source, 5, sides[i][1], (lens_window){0, 0, 5, sides[i][1]}, LENS_FILTER_BICUBIC, &got, &err), &err);
+        assert_memory_equal(got.rgb, expected.rgb, (size_t)got.width * (size_t)got.height * 3);
+        lens_image_free(&source);
+        lens_image_free(&expected);
+        lens_image_free(&got);
+    }
+}
+
+static void test_one_colour_stays(void **state)
+{
+    (void)state;
+    lens_image source;
+    lens_error err = {0};
+    assert_done(lens_image_new(31, 17, &source, &err), &err);
+    for (int value = 0; value < 256; value += 51) {
+        memset(source.rgb, value, 31 * 17 * 3);
+        for (lens_filter filter = LENS_FILTER_NEAREST; filter <= LENS_FILTER_LANCZOS; filter++) {
+            lens_image got;
+            assert_done(lens_resample(&source, 50, 9, (lens_window){0, 0, 50, 9}, filter, &got, &err), &err);
+            for (int i = 0; i < 50 * 9 * 3; i++)
+                assert_int_equal(got.rgb[i], value);
+            lens_image_free(&got);
+        }
+    }
+    lens_image_free(&source);
+}
+
+static void test_nearest_takes_the_pixel_at_the_middle(void **state)
+{
+    (void)state;
+    lens_image source = test_scene(37, 23, 4), got;
+    lens_error err = {0};
+    lens_window window = {3, 2, 60, 30};
+    assert_done(lens_resample(&source, 74, 46, window, LENS_FILTER_NEAREST, &got, &err), &err); /* each pixel twice, both ways */
+    for (int y = 0; y < window.height; y++)
+        for (int x = 0; x < window.width; x++)
+            assert_memory_equal(got.rgb + 3 * (y * window.width + x), source.rgb + 3 * ((y + window.y) / 2 * 37 + (x + window.x) / 2), 3);
+    lens_image_free(&got);
+    assert_done(lens_resample(&source, 37, 23, (lens_window){0, 0, 37, 23}, LENS_FILTER_NEAREST, &got, &err), &err);
+    assert_memory_equal(got.rgb, source.rgb, 37 * 23 * 3);
+    lens_image_free(&got);
+    lens_image_free(&source);
+}
+
+static void test_windows_outside_are_refused(void **state)
+{
+    (void)state;
+    lens_image source = test_scene(10, 10, 4), got;
+    lens_error err = {0};
+    const lens_window windows[] = {{0, 0, 0, 1}, {0, 0, 1, 0}, {-1, 0, 1, 1}, {0, -1, 1, 1}, {5, 0, 6, 1}, {0, 5, 1, 6}, {INT32_MAX, 0, INT32_MAX, 1}};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        assert_int_equal(lens_resample(&source, 10, 10, windows[i], LENS_FILTER_BICUBIC, &got, &err), -1);
+        assert_int_equal(err.code, LENS_E_ARGUMENT);
+        assert_null(got.rgb);
+    }
+    assert_int_equal(lens_resample(&source, 0, 10, (lens_window){0, 0, 1, 1}, LENS_FILTER_BICUBIC, &got, &err), -1);
+    lens_image empty = {0};
+    assert_int_equal(lens_resample(&empty, 10, 10, (lens_window){0, 0, 1, 1}, LENS_FILTER_BICUBIC, &got, &err), -1);
+    lens_image_free(&source);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equal_to_the_definition),
+        cmocka_unit_test(test_long_pictures_pass_through_little_memory),
+        cmocka_unit_test(test_one_colour_stays),
+        cmocka_unit_test(test_nearest_takes_the_pixel_at_the_middle),
+        cmocka_unit_test(test_windows_outside_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
