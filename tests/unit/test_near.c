@@ -132,7 +132,7 @@ static int count_pair(void *context, size_t a, size_t b, float score)
 static void test_speed(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     enum { COUNT = 1000, DIM = 1280 };
 #else
     enum { COUNT = 10000, DIM = 1280 };

@@ -146,6 +146,8 @@ static void test_against_the_twin(void **state)
                     assert_twin(&view, query, ks[k], -INFINITY, threads);
                     assert_twin(&view, query, ks[k], 0.05f, threads);
                     assert_twin(&view, query, ks[k], 2, threads);
+                    if (count > 0)
+                        assert_twin(&view, data, ks[k], 0.5f, threads); /* the equal ones win */
                 }
             }
         }
