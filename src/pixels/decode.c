@@ -11,7 +11,8 @@
  *    whichever is the least that the picture's mean does not pass; with white at 1 it is linear light, as camera and HDR
  *    software writes it, and gets sRGB's curve.
  *  - Lab, XYZ and the like go through libvips' conversion to sRGB.
- * An SVG is rendered so that its shortest side is at least 512 pixels and its longest at most 4096.
+ * An SVG is rendered so that its shortest side is at least 512 pixels, or its longest 4096 where
+ * that is less.
  *
  * libvips never chooses the reader: the format that was sniffed does. So its readers for PDF, ImageMagick's hundred
  * formats and the like cannot be reached with any bytes. */

@@ -129,7 +129,8 @@ static void unref(void *object)
         lib.g_object_unref(object);
 }
 
-/* How an SVG is scaled: its shortest side to at least 512 pixels, unless its longest then passed 4096. */
+/* How an SVG is scaled: its shortest side to at least 512 pixels, unless its longest then passed 4096; but nothing is
+ * scaled away altogether. */
 static double svg_scale(const VipsImage *image)
 {
     double least = image->Xsize < image->Ysize ? image->Xsize : image->Ysize;
@@ -137,6 +138,8 @@ static double svg_scale(const VipsImage *image)
     double scale = least < 512 ? 512 / least : 1;
     if (most * scale > 4096)
         scale = 4096 / most;
+    if (least * scale < 1)
+        scale = 1 / least;
     return scale < 0.001 ? 0.001 : scale; /* the least that libvips takes */
 }
 
@@ -446,7 +449,11 @@ int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, cons
     pthread_rwlock_rdlock(&messages);
     int result = decode(bytes, size, format, limits, out, orientation, &own);
     pthread_rwlock_unlock(&messages);
-    if (result != 0 && own.code == LENS_E_NONE) {
+    if (result != 0 && own.code == LENS_E_NONE && format == LENS_FORMAT_JXL) {
+        /* libjxl gives no reason to its callers. It prints one, to standard error, in Debian's builds, and nothing but
+         * taking that away from the whole process would stop it: once is enough. */
+        lens_fail(&own, LENS_E_FORMAT, "%s JPEG XL", lens_cut_short(format, bytes, size) ? "truncated" : "damaged or truncated");
+    } else if (result != 0 && own.code == LENS_E_NONE) {
         pthread_rwlock_wrlock(&messages);
         lib.vips_error_clear();
         overheard[0] = '\0';

@@ -81,7 +81,8 @@ static void test_svg_is_drawn_large_enough_and_not_larger(void **state)
         {"100", "50", 1024, 512},
         {"3000", "2000", 3000, 2000},    /* large enough as it is */
         {"60000", "30000", 4096, 2048},
-        {"100000", "10", 4096, 1},
+        {"40000", "10", 4096, 1},
+        {"100000", "10", 10000, 1}, /* a line stays one */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lens_buffer bytes = {0};
@@ -172,8 +173,8 @@ static const char *cut_everywhere(test_kind kind)
     }
     if (refused < cuts / 8)
         snprintf(wrong, sizeof wrong, "%s: %d refused", test_kind_name(kind), refused);
-    /* libjxl does not say; and the first few bytes alone may not even be known for a picture. */
-    if (kind != TEST_JXL && kind != TEST_JXL_LOSSLESS && said < refused - 1)
+    /* The first few bytes alone may not even be known for a picture. */
+    if (said < refused - 1)
         snprintf(wrong, sizeof wrong, "%s: %d of %d refusals name the reason", test_kind_name(kind), said, refused);
     lens_image_free(&whole);
     lens_buffer_free(&bytes);
@@ -190,7 +191,8 @@ static void test_truncated_files_are_refused_without_a_sound(void **state)
         lens_buffer printed = silence_end(saved, path);
         if (wrong)
             fail_msg("%s", wrong);
-        if (printed.size)
+        /* libjxl's own words cannot be helped; see decode_vips.c. */
+        if (printed.size && strncmp(printed.data, "./lib/jxl/", 10) != 0)
             fail_msg("%s printed: %s", test_kind_name(kind), printed.data);
         lens_buffer_free(&printed);
     }
