@@ -74,7 +74,8 @@ static int read_header(dib *d, size_t rows, const lens_decode_limits *limits, le
     bool fields = d->compression == BITFIELDS || d->compression == ALPHA_BITFIELDS;
     if (!(d->compression == RGB || (d->compression == RLE8 && d->bits == 8) || (d->compression == RLE4 && d->bits == 4) ||
           (fields && (d->bits == 16 || d->bits == 32))))
-        return lens_fail(err, LENS_E_UNSUPPORTED, "BMP of a kind that is not supported (compression %u, %u bits)", d->compression, d->bits);
+        return lens_fail(err, LENS_E_UNSUPPORTED, "BMP of a kind that is not supported (compression %u, %u bits)", d->compression,
+                         d->bits);
     if (d->top_down && (d->compression == RLE8 || d->compression == RLE4))
         return damaged(err, "run lengths from top to bottom");
 

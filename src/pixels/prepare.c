@@ -37,8 +37,9 @@ int lens_preparation_override(lens_preparation *preparation, const char *name, l
     } else if (strncmp(name, "jina", 4) == 0 && (side = side_of(name + 4, SIDE_LEAST, JINA_RESIZE)) > 0) {
         changed.jina = side;
     } else {
-        return lens_fail(err, LENS_E_ARGUMENT, "no preparation is called '%s': crop, squash, pad, a side from %d to %d, or jina and a side from %d to %d",
-                         name, SIDE_LEAST, SIDE_MOST, SIDE_LEAST, JINA_RESIZE);
+        return lens_fail(err, LENS_E_ARGUMENT,
+                         "no preparation is called '%s': crop, squash, pad, a side from %d to %d, or jina and a side from %d to %d", name,
+                         SIDE_LEAST, SIDE_MOST, SIDE_LEAST, JINA_RESIZE);
     }
     *preparation = changed;
     return 0;
@@ -166,7 +167,8 @@ int lens_prepare_picture(const lens_image *image, const lens_preparation *prepar
 {
     const lens_preparation *p = preparation;
     *seen = (lens_image){0};
-    if (p->size < 1 || p->size > SIDE_MOST || p->resize > SIDE_MOST || p->before < 0 || p->before > SIDE_MOST || p->jina < 0 || p->jina > JINA_RESIZE)
+    if (p->size < 1 || p->size > SIDE_MOST || p->resize > SIDE_MOST || p->before < 0 || p->before > SIDE_MOST || p->jina < 0 ||
+        p->jina > JINA_RESIZE)
         return lens_fail(err, LENS_E_ARGUMENT, "a preparation for %d pixels (resized to %d, before %d, jina %d)", p->size, p->resize,
                          p->before, p->jina);
     if (image->width < 1 || image->height < 1 || !image->rgb)
