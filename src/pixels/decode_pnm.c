@@ -73,7 +73,9 @@ static int read_row(reader *from, bool plain, int width, int bands, int64_t most
     size_t need = !bands ? (count + 7) / 8 : most > 255 ? count * 2 : count;
     if ((size_t)(from->end - from->at) < need)
         return lens_fail(err, LENS_E_FORMAT, "truncated PNM");
-    for (size_t i = 0; i < count; i++) {
+    if (bands && most == 255)
+        memcpy(out, from->at, count);
+    for (size_t i = 0; i < count && !(bands && most == 255); i++) {
         if (!bands)
             out[i] = from->at[i / 8] >> (7 - i % 8) & 1 ? 0 : 255;
         else if (most > 255)
