@@ -156,6 +156,29 @@ static bool is_own(const query *self, int64_t id)
     return false;
 }
 
+/* The best WANTED rows, or of each group of near-identical ones the best. */
+static int rank(query *self, const lens_view *view, size_t wanted, float least, lens_fold_hit *hits, size_t *found, lens_error *err)
+{
+    int threads = lens_processors(), result = -1;
+    if (self->options->fold) {
+        float *shapes = malloc((view->count + 1) * sizeof *shapes);
+        if (!shapes)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        else if (lens_store_vectors_shapes(self->store, &self->vectors, shapes, err) == 0)
+            result = lens_fold_scan(view, shapes, self->sum, wanted, least, threads, hits, found, err);
+        free(shapes);
+        return result;
+    }
+    lens_hit *plain = calloc(wanted + 1, sizeof *plain);
+    if (!plain)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    result = lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
+    for (size_t i = 0; result == 0 && i < *found; i++)
+        hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};
+    free(plain);
+    return result;
+}
+
 static lens_results *nearest(query *self, lens_error *err)
 {
     const lens_search_options *options = self->options;
@@ -171,7 +194,7 @@ static lens_results *nearest(query *self, lens_error *err)
         !(results->model = strdup(self->model.name)))
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
     else
-        result = lens_fold_scan(&view, self->sum, wanted, least, options->fold, lens_processors(), hits, &found, err);
+        result = rank(self, &view, wanted, least, hits, &found, err);
     for (size_t i = 0; result == 0 && i < found && results->count < options->n; i++) {
         if (is_own(self, hits[i].id))
             continue;

@@ -166,6 +166,9 @@ int lens_store_vectors_open(lens_store *store, int64_t model, const char *const 
                             lens_store_vectors *out, lens_error *err);
 void lens_store_vectors_free(lens_store_vectors *vectors);
 
+/* Fills SHAPES [vectors->count] with width / height of each row's picture. */
+int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);
+
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 typedef struct lens_store_counts {

@@ -248,6 +248,28 @@ int lens_store_vectors_open(lens_store *store, int64_t model, const char *const 
     return result;
 }
 
+int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vectors, float *shapes, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT picture.id, width, height FROM picture CROSS JOIN content"
+                                              " ON content.id = picture.content ORDER BY picture.id", err);
+    if (!statement)
+        return -1;
+    for (size_t i = 0; i < vectors->count; i++)
+        shapes[i] = 1; /* of a picture that went meanwhile */
+    size_t at = 0;
+    int result;
+    while ((result = lens_sql_step(store, statement, err)) > 0) {
+        int64_t id = sqlite3_column_int64(statement, 0), width = sqlite3_column_int64(statement, 1),
+                height = sqlite3_column_int64(statement, 2);
+        while (at < vectors->count && vectors->ids[at] < id)
+            at++;
+        if (at < vectors->count && vectors->ids[at] == id && width > 0 && height > 0)
+            shapes[at] = (float)width / (float)height;
+    }
+    lens_sql_done(store, statement);
+    return result;
+}
+
 void lens_store_vectors_free(lens_store_vectors *vectors)
 {
     free(vectors->slots);
