@@ -1,6 +1,6 @@
-/* Folders that wait to be entered stand in a list of paths: no recursion, one folder open at a time, however deep it goes. A
- * folder is read whole, its files are told in order, and its folders are put before what waits already; those that are symbolic
- * links go to the end of another list, which is begun when there is no real folder left. */
+/* Folders that wait to be entered stand in a list of paths: no recursion, one folder open at a time, however deep it
+ * goes. A folder is read whole, its files are told in order, and its folders are put before what waits already; those
+ * that are symbolic links go to the end of another list, which is begun when there is no real folder left. */
 #include "files/walk.h"
 
 #include <dirent.h>

@@ -9,9 +9,9 @@
 #include "base/error.h"
 
 typedef struct lens_walk_options {
-    /* Glob patterns (fnmatch, where * matches slashes too), against the name and against the path below the root: what matches
-     * is left out, a folder with all that it holds. One that begins with a slash counts against the path alone; one that ends
-     * in a slash, for folders alone. The root itself is never left out. */
+    /* Glob patterns (fnmatch, where * matches slashes too), against the name and against the path below the root: what
+     * matches is left out, a folder with all that it holds. One that begins with a slash counts against the path alone;
+     * one that ends in a slash, for folders alone. The root itself is never left out. */
     const char *const *exclude;
     size_t exclude_count;
     bool include_hidden; /* names that begin with a dot */
@@ -28,17 +28,17 @@ typedef struct lens_walk_visitor {
     int (*file)(void *context, const lens_walk_file *file);
     /* A folder, the root too, asked before it is entered: false leaves it out. May be NULL. */
     bool (*enter)(void *context, const char *path);
-    /* Something that could not be looked at: the walk goes on. The message names it. May be NULL. What is known at or below PATH
-     * must not be taken for gone: PATH is the folder that could not be read whole, or the file, or the link that leads
-     * nowhere (perhaps to a disk that is not there today). */
+    /* Something that could not be looked at: the walk goes on. The message names it. May be NULL. What is known at or
+     * below PATH must not be taken for gone: PATH is the folder that could not be read whole, or the file, or the link
+     * that leads nowhere (perhaps to a disk that is not there today). */
     void (*problem)(void *context, const char *path, const lens_error *error);
     void *context;
 } lens_walk_visitor;
 
-/* Walks ROOT (absolute; a folder, a file or a link to one): of each folder the files, then the folders, both in byte order of
- * their names; folders that are symbolic links after all real ones. Every folder is entered once however many ways lead to
- * it, and a link to a folder above ROOT is not followed, so a loop ends. What is neither a file nor a folder is passed by.
- * OPTIONS may be NULL. LENS_E_MISSING when ROOT is not there. */
+/* Walks ROOT (absolute; a folder, a file or a link to one): of each folder the files, then the folders, both in byte
+ * order of their names; folders that are symbolic links after all real ones. Every folder is entered once however many
+ * ways lead to it, and a link to a folder above ROOT is not followed, so a loop ends. What is neither a file nor a
+ * folder is passed by. OPTIONS may be NULL. LENS_E_MISSING when ROOT is not there. */
 int lens_walk(const char *root, const lens_walk_options *options, const lens_walk_visitor *visitor, lens_error *err);
 
 #endif

@@ -1,6 +1,7 @@
-/* Each kernel keeps one vector of partial sums for each pair. In a tile sixteen pairs are under way, so that the additions of one
- * need not wait for those of the others, and every loaded vector is used four times. A scan takes one row after the other: memory
- * gives 29 GB/s to one stream and, measured on the same machine, 13 to four rows read side by side. */
+/* Each kernel keeps one vector of partial sums for each pair. In a tile sixteen pairs are under way, so that the
+ * additions of one need not wait for those of the others, and every loaded vector is used four times. A scan takes one
+ * row after the other: memory gives 29 GB/s to one stream and, measured on the same machine, 13 to four rows read side
+ * by side. */
 #include "search/dot.h"
 
 #include "search/scan.h"

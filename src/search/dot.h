@@ -1,6 +1,6 @@
-/* Dot products, one at a time or many at once, by the widest arithmetic that this processor has. Within one set of kernels the
- * sum of two vectors is the same to the last bit whichever function makes it and whatever stands beside it: it depends on
- * nothing but the two vectors. */
+/* Dot products, one at a time or many at once, by the widest arithmetic that this processor has. Within one set of
+ * kernels the sum of two vectors is the same to the last bit whichever function makes it and whatever stands beside it:
+ * it depends on nothing but the two vectors. */
 #ifndef LENS_SEARCH_DOT_H
 #define LENS_SEARCH_DOT_H
 

@@ -33,9 +33,9 @@ typedef struct lens_hit {
  * processors sums may differ in the last bits. */
 float lens_dot(const float *a, const float *b, int dim);
 
-/* The K rows nearest to QUERY [dim] with score >= MIN_SCORE (-INFINITY for all), best first, ties by lower id then row, computed on
- * at most THREADS threads, which does not change the answer. A score that is not a number is no hit. Writes at most K hits to HITS,
- * and how many to *FOUND. 0 or -1. */
+/* The K rows nearest to QUERY [dim] with score >= MIN_SCORE (-INFINITY for all), best first, ties by lower id then row,
+ * computed on at most THREADS threads, which does not change the answer. A score that is not a number is no hit. Writes
+ * at most K hits to HITS, and how many to *FOUND. 0 or -1. */
 int lens_scan(const lens_view *view, const float *query, size_t k, float min_score, int threads, lens_hit *hits,
               size_t *found, lens_error *err);
 

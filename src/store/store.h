@@ -1,12 +1,12 @@
 /* What is in a library: a SQLite database beside one append-only vector file a model.
  *
- * Three tables carry the weight. A CONTENT is a run of bytes that is a picture, known by its hash; a PICTURE is a path that
- * holds (or failed to hold) a content; a VECTOR is a content as one model sees it, a slot in that model's vector file.
- * So a moved file, or the same file saved twice, is encoded once.
+ * Three tables carry the weight. A CONTENT is a run of bytes that is a picture, known by its hash; a PICTURE is a path
+ * that holds (or failed to hold) a content; a VECTOR is a content as one model sees it, a slot in that model's vector
+ * file. So a moved file, or the same file saved twice, is encoded once.
  *
- * Writing order: vectors are appended and synced before the transaction that names them commits. A kill at any moment loses
- * at most what was not yet written; what was appended without a row is cut off by the next writer. A slot that was committed
- * is never written again, so a reader's view stays true however long it is held.
+ * Writing order: vectors are appended and synced before the transaction that names them commits. A kill at any moment
+ * loses at most what was not yet written; what was appended without a row is cut off by the next writer. A slot that was
+ * committed is never written again, so a reader's view stays true however long it is held.
  *
  * A store belongs to one thread at a time. Paths are absolute, as lens_path_absolute gives them, and bytes, not text. */
 #ifndef LENS_STORE_STORE_H
@@ -26,9 +26,10 @@ typedef enum lens_store_mode {
     LENS_STORE_WRITE, /* makes the library when it is missing, and takes the writer's lock */
 } lens_store_mode;
 
-/* Opens the library in FOLDER. Reading works where nothing can be written too (a folder of someone else's, a read-only disk),
- * as long as no interrupted run left rows in the log. One writer at a time, any number of readers beside it; when another process writes, waits
- * up to WAIT seconds for it, then fails with LENS_E_BUSY. A library of a newer version is LENS_E_VERSION. */
+/* Opens the library in FOLDER. Reading works where nothing can be written too (a folder of someone else's, a read-only
+ * disk), as long as no interrupted run left rows in the log. One writer at a time, any number of readers beside it; when
+ * another process writes, waits up to WAIT seconds for it, then fails with LENS_E_BUSY. A library of a newer version is
+ * LENS_E_VERSION. */
 lens_store *lens_store_open(const char *folder, lens_store_mode mode, double wait, lens_error *err);
 void lens_store_close(lens_store *store);
 
@@ -46,13 +47,13 @@ void lens_store_paths_free(lens_store_paths *paths);
 int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err);
 int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *err);
 
-/* Names PATH to be indexed: adds the root unless a root above covers it, with neither a forgotten rule nor a hidden name (one
- * that begins with a dot, which a walk passes by) between; drops the forgotten rule for PATH itself. Roots below PATH stay:
- * one of them may be a disk that is absent now, of which nothing must be lost. */
+/* Names PATH to be indexed: adds the root unless a root above covers it, with neither a forgotten rule nor a hidden name
+ * (one that begins with a dot, which a walk passes by) between; drops the forgotten rule for PATH itself. Roots below
+ * PATH stay: one of them may be a disk that is absent now, of which nothing must be lost. */
 int lens_store_add_root(lens_store *store, const char *path, lens_error *err);
 
-/* How the root PATH is to be walked: text that means something to the library only. *SETTINGS: NULL when there is none (or no such
- * root); the caller frees. */
+/* How the root PATH is to be walked: text that means something to the library only. *SETTINGS: NULL when there is none
+ * (or no such root); the caller frees. */
 int lens_store_root_settings(lens_store *store, const char *path, char **settings, lens_error *err);
 int lens_store_set_root_settings(lens_store *store, const char *path, const char *settings, lens_error *err);
 
@@ -132,18 +133,19 @@ typedef struct lens_store_entry {
     } *vectors;
 } lens_store_entry;
 
-/* Writes COUNT entries in one transaction, after their vectors are on the disk; a path that is there is replaced and keeps
- * its id, and a picture that moved here keeps the id it had (moves within a batch may cross). A content that has a vector of
- * the model keeps it. IDS (may be NULL) gets the pictures' ids. All or nothing, and on the disk when it returns.
- * LENS_E_ARGUMENT for a vector that lens_store_is_unit refuses: ask before, so that one picture cannot sink its batch. */
+/* Writes COUNT entries in one transaction, after their vectors are on the disk; a path that is there is replaced and
+ * keeps its id, and a picture that moved here keeps the id it had (moves within a batch may cross). A content that has a
+ * vector of the model keeps it. IDS (may be NULL) gets the pictures' ids. All or nothing, and on the disk when it
+ * returns. LENS_E_ARGUMENT for a vector that lens_store_is_unit refuses: ask before, so that one picture cannot sink its
+ * batch. */
 int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);
 
 /* Whether VALUES [dim] is finite and of length 1 (to 0.0005), as every vector in a library is. */
 bool lens_store_is_unit(const float *values, int dim);
 
-/* Seen marks live with the open store: clear them, mark what a walk met, keep what lies at or below a path that it could not
- * look into, then sweep away the pictures at or below ROOT that were neither met nor kept, save those below a root of their
- * own further down. *REMOVED: pictures that are gone. Contents that no picture holds any more go with them. */
+/* Seen marks live with the open store: clear them, mark what a walk met, keep what lies at or below a path that it could
+ * not look into, then sweep away the pictures at or below ROOT that were neither met nor kept, save those below a root
+ * of their own further down. *REMOVED: pictures that are gone. Contents that no picture holds any more go with them. */
 int lens_store_seen_clear(lens_store *store, lens_error *err);
 int lens_store_seen_mark(lens_store *store, int64_t id, lens_error *err);
 int lens_store_seen_keep(lens_store *store, const char *path, lens_error *err);
@@ -179,11 +181,13 @@ typedef struct lens_store_counts {
 } lens_store_counts;
 int lens_store_count(lens_store *store, lens_store_counts *out, lens_error *err);
 
-/* Rewrites vector files in which more than a quarter (ALWAYS: any) of the slots are dead, each switched in one transaction. */
+/* Rewrites vector files in which more than a quarter (ALWAYS: any) of the slots are dead, each switched in one
+ * transaction. */
 int lens_store_compact(lens_store *store, bool always, lens_error *err);
 
-/* Looks at everything: the database's own check, every vector file's header and length, every vector finite and of length 1,
- * no slot used twice, nothing pointing nowhere. Calls FAULT with one line each. Returns the number of faults, or -1. */
+/* Looks at everything: the database's own check, every vector file's header and length, every vector finite and of
+ * length 1, no slot used twice, nothing pointing nowhere. Calls FAULT with one line each. Returns the number of faults,
+ * or -1. */
 int lens_store_check(lens_store *store, void (*fault)(void *context, const char *line), void *context, lens_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* Looking at everything in a library, and saying each fault in one line. Files are read, not mapped: a disk that fails is then a
- * message and not a signal. */
+/* Looking at everything in a library, and saying each fault in one line. Files are read, not mapped: a disk that fails
+ * is then a message and not a signal. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -61,12 +61,16 @@ static int check_database(report *to, lens_error *err)
         const char *sql, *remedy;
     } looks[] = {
         {"PRAGMA integrity_check", ANEW},
-        {"SELECT 'a row of ' || \"table\" || ' points at a ' || parent || ' that is not there' FROM pragma_foreign_key_check", ANEW},
-        {"SELECT 'picture ' || id || ' has no absolute path' FROM picture WHERE substr(path, 1, 1) <> x'2f' OR instr(path, x'00')", ANEW},
+        {"SELECT 'a row of ' || \"table\" || ' points at a ' || parent || ' that is not there'"
+         " FROM pragma_foreign_key_check", ANEW},
+        {"SELECT 'picture ' || id || ' has no absolute path' FROM picture"
+         " WHERE substr(path, 1, 1) <> x'2f' OR instr(path, x'00')", ANEW},
         /* A CHECK of the schema, but SQLite leaves those out where it only reads. */
-        {"SELECT 'picture ' || id || ' has not one of a content and a reason' FROM picture WHERE (content IS NULL) = (reason IS NULL)", ANEW},
+        {"SELECT 'picture ' || id || ' has not one of a content and a reason' FROM picture"
+         " WHERE (content IS NULL) = (reason IS NULL)", ANEW},
         {"SELECT 'a rule has no absolute path' FROM rule WHERE substr(path, 1, 1) <> x'2f' OR instr(path, x'00')", ANEW},
-        {"SELECT 'content ' || id || ' has a hash of ' || length(hash) || ' bytes' FROM content WHERE length(hash) <> 16", ANEW},
+        {"SELECT 'content ' || id || ' has a hash of ' || length(hash) || ' bytes' FROM content"
+         " WHERE length(hash) <> 16", ANEW},
     };
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
         if (say_rows(to, looks[i].sql, looks[i].remedy, err) != 0)
@@ -89,7 +93,8 @@ static void picture_of(lens_store *store, int64_t content, lens_buffer *out)
     lens_sql_done(store, statement);
 }
 
-static void say_vector(report *to, const lens_model_row *model, const char *name, int64_t slot, int64_t content, const char *what)
+static void say_vector(report *to, const lens_model_row *model, const char *name, int64_t slot, int64_t content,
+                       const char *what)
 {
     lens_buffer path = {0};
     picture_of(to->store, content, &path);
@@ -167,7 +172,10 @@ int lens_store_check(lens_store *store, void (*fault)(void *context, const char 
     for (size_t i = 0; i < models.count && result == 0; i++) {
         lens_buffer name = {0};
         result = lens_text_printable(models.items[i].name, strlen(models.items[i].name), &name);
-        result = result == 0 ? check_model(&to, models.items[i].id, name.data ? name.data : "", &reason) : lens_sql_memory(store, &reason);
+        if (result == 0)
+            result = check_model(&to, models.items[i].id, name.data ? name.data : "", &reason);
+        else
+            lens_sql_memory(store, &reason);
         lens_buffer_free(&name);
     }
     lens_store_models_free(&models);

@@ -1,8 +1,8 @@
 /* Giving room back: a vector file in which dead slots pile up is written anew.
  *
- * The new file, of the next generation, is written and synced, and so is its folder; one transaction renumbers the slots and names
- * it; then the old file goes. A kill before the commit leaves a stray new file, after it a stray old one: the next writer
- * removes either. Readers that have the old file mapped go on with it. */
+ * The new file, of the next generation, is written and synced, and so is its folder; one transaction renumbers the slots
+ * and names it; then the old file goes. A kill before the commit leaves a stray new file, after it a stray old one: the
+ * next writer removes either. Readers that have the old file mapped go on with it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,7 +18,8 @@ static bool worth_it(int64_t dead, int64_t all, bool always)
 /* The slots of MODEL that rows name, in order. */
 static int live_slots(lens_store *store, int64_t model, lens_id_list *out, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_sql(store, "SELECT slot FROM vector INDEXED BY vector_slot WHERE model = ?1 ORDER BY slot", err);
+    sqlite3_stmt *statement = lens_sql(store, "SELECT slot FROM vector INDEXED BY vector_slot"
+                                              " WHERE model = ?1 ORDER BY slot", err);
     if (!statement)
         return -1;
     sqlite3_bind_int64(statement, 1, model);
@@ -85,7 +86,8 @@ static int renumber(lens_store *store, const lens_model_row *row, const lens_id_
     return lens_sql_finish(store, statement, err);
 }
 
-/* Writes the next generation of FROM's file, and the rows that name it. TO->file is set once there is something to remove on failure. */
+/* Writes the next generation of FROM's file, and the rows that name it. TO->file is set once there is something to
+ * remove on failure. */
 static int rewrite(lens_store *store, const lens_writer *from, const char *name, const lens_id_list *live, lens_model_row *to,
                    lens_error *err)
 {
@@ -160,7 +162,8 @@ int lens_store_compact(lens_store *store, bool always, lens_error *err)
         result = compact_model(store, &models.items[i], always, err);
     lens_store_models_free(&models);
     int64_t unused = 0, all = 0;
-    if (result != 0 || pages(store, "PRAGMA freelist_count", &unused, err) != 0 || pages(store, "PRAGMA page_count", &all, err) != 0)
+    if (result != 0 || pages(store, "PRAGMA freelist_count", &unused, err) != 0 ||
+        pages(store, "PRAGMA page_count", &all, err) != 0)
         return -1;
     return worth_it(unused, all, always) ? lens_sql_run(store, "VACUUM", err) : 0;
 }

@@ -90,7 +90,8 @@ int lens_sql_finish(lens_store *store, sqlite3_stmt *statement, lens_error *err)
 void lens_sql_done(lens_store *store, sqlite3_stmt *statement);
 
 void lens_sql_bind_path(sqlite3_stmt *statement, int index, const char *path);
-/* A copy of a column's bytes with a NUL behind; NULL when the column is NULL (*SHORT unchanged) or memory is (*SHORT set). */
+/* A copy of a column's bytes with a NUL behind; NULL when the column is NULL (*SHORT unchanged) or memory is (*SHORT
+ * set). */
 char *lens_sql_text(sqlite3_stmt *statement, int column, bool *short_of_memory);
 int lens_sql_memory(lens_store *store, lens_error *err);
 

@@ -27,7 +27,8 @@ static int busy(lens_store *store, int fd, lens_error *err)
 {
     long pid = holder(fd);
     if (pid)
-        return lens_fail(err, LENS_E_BUSY, "%s: another memelens (process %ld) is writing to this library", store->folder, pid);
+        return lens_fail(err, LENS_E_BUSY, "%s: another memelens (process %ld) is writing to this library", store->folder,
+                         pid);
     return lens_fail(err, LENS_E_BUSY, "%s: another memelens is writing to this library", store->folder);
 }
 

@@ -12,10 +12,12 @@
 
 static int damaged(lens_store *store, int64_t id, lens_error *err)
 {
-    return lens_fail(err, LENS_E_FORMAT, "%s/%s: the row of model %lld is damaged", store->folder, LENS_DATABASE, (long long)id);
+    return lens_fail(err, LENS_E_FORMAT, "%s/%s: the row of model %lld is damaged", store->folder, LENS_DATABASE,
+                     (long long)id);
 }
 
-/* The row under STATEMENT, which selects MODEL_COLUMNS. The file's name is checked before anyone opens it: rows are outside bytes. */
+/* The row under STATEMENT, which selects MODEL_COLUMNS. The file's name is checked before anyone opens it: rows are
+ * outside bytes. */
 static int read_row(lens_store *store, sqlite3_stmt *statement, lens_model_row *row, lens_error *err)
 {
     *row = (lens_model_row){.id = sqlite3_column_int64(statement, 0)};
@@ -238,8 +240,8 @@ lens_writer *lens_writer_of(lens_store *store, int64_t model, lens_error *err)
         lens_fail(err, LENS_E_ARGUMENT, "%s: there is no model %lld in this library", store->folder, (long long)model);
     writer->fd = -1;
     if (found > 0)
-        writer->fd = lens_vector_file_open(store->dir, store->folder, writer->row.file, &writer->row.identity, writer->row.slots,
-                                           true, NULL, err);
+        writer->fd = lens_vector_file_open(store->dir, store->folder, writer->row.file, &writer->row.identity,
+                                           writer->row.slots, true, NULL, err);
     if (writer->fd < 0) {
         free(writer);
         return NULL;

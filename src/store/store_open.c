@@ -1,11 +1,12 @@
 /* Opening and closing.
  *
- * SQLite runs in WAL mode, so that readers and the writer do not wait for each other, with synchronous = FULL: a commit that
- * was acknowledged survives a power cut, and a compaction may remove the old vector file as soon as its commit returned.
- * NORMAL would be consistent too but for that last point; FULL costs one more sync a batch: measured, 2 ms for 256 pictures.
+ * SQLite runs in WAL mode, so that readers and the writer do not wait for each other, with synchronous = FULL: a commit
+ * that was acknowledged survives a power cut, and a compaction may remove the old vector file as soon as its commit
+ * returned. NORMAL would be consistent too but for that last point; FULL costs one more sync a batch: measured, 2 ms for
+ * 256 pictures.
  *
- * The empty log and its index (library.db-wal, -shm) are left in place when the last one closes. With them there, SQLite can
- * read the library from a folder in which the reader may not write; without them it could not. */
+ * The empty log and its index (library.db-wal, -shm) are left in place when the last one closes. With them there, SQLite
+ * can read the library from a folder in which the reader may not write; without them it could not. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -59,8 +60,9 @@ static char *immutable_uri(const char *path)
     lens_buffer uri = {0};
     int result = lens_buffer_print(&uri, "file://");
     for (; result == 0 && *path; path++)
-        result = isalnum((unsigned char)*path) || strchr("/._-", *path) ? lens_buffer_append(&uri, path, 1)
-                                                                        : lens_buffer_print(&uri, "%%%02X", (unsigned char)*path);
+        result = isalnum((unsigned char)*path) || strchr("/._-", *path)
+                     ? lens_buffer_append(&uri, path, 1)
+                     : lens_buffer_print(&uri, "%%%02X", (unsigned char)*path);
     if (result == 0)
         result = lens_buffer_print(&uri, "?immutable=1");
     if (result != 0)
@@ -68,8 +70,8 @@ static char *immutable_uri(const char *path)
     return uri.data;
 }
 
-/* Reading where SQLite could not make its shared index: on a file system that is read-only nobody writes, so the database can be read
- * as it lies, provided that nothing waits in the log. */
+/* Reading where SQLite could not make its shared index: on a file system that is read-only nobody writes, so the
+ * database can be read as it lies, provided that nothing waits in the log. */
 static int look_without_log(lens_store *store, const char *path, lens_error *err)
 {
     struct statvfs system;
@@ -78,12 +80,12 @@ static int look_without_log(lens_store *store, const char *path, lens_error *err
     bool empty = fstatat(store->dir, LENS_DATABASE "-wal", &log, 0) != 0 ? errno == ENOENT : log.st_size == 0;
     if (!empty)
         return lens_fail(err, LENS_E_SYSTEM,
-                         "%s: an interrupted run left rows in %s-wal, and this folder cannot be written to: open the library once "
-                         "where it can be", store->folder, LENS_DATABASE);
+                         "%s: an interrupted run left rows in %s-wal, and this folder cannot be written to: open the "
+                         "library once where it can be", store->folder, LENS_DATABASE);
     if (!still)
         return lens_fail(err, LENS_E_SYSTEM,
-                         "%s: %s-shm is missing and cannot be made, as this folder cannot be written to: open the library once "
-                         "as its owner", store->folder, LENS_DATABASE);
+                         "%s: %s-shm is missing and cannot be made, as this folder cannot be written to: open the "
+                         "library once as its owner", store->folder, LENS_DATABASE);
     char *uri = immutable_uri(path);
     if (!uri)
         return lens_sql_memory(store, err);

@@ -41,8 +41,8 @@ static int read_picture(lens_store *store, sqlite3_stmt *statement, lens_store_p
     int64_t id = out->id;
     lens_store_picture_free(out);
     return short_of_memory ? lens_sql_memory(store, err)
-                           : lens_fail(err, LENS_E_FORMAT, "%s/%s: the row of picture %lld is damaged", store->folder, LENS_DATABASE,
-                                       (long long)id);
+                           : lens_fail(err, LENS_E_FORMAT, "%s/%s: the row of picture %lld is damaged", store->folder,
+                                       LENS_DATABASE, (long long)id);
 }
 
 static int one_picture(lens_store *store, sqlite3_stmt *statement, lens_store_picture *out, lens_error *err)

@@ -43,8 +43,8 @@ int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *e
     return paths_of(store, "SELECT path FROM rule WHERE out = 1 ORDER BY path", out, err);
 }
 
-/* 1: a root covers PATH from above, 0: none, -1: error. A hidden name on the way ends its reach, for a walk from there does not come
- * by: who names a hidden folder below a root means it. SCRATCH: a copy of PATH, which is shortened. */
+/* 1: a root covers PATH from above, 0: none, -1: error. A hidden name on the way ends its reach, for a walk from there
+ * does not come by: who names a hidden folder below a root means it. SCRATCH: a copy of PATH, which is shortened. */
 static int covered(lens_store *store, char *scratch, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT out FROM rule WHERE path = ?1", err);
@@ -115,7 +115,8 @@ int lens_store_root_settings(lens_store *store, const char *path, char **setting
 
 int lens_store_set_root_settings(lens_store *store, const char *path, const char *settings, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_sql(store, "UPDATE rule SET settings = ?2 WHERE path = ?1 AND out = 0 AND settings IS NOT ?2", err);
+    sqlite3_stmt *statement = lens_sql(store, "UPDATE rule SET settings = ?2"
+                                              " WHERE path = ?1 AND out = 0 AND settings IS NOT ?2", err);
     if (!statement)
         return -1;
     lens_sql_bind_path(statement, 1, path);

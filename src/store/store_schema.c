@@ -1,7 +1,7 @@
 /* The tables of a library, and how a library of an older version becomes one of today.
  *
- * Rows are kept lean: 10,000 pictures cost some 2.5 MB beside their vectors. Paths and reasons are BLOBs, for they are bytes,
- * not text. AUTOINCREMENT where an id may be kept by someone else: it never comes to mean another row. */
+ * Rows are kept lean: 10,000 pictures cost some 2.5 MB beside their vectors. Paths and reasons are BLOBs, for they are
+ * bytes, not text. AUTOINCREMENT where an id may be kept by someone else: it never comes to mean another row. */
 #include <stdio.h>
 
 #include "store/store_internal.h"
@@ -14,8 +14,8 @@ static const char *const steps[VERSION] = {
      * greatest number that a vector file was ever given. */
     "CREATE TABLE library (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB NOT NULL, generation INTEGER NOT NULL) STRICT;"
     "INSERT INTO library VALUES (1, randomblob(8), 0);"
-    /* For all that is at or below PATH, unless a rule below says otherwise: to be indexed, or (`out`) to stay out. How a root is
-     * walked (`settings`) is the library's own text. */
+    /* For all that is at or below PATH, unless a rule below says otherwise: to be indexed, or (`out`) to stay out. How a
+     * root is walked (`settings`) is the library's own text. */
     "CREATE TABLE rule (path BLOB PRIMARY KEY, out INTEGER NOT NULL, settings BLOB) STRICT, WITHOUT ROWID;"
     /* `slots`: how many were ever committed to the vector file, dead ones among them. */
     "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL,"
@@ -58,7 +58,8 @@ int lens_schema_look(lens_store *store, lens_error *err)
     if (application != APPLICATION || version < 1)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: a database, but not a library of memelens", store->folder, LENS_DATABASE);
     if (version > VERSION)
-        return lens_fail(err, LENS_E_VERSION, "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one",
+        return lens_fail(err, LENS_E_VERSION,
+                         "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one",
                          store->folder, LENS_DATABASE, (long long)version, VERSION);
     return 1;
 }

@@ -14,8 +14,9 @@ void lens_loose_note(lens_store *store, int64_t content)
 
 #define HELD_BY_NONE "NOT EXISTS (SELECT 1 FROM picture WHERE picture.content = content.id)"
 
-/* Removes contents that no picture holds, and with them the rows of their vectors (the slots stay, dead, until a compaction).
- * Looks at all contents once, as an interrupted run may have left some, and from then on only at those that were noted. */
+/* Removes contents that no picture holds, and with them the rows of their vectors (the slots stay, dead, until a
+ * compaction). Looks at all contents once, as an interrupted run may have left some, and from then on only at those that
+ * were noted. */
 static int drop_loose(lens_store *store, lens_error *err)
 {
     if (store->loose_unknown)
@@ -85,7 +86,8 @@ static bool below_any(const char *path, const lens_store_paths *folders)
     return false;
 }
 
-/* Adds to OUT the pictures at or below ROOT that were neither met, nor lie where the walk could not look, nor below one of NESTED. */
+/* Adds to OUT the pictures at or below ROOT that were neither met, nor lie where the walk could not look, nor below one
+ * of NESTED. */
 static int unseen(lens_store *store, const char *root, const lens_store_paths *nested, lens_id_list *out, lens_error *err)
 {
     lens_path_range range;

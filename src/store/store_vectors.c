@@ -1,7 +1,7 @@
 /* The view that a search needs: which slots of a model's vector file belong to which pictures.
  *
- * Both sides are read in the order of an index that holds nothing else (vector by slot, picture by content) and joined here.
- * Asking SQLite for the join costs a search in a tree for every picture, which is several times slower. */
+ * Both sides are read in the order of an index that holds nothing else (vector by slot, picture by content) and joined
+ * here. Asking SQLite for the join costs a search in a tree for every picture, which is several times slower. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -80,7 +80,8 @@ static int list_vectors(lens_store *store, const lens_model_row *model, vector_l
         }
         int64_t content = sqlite3_column_int64(statement, 0), slot = sqlite3_column_int64(statement, 1);
         if (slot < 0 || slot >= model->slots) {
-            result = lens_fail(err, LENS_E_FORMAT, "%s/%s: a row names a vector beyond the end of %s; memelens check tells more",
+            result = lens_fail(err, LENS_E_FORMAT,
+                               "%s/%s: a row names a vector beyond the end of %s; memelens check tells more",
                                store->folder, LENS_DATABASE, model->file);
             break;
         }
@@ -174,7 +175,8 @@ static int join_folder(lens_store *store, const char *folder, const vector_list 
     if (lens_path_range_of(folder, &range) != 0)
         return lens_sql_memory(store, err);
     int result = -1;
-    sqlite3_stmt *statement = lens_sql(store, "SELECT content, id FROM picture WHERE path = ?1 AND content IS NOT NULL UNION ALL"
+    sqlite3_stmt *statement = lens_sql(store, "SELECT content, id FROM picture WHERE path = ?1 AND content IS NOT NULL"
+                                              " UNION ALL"
                                               " SELECT content, id FROM picture WHERE path > ?2 AND path < ?3"
                                               " AND content IS NOT NULL", err);
     if (statement) {
@@ -205,7 +207,8 @@ static int settle(lens_store *store, view_list *list, lens_store_vectors *out, l
     return 0;
 }
 
-static int map_file(lens_store *store, int fd, off_t size, const lens_model_row *model, lens_store_vectors *out, lens_error *err)
+static int map_file(lens_store *store, int fd, off_t size, const lens_model_row *model, lens_store_vectors *out,
+                    lens_error *err)
 {
     if ((uintmax_t)size > SIZE_MAX)
         return lens_fail(err, LENS_E_LIMIT, "%s/%s: too large for this machine", store->folder, model->file);

@@ -97,8 +97,10 @@ static int content_put(lens_store *store, const lens_store_entry *entry, int64_t
 static int append(lens_store *store, lens_writer *writer, int64_t content, const float *values, lens_error *err)
 {
     if (writer->end > UINT32_MAX - 1)
-        return lens_fail(err, LENS_E_LIMIT, "%s/%s: is full; memelens forget --model, then index, to begin anew", store->folder, writer->row.file);
-    if (lens_vector_file_put(writer->fd, store->folder, writer->row.file, writer->row.identity.dim, writer->end, values, 1, err) != 0)
+        return lens_fail(err, LENS_E_LIMIT, "%s/%s: is full; memelens forget --model, then index, to begin anew",
+                         store->folder, writer->row.file);
+    if (lens_vector_file_put(writer->fd, store->folder, writer->row.file, writer->row.identity.dim, writer->end, values, 1,
+                             err) != 0)
         return -1;
     sqlite3_stmt *statement = lens_sql(store, "INSERT INTO vector (content, model, slot) VALUES (?1, ?2, ?3)", err);
     if (!statement)
@@ -145,7 +147,8 @@ static int picture_delete(lens_store *store, int64_t id, lens_error *err)
 static int picture_put(lens_store *store, const lens_store_entry *entry, int64_t content, int64_t *id, lens_error *err)
 {
     sqlite3_stmt *statement =
-        *id ? lens_sql(store, "UPDATE picture SET path = ?1, size = ?2, mtime_ns = ?3, content = ?4, reason = ?5 WHERE id = ?6", err)
+        *id ? lens_sql(store, "UPDATE picture SET path = ?1, size = ?2, mtime_ns = ?3, content = ?4, reason = ?5"
+                              " WHERE id = ?6", err)
             : lens_sql(store, "INSERT INTO picture (path, size, mtime_ns, content, reason) VALUES (?1, ?2, ?3, ?4, ?5)", err);
     if (!statement)
         return -1;

@@ -1,4 +1,5 @@
-/* Libraries with made-up pictures: content N has hash N and a unit vector drawn from N, so that a vector tells whose it is. */
+/* Libraries with made-up pictures: content N has hash N and a unit vector drawn from N, so that a vector tells whose it
+ * is. */
 #ifndef LENS_TESTS_SUPPORT_STORE_H
 #define LENS_TESTS_SUPPORT_STORE_H
 
@@ -14,8 +15,8 @@ int64_t test_model(lens_store *store, const char *name, int dim);
 lens_hash test_hash(uint64_t content);
 void test_vector(uint64_t content, float *values, int dim);
 
-/* Writes pictures of contents FIRST to FIRST + COUNT - 1 at paths "FOLDER/N.jpg" (of N five digits) in one batch, with vectors of
- * MODEL. 0 or -1 and ERR. */
+/* Writes pictures of contents FIRST to FIRST + COUNT - 1 at paths "FOLDER/N.jpg" (of N five digits) in one batch, with
+ * vectors of MODEL. 0 or -1 and ERR. */
 int test_write_pictures(lens_store *store, int64_t model, int dim, const char *folder, uint64_t first, size_t count,
                         lens_error *err);
 
@@ -25,8 +26,8 @@ int64_t test_write_picture(lens_store *store, int64_t model, int dim, const char
 /* The id of the picture at PATH, or 0. */
 int64_t test_id(lens_store *store, const char *path);
 
-/* Fails the test when lens_store_check finds a fault, or a row of the view of MODEL does not hold the vector of the content that
- * "N.jpg" names. Returns the count of the view. */
+/* Fails the test when lens_store_check finds a fault, or a row of the view of MODEL does not hold the vector of the
+ * content that "N.jpg" names. Returns the count of the view. */
 size_t test_store_sound(lens_store *store, int64_t model, int dim);
 
 #endif

@@ -1,4 +1,5 @@
-/* src/store: a full disk, and a file that may not grow: the library stays as it was and takes more when there is room again. */
+/* src/store: a full disk, and a file that may not grow: the library stays as it was and takes more when there is room
+ * again. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/mount.h>

@@ -9,8 +9,8 @@
 
 enum { DIM = 512, KILLS = 25, BATCH = 48 };
 
-/* Writes until it is killed: batches, now and then a forgotten one, a compaction, a model made and removed. After each batch the
- * number of its first picture goes down the pipe. */
+/* Writes until it is killed: batches, now and then a forgotten one, a compaction, a model made and removed. After each
+ * batch the number of its first picture goes down the pipe. */
 static void write_for_ever(const char *folder, uint64_t first, int acknowledge)
 {
     lens_error err = {0};
