@@ -75,6 +75,23 @@ static void test_roots(void **state)
     assert_int_equal(lens_store_add_root(f->store, "/slash/", &f->err), -1);
 }
 
+static void test_how_a_root_is_walked(void **state)
+{
+    fixture *f = *state;
+    char *settings = NULL;
+    add_root(f, "/a");
+    assert_done(lens_store_root_settings(f->store, "/a", &settings, &f->err), &f->err);
+    assert_null(settings);
+    assert_done(lens_store_set_root_settings(f->store, "/a", "hidden \xff\n", &f->err), &f->err);
+    assert_done(lens_store_set_root_settings(f->store, "/b", "of no root", &f->err), &f->err);
+    add_root(f, "/a"); /* named again: as it was */
+    assert_done(lens_store_root_settings(f->store, "/a", &settings, &f->err), &f->err);
+    assert_string_equal(settings, "hidden \xff\n");
+    free(settings);
+    assert_done(lens_store_root_settings(f->store, "/b", &settings, &f->err), &f->err);
+    assert_null(settings);
+}
+
 static void test_forget_and_name_again(void **state)
 {
     fixture *f = *state;
@@ -359,6 +376,7 @@ int main(void)
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         FRESH(test_roots),
+        FRESH(test_how_a_root_is_walked),
         FRESH(test_forget_and_name_again),
         FRESH(test_models),
         FRESH(test_a_picture_comes_back),
