@@ -130,7 +130,7 @@ static int write_waiting(writer *self)
                 .vectors = next,
             };
             for (size_t m = 0; m < run->model_count; m++)
-                if (job->vectors[m])
+                if (job->vectors[m] && !entries[i].reason)
                     *next++ = (struct lens_store_vector){run->models[m].id, job->vectors[m]};
             entries[i].vector_count = (size_t)(next - entries[i].vectors);
         }

@@ -43,6 +43,26 @@ static void fail_job(lens_job *job, const lens_error *error)
     job->reason = strdup(error->message);
 }
 
+/* Encodes what waits for model M. A batch fails as a whole, so then each picture is tried by itself: one that gives no vector
+ * (LENS_E_FORMAT) fails alone. -1 ends the run. */
+static int run_batch(pending *waiting, const lens_index_model *model, lens_error *err)
+{
+    if (lens_session_run(waiting->session, waiting->pixels, waiting->count, waiting->vectors, err) == 0)
+        return 0;
+    for (int i = 0; i < waiting->count; i++) {
+        lens_error why = {0};
+        const float *pixels = waiting->pixels + (size_t)i * pixel_count(model);
+        if (lens_session_run(waiting->session, pixels, 1, waiting->vectors + (size_t)i * (size_t)model->dim, &why) == 0)
+            continue;
+        if (why.code != LENS_E_FORMAT) {
+            *err = why;
+            return -1;
+        }
+        fail_job(waiting->jobs[i], &why);
+    }
+    return 0;
+}
+
 /* Encodes what waits for model M and passes on the jobs that have all their vectors. -1 ends the run. */
 static int encode(worker *self, size_t m)
 {
@@ -52,13 +72,14 @@ static int encode(worker *self, size_t m)
     lens_error error = {0};
     if (waiting->count == 0)
         return 0;
-    int result = lens_session_run(waiting->session, waiting->pixels, waiting->count, waiting->vectors, &error);
+    int result = run_batch(waiting, model, &error);
     size_t dim = (size_t)model->dim;
     for (int i = 0; i < waiting->count; i++) {
         lens_job *job = waiting->jobs[i];
-        if (result == 0 && !(job->vectors[m] = malloc(dim * sizeof(float))))
+        bool wanted = job->outcome != LENS_OUTCOME_FAILED;
+        if (result == 0 && wanted && !(job->vectors[m] = malloc(dim * sizeof(float))))
             result = lens_fail(&error, LENS_E_MEMORY, "not enough memory");
-        if (result == 0)
+        if (result == 0 && wanted)
             memcpy(job->vectors[m], waiting->vectors + (size_t)i * dim, dim * sizeof(float));
         if (--job->pending == 0) {
             if (result == 0)

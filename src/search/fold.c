@@ -21,7 +21,7 @@ enum {
 };
 static const float least_score = 0.8f;   /* of a neighbour */
 static const float shape_apart = 0.006f; /* at most, relative: one pixel of a small picture */
-static const float any_shape = 0.97f;    /* from this score on the shapes need not agree: a border cut off */
+static const float same = 0.985f;        /* from this score on neither shapes nor neighbourhoods need agree */
 static const float least_shared = 0.35f; /* of two neighbourhoods, relative to all that is in either */
 
 typedef struct neighbour {
@@ -122,7 +122,7 @@ static int graph_new(graph *g, const lens_view *view, const float *shapes, int t
 
 static bool near(const graph *g, size_t a, size_t b, float score)
 {
-    return score >= any_shape || (score >= least_score && fabsf(g->shapes[a] - g->shapes[b]) <= shape_apart);
+    return score >= same || (score >= least_score && fabsf(g->shapes[a] - g->shapes[b]) <= shape_apart);
 }
 
 /* Of two neighbours the worse; the same on every machine and in every order. */
@@ -266,18 +266,15 @@ static int some_lists(graph *g, const uint32_t *nodes, size_t count, lens_error 
 
 /* ---- the rule ---- */
 
-static bool lists_node(const list *l, uint32_t node)
-{
-    neighbour key = {node, 0};
-    return bsearch(&key, l->items, l->count, sizeof key, by_node) != NULL;
-}
-
 /* Whether A and B, whose lists are ready and of which B is in A's, belong together. */
 static bool together(const graph *g, uint32_t a, uint32_t b)
 {
     const list *x = &g->lists[a], *y = &g->lists[b];
-    if (!lists_node(y, a))
+    neighbour key = {a, 0}, *back = bsearch(&key, y->items, y->count, sizeof key, by_node);
+    if (!back)
         return false;
+    if (back->score >= same)
+        return true;
     uint32_t shared = 0;
     for (uint32_t i = 0, j = 0; i < x->count && j < y->count;) {
         uint32_t n = x->items[i].node, m = y->items[j].node;
