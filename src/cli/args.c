@@ -90,7 +90,7 @@ int cli_parse(int argc, char **argv, const cli_option *options, size_t option_co
         const char *value = is_long ? (word[2 + length] == '=' ? word + 3 + length : NULL) : word[2] ? word + 2 : NULL;
         const cli_option *option = is_long ? find(options, option_count, word + 2, length, 0) : find(options, option_count, NULL, 0, word[1]);
         if (!option) {
-            cli_fail("%.*s: no such option (--help lists them; a term that begins with - goes after --)", is_long ? (int)length + 2 : 2, word);
+            cli_fail("%.*s: no such option (--help lists them; for a term: --not TERM, or after --)", is_long ? (int)length + 2 : 2, word);
             return -1;
         }
         if (option->kind == CLI_FLAG && value) {

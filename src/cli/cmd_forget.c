@@ -18,7 +18,8 @@ static int forget_paths(lens_library *library, const cli_list *paths)
         if (lens_forget_path(library, paths->items[i], &removed, &error) != 0)
             status = cli_fail_with(&error);
         else
-            cli_note("%s: %s pictures forgotten; it stays out until it is named again", paths->items[i], cli_count_text(removed));
+            cli_note("%s: %s %s forgotten; it stays out until it is named again", paths->items[i], cli_count_text(removed),
+                     removed == 1 ? "picture" : "pictures");
     }
     return status;
 }

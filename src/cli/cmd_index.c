@@ -54,6 +54,7 @@ const cli_command cli_index = {
     .details = "Without PATH, every folder that was indexed before is brought up to date. What is unchanged is not read\n"
                "again; a moved picture is recognised. A picture that cannot be read is named and the rest goes on;\n"
                "`memelens status --failed` lists them later. A folder that is not there (an unmounted disk) loses nothing.\n"
+               "Exclusions and --include-hidden are kept with the folder; naming it with others replaces them.\n"
                "Ctrl-C keeps what is done; the same command goes on from there.",
     CLI_OPTIONS(options),
     .run = run,

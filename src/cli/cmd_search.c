@@ -27,10 +27,11 @@ const cli_command cli_search = {
     .summary = "find pictures by a picture",
     .usage = "TERM... [options]",
     .details = "A TERM is a picture's path, - (a picture on standard input) or id:N (a picture of the library). Several terms are\n"
-               "added; + or - before a term, or a NUMBER and a colon, weighs it:\n"
+               "added; a NUMBER and a colon before a term weigh it:\n"
                "\n"
                "  memelens search ./cat.jpg\n"
                "  memelens search ./cat.jpg -0.5:./dog.jpg\n"
+               "  memelens search ./cat.jpg --not ./dog.jpg\n"
                "  memelens search - < picture.webp\n"
                "\n"
                "Results are printed best first: the score (a cosine, 1 is the same), a tab, the path.",

@@ -16,7 +16,7 @@ static int print_failed(const lens_status *status)
         if (as_json) {
             json_t *object = json_object();
             cli_json_path(object, "path", status->failures[i].path);
-            json_object_set_new(object, "reason", json_string(status->failures[i].reason));
+            cli_json_text(object, "reason", status->failures[i].reason);
             cli_json(object);
         } else {
             cli_put_path(status->failures[i].path);

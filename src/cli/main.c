@@ -36,7 +36,7 @@ static void print_help(void)
 {
     puts("memelens finds pictures in your folders again, by a picture.\n"
          "\n"
-         "  memelens pull efficientnet-lite0    once: get the default model (18 MB)\n"
+         "  memelens pull efficientnet-lite0    once: get the default model (19 MB)\n"
          "  memelens index ~/Pictures           bring a folder in, or up to date\n"
          "  memelens search ./query.jpg         what looks like this?\n"
          "\n"

@@ -2,6 +2,7 @@
 
 #include <chafa.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,12 @@ static void draw(const unsigned char *rgb, int width, int height)
     chafa_term_info_unref(terminal);
 }
 
+bool cli_can_preview(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 void cli_preview(const char *path)
 {
     int width, height;
@@ -82,9 +89,16 @@ void cli_preview(const char *path)
 int cli_open_viewer(const char *path)
 {
     char *argv[] = {"xdg-open", (char *)path, NULL};
-    pid_t child;
-    int errnum = posix_spawnp(&child, argv[0], NULL, NULL, argv, environ);
+    pid_t child = 0;
     int status = 0;
+    posix_spawn_file_actions_t actions; /* it tells at length of every viewer that it did not find */
+    int errnum = posix_spawn_file_actions_init(&actions);
+    if (errnum == 0) {
+        errnum = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        if (errnum == 0)
+            errnum = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
     if (errnum != 0)
         return cli_fail("--open: xdg-open: %s (package xdg-utils)", strerror(errnum)), -1;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)

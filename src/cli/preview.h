@@ -2,6 +2,11 @@
 #ifndef LENS_CLI_PREVIEW_H
 #define LENS_CLI_PREVIEW_H
 
+#include <stdbool.h>
+
+/* Whether stdout is a terminal that takes more than plain text. */
+bool cli_can_preview(void);
+
 /* Draws the picture at PATH on stdout with what the terminal can do: sixels, kitty's or iTerm2's protocol, else coloured characters.
  * Says nothing when it cannot be read: its line stands there already. */
 void cli_preview(const char *path);

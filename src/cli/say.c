@@ -15,7 +15,7 @@ bool cli_quiet;
 
 static void say(const char *prefix, const char *format, va_list args)
 {
-    char message[2048];
+    char message[8192]; /* a path of 4,096 bytes and a reason of 1,024 */
     vsnprintf(message, sizeof message, format, args);
     lens_buffer clean = {0};
     bool ok = lens_text_printable(message, strlen(message), &clean) == 0;
@@ -68,6 +68,14 @@ void cli_json_path(json_t *object, const char *name, const char *path)
     if (lens_base64_encode(path, length, &text) == 0)
         json_object_set_new(object, key, json_string(text.data));
     lens_buffer_free(&text);
+}
+
+void cli_json_text(json_t *object, const char *name, const char *text)
+{
+    lens_buffer clean = {0};
+    if (lens_text_printable(text, strlen(text), &clean) == 0)
+        json_object_set_new(object, name, json_string(clean.data ? clean.data : ""));
+    lens_buffer_free(&clean);
 }
 
 void cli_put_path(const char *path)

@@ -25,6 +25,9 @@ void cli_json(json_t *object);
 /* Adds PATH to OBJECT as NAME, or as NAME_base64 when it is not UTF-8. */
 void cli_json_path(json_t *object, const char *name, const char *path);
 
+/* Adds TEXT, a message that may hold bytes of a path, to OBJECT as NAME. */
+void cli_json_text(json_t *object, const char *name, const char *text);
+
 /* Writes PATH to stdout: as it is, or made harmless when stdout is a terminal. */
 void cli_put_path(const char *path);
 

@@ -117,7 +117,7 @@ typedef struct exclusion {
 
 typedef struct walk {
     const char *root;
-    size_t root_length; /* without the slash of "/" */
+    size_t base_length; /* of what the exclusions are relative to, without the slash of "/" */
     exclusion *exclusions;
     size_t exclusion_count;
     bool include_hidden;
@@ -155,7 +155,7 @@ static bool left_out(const walk *w, const char *path, const char *name, bool fol
 {
     if (name[0] == '.' && !w->include_hidden)
         return true;
-    const char *below = path + w->root_length + 1;
+    const char *below = path + w->base_length + 1;
     for (size_t i = 0; i < w->exclusion_count; i++) {
         const exclusion *one = &w->exclusions[i];
         if (one->folders_only && !folder)
@@ -363,7 +363,10 @@ int lens_walk(const char *root, const lens_walk_options *options, const lens_wal
     static const lens_walk_options none = {0};
     if (!root || root[0] != '/')
         return lens_fail(err, LENS_E_ARGUMENT, "%s: not an absolute path", root ? root : "(none)");
-    walk w = {.root = root, .root_length = root[1] ? strlen(root) : 0, .visitor = visitor, .err = err};
+    if (!options)
+        options = &none;
+    const char *base = options->base ? options->base : root;
+    walk w = {.root = root, .base_length = base[1] ? strlen(base) : 0, .visitor = visitor, .err = err};
     struct stat info;
     if (stat(root, &info) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
@@ -375,8 +378,6 @@ int lens_walk(const char *root, const lens_walk_options *options, const lens_wal
         return tell_file(&w, root, &info);
     if (!S_ISDIR(info.st_mode))
         return lens_fail(err, LENS_E_FORMAT, "%s: neither a folder nor a regular file", root);
-    if (!options)
-        options = &none;
     w.include_hidden = options->include_hidden;
     int result = read_exclusions(&w, options);
     if (result == 0)

@@ -15,6 +15,7 @@ typedef struct lens_walk_options {
     const char *const *exclude;
     size_t exclude_count;
     bool include_hidden; /* names that begin with a dot */
+    const char *base; /* what the patterns are relative to: ROOT or a folder above it; NULL: ROOT */
 } lens_walk_options;
 
 typedef struct lens_walk_file {

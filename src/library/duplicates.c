@@ -147,13 +147,15 @@ static int add_near(maker *self, member *members, lens_error *err)
         lens_store_picture picture;
         int64_t content = 0;
         for (size_t j = 0; result == 0 && !differs && j < group->count; j++) {
-            if (lens_store_picture_by_id(self->store, group->pictures[j].id, &picture, err) != 1)
+            int known = lens_store_picture_by_id(self->store, group->pictures[j].id, &picture, err);
+            result = known < 0 ? -1 : 0;
+            if (known != 1)
                 continue;
             differs = content && picture.content != content;
             content = picture.content;
             lens_store_picture_free(&picture);
         }
-        if (differs) {
+        if (differs || result != 0) {
             i++;
         } else {
             free_group(group);

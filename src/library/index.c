@@ -120,7 +120,7 @@ static int write_waiting(writer *self)
             entries[i] = (lens_store_entry){
                 .path = job->path,
                 .size = job->size,
-                .mtime_ns = job->retry ? 0 : job->mtime_ns, /* 1970: differs from the file, so it is looked at again */
+                .mtime_ns = job->retry ? INT64_MIN : job->mtime_ns, /* no file's: so it is looked at again */
                 .reason = job->outcome == LENS_OUTCOME_FAILED ? job->reason ? job->reason : "" : NULL,
                 .hash = job->hash,
                 .width = job->width,
@@ -160,6 +160,16 @@ static int write_waiting(writer *self)
     return result;
 }
 
+static void keep_known(writer *self, const lens_job *job)
+{
+    lens_error error = {0};
+    pthread_mutex_lock(&self->run->store_lock);
+    int result = lens_store_seen_mark(self->run->store, job->known_id, &error);
+    pthread_mutex_unlock(&self->run->store_lock);
+    if (result != 0)
+        lens_run_fail(self->run, &error);
+}
+
 static void receive(writer *self, lens_job *job)
 {
     lens_run *run = self->run;
@@ -171,7 +181,13 @@ static void receive(writer *self, lens_job *job)
     self->teller->done++;
     if (job->outcome == LENS_OUTCOME_FAILED)
         tell(self->teller, LENS_INDEX_FAILED, job->path, job->reason);
-    if (job->outcome == LENS_OUTCOME_GONE) {
+    /* What is known of a picture outlives a failure that may pass, and a disk that went away during the run. */
+    bool passing = job->outcome == LENS_OUTCOME_FAILED && job->retry && job->known_content;
+    bool absent = job->outcome == LENS_OUTCOME_GONE && job->known_id && !lens_root_present(run, job->path);
+    if (passing || job->outcome == LENS_OUTCOME_GONE) {
+        if (passing || absent)
+            keep_known(self, job);
+        self->report->failed += passing;
         lens_job_free(run, job);
         return;
     }
@@ -266,16 +282,28 @@ static int open_models(lens_run *run, lens_error *err)
         result = -1;
         if (canonical && (model->encoder = lens_model_encoder(canonical, options->precision, err))) {
             run->model_count++;
-            const lens_encoder_info *about = lens_encoder_about(model->encoder);
-            model->dim = about->dim;
-            result = lens_store_add_model(run->store, canonical, about->dim, about->fingerprint, &model->id, err);
+            model->dim = lens_encoder_about(model->encoder)->dim;
+            model->name = canonical;
+            canonical = NULL;
+            result = 0;
         }
         for (size_t j = 0; result == 0 && j + 1 < run->model_count; j++)
-            if (run->models[j].id == model->id)
-                result = lens_fail(err, LENS_E_ARGUMENT, "model %s is named twice", canonical);
+            if (strcmp(run->models[j].name, model->name) == 0)
+                result = lens_fail(err, LENS_E_ARGUMENT, "model %s is named twice", model->name);
         free(canonical);
     }
     lens_store_models_free(&known);
+    return result;
+}
+
+/* Only when all else is in order: a model in the library is one that every later run serves. */
+static int add_models(lens_run *run, lens_error *err)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < run->model_count; i++) {
+        lens_index_model *model = &run->models[i];
+        result = lens_store_add_model(run->store, model->name, model->dim, lens_encoder_about(model->encoder)->fingerprint, &model->id, err);
+    }
     return result;
 }
 
@@ -290,6 +318,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = open_models(run, err);
     if (result == 0)
         result = lens_targets_choose(run, err);
+    if (result == 0)
+        result = add_models(run, err);
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
         if (run->targets[i].absent)
             tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
@@ -305,6 +335,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     /* Only a walk that saw everything can say what is gone. */
     for (size_t i = 0; result == 0 && !report->stopped && i < run->target_count; i++) {
         int64_t removed = 0;
+        if (!run->targets[i].removed && !lens_root_present(run, run->targets[i].path))
+            continue; /* went away during the run */
         result = lens_store_sweep(run->store, run->targets[i].path, &removed, err);
         report->removed += removed;
     }
@@ -322,16 +354,28 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
 {
     *report = (lens_index_report){0};
     lens_run run = {.options = options, .library_folder = library->folder};
-    run.store = lens_store_open(library->folder, LENS_STORE_WRITE, options->wait, err);
-    if (!run.store)
+    lens_error busy = {0};
+    run.store = lens_store_open(library->folder, LENS_STORE_WRITE, 0, &busy);
+    if (!run.store && busy.code == LENS_E_BUSY && options->wait > 0) {
+        lens_index_event event = {.kind = LENS_INDEX_NOTE, .reason = "another run is writing to the library; waiting for it"};
+        if (options->event)
+            options->event(options->context, &event);
+        run.store = lens_store_open(library->folder, LENS_STORE_WRITE, options->wait, &busy);
+    }
+    if (!run.store) {
+        if (err)
+            *err = busy;
         return -1;
+    }
     pthread_mutex_init(&run.store_lock, NULL);
     pthread_mutex_init(&run.error_lock, NULL);
     int result = index_all(&run, report, err);
     lens_queue_free(run.jobs);
     lens_queue_free(run.done);
-    for (size_t m = 0; m < run.model_count; m++)
+    for (size_t m = 0; m < run.model_count; m++) {
         lens_encoder_close(run.models[m].encoder);
+        free(run.models[m].name);
+    }
     free(run.models);
     lens_targets_free(&run);
     free(run.claimed);

@@ -35,8 +35,8 @@ typedef enum lens_outcome {
 typedef struct lens_job {
     char *path;
     int64_t size, mtime_ns;
-    int64_t known_content; /* of the path's row before this run; 0 when it had none */
-    bool known;            /* the path had a row */
+    int64_t known_id;      /* of the path's row before this run; 0 when it had none */
+    int64_t known_content; /* of that row; 0 when it had none or had failed */
     lens_outcome outcome;
     char *reason; /* why it failed, or the note */
     bool retry;   /* the failure may pass without the file changing: try again in the next run */
@@ -50,6 +50,7 @@ typedef struct lens_job {
 
 typedef struct lens_index_model {
     lens_encoder *encoder;
+    char *name; /* as the store has it */
     int64_t id; /* in the store */
     int dim;
 } lens_index_model;
@@ -58,6 +59,8 @@ typedef struct lens_index_model {
 typedef struct lens_target {
     char *path;
     const char *absent; /* why it is not walked, and nothing below it is swept away; NULL: it is there */
+    bool removed;       /* a picture that is gone: not walked, and swept away */
+    const char *base;   /* what the patterns are relative to: its root */
     json_t *settings;   /* {"exclude": [...], "hidden": bool, "device": N}: kept with the root, so that a refresh walks alike */
     const char **exclude; /* its patterns; the strings are SETTINGS' own */
     size_t exclude_count;
@@ -100,6 +103,9 @@ void lens_job_free(const lens_run *run, lens_job *job);
 /* Names the options' paths as roots, or takes every known root, sees which are there, and fills run->targets, roots and forgotten. */
 int lens_targets_choose(lens_run *run, lens_error *err);
 void lens_targets_free(lens_run *run);
+
+/* Whether the root above PATH is there now: on an absent disk nothing has moved and nothing is gone. */
+bool lens_root_present(const lens_run *run, const char *path);
 
 /* Thread bodies. ARGUMENT: the lens_run. */
 void *lens_index_walker(void *argument);

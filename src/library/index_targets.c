@@ -34,8 +34,6 @@ static int add_target(lens_run *run, const char *path, lens_error *err)
     return 0;
 }
 
-/* ---- settings ---- */
-
 /* The root that PATH is, or lies below: the nearest one. NULL when there is none. */
 static const char *root_of(const lens_run *run, const char *path)
 {
@@ -45,6 +43,14 @@ static const char *root_of(const lens_run *run, const char *path)
             nearest = run->roots.items[i];
     return nearest;
 }
+
+bool lens_root_present(const lens_run *run, const char *path)
+{
+    const char *root = root_of(run, path);
+    return root && (strcmp(root, path) == 0 || lens_file_exists(root));
+}
+
+/* ---- settings ---- */
 
 /* Loads what is kept with the target's root; what the options say replaces it. */
 static int load_settings(lens_run *run, lens_target *target, bool named, lens_error *err)
@@ -60,7 +66,10 @@ static int load_settings(lens_run *run, lens_target *target, bool named, lens_er
         json_decref(target->settings);
         target->settings = json_object();
     }
-    if (named && (options->exclude_count || options->include_hidden)) {
+    target->base = root ? root : target->path;
+    if (named && options->include_hidden)
+        json_object_set_new(target->settings, "hidden", json_true());
+    if (named && options->exclude_count) {
         json_t *patterns = json_array();
         for (size_t i = 0; i < options->exclude_count; i++)
             if (json_array_append_new(patterns, json_string(options->exclude[i])) != 0) {
@@ -68,7 +77,6 @@ static int load_settings(lens_run *run, lens_target *target, bool named, lens_er
                 return lens_fail(err, LENS_E_ARGUMENT, "--exclude %s: not UTF-8", options->exclude[i]);
             }
         json_object_set_new(target->settings, "exclude", patterns);
-        json_object_set_new(target->settings, "hidden", json_boolean(options->include_hidden));
     }
     const json_t *patterns = json_object_get(target->settings, "exclude");
     target->include_hidden = json_is_true(json_object_get(target->settings, "hidden"));
@@ -134,8 +142,9 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
     struct stat info;
     if (stat(target->path, &info) != 0) {
         int removed = is_removed_picture(run, target->path, err);
+        target->removed = removed > 0;
         if (removed != 0)
-            return removed < 0 ? -1 : 0; /* the walk finds nothing, and the sweep takes its row */
+            return removed < 0 ? -1 : 0;
         target->absent = "is not there now; what is known of it is kept";
     } else {
         json_int_t device = json_integer_value(json_object_get(target->settings, "device"));
@@ -155,7 +164,9 @@ static int add_named(lens_run *run, lens_error *err)
     for (size_t i = 0; i < options->path_count; i++) {
         char *path = lens_path_absolute(options->paths[i], err);
         int result = path ? 0 : -1;
-        if (path && !root_of(run, path) && !lens_file_exists(path))
+        if (path && !*options->paths[i])
+            result = lens_fail(err, LENS_E_ARGUMENT, "the name of a folder to index is empty");
+        if (result == 0 && !root_of(run, path) && !lens_file_exists(path))
             result = lens_fail(err, LENS_E_MISSING, "%s: no such file or folder", path);
         if (result == 0)
             result = add_target(run, path, err);

@@ -51,9 +51,11 @@ static int needs_work(lens_run *run, const lens_walk_file *file, lens_job *job, 
     if (found <= 0)
         return found < 0 ? -1 : 1;
     int result = 1;
-    job->known = true;
+    job->known_id = picture.id;
     job->known_content = picture.content;
-    if (picture.size == file->size && picture.mtime_ns == file->mtime_ns) {
+    /* With another limit on pixels, what failed may pass. */
+    bool again = picture.reason && run->options->max_pixels != lens_decode_limits_default().max_pixels;
+    if (picture.size == file->size && picture.mtime_ns == file->mtime_ns && !again) {
         int complete = 1;
         for (size_t i = 0; complete == 1 && !picture.reason && i < run->model_count; i++)
             complete = lens_store_has_vector(run->store, run->models[i].id, picture.content, err);
@@ -104,11 +106,19 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
     lens_run *run = context;
     lens_error error = {0};
     pthread_mutex_lock(&run->store_lock);
+    lens_store_picture picture = {0};
     int result = lens_store_seen_keep(run->store, path, &error);
+    if (result == 0)
+        result = lens_store_picture_by_path(run->store, path, &picture, &error);
     pthread_mutex_unlock(&run->store_lock);
-    if (result != 0)
+    if (result < 0)
         lens_run_fail(run, &error);
     lens_job *job = lens_job_new(run, path);
+    if (job) {
+        job->known_id = picture.id;
+        job->known_content = picture.content;
+    }
+    lens_store_picture_free(&picture);
     if (!job)
         return;
     job->outcome = lens_named_as_picture(path) ? LENS_OUTCOME_FAILED : LENS_OUTCOME_NOTE;
@@ -131,9 +141,10 @@ void *lens_index_walker(void *argument)
     lens_walk_visitor visitor = {meet_file, enter, meet_problem, run};
     for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
         const lens_target *target = &run->targets[run->target];
-        lens_walk_options options = {target->exclude, target->exclude_count, target->include_hidden};
+        lens_walk_options options = {.exclude = target->exclude, .base = target->base, .exclude_count = target->exclude_count,
+                                     .include_hidden = target->include_hidden};
         lens_error error = {0};
-        if (target->absent)
+        if (target->absent || target->removed)
             continue;
         int result = lens_walk(target->path, &options, &visitor, &error);
         if (result < 0 && error.code == LENS_E_MISSING) /* it was there when the run began */

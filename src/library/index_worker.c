@@ -94,21 +94,6 @@ static int encode(worker *self, size_t m)
     return result;
 }
 
-/* Whether the root above PATH is there now: on an absent disk nothing has moved. */
-static bool root_present(const lens_run *run, const char *path)
-{
-    bool present = false;
-    size_t longest = 0;
-    for (size_t i = 0; i < run->roots.count; i++) {
-        const char *root = run->roots.items[i];
-        if (strlen(root) >= longest && lens_path_within(path, root)) {
-            longest = strlen(root);
-            present = strcmp(root, path) == 0 || lens_file_exists(root);
-        }
-    }
-    return present;
-}
-
 typedef struct move_search {
     lens_run *run;
     const lens_job *job;
@@ -121,7 +106,7 @@ static int look_for_old_name(void *context, const lens_store_picture *picture)
     lens_run *run = search->run;
     struct stat info;
     if (strcmp(picture->path, search->job->path) == 0 || lstat(picture->path, &info) == 0 ||
-        (errno != ENOENT && errno != ENOTDIR) || !root_present(run, picture->path))
+        (errno != ENOENT && errno != ENOTDIR) || !lens_root_present(run, picture->path))
         return 0;
     for (size_t i = 0; i < run->claimed_count; i++)
         if (run->claimed[i] == picture->id)
@@ -146,9 +131,9 @@ static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err
     }
     if (!known)
         return 0;
-    if (job->known && content == job->known_content && job->pending == 0)
+    if (job->known_id && content == job->known_content && job->pending == 0)
         job->outcome = LENS_OUTCOME_UNCHANGED;
-    if (job->known)
+    if (job->known_id)
         return 0;
     move_search search = {run, job, 0};
     if (lens_store_pictures_of(run->store, content, look_for_old_name, &search, err) < 0)

@@ -197,12 +197,28 @@ static lens_store *open_existing(const lens_library *library, lens_error *err)
     return lens_store_open(library->folder, LENS_STORE_WRITE, short_wait, err);
 }
 
+/* 1 when PATH lies in a known folder or holds one, 0 when nothing is known of it, -1 on error. */
+static int is_known(lens_store *store, const char *path, lens_error *err)
+{
+    lens_store_paths roots;
+    if (lens_store_roots(store, &roots, err) != 0)
+        return -1;
+    int known = 0;
+    for (size_t i = 0; i < roots.count; i++)
+        known |= lens_path_within(path, roots.items[i]) || lens_path_within(roots.items[i], path);
+    lens_store_paths_free(&roots);
+    return known;
+}
+
 int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err)
 {
     *removed = 0;
     char *absolute = lens_path_absolute(path, err);
     lens_store *store = absolute ? open_existing(library, err) : NULL;
-    int result = store ? lens_store_forget(store, absolute, removed, err) : -1;
+    int known = store ? is_known(store, absolute, err) : -1;
+    int result = known > 0 ? lens_store_forget(store, absolute, removed, err) : -1;
+    if (known == 0)
+        lens_fail(err, LENS_E_MISSING, "%s: not in the library", absolute);
     if (result == 0)
         result = lens_store_compact(store, false, err);
     lens_store_close(store);

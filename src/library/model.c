@@ -156,9 +156,7 @@ int lens_model_bench(lens_model *model, int batch, int threads, double seconds, 
     if (batch < 1 || threads < 1 || !(seconds > 0))
         return lens_fail(err, LENS_E_ARGUMENT, "batch, threads and seconds must be above zero");
     int workers = threads < batch ? threads : batch;
-    /* Small batches keep the activations in the cache; a large one is cut into pieces of at most 8. */
     int share = (batch + workers - 1) / workers;
-    share = share > 8 ? 8 : share;
     bench_worker *worker = calloc((size_t)workers, sizeof *worker);
     if (!worker)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");

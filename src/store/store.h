@@ -123,7 +123,7 @@ typedef struct lens_store_entry {
     int64_t size, mtime_ns;
     const char *reason; /* not NULL: it failed, and nothing below counts */
     lens_hash hash;
-    int width, height;
+    int width, height; /* 0: not decoded, because the content is known; it keeps what is known of it */
     const char *format;
     int64_t moved_from; /* the id of the picture that this one was before it was renamed, else 0 */
     size_t vector_count; /* may be 0 when the content is known */

@@ -74,9 +74,11 @@ static int find(lens_store *store, const void *path, size_t size, int64_t *id, i
     return result;
 }
 
-/* A new content (*ID 0), or what a known one looks like by its newest reading. */
+/* A new content (*ID 0), or what a known one looks like by its newest reading, if this one was decoded at all. */
 static int content_put(lens_store *store, const lens_store_entry *entry, int64_t *id, lens_error *err)
 {
+    if (*id && entry->width == 0)
+        return 0;
     sqlite3_stmt *statement =
         *id ? lens_sql(store, "UPDATE content SET width = ?2, height = ?3, format = ?4"
                               " WHERE hash = ?1 AND (width, height, format) IS NOT (?2, ?3, ?4)", err)

@@ -254,7 +254,12 @@ static void test_search_in_indexes_first(void **state)
     test_run run = test_world_expect(world, 0, "index", one, NULL);
     test_run_free(&run);
     run = test_world_expect(world, 0, "search", "--paths", "--in", two, a, NULL);
-    char *b = test_world_path(world, "two/b.jpg");
+    char *b = test_world_path(world, "two/b.jpg"), relative[4300];
+    snprintf(relative, sizeof relative, "cd '%s' && exec '%s' search --paths --in two/ id:1", world->pictures, test_program());
+    const char *argv[] = {"/bin/sh", "-c", relative, NULL};
+    test_run again = test_run_program(argv, test_world_environment(world), NULL);
+    assert_string_equal(again.out.data, run.out.data);
+    test_run_free(&again);
     assert_int_equal(run.out.size, strlen(b) + 1);
     assert_memory_equal(run.out.data, b, strlen(b));
     test_run_free(&run);
@@ -288,6 +293,123 @@ static void test_exclusions_are_kept(void **state)
     json_decref(lines);
     test_run_free(&run);
     free(hidden);
+}
+
+/* Width and height of the picture at NAME, as `duplicates` knows them; 0 when it is in no group. */
+static void size_of(const test_world *world, const char *name, long *width, long *height)
+{
+    char *path = test_world_path(world, name);
+    test_run run = test_world_run(world, "duplicates", "--json", NULL);
+    json_t *groups = test_json_lines(&run.out);
+    *width = *height = 0;
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        const json_t *pictures = json_object_get(json_array_get(groups, i), "pictures");
+        for (size_t j = 0; j < json_array_size(pictures); j++) {
+            const json_t *picture = json_array_get(pictures, j);
+            if (strcmp(json_string_value(json_object_get(picture, "path")), path) == 0) {
+                *width = test_json_integer(picture, "width");
+                *height = test_json_integer(picture, "height");
+            }
+        }
+    }
+    json_decref(groups);
+    test_run_free(&run);
+    free(path);
+}
+
+static void test_a_copy_leaves_what_is_known_of_the_content(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
+    expect_report(world, 1, 0, 0, 0, 0);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 1);
+    expect_report(world, 1, 1, 0, 0, 0);
+    rename_picture(world, "b.jpg", "c.jpg");
+    expect_report(world, 0, 1, 1, 0, 0);
+    long width, height;
+    size_of(world, "a.jpg", &width, &height);
+    assert_int_equal(width, 160);
+    assert_int_equal(height, 120);
+}
+
+static void test_a_passing_failure_costs_nothing(void **state)
+{
+    const test_world *world = *state;
+    char *disk = test_path(world->folder, "disk"), *away = test_path(world->folder, "away"), *target = test_path(disk, "p.jpg");
+    char *link = test_world_path(world, "link.jpg");
+    assert_int_equal(mkdir(disk, 0777), 0);
+    test_picture_write(target, TEST_JPEG_420, 160, 120, 1);
+    assert_int_equal(symlink(target, link), 0);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
+    expect_report(world, 2, 0, 0, 0, 0);
+    assert_int_equal(rename(disk, away), 0); /* what the link leads to is absent now */
+    expect_report(world, 0, 1, 0, 0, 1);
+    assert_int_equal(rename(away, disk), 0);
+    expect_report(world, 0, 2, 0, 0, 0);
+    free(disk), free(away), free(target), free(link);
+}
+
+static void test_a_named_file_that_was_removed_is_gone(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
+    char *a = test_world_path(world, "a.jpg"), *b = test_world_path(world, "b.jpg");
+    test_run run = test_world_expect(world, 0, "index", a, b, NULL);
+    test_run_free(&run);
+    remove_picture(world, "a.jpg");
+    run = test_world_expect(world, 0, "index", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 1);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "failed"), 0);
+    json_decref(lines);
+    test_run_free(&run);
+    free(a), free(b);
+}
+
+static void test_patterns_are_relative_to_the_folder_they_were_given_for(void **state)
+{
+    const test_world *world = *state;
+    make_folder(world, "sub");
+    make_folder(world, "sub/raw");
+    make_folder(world, "sub/private");
+    test_world_picture(world, "sub/a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "sub/raw/b.jpg", TEST_JPEG_420, 2);
+    test_world_picture(world, "sub/private/c.jpg", TEST_JPEG_420, 3);
+    test_run run = test_world_expect(world, 0, "index", world->pictures, "-x", "/raw/", "-x", "sub/private", NULL);
+    test_run_free(&run);
+    char *sub = test_world_path(world, "sub");
+    run = test_world_expect(world, 0, "index", "--json", sub, NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "unchanged"), 2);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 0);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 0);
+    json_decref(lines);
+    test_run_free(&run);
+    free(sub);
+}
+
+static void test_a_mistake_leaves_nothing_behind(void **state)
+{
+    const test_world *world = *state;
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+    test_run run = test_world_expect(world, 2, "index", "--model", "efficientnet-lite0@64", "/no/such/folder", NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "index", "", NULL);
+    assert_non_null(strstr(run.err.data, "empty"));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "forget", "/no/such/folder", NULL);
+    assert_non_null(strstr(run.err.data, "not in the library"));
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "status", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(lines, 0), "models")), 1);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(lines, 0), "folders")), 1);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(lines, 0), "forgotten")), 0);
+    json_decref(lines);
+    test_run_free(&run);
+    expect_report(world, 0, 5, 0, 0, 0);
 }
 
 static void test_other_weights_are_an_error_not_a_wrong_answer(void **state)
@@ -328,6 +450,11 @@ int main(void)
         WORLD_TEST(test_several_models_in_one_library),
         WORLD_TEST(test_search_in_indexes_first),
         WORLD_TEST(test_exclusions_are_kept),
+        WORLD_TEST(test_a_copy_leaves_what_is_known_of_the_content),
+        WORLD_TEST(test_a_passing_failure_costs_nothing),
+        WORLD_TEST(test_a_named_file_that_was_removed_is_gone),
+        WORLD_TEST(test_patterns_are_relative_to_the_folder_they_were_given_for),
+        WORLD_TEST(test_a_mistake_leaves_nothing_behind),
         WORLD_TEST(test_other_weights_are_an_error_not_a_wrong_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

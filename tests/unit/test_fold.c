@@ -199,6 +199,27 @@ static void test_a_family_larger_than_a_neighbour_list(void **state)
     free(data);
 }
 
+static void test_many_that_tie_are_one_group(void **state)
+{
+    fixture *f = *state;
+    /* More of the same than a neighbour list is long, spread over the whole view. */
+    int first = -1, rows = 0;
+    for (int r = 0; r < ROWS; r++) {
+        if (f->family[r] != 3 && f->family[r] != 5 && f->family[r] != 7 && f->family[r] != 9)
+            continue;
+        first = first < 0 ? r : first;
+        memcpy(f->data + (size_t)r * DIM, f->data + (size_t)first * DIM, DIM * sizeof *f->data);
+        f->family[r] = 3;
+        rows++;
+    }
+    assert_int_equal(rows, 80);
+    size_t groups[ROWS];
+    groups_of(f, 2, groups);
+    for (int r = 0; r < ROWS; r++)
+        assert_int_equal(groups[r] == groups[first], f->family[r] == 3);
+    test_a_search_folds_into_the_same_groups(state);
+}
+
 static void test_nothing_and_broken_rows(void **state)
 {
     fixture *f = *state;
@@ -225,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_shapes_stay_apart_unless_nearly_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_same_slot_is_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_search_folds_into_the_same_groups, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_that_tie_are_one_group, setup, teardown),
         cmocka_unit_test(test_a_family_larger_than_a_neighbour_list),
         cmocka_unit_test_setup_teardown(test_nothing_and_broken_rows, setup, teardown),
     };
