@@ -1,37 +1,12 @@
 #include "encoders/encoder.h"
 
-#include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
-#include "encoders/family.h"
+#include "encoders/opened.h"
 #include "encoders/registry.h"
-
-struct lens_encoder {
-    lens_encoder_info info; /* its strings are the four below */
-    char *name, *variant, *folder;
-    const lens_family *family;
-    lens_engine *engine;
-    void *model;
-    int slice, pass_threads;
-    size_t workspace;
-};
-
-/* One thread's part of a session. */
-struct lane {
-    lens_stream *stream;
-    float *workspace;
-};
-
-struct lens_session {
-    const lens_encoder *encoder;
-    int batch, lanes;
-    struct lane *lane; /* [lanes] */
-};
 
 static const char *const precision_names[] = {"auto", "f32", "bf16", "int8"};
 
@@ -56,23 +31,62 @@ static int no_memory(lens_error *err, const char *folder)
     return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
 }
 
-/* Opens the weights in FOLDER: one file, or the shards of an index. */
-static lens_weights *open_weights(const char *folder, lens_error *err)
+/* The two forms in which a model's folder comes: Hugging Face and timm, or OpenCLIP. A folder that holds both is taken for the first. */
+static const struct form {
+    const char *config, *weights, *shards;
+} forms[] = {{"config.json", "model.safetensors", "model.safetensors.index.json"},
+             {"open_clip_config.json", "open_clip_model.safetensors", "open_clip_model.safetensors.index.json"}};
+
+static bool has_file(const char *folder, const char *name)
 {
-    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json"};
+    char *path = lens_path_join(folder, name);
+    bool there = path && lens_file_exists(path);
+    free(path);
+    return there;
+}
+
+/* The form of FOLDER: by its weights, and without any by its configuration. */
+static const struct form *form_of(const char *folder)
+{
+    enum { COUNT = sizeof forms / sizeof *forms };
+    for (size_t i = 0; i < COUNT; i++)
+        if (has_file(folder, forms[i].config) && (has_file(folder, forms[i].weights) || has_file(folder, forms[i].shards)))
+            return &forms[i];
+    for (size_t i = 0; i < COUNT; i++)
+        if (has_file(folder, forms[i].config))
+            return &forms[i];
+    return &forms[0];
+}
+
+/* Opens the weights in FOLDER: one file, or the shards of an index. */
+static lens_weights *open_weights(const char *folder, const struct form *form, lens_error *err)
+{
+    const char *const names[] = {form->weights, form->shards};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!has_file(folder, names[i]))
+            continue;
         char *path = lens_path_join(folder, names[i]);
-        if (!path) {
+        lens_weights *weights = path ? lens_weights_open(path, err) : NULL;
+        if (!path)
             no_memory(err, folder);
-            return NULL;
-        }
-        bool there = lens_file_exists(path);
-        lens_weights *weights = there ? lens_weights_open(path, err) : NULL;
         free(path);
-        if (there)
-            return weights;
+        return weights;
     }
     lens_fail(err, LENS_E_MISSING, "%s: neither %s nor %s is in it", folder, names[0], names[1]);
+    return NULL;
+}
+
+/* The family of a model with this configuration. NULL on failure. */
+static const lens_family *find_family(const json_t *config, const char *config_path, lens_error *err)
+{
+    const lens_family *family = lens_family_for(config);
+    if (family)
+        return family;
+    const char *architecture = json_string_value(json_object_get(config, "architecture"));
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    const char *what = architecture ? "the architecture " : type ? "the model_type " : "such a model";
+    lens_fail(err, LENS_E_UNSUPPORTED, "%s: no encoder of this build knows %s%.64s", config_path, what,
+              architecture ? architecture : type ? type : "");
     return NULL;
 }
 
@@ -111,15 +125,40 @@ static int fingerprint(lens_encoder *encoder, const lens_weights *weights, const
     return result;
 }
 
+/* Of the towers that were asked for those that the model has. 0 or -1. */
+static int choose_towers(lens_encoder *encoder, const lens_model_facts *facts, const char *name, lens_tower wanted, lens_error *err)
+{
+    encoder->info.pictures = facts->pictures;
+    encoder->info.words = facts->words;
+    int has = (facts->pictures ? LENS_TOWER_PICTURES : 0) | (facts->words ? LENS_TOWER_WORDS : 0);
+    encoder->towers = (lens_tower)((int)wanted & has);
+    if (wanted == LENS_TOWER_BOTH ? encoder->towers == 0 : encoder->towers != wanted)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s encodes %s", name,
+                         facts->pictures ? "pictures, not words" : "words, not pictures");
+    return 0;
+}
+
+/* The tokenizer of a model opened for words, which must know as many tokens as the model's weights do. */
+static int open_tokenizer(lens_encoder *encoder, const lens_model_source *source, const lens_model_facts *facts, lens_error *err)
+{
+    if (!(encoder->towers & LENS_TOWER_WORDS))
+        return 0;
+    encoder->tokenizer = encoder->family->tokenizer(source, err);
+    if (!encoder->tokenizer)
+        return -1;
+    int size = lens_tokenizer_size(encoder->tokenizer);
+    if (size != facts->vocabulary)
+        return lens_fail(err, LENS_E_FORMAT, "%s: has %d tokens, but tensor %s in %s has %d rows",
+                         lens_tokenizer_path(encoder->tokenizer), size, facts->embedding, source->folder, facts->vocabulary);
+    return 0;
+}
+
 static int open_model(lens_encoder *encoder, const lens_model_source *source, const char *name, lens_backend backend,
                       lens_error *err)
 {
-    encoder->family = lens_family_for(source->config);
-    if (!encoder->family) {
-        const char *architecture = json_string_value(json_object_get(source->config, "architecture"));
-        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: no encoder of this build knows %s%.64s", source->config_path,
-                         architecture ? "the architecture " : "such a model", architecture ? architecture : "");
-    }
+    encoder->family = find_family(source->config, source->config_path, err);
+    if (!encoder->family)
+        return -1;
     encoder->engine = lens_engine_new(backend, err);
     if (!encoder->engine)
         return -1;
@@ -136,27 +175,32 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
         result = name_and_prepare(encoder, source->folder, name, err);
     }
     if (result == 0)
+        result = choose_towers(encoder, &facts, name, source->towers, err);
+    if (result == 0)
+        result = open_tokenizer(encoder, source, &facts, err);
+    if (result == 0)
         result = fingerprint(encoder, source->weights, &facts.description, err);
     lens_buffer_free(&facts.description);
     return result;
 }
 
-lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_precision precision, lens_backend backend,
-                                   lens_error *err)
+lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_precision precision, lens_tower towers,
+                                   lens_backend backend, lens_error *err)
 {
     if (precision != LENS_PRECISION_AUTO && precision != LENS_PRECISION_F32) {
         lens_fail(err, LENS_E_UNSUPPORTED, "%s: precision %s: not yet, use f32", name, lens_precision_name(precision));
         return NULL;
     }
+    const struct form *form = form_of(folder);
     lens_encoder *encoder = calloc(1, sizeof *encoder);
-    char *config_path = lens_path_join(folder, "config.json");
+    char *config_path = lens_path_join(folder, form->config);
     json_t *config = NULL;
     lens_weights *weights = NULL;
     int result = -1;
     if (!encoder || !config_path)
         no_memory(err, folder);
-    else if ((config = lens_json_read(config_path, err)) && (weights = open_weights(folder, err)))
-        result = open_model(encoder, &(lens_model_source){folder, config_path, config, weights}, name, backend, err);
+    else if ((config = lens_json_read(config_path, err)) && (weights = open_weights(folder, form, err)))
+        result = open_model(encoder, &(lens_model_source){folder, config_path, config, weights, towers}, name, backend, err);
     lens_weights_close(weights);
     json_decref(config);
     free(config_path);
@@ -167,9 +211,28 @@ lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_pr
     return encoder;
 }
 
-lens_encoder *lens_encoder_open(const char *folder, const char *name, lens_precision precision, lens_error *err)
+lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err)
 {
-    return lens_encoder_open_on(folder, name, precision, LENS_BACKEND_ONEDNN, err);
+    char *config_path = lens_path_join(folder, form_of(folder)->config);
+    json_t *config = NULL;
+    lens_tokenizer *tokenizer = NULL;
+    const lens_family *family = NULL;
+    if (!config_path)
+        no_memory(err, folder);
+    else if ((config = lens_json_read(config_path, err)))
+        family = find_family(config, config_path, err);
+    if (family && !family->tokenizer)
+        lens_fail(err, LENS_E_UNSUPPORTED, "%s: a model of pictures, not of words", config_path);
+    else if (family)
+        tokenizer = family->tokenizer(&(lens_model_source){folder, config_path, config, NULL, LENS_TOWER_WORDS}, err);
+    json_decref(config);
+    free(config_path);
+    return tokenizer;
+}
+
+lens_encoder *lens_encoder_open(const char *folder, const char *name, lens_precision precision, lens_tower towers, lens_error *err)
+{
+    return lens_encoder_open_on(folder, name, precision, towers, LENS_BACKEND_ONEDNN, err);
 }
 
 void lens_encoder_close(lens_encoder *encoder)
@@ -179,6 +242,7 @@ void lens_encoder_close(lens_encoder *encoder)
     if (encoder->model)
         encoder->family->close(encoder->model);
     lens_engine_free(encoder->engine);
+    lens_tokenizer_close(encoder->tokenizer);
     free(encoder->name);
     free(encoder->variant);
     free(encoder->folder);
@@ -188,153 +252,4 @@ void lens_encoder_close(lens_encoder *encoder)
 const lens_encoder_info *lens_encoder_about(const lens_encoder *encoder)
 {
     return &encoder->info;
-}
-
-/* A session's threads go to lanes that each take a slice of the batch at a time, as the activations of a slice stay near
- * one core; only threads that the slices leave over share the work of one layer, where the family gains from it. */
-lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threads, lens_error *err)
-{
-    if (batch < 1 || threads < 1) {
-        lens_fail(err, LENS_E_ARGUMENT, "a session for %d pictures on %d threads", batch, threads);
-        return NULL;
-    }
-    int slices = (batch - 1) / encoder->slice + 1;
-    int lanes = threads < slices ? threads : slices;
-    int each = threads / lanes < encoder->pass_threads ? threads / lanes : encoder->pass_threads;
-    lens_session *session = calloc(1, sizeof *session);
-    if (!session || !(session->lane = calloc((size_t)lanes, sizeof *session->lane))) {
-        lens_session_free(session);
-        no_memory(err, encoder->folder);
-        return NULL;
-    }
-    session->encoder = encoder;
-    session->batch = batch;
-    session->lanes = lanes;
-    for (int i = 0; i < lanes; i++) {
-        struct lane *lane = &session->lane[i];
-        lane->stream = lens_stream_new(encoder->engine, each, err);
-        lane->workspace = lane->stream ? lens_floats_new(encoder->workspace) : NULL;
-        if (!lane->workspace) {
-            if (lane->stream)
-                no_memory(err, encoder->folder);
-            lens_session_free(session);
-            return NULL;
-        }
-    }
-    return session;
-}
-
-void lens_session_free(lens_session *session)
-{
-    if (!session)
-        return;
-    for (int i = 0; i < session->lanes; i++) {
-        lens_stream_free(session->lane[i].stream);
-        free(session->lane[i].workspace);
-    }
-    free(session->lane);
-    free(session);
-}
-
-/* One call of lens_session_features, shared by its lanes. */
-struct pass {
-    const lens_encoder *encoder;
-    const float *pixels;
-    float *features;
-    int count;
-    atomic_int next;   /* the first picture that no lane has taken */
-    atomic_bool broken;
-    pthread_mutex_t lock; /* of ERR */
-    lens_error *err;
-};
-
-struct helper {
-    struct pass *pass;
-    struct lane *lane;
-    pthread_t thread;
-};
-
-/* Takes slices until none is left, or one has failed. */
-static void run_lane(struct pass *pass, struct lane *lane)
-{
-    const lens_encoder *encoder = pass->encoder;
-    size_t side = (size_t)encoder->info.preparation.size, pixels = side * side * 3, dim = (size_t)encoder->info.dim;
-    while (!atomic_load(&pass->broken)) {
-        int first = atomic_fetch_add(&pass->next, encoder->slice);
-        if (first >= pass->count)
-            return;
-        int count = pass->count - first < encoder->slice ? pass->count - first : encoder->slice;
-        lens_error err = {0};
-        if (encoder->family->run(encoder->model, lane->stream, lane->workspace, pass->pixels + (size_t)first * pixels, count,
-                                 pass->features + (size_t)first * dim, &err) == 0)
-            continue;
-        pthread_mutex_lock(&pass->lock);
-        if (!atomic_exchange(&pass->broken, true))
-            lens_fail(pass->err, err.code, "%s: %s", encoder->folder, err.message);
-        pthread_mutex_unlock(&pass->lock);
-    }
-}
-
-static void *run_helper(void *argument)
-{
-    struct helper *helper = argument;
-    run_lane(helper->pass, helper->lane);
-    return NULL;
-}
-
-int lens_session_features(lens_session *session, const float *pixels, int count, float *features, lens_error *err)
-{
-    if (count < 1 || count > session->batch)
-        return lens_fail(err, LENS_E_ARGUMENT, "%d pictures for a session of at most %d", count, session->batch);
-    struct pass pass = {.encoder = session->encoder, .pixels = pixels, .features = features, .count = count, .err = err};
-    pthread_mutex_init(&pass.lock, NULL);
-    int slices = (count - 1) / session->encoder->slice + 1;
-    int lanes = session->lanes < slices ? session->lanes : slices;
-    /* A thread costs a fraction of a millisecond to start; where one cannot be had, the others do its share. */
-    struct helper *helpers = lanes > 1 ? calloc((size_t)lanes, sizeof *helpers) : NULL;
-    int started = 1;
-    for (; helpers && started < lanes; started++) {
-        helpers[started].pass = &pass;
-        helpers[started].lane = &session->lane[started];
-        if (pthread_create(&helpers[started].thread, NULL, run_helper, &helpers[started]) != 0)
-            break;
-    }
-    run_lane(&pass, &session->lane[0]);
-    for (int i = 1; i < started; i++)
-        pthread_join(helpers[i].thread, NULL);
-    free(helpers);
-    pthread_mutex_destroy(&pass.lock);
-    return atomic_load(&pass.broken) ? -1 : 0;
-}
-
-/* VECTOR [dim] to length 1. False when it has no direction. */
-static bool normalise(float *vector, int dim)
-{
-    double sum = 0;
-    for (int i = 0; i < dim; i++)
-        sum += (double)vector[i] * (double)vector[i];
-    if (!isfinite(sum) || sum <= 0)
-        return false;
-    double scale = 1 / sqrt(sum);
-    for (int i = 0; i < dim; i++)
-        vector[i] = (float)((double)vector[i] * scale);
-    return true;
-}
-
-int lens_session_run(lens_session *session, const float *pixels, int count, float *vectors, lens_error *err)
-{
-    if (lens_session_features(session, pixels, count, vectors, err) != 0)
-        return -1;
-    int dim = session->encoder->info.dim;
-    for (int i = 0; i < count; i++)
-        if (!normalise(vectors + (size_t)i * (size_t)dim, dim))
-            return lens_fail(err, LENS_E_FORMAT, "%s: gives picture %d of %d a vector that is zero or not finite",
-                             session->encoder->folder, i + 1, count);
-    return 0;
-}
-
-void lens_session_watch(lens_session *session, lens_watch *watch, void *context)
-{
-    for (int i = 0; i < session->lanes; i++)
-        lens_stream_watch(session->lane[i].stream, watch, context);
 }

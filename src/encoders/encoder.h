@@ -1,11 +1,13 @@
-/* An encoder: prepared pixels -> unit vectors. One file a family; registry.c lists them. */
+/* An encoder: prepared pixels, or words, -> unit vectors. One file a family; registry.c lists them. */
 #ifndef LENS_ENCODERS_ENCODER_H
 #define LENS_ENCODERS_ENCODER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "encoders/tokenizer.h"
 #include "pixels/prepare.h"
 
 typedef enum lens_precision { LENS_PRECISION_AUTO, LENS_PRECISION_F32, LENS_PRECISION_BF16, LENS_PRECISION_INT8 } lens_precision;
@@ -20,20 +22,25 @@ typedef struct lens_encoder lens_encoder;
 /* One thread's place to run an encoder: activations and scratch memory. */
 typedef struct lens_session lens_session;
 
+/* What an encoder is opened for: the weights of the other part are not kept in memory. */
+typedef enum lens_tower { LENS_TOWER_PICTURES = 1, LENS_TOWER_WORDS = 2, LENS_TOWER_BOTH = 3 } lens_tower;
+
 typedef struct lens_encoder_info {
     const char *name;             /* as it was asked for, without the preparation: "efficientnet-lite0", or the folder's name */
     const char *variant;          /* the same with "@PREP" where one was given */
     const char *family;           /* "efficientnet_lite" */
     const char *folder;           /* where its files are */
     int dim;                      /* length of a vector */
+    bool pictures, words;         /* what the model can encode, whatever it was opened for */
     lens_precision precision;     /* what "auto" came to */
-    lens_preparation preparation;
+    lens_preparation preparation; /* of pictures */
     lens_hash fingerprint;        /* of weights, configuration and preparation: vectors are comparable only when it is equal */
 } lens_encoder_info;
 
-/* Opens the model in FOLDER, called NAME ("efficientnet-lite0", or "efficientnet-lite0@64" for another preparation).
- * The family is found by asking each of the registry. NULL on failure. Free with lens_encoder_close. */
-lens_encoder *lens_encoder_open(const char *folder, const char *name, lens_precision precision, lens_error *err);
+/* Opens the model in FOLDER, called NAME ("efficientnet-lite0", or "efficientnet-lite0@64" for another preparation), for TOWERS: one
+ * that the model does not have is LENS_E_UNSUPPORTED, but of LENS_TOWER_BOTH one is enough. The family is found by asking each of the
+ * registry. NULL on failure. Free with lens_encoder_close. */
+lens_encoder *lens_encoder_open(const char *folder, const char *name, lens_precision precision, lens_tower towers, lens_error *err);
 void lens_encoder_close(lens_encoder *encoder);
 
 /* Lives as long as ENCODER. */
@@ -47,5 +54,12 @@ void lens_session_free(lens_session *session);
 /* PIXELS [count, size, size, 3] as lens_prepare_pixels gives them -> VECTORS [count, dim], each of length 1.
  * COUNT is 1 to the session's batch. 0 or -1. */
 int lens_session_run(lens_session *session, const float *pixels, int count, float *vectors, lens_error *err);
+
+/* TEXT, UTF-8 -> VECTOR [dim], of length 1. 0 or -1. */
+int lens_session_run_words(lens_session *session, const char *text, float *vector, lens_error *err);
+
+/* The tokenizer of the model in FOLDER, without opening its weights. LENS_E_UNSUPPORTED when the model knows no words. NULL on failure.
+ * Free with lens_tokenizer_close. */
+lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err);
 
 #endif

@@ -16,15 +16,19 @@ typedef struct lens_model_source {
     const char *config_path;
     const json_t *config; /* an object */
     const lens_weights *weights;
+    lens_tower towers; /* what to make ready; what the family does not have is not asked for */
 } lens_model_source;
 
 /* What it finds out on the way. */
 typedef struct lens_model_facts {
     int dim;                      /* floats of a vector */
     lens_preparation preparation; /* as the model's own configuration has it */
+    bool pictures, words;         /* what the model can encode; words: only with a tokenizer */
     int slice;                    /* pictures a pass that run it fastest: more are given in several passes */
     int threads;                  /* the most threads that one pass gains from; more are used by passes side by side */
-    size_t workspace;             /* floats of workspace for a pass of SLICE pictures */
+    size_t workspace;             /* floats of workspace for a pass of SLICE pictures, and for one of a text of CONTEXT tokens */
+    int vocabulary;               /* rows of the embedding of tokens, which the tokenizer must fill */
+    const char *embedding;        /* its tensor, for messages; static */
     lens_buffer description;      /* what of the configuration changes the vectors, for the fingerprint */
 } lens_model_facts;
 
@@ -38,20 +42,30 @@ typedef struct lens_family {
     void *(*open)(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err);
     void (*close)(void *model);
 
+    /* The tokenizer of the model's words; the source's weights may be NULL. NULL: a family that knows pictures only. */
+    lens_tokenizer *(*tokenizer)(const lens_model_source *source, lens_error *err);
+
     /* PIXELS [count, size, size, 3], COUNT at most the slice -> FEATURES [count, dim], of any length. Everything that
      * changes is in STREAM and WORKSPACE, so that threads share MODEL. 0 or -1. */
     int (*run)(const void *model, lens_stream *stream, float *workspace, const float *pixels, int count, float *features,
                lens_error *err);
+
+    /* The tokenizer's IDS [count] -> FEATURES [dim], of any length. NULL where there is no tokenizer. */
+    int (*run_words)(const void *model, lens_stream *stream, float *workspace, const int32_t *ids, int count, float *features,
+                     lens_error *err);
 } lens_family;
 
 /* For tests, and for what looks into an encoder. */
 
 /* lens_encoder_open on a backend of one's choice. */
-lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_precision precision, lens_backend backend,
-                                   lens_error *err);
+lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_precision precision, lens_tower towers,
+                                   lens_backend backend, lens_error *err);
 
 /* lens_session_run without the last step: FEATURES [count, dim] as the network gives them. */
 int lens_session_features(lens_session *session, const float *pixels, int count, float *features, lens_error *err);
+
+/* The same for lens_session_run_words: FEATURES [dim] of COUNT tokens. */
+int lens_session_word_features(lens_session *session, const int32_t *ids, int count, float *features, lens_error *err);
 
 /* lens_stream_watch on every stream of SESSION; with one thread, in the order of the network. */
 void lens_session_watch(lens_session *session, lens_watch *watch, void *context);

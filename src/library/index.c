@@ -280,7 +280,7 @@ static int open_models(lens_run *run, lens_error *err)
         lens_index_model *model = &run->models[run->model_count];
         char *canonical = lens_model_canonical_name(name, err);
         result = -1;
-        if (canonical && (model->encoder = lens_model_encoder(canonical, options->precision, err))) {
+        if (canonical && (model->encoder = lens_model_encoder(canonical, options->precision, LENS_TOWER_PICTURES, err))) {
             run->model_count++;
             model->dim = lens_encoder_about(model->encoder)->dim;
             model->name = canonical;

@@ -26,8 +26,8 @@ char *lens_model_folder(const char *name, lens_error *err);
 /* NAME as the library keeps it: plain for the models folder, absolute for a path. NULL on failure. The caller frees. */
 char *lens_model_canonical_name(const char *name, lens_error *err);
 
-/* Opens the encoder of NAME. PRECISION: "auto", "f32", … or NULL for auto. */
-lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_error *err);
+/* Opens the encoder of NAME for TOWERS. PRECISION: "auto", "f32", … or NULL for auto. */
+lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_tower towers, lens_error *err);
 
 /* The model that answers in STORE: WANTED, or the first one when it is NULL. A copy in *OUT: free its name.
  * LENS_E_MISSING when the library has none, or not this one. */

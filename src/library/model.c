@@ -17,7 +17,7 @@ lens_model *lens_model_open(const char *name, const char *precision, lens_error 
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
         return NULL;
     }
-    model->encoder = lens_model_encoder(name ? name : lens_catalogue_default, precision, err);
+    model->encoder = lens_model_encoder(name ? name : lens_catalogue_default, precision, LENS_TOWER_PICTURES, err);
     if (!model->encoder) {
         free(model);
         return NULL;

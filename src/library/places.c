@@ -91,7 +91,7 @@ char *lens_model_folder(const char *name, lens_error *err)
     return folder;
 }
 
-lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_error *err)
+lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_tower towers, lens_error *err)
 {
     lens_precision wanted = LENS_PRECISION_AUTO;
     if (precision && lens_precision_parse(precision, &wanted, err) != 0)
@@ -99,7 +99,7 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_e
     char *folder = lens_model_folder(name, err);
     if (!folder)
         return NULL;
-    lens_encoder *encoder = lens_encoder_open(folder, name, wanted, err);
+    lens_encoder *encoder = lens_encoder_open(folder, name, wanted, towers, err);
     free(folder);
     return encoder;
 }

@@ -48,7 +48,7 @@ lens_catalogue_model *lens_catalogue(size_t *count, lens_error *err)
 /* Whether the model is there and whole. */
 static bool is_here(const char *name)
 {
-    lens_encoder *encoder = lens_model_encoder(name, NULL, NULL);
+    lens_encoder *encoder = lens_model_encoder(name, NULL, LENS_TOWER_BOTH, NULL);
     lens_encoder_close(encoder);
     return encoder != NULL;
 }
@@ -111,7 +111,7 @@ int lens_pull(const char *name, void (*progress)(void *context, const char *step
         lens_buffer_free(&step);
         if (result == 0) {
             /* Proves it, rather than saying so. */
-            lens_encoder *encoder = lens_model_encoder(name, NULL, err);
+            lens_encoder *encoder = lens_model_encoder(name, NULL, LENS_TOWER_BOTH, err);
             result = encoder ? lens_buffer_print(&step, "%s is in %s", name, folder) : -1;
             lens_encoder_close(encoder);
         }

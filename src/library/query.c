@@ -90,7 +90,7 @@ static int encode_term(query *self, const lens_term *term, lens_error *err)
         return -1;
     int result = 0;
     if (!self->encoder) {
-        self->encoder = lens_model_encoder(self->model.name, self->options->precision, err);
+        self->encoder = lens_model_encoder(self->model.name, self->options->precision, LENS_TOWER_PICTURES, err);
         if (!self->encoder || lens_library_model_matches(&self->model, self->encoder, err) != 0 ||
             !(self->session = lens_session_new(self->encoder, 1, lens_processors(), err)))
             result = -1;

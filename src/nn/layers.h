@@ -40,8 +40,13 @@ float *lens_floats_new(size_t count);
 
 typedef enum lens_activation {
     LENS_ACTIVATION_NONE,
-    LENS_ACTIVATION_CLIP6, /* min(max(x, 0), 6), "ReLU6" */
+    LENS_ACTIVATION_CLIP6,      /* min(max(x, 0), 6), "ReLU6" */
+    LENS_ACTIVATION_RELU,       /* max(x, 0) */
+    LENS_ACTIVATION_GELU,       /* x (1 + erf(x / sqrt 2)) / 2: Hendrycks and Gimpel (2016), exact, not the tanh form */
+    LENS_ACTIVATION_QUICK_GELU, /* x sigmoid(1.702 x), as OpenAI's CLIP has it */
 } lens_activation;
+
+/* ---- convolutions ------------------------------------------------------------------------------------------------ */
 
 /* A convolution as PyTorch's Conv2d means it (a correlation), with what follows it:
  * out = activation(weights * in + bias [+ out]). */
@@ -62,15 +67,84 @@ void lens_conv_pad_same(lens_conv_spec *spec);
 int lens_conv_out_height(const lens_conv_spec *spec);
 int lens_conv_out_width(const lens_conv_spec *spec);
 
-/* WEIGHTS [out, in / groups, kernel, kernel] and BIAS [out] are copied. NAME stands in messages. NULL on failure. */
+/* WEIGHTS [out, in / groups, kernel, kernel] and BIAS [out] (NULL: zeros) are copied. NAME stands in messages. NULL on failure. */
 lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv_spec *spec, const float *weights,
                           const float *bias, lens_error *err);
 
 /* IN [count, height, width, in] -> OUT [count, out height, out width, out]; they must not overlap. 0 or -1. */
 int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
 
+/* ---- pooling ----------------------------------------------------------------------------------------------------- */
+
+/* The largest of each KERNEL x KERNEL window. Outside of the input are zeros, which take part: the padding of BigTransfer,
+ * not the one of PyTorch's MaxPool2d. */
+typedef struct lens_pool_spec {
+    int height, width, channels; /* of the input */
+    int kernel, stride;
+    int before, after;           /* zeros at top and left; at bottom and right; fewer than KERNEL */
+} lens_pool_spec;
+
+int lens_pool_out_height(const lens_pool_spec *spec);
+int lens_pool_out_width(const lens_pool_spec *spec);
+
+/* IN [count, height, width, channels] -> OUT [count, out height, out width, channels]; they must not overlap. */
+void lens_max_pool(const lens_pool_spec *spec, int count, const float *in, float *out);
+
 /* The mean over positions: IN [count, positions, channels] -> OUT [count, channels]. */
 void lens_mean_positions(int count, int positions, int channels, const float *in, float *out);
+
+/* ---- transformers ------------------------------------------------------------------------------------------------ */
+
+/* out = activation(weights * in + bias [+ out]) for each row. */
+typedef struct lens_linear_spec {
+    int in, out; /* floats of a row */
+    bool sum;    /* adds to what OUT holds, as in lens_conv_spec */
+    lens_activation activation;
+} lens_linear_spec;
+
+/* WEIGHTS [out, in] as PyTorch's Linear has them, and BIAS [out] (NULL: zeros) are copied. NULL on failure. */
+lens_layer *lens_linear_new(lens_engine *engine, const char *name, const lens_linear_spec *spec, const float *weights,
+                            const float *bias, lens_error *err);
+
+/* IN [rows, in] -> OUT [rows, out]; they must not overlap. 0 or -1. */
+int lens_linear_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, float *out, lens_error *err);
+
+/* Scaled dot-product attention, Vaswani et al., "Attention Is All You Need" (2017): softmax(q k' / sqrt(width)) v, each head
+ * for itself. */
+typedef struct lens_attention_spec {
+    int heads, width; /* of one head */
+    bool causal;      /* a token sees itself and those before it */
+} lens_attention_spec;
+
+lens_layer *lens_attention_new(lens_engine *engine, const char *name, const lens_attention_spec *spec, lens_error *err);
+
+/* QKV [count, tokens, 3, heads, width]: every token's query, then its key, then its value -> OUT [count, tokens, heads, width]. They
+ * must not overlap. 0 or -1. */
+int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out,
+                       lens_error *err);
+
+/* ---- norms ------------------------------------------------------------------------------------------------------- */
+
+/* Layer norm, Ba, Kiros and Hinton (2016): each row to mean 0 and variance 1, times GAMMA [channels], plus BETA [channels]; both are
+ * copied. EPSILON is added to the (biased) variance. */
+lens_layer *lens_norm_new(lens_engine *engine, const char *name, int channels, double epsilon, const float *gamma, const float *beta,
+                          lens_error *err);
+
+/* IN [rows, channels] -> OUT [rows, channels], which may be IN. 0 or -1. */
+int lens_norm_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, float *out, lens_error *err);
+
+/* Group norm, Wu and He (2018): the same for each picture's GROUPS runs of channels over all positions, then ACTIVATION. */
+typedef struct lens_group_norm_spec {
+    int positions, channels, groups;
+    double epsilon;
+    lens_activation activation; /* LENS_ACTIVATION_NONE or LENS_ACTIVATION_RELU */
+} lens_group_norm_spec;
+
+lens_layer *lens_group_norm_new(lens_engine *engine, const char *name, const lens_group_norm_spec *spec, const float *gamma,
+                                const float *beta, lens_error *err);
+
+/* IN [count, positions, channels] -> OUT [count, positions, channels], which may be IN. 0 or -1. */
+int lens_group_norm_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
 
 const char *lens_layer_name(const lens_layer *layer);
 

@@ -88,7 +88,7 @@ static void test_vectors_and_classes(void **state)
     free(path);
 
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_AUTO, &err);
+    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, &err);
     assert_done(encoder ? 0 : -1, &err);
     const lens_encoder_info *info = lens_encoder_about(encoder);
     assert_int_equal(info->dim, vectors.shape[1]);
@@ -133,7 +133,7 @@ static void test_prepared_pixels(void **state)
     char *golden = test_shared("golden/efficientnet-lite0");
     char *folder = test_real_model("efficientnet-lite0");
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_F32, &err);
+    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
     assert_done(encoder ? 0 : -1, &err);
     char *path = test_path(golden, "pixels0.npy");
     test_npy expected = test_npy_read(path); /* [3, size, size]: channels first */

@@ -13,7 +13,7 @@ static char *folder; /* of the model */
 static lens_encoder *open_on(lens_backend backend)
 {
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, backend, &err);
+    lens_encoder *encoder = lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, LENS_TOWER_PICTURES, backend, &err);
     assert_done(encoder ? 0 : -1, &err);
     return encoder;
 }

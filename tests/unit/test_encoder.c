@@ -20,7 +20,7 @@ static char *shared_folder; /* a good model, for the tests that only read it */
 static lens_encoder *open_good(const char *folder, const char *name)
 {
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, name, LENS_PRECISION_F32, &err);
+    lens_encoder *encoder = lens_encoder_open(folder, name, LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
     assert_done(encoder ? 0 : -1, &err);
     return encoder;
 }
@@ -183,7 +183,7 @@ static void test_fingerprints(void **state)
 static void expect_refusal(const char *folder, const char *name, lens_precision precision, lens_error_code code, const char *words)
 {
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, name, precision, &err);
+    lens_encoder *encoder = lens_encoder_open(folder, name, precision, LENS_TOWER_PICTURES, &err);
     if (encoder)
         fail_msg("opened, but should have said: %s", words);
     assert_says(&err, words);
