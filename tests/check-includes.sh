@@ -37,6 +37,9 @@ check cli      compare base memelens.h
 check server   compare base memelens.h
 
 for file in $(grep -lE '(dnnl|oneapi/dnnl)[a-z_/]*\.h' -r src include || true); do
+    [ "$file" = src/nn/nn_onednn_version.h ] || { echo "$file: only src/nn/nn_onednn.c names oneDNN" >&2; bad=1; }
+done
+for file in $(grep -lE '"nn/nn_onednn_version\.h"' -r src include || true); do
     [ "$file" = src/nn/nn_onednn.c ] || { echo "$file: only src/nn/nn_onednn.c names oneDNN" >&2; bad=1; }
 done
 exit $bad

@@ -24,7 +24,9 @@ lens_engine *lens_engine_new(lens_backend backend, lens_error *err)
 
 static void free_layer(const lens_engine *engine, lens_layer *layer)
 {
-    engine->backend->conv_free(layer);
+    engine->backend->unpack(layer);
+    free(layer->gamma);
+    free(layer->beta);
     free(layer->name);
     free(layer);
 }
@@ -109,13 +111,22 @@ int lens_conv_out_width(const lens_conv_spec *spec)
     return outputs(spec, 1, spec->width);
 }
 
-/* Whether SPEC makes sense: every loop over it stays within int, every buffer within size_t. */
-static bool spec_is_sound(const lens_conv_spec *spec)
+enum {
+    MOST = 1 << 24,       /* of anything that is counted: loops stay within int */
+    MOST_TOKENS = 1 << 16 /* of one text or picture: their scores stay within size_t */
+};
+
+static bool is_size(int64_t size)
 {
-    enum { MOST = 1 << 24 };
+    return size >= 1 && size <= MOST;
+}
+
+/* Whether SPEC makes sense. */
+static bool conv_is_sound(const lens_conv_spec *spec)
+{
     const int positive[] = {spec->height, spec->width, spec->in, spec->out, spec->groups, spec->kernel, spec->stride};
     for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
-        if (positive[i] < 1 || positive[i] > MOST)
+        if (!is_size(positive[i]))
             return false;
     for (int axis = 0; axis < 2; axis++)
         if (spec->before[axis] < 0 || spec->after[axis] < 0 || spec->before[axis] > MOST || spec->after[axis] > MOST)
@@ -130,64 +141,130 @@ static bool map_size(int height, int width, int channels, size_t *size)
            !__builtin_mul_overflow(positions, (size_t)channels, size) && *size <= PTRDIFF_MAX / sizeof(float);
 }
 
-lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv_spec *spec, const float *weights,
-                          const float *bias, lens_error *err)
+lens_layer *lens_layer_add(lens_engine *engine, const char *name, lens_layer_kind kind, lens_error *err)
 {
-    if (!spec_is_sound(spec)) {
-        lens_fail(err, LENS_E_ARGUMENT, "%s: an impossible convolution", name);
-        return NULL;
-    }
     lens_layer *layer = calloc(1, sizeof *layer);
     if (!layer || !(layer->name = strdup(name))) {
         free(layer);
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
         return NULL;
     }
-    layer->conv = *spec;
-    layer->index = engine->count;
-    layer->out_height = lens_conv_out_height(spec);
-    layer->out_width = lens_conv_out_width(spec);
-    int result = 0;
-    if (!map_size(spec->height, spec->width, spec->in, &layer->in_size) ||
-        !map_size(layer->out_height, layer->out_width, spec->out, &layer->out_size))
-        result = lens_fail(err, LENS_E_ARGUMENT, "%s: no convolution of %d x %d positions by a kernel of %d", name,
-                           spec->height, spec->width, spec->kernel);
-    else
-        result = engine->backend->conv_pack(engine, layer, weights, bias, err);
-    if (result != 0) {
-        free_layer(engine, layer);
+    layer->kind = kind;
+    layer->index = engine->count++;
+    layer->next = engine->layers;
+    return engine->layers = layer;
+}
+
+int lens_layer_ready(const lens_stream *stream, const lens_layer *layer, int count, lens_error *err)
+{
+    if (count < 1 || layer->index >= stream->layers)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: run with %d pictures or rows, or made after its stream", layer->name, count);
+    return 0;
+}
+
+void lens_layer_seen(const lens_stream *stream, const lens_layer *layer, int count, const float *out, size_t size)
+{
+    if (stream->watch)
+        stream->watch(stream->watcher, layer, count, out, size);
+}
+
+/* Packs a layer with weights, BIAS [out] or NULL. NULL on failure. */
+static lens_layer *pack(const lens_engine *engine, lens_layer *layer, int out, const float *weights, const float *bias, lens_error *err)
+{
+    float *zeros = NULL;
+    if (!bias && (zeros = lens_floats_new((size_t)out)))
+        bias = memset(zeros, 0, (size_t)out * sizeof *zeros);
+    int result = bias ? engine->backend->pack(engine, layer, weights, bias, err)
+                      : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    free(zeros);
+    return result == 0 ? layer : NULL;
+}
+
+/* Runs a layer with weights. */
+static int run_product(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+{
+    if (lens_layer_ready(stream, layer, count, err) != 0 ||
+        stream->engine->backend->product(stream, layer, count, in, out, err) != 0)
+        return -1;
+    lens_layer_seen(stream, layer, count, out, (size_t)count * layer->out_size);
+    return 0;
+}
+
+lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv_spec *spec, const float *weights,
+                          const float *bias, lens_error *err)
+{
+    size_t in_size, out_size;
+    if (!conv_is_sound(spec)) {
+        lens_fail(err, LENS_E_ARGUMENT, "%s: an impossible convolution", name);
         return NULL;
     }
-    layer->next = engine->layers;
-    engine->layers = layer;
-    engine->count++;
-    return layer;
+    if (!map_size(spec->height, spec->width, spec->in, &in_size) ||
+        !map_size(lens_conv_out_height(spec), lens_conv_out_width(spec), spec->out, &out_size)) {
+        lens_fail(err, LENS_E_ARGUMENT, "%s: no convolution of %d x %d positions by a kernel of %d", name, spec->height,
+                  spec->width, spec->kernel);
+        return NULL;
+    }
+    lens_layer *layer = lens_layer_add(engine, name, LENS_LAYER_CONV, err);
+    if (!layer)
+        return NULL;
+    layer->conv = *spec;
+    layer->in_size = in_size;
+    layer->out_size = out_size;
+    return pack(engine, layer, spec->out, weights, bias, err);
 }
 
 int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
 {
-    if (count < 1 || layer->index >= stream->layers)
-        return lens_fail(err, LENS_E_ARGUMENT, "%s: run with %d pictures, or made after its stream", layer->name, count);
-    if (stream->engine->backend->conv_run(stream, layer, count, in, out, err) != 0)
-        return -1;
-    if (stream->watch)
-        stream->watch(stream->watcher, layer, count, out, (size_t)count * layer->out_size);
-    return 0;
+    return run_product(stream, layer, count, in, out, err);
 }
 
-void lens_mean_positions(int count, int positions, int channels, const float *in, float *out)
+lens_layer *lens_linear_new(lens_engine *engine, const char *name, const lens_linear_spec *spec, const float *weights,
+                            const float *bias, lens_error *err)
 {
-    const float share = 1.0f / (float)positions;
-    for (int n = 0; n < count; n++) {
-        const float *map = in + (size_t)n * (size_t)positions * (size_t)channels; /* [positions, channels] */
-        float *mean = out + (size_t)n * (size_t)channels;
-        memset(mean, 0, (size_t)channels * sizeof *mean);
-        for (int p = 0; p < positions; p++, map += channels)
-            for (int c = 0; c < channels; c++)
-                mean[c] += map[c];
-        for (int c = 0; c < channels; c++)
-            mean[c] *= share;
+    if (!is_size(spec->in) || !is_size(spec->out)) {
+        lens_fail(err, LENS_E_ARGUMENT, "%s: an impossible linear layer, %d to %d", name, spec->in, spec->out);
+        return NULL;
     }
+    lens_layer *layer = lens_layer_add(engine, name, LENS_LAYER_LINEAR, err);
+    if (!layer)
+        return NULL;
+    layer->linear = *spec;
+    layer->in_size = (size_t)spec->in;
+    layer->out_size = (size_t)spec->out;
+    return pack(engine, layer, spec->out, weights, bias, err);
+}
+
+int lens_linear_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, float *out, lens_error *err)
+{
+    return run_product(stream, layer, rows, in, out, err);
+}
+
+lens_layer *lens_attention_new(lens_engine *engine, const char *name, const lens_attention_spec *spec, lens_error *err)
+{
+    if (!is_size(spec->heads) || !is_size(spec->width) || !is_size((int64_t)spec->heads * spec->width)) {
+        lens_fail(err, LENS_E_ARGUMENT, "%s: impossible attention, %d heads of %d", name, spec->heads, spec->width);
+        return NULL;
+    }
+    lens_layer *layer = lens_layer_add(engine, name, LENS_LAYER_ATTENTION, err);
+    if (!layer)
+        return NULL;
+    layer->attention = *spec;
+    layer->out_size = (size_t)spec->heads * (size_t)spec->width;
+    layer->in_size = 3 * layer->out_size;
+    return layer;
+}
+
+int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out,
+                       lens_error *err)
+{
+    if (lens_layer_ready(stream, layer, count, err) != 0)
+        return -1;
+    if (tokens < 1 || tokens > MOST_TOKENS)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: run with %d tokens", layer->name, tokens);
+    if (stream->engine->backend->attention(stream, layer, count, tokens, qkv, out, err) != 0)
+        return -1;
+    lens_layer_seen(stream, layer, count, out, (size_t)count * (size_t)tokens * layer->out_size);
+    return 0;
 }
 
 const char *lens_layer_name(const lens_layer *layer)

@@ -1,108 +1,23 @@
-/* The layers of layers.h on oneDNN's C API, and the only file that names it. Debian 12 has version 2.6, Debian 13 has 3.7:
- * what differs stands at the top.
+/* The layers of layers.h on oneDNN's C API. Besides nn_onednn_version.h this is the only file that names it.
  *
  * A layer keeps its weights in the layout that oneDNN asks for ("any") when run on one picture. A stream keeps a plan, a
  * primitive with its memory objects, for every layer and count it has met; a plan that wants the weights in another
  * layout keeps a copy of its own. Plans are cheap (0.2 ms) and so are made when they are first needed. */
-#include <oneapi/dnnl/dnnl.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nn/backend.h"
+#include "nn/nn_onednn_version.h"
 
 /* Debian's oneDNN runs on OpenMP, and takes the number of threads from the calling thread's setting. These two are all that
  * is needed of it, so that this file needs neither the compiler's OpenMP nor its header. */
 extern int omp_get_max_threads(void);
 extern void omp_set_num_threads(int threads);
 
-/* From version 3 descriptors are opaque; before, they are structs, and a primitive's own descriptor comes in two steps. */
-#if DNNL_VERSION_MAJOR >= 3
-typedef dnnl_memory_desc_t memory_desc;
-typedef const_dnnl_memory_desc_t const_memory_desc;
-
-static dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
-{
-    return dnnl_memory_desc_create_with_tag(desc, dims, sizes, dnnl_f32, tag);
-}
-
-static dnnl_status_t desc_copy(memory_desc *copy, const_memory_desc desc)
-{
-    return dnnl_memory_desc_clone(copy, desc);
-}
-
-static void desc_free(memory_desc desc)
-{
-    if (desc)
-        dnnl_memory_desc_destroy(desc);
-}
-
-static dnnl_status_t append_sum(dnnl_post_ops_t ops)
-{
-    return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef);
-}
-
-static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta)
-{
-    return dnnl_post_ops_append_eltwise(ops, kind, alpha, beta);
-}
-
-static dnnl_status_t conv_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],
-                                   const dnnl_dims_t strides, const dnnl_dims_t before, const dnnl_dims_t after,
-                                   dnnl_primitive_attr_t attr)
-{
-    const dnnl_dims_t dilation = {0, 0};
-    return dnnl_convolution_forward_primitive_desc_create(desc, engine, dnnl_forward_inference, dnnl_convolution_direct,
-                                                          descs[0], descs[1], descs[2], descs[3], strides, dilation, before,
-                                                          after, attr);
-}
-#else
-typedef dnnl_memory_desc_t *memory_desc;
-typedef const dnnl_memory_desc_t *const_memory_desc;
-
-static dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
-{
-    *desc = malloc(sizeof **desc);
-    return *desc ? dnnl_memory_desc_init_by_tag(*desc, dims, sizes, dnnl_f32, tag) : dnnl_out_of_memory;
-}
-
-static dnnl_status_t desc_copy(memory_desc *copy, const_memory_desc desc)
-{
-    *copy = malloc(sizeof **copy);
-    if (!*copy)
-        return dnnl_out_of_memory;
-    **copy = *desc;
-    return dnnl_success;
-}
-
-static void desc_free(memory_desc desc)
-{
-    free(desc);
-}
-
-static dnnl_status_t append_sum(dnnl_post_ops_t ops)
-{
-    return dnnl_post_ops_append_sum(ops, 1);
-}
-
-static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta)
-{
-    return dnnl_post_ops_append_eltwise(ops, 1, kind, alpha, beta);
-}
-
-static dnnl_status_t conv_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],
-                                   const dnnl_dims_t strides, const dnnl_dims_t before, const dnnl_dims_t after,
-                                   dnnl_primitive_attr_t attr)
-{
-    dnnl_convolution_desc_t conv;
-    dnnl_status_t status =
-        dnnl_convolution_forward_desc_init(&conv, dnnl_forward_inference, dnnl_convolution_direct, descs[0], descs[1], descs[2],
-                                           descs[3], strides, before, after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(desc, &conv, attr, engine, NULL) : status;
-}
-#endif
-
-struct conv {
+/* A layer's weights. */
+struct packed {
     memory_desc desc; /* of the packed weights */
     float *weights;
     float *bias;
@@ -162,21 +77,47 @@ static void engine_close(lens_engine *engine)
         dnnl_engine_destroy(engine->state);
 }
 
-/* The weights' sizes as oneDNN counts them, with a dimension for groups where there are any. Returns how many. */
-static int weight_sizes(const lens_conv_spec *spec, dnnl_dims_t sizes)
+/* The weights' sizes as oneDNN counts them, and the layout that layers.h takes them in: for a convolution with a dimension for groups
+ * where there are any; a linear layer's are a matrix by which the rows are multiplied from the right. Returns how many sizes. */
+static int weight_sizes(const lens_layer *layer, dnnl_dims_t sizes, dnnl_format_tag_t *plain)
 {
     int dims = 0;
+    if (layer->kind == LENS_LAYER_LINEAR) {
+        sizes[dims++] = layer->linear.in;
+        sizes[dims++] = layer->linear.out;
+        *plain = dnnl_ba;
+        return dims;
+    }
+    const lens_conv_spec *spec = &layer->conv;
     if (spec->groups > 1)
         sizes[dims++] = spec->groups;
     sizes[dims++] = spec->out / spec->groups;
     sizes[dims++] = spec->in / spec->groups;
     sizes[dims++] = spec->kernel;
     sizes[dims++] = spec->kernel;
+    *plain = dims == 5 ? dnnl_goihw : dnnl_oihw;
     return dims;
 }
 
-/* What the convolution does besides convolving. */
-static dnnl_status_t attributes_new(dnnl_primitive_attr_t *attr, const lens_conv_spec *spec)
+static dnnl_status_t append_activation(dnnl_post_ops_t ops, lens_activation activation)
+{
+    switch (activation) {
+    case LENS_ACTIVATION_CLIP6:
+        return append_eltwise(ops, dnnl_eltwise_clip, 0, 6);
+    case LENS_ACTIVATION_RELU:
+        return append_eltwise(ops, dnnl_eltwise_relu, 0, 0);
+    case LENS_ACTIVATION_GELU:
+        return append_eltwise(ops, dnnl_eltwise_gelu_erf, 0, 0);
+    case LENS_ACTIVATION_QUICK_GELU:
+        return append_eltwise(ops, dnnl_eltwise_swish, 1.702f, 0);
+    case LENS_ACTIVATION_NONE:
+        break;
+    }
+    return dnnl_success;
+}
+
+/* What a product does besides multiplying. */
+static dnnl_status_t attributes_new(dnnl_primitive_attr_t *attr, bool sum, lens_activation activation)
 {
     dnnl_post_ops_t ops = NULL;
     *attr = NULL;
@@ -185,10 +126,10 @@ static dnnl_status_t attributes_new(dnnl_primitive_attr_t *attr, const lens_conv
         status = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
     if (status == dnnl_success)
         status = dnnl_post_ops_create(&ops);
-    if (status == dnnl_success && spec->sum)
+    if (status == dnnl_success && sum)
         status = append_sum(ops);
-    if (status == dnnl_success && spec->activation == LENS_ACTIVATION_CLIP6)
-        status = append_eltwise(ops, dnnl_eltwise_clip, 0, 6);
+    if (status == dnnl_success)
+        status = append_activation(ops, activation);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_post_ops(*attr, ops);
     if (ops)
@@ -196,32 +137,60 @@ static dnnl_status_t attributes_new(dnnl_primitive_attr_t *attr, const lens_conv
     return status;
 }
 
-/* The primitive descriptor of LAYER for COUNT pictures, in whatever layout of weights suits it best. */
-static dnnl_status_t describe(dnnl_engine_t engine, const lens_layer *layer, int count, dnnl_primitive_desc_t *desc)
+/* The primitive descriptor of a convolution of COUNT pictures, from DESCS with the weights' at [1] made. */
+static dnnl_status_t describe_conv(dnnl_engine_t engine, const lens_conv_spec *spec, int count, memory_desc descs[4],
+                                   dnnl_primitive_desc_t *desc)
 {
-    const lens_conv_spec *spec = &layer->conv;
     const dnnl_dims_t in = {count, spec->in, spec->height, spec->width}, bias = {spec->out};
-    const dnnl_dims_t out = {count, spec->out, layer->out_height, layer->out_width};
+    const dnnl_dims_t out = {count, spec->out, lens_conv_out_height(spec), lens_conv_out_width(spec)};
     const dnnl_dims_t strides = {spec->stride, spec->stride};
     const dnnl_dims_t before = {spec->before[0], spec->before[1]}, after = {spec->after[0], spec->after[1]};
-    dnnl_dims_t weights;
-    int dims = weight_sizes(spec, weights);
-
-    memory_desc descs[4] = {NULL};
     dnnl_primitive_attr_t attr = NULL;
     dnnl_status_t status = desc_new(&descs[0], 4, in, dnnl_nhwc);
-    if (status == dnnl_success)
-        status = desc_new(&descs[1], dims, weights, dnnl_format_tag_any);
     if (status == dnnl_success)
         status = desc_new(&descs[2], 1, bias, dnnl_x);
     if (status == dnnl_success)
         status = desc_new(&descs[3], 4, out, dnnl_nhwc);
     if (status == dnnl_success)
-        status = attributes_new(&attr, spec);
+        status = attributes_new(&attr, spec->sum, spec->activation);
     if (status == dnnl_success)
         status = conv_desc_new(desc, engine, descs, strides, before, after, attr);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
+    return status;
+}
+
+/* The same for a linear layer of COUNT rows. */
+static dnnl_status_t describe_linear(dnnl_engine_t engine, const lens_linear_spec *spec, int count, memory_desc descs[4],
+                                     dnnl_primitive_desc_t *desc)
+{
+    const dnnl_dims_t in = {count, spec->in}, bias = {1, spec->out}, out = {count, spec->out};
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_status_t status = desc_new(&descs[0], 2, in, dnnl_ab);
+    if (status == dnnl_success)
+        status = desc_new(&descs[2], 2, bias, dnnl_ab);
+    if (status == dnnl_success)
+        status = desc_new(&descs[3], 2, out, dnnl_ab);
+    if (status == dnnl_success)
+        status = attributes_new(&attr, spec->sum, spec->activation);
+    if (status == dnnl_success)
+        status = matmul_desc_new(desc, engine, descs, attr);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    return status;
+}
+
+/* The primitive descriptor of LAYER for COUNT pictures or rows, in whatever layout of weights suits it best. */
+static dnnl_status_t describe(dnnl_engine_t engine, const lens_layer *layer, int count, dnnl_primitive_desc_t *desc)
+{
+    memory_desc descs[4] = {NULL};
+    dnnl_dims_t weights;
+    dnnl_format_tag_t plain;
+    int dims = weight_sizes(layer, weights, &plain);
+    dnnl_status_t status = desc_new(&descs[1], dims, weights, dnnl_format_tag_any);
+    if (status == dnnl_success)
+        status = layer->kind == LENS_LAYER_LINEAR ? describe_linear(engine, &layer->linear, count, descs, desc)
+                                                  : describe_conv(engine, &layer->conv, count, descs, desc);
     for (int i = 0; i < 4; i++)
         desc_free(descs[i]);
     return status;
@@ -260,40 +229,41 @@ static dnnl_status_t pack(dnnl_engine_t engine, const_memory_desc from_desc, con
     return status;
 }
 
-static int conv_pack(const lens_engine *engine, lens_layer *layer, const float *weights, const float *bias, lens_error *err)
+static int pack_layer(const lens_engine *engine, lens_layer *layer, const float *weights, const float *bias, lens_error *err)
 {
-    const lens_conv_spec *spec = &layer->conv;
-    struct conv *conv = layer->packed = calloc(1, sizeof *conv);
-    if (!conv || !(conv->bias = lens_floats_new((size_t)spec->out)))
+    size_t out = (size_t)(layer->kind == LENS_LAYER_LINEAR ? layer->linear.out : layer->conv.out);
+    struct packed *packed = layer->packed = calloc(1, sizeof *packed);
+    if (!packed || !(packed->bias = lens_floats_new(out)))
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
-    memcpy(conv->bias, bias, (size_t)spec->out * sizeof *bias);
+    memcpy(packed->bias, bias, out * sizeof *bias);
 
     int before = enter(1);
     dnnl_dims_t sizes;
-    int dims = weight_sizes(spec, sizes);
+    dnnl_format_tag_t tag;
+    int dims = weight_sizes(layer, sizes, &tag);
     memory_desc plain = NULL;
     dnnl_primitive_desc_t desc = NULL;
-    dnnl_status_t status = desc_new(&plain, dims, sizes, dims == 5 ? dnnl_goihw : dnnl_oihw);
+    dnnl_status_t status = desc_new(&plain, dims, sizes, tag);
     if (status == dnnl_success)
         status = describe(engine->state, layer, 1, &desc);
     if (status == dnnl_success)
-        status = desc_copy(&conv->desc, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
+        status = desc_copy(&packed->desc, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
     if (status == dnnl_success)
-        status = pack(engine->state, plain, weights, conv->desc, &conv->weights);
+        status = pack(engine->state, plain, weights, packed->desc, &packed->weights);
     desc_free(plain);
     dnnl_primitive_desc_destroy(desc);
     leave(1, before);
     return status == dnnl_success ? 0 : fail(err, layer->name, "pack this layer's weights", status);
 }
 
-static void conv_free(lens_layer *layer)
+static void unpack(lens_layer *layer)
 {
-    struct conv *conv = layer->packed;
-    if (conv) {
-        desc_free(conv->desc);
-        free(conv->weights);
-        free(conv->bias);
-        free(conv);
+    struct packed *packed = layer->packed;
+    if (packed) {
+        desc_free(packed->desc);
+        free(packed->weights);
+        free(packed->bias);
+        free(packed);
     }
 }
 
@@ -334,15 +304,15 @@ static void stream_close(lens_stream *stream)
 }
 
 /* Points PLAN at the layer's weights, or at a copy in the layout that DESC wants. */
-static dnnl_status_t use_weights(dnnl_engine_t engine, const struct conv *conv, struct plan *plan, dnnl_primitive_desc_t desc)
+static dnnl_status_t use_weights(dnnl_engine_t engine, const struct packed *packed, struct plan *plan, dnnl_primitive_desc_t desc)
 {
     const_memory_desc wanted = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
-    if (!dnnl_memory_desc_equal(wanted, conv->desc)) {
-        dnnl_status_t status = pack(engine, conv->desc, conv->weights, wanted, &plan->own);
+    if (!dnnl_memory_desc_equal(wanted, packed->desc)) {
+        dnnl_status_t status = pack(engine, packed->desc, packed->weights, wanted, &plan->own);
         if (status != dnnl_success)
             return status;
     }
-    return dnnl_memory_create(&plan->weights, wanted, engine, plan->own ? plan->own : conv->weights);
+    return dnnl_memory_create(&plan->weights, wanted, engine, plan->own ? plan->own : packed->weights);
 }
 
 static int scratch_reserve(struct state *state, size_t size)
@@ -360,20 +330,20 @@ static int scratch_reserve(struct state *state, size_t size)
 
 static dnnl_status_t plan_fill(dnnl_engine_t engine, struct state *state, const lens_layer *layer, struct plan *plan)
 {
-    const struct conv *conv = layer->packed;
+    const struct packed *packed = layer->packed;
     dnnl_primitive_desc_t desc = NULL;
     dnnl_status_t status = describe(engine, layer, plan->count, &desc);
     if (status == dnnl_success)
         status = dnnl_primitive_create(&plan->primitive, desc);
     if (status == dnnl_success)
-        status = use_weights(engine, conv, plan, desc);
+        status = use_weights(engine, packed, plan, desc);
     if (status == dnnl_success)
         status = dnnl_memory_create(&plan->in, dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0), engine, NULL);
     if (status == dnnl_success)
         status = dnnl_memory_create(&plan->out, dnnl_primitive_desc_query_md(desc, dnnl_query_dst_md, 0), engine, NULL);
     if (status == dnnl_success)
         status = dnnl_memory_create(&plan->bias, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 1), engine,
-                                    conv->bias);
+                                    packed->bias);
     if (status == dnnl_success) {
         const_memory_desc scratch = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
         if (scratch_reserve(state, dnnl_memory_desc_get_size(scratch)) != 0)
@@ -408,7 +378,7 @@ static struct plan *plan_for(const lens_stream *stream, const lens_layer *layer,
     return *list = plan;
 }
 
-static int conv_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+static int product(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
 {
     struct state *state = stream->state;
     int before = enter(stream->threads);
@@ -435,6 +405,31 @@ static int conv_run(lens_stream *stream, const lens_layer *layer, int count, con
     return result;
 }
 
+/* One head after the other, so that its scores stay near the core; oneDNN's plain product reads queries, keys and values where they lie. */
+static int attention(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out, lens_error *err)
+{
+    struct state *state = stream->state;
+    const lens_attention_spec *spec = &layer->attention;
+    const dnnl_dim_t width = spec->width, part = (dnnl_dim_t)layer->out_size, stride = (dnnl_dim_t)layer->in_size;
+    if (scratch_reserve(state, (size_t)tokens * (size_t)tokens * sizeof(float)) != 0)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    const float scale = 1 / sqrtf((float)spec->width);
+    float *scores = state->scratch; /* [tokens, tokens] */
+    dnnl_status_t status = dnnl_success;
+    int before = enter(stream->threads);
+    for (int n = 0; n < count; n++, qkv += (size_t)tokens * layer->in_size, out += (size_t)tokens * layer->out_size)
+        for (int h = 0; h < spec->heads && status == dnnl_success; h++) {
+            const float *query = qkv + h * width, *key = query + part, *value = key + part;
+            status = dnnl_sgemm('N', 'T', tokens, tokens, width, 1, query, stride, key, stride, 0, scores, tokens);
+            if (status != dnnl_success)
+                break;
+            lens_softmax_fast(scores, tokens, tokens, scale, spec->causal);
+            status = dnnl_sgemm('N', 'N', tokens, width, tokens, 1, scores, tokens, value, stride, 0, out + h * width, part);
+        }
+    leave(stream->threads, before);
+    return status == dnnl_success ? 0 : fail(err, layer->name, "run this layer", status);
+}
+
 const lens_backend_functions lens_backend_onednn = {
-    engine_open, engine_close, conv_pack, conv_free, stream_open, stream_close, conv_run,
+    engine_open, engine_close, pack_layer, unpack, stream_open, stream_close, product, attention, lens_norm_fast,
 };

@@ -18,19 +18,14 @@
 #include <emmintrin.h>
 #endif
 
+#include "base/clones.h"
+
 enum {
     WEIGHT_BITS = 32 - 8 - 2, /* sums of weights times 255 stay within 32 bits, negative lobes included */
     RUN = 16,
     LANES = RUN * 3,
     AHEAD = 4 * RUN, /* rows that the first pass makes beyond what the second needs at the moment */
 };
-
-/* One compilation for the processor at hand and one for any: the loops are plain, only the vectors get longer. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define CLONES
-#endif
 
 /* How the outputs of one axis are weighed: output i is the sum of weights[i * most + j] * input[first[i] + j], j < taps[i]. */
 typedef struct axis {
@@ -138,7 +133,7 @@ static inline __attribute__((always_inline)) void sum_lanes(const uint16_t *rest
             sums[l] += weights[t] * in[l];
 }
 
-CLONES static void weigh_to_16(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps, uint16_t *restrict out)
+LENS_CLONES static void weigh_to_16(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps, uint16_t *restrict out)
 {
     int32_t sums[LANES];
     sum_lanes(in, step, weights, taps, sums);
@@ -146,7 +141,7 @@ CLONES static void weigh_to_16(const uint16_t *restrict in, size_t step, const i
         out[l] = narrow(sums[l]);
 }
 
-CLONES static void weigh_to_8(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps, uint8_t *restrict out)
+LENS_CLONES static void weigh_to_8(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps, uint8_t *restrict out)
 {
     int32_t sums[LANES];
     sum_lanes(in, step, weights, taps, sums);

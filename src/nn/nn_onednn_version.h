@@ -1,0 +1,108 @@
+/* What differs between the versions of oneDNN, behind one set of names: Debian 12 has 2.6, Debian 13 has 3.7. For nn_onednn.c only. */
+#ifndef LENS_NN_ONEDNN_VERSION_H
+#define LENS_NN_ONEDNN_VERSION_H
+
+#include <oneapi/dnnl/dnnl.h>
+#include <stdlib.h>
+
+/* From version 3 descriptors are opaque; before, they are structs, and a primitive's own descriptor comes in two steps. */
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t memory_desc;
+typedef const_dnnl_memory_desc_t const_memory_desc;
+
+static inline dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_create_with_tag(desc, dims, sizes, dnnl_f32, tag);
+}
+
+static inline dnnl_status_t desc_copy(memory_desc *copy, const_memory_desc desc)
+{
+    return dnnl_memory_desc_clone(copy, desc);
+}
+
+static inline void desc_free(memory_desc desc)
+{
+    if (desc)
+        dnnl_memory_desc_destroy(desc);
+}
+
+static inline dnnl_status_t append_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef);
+}
+
+static inline dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta)
+{
+    return dnnl_post_ops_append_eltwise(ops, kind, alpha, beta);
+}
+
+static inline dnnl_status_t conv_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],
+                                   const dnnl_dims_t strides, const dnnl_dims_t before, const dnnl_dims_t after,
+                                   dnnl_primitive_attr_t attr)
+{
+    const dnnl_dims_t dilation = {0, 0};
+    return dnnl_convolution_forward_primitive_desc_create(desc, engine, dnnl_forward_inference, dnnl_convolution_direct,
+                                                          descs[0], descs[1], descs[2], descs[3], strides, dilation, before,
+                                                          after, attr);
+}
+
+static inline dnnl_status_t matmul_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],
+                                            dnnl_primitive_attr_t attr)
+{
+    return dnnl_matmul_primitive_desc_create(desc, engine, descs[0], descs[1], descs[2], descs[3], attr);
+}
+#else
+typedef dnnl_memory_desc_t *memory_desc;
+typedef const dnnl_memory_desc_t *const_memory_desc;
+
+static inline dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
+{
+    *desc = malloc(sizeof **desc);
+    return *desc ? dnnl_memory_desc_init_by_tag(*desc, dims, sizes, dnnl_f32, tag) : dnnl_out_of_memory;
+}
+
+static inline dnnl_status_t desc_copy(memory_desc *copy, const_memory_desc desc)
+{
+    *copy = malloc(sizeof **copy);
+    if (!*copy)
+        return dnnl_out_of_memory;
+    **copy = *desc;
+    return dnnl_success;
+}
+
+static inline void desc_free(memory_desc desc)
+{
+    free(desc);
+}
+
+static inline dnnl_status_t append_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1);
+}
+
+static inline dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta)
+{
+    return dnnl_post_ops_append_eltwise(ops, 1, kind, alpha, beta);
+}
+
+static inline dnnl_status_t conv_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],
+                                   const dnnl_dims_t strides, const dnnl_dims_t before, const dnnl_dims_t after,
+                                   dnnl_primitive_attr_t attr)
+{
+    dnnl_convolution_desc_t conv;
+    dnnl_status_t status =
+        dnnl_convolution_forward_desc_init(&conv, dnnl_forward_inference, dnnl_convolution_direct, descs[0], descs[1], descs[2],
+                                           descs[3], strides, before, after);
+    return status == dnnl_success ? dnnl_primitive_desc_create(desc, &conv, attr, engine, NULL) : status;
+}
+
+static inline dnnl_status_t matmul_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],
+                                            dnnl_primitive_attr_t attr)
+{
+    dnnl_matmul_desc_t matmul;
+    dnnl_status_t status = dnnl_matmul_desc_init(&matmul, descs[0], descs[1], descs[2], descs[3]);
+    return status == dnnl_success ? dnnl_primitive_desc_create(desc, &matmul, attr, engine, NULL) : status;
+}
+#endif
+
+#endif
