@@ -114,7 +114,7 @@ typedef struct lens_term {
 
 typedef struct lens_search_options {
     size_t n;
-    const char *model;     /* NULL: the library's only or first one */
+    const char *model;     /* NULL: the library's first one, or the first that knows words where a term is words */
     const char *precision; /* of the query's encoding */
     double min_score;      /* below -1: none */
     bool fold;             /* one of each group of near-identical pictures */
@@ -126,16 +126,23 @@ typedef struct lens_search_options {
 
 lens_search_options lens_search_options_default(void);
 
+/* What one term did for a result: SHARE is weight * cosine over the length of the weighted sum, and the shares add up to the score. */
+typedef struct lens_term_share {
+    double cosine, share;
+} lens_term_share;
+
 typedef struct lens_result {
     double score; /* cosine */
     int64_t id;
     char *path;
-    int64_t stands_for; /* pictures of its group, itself included; 1 without fold */
+    int64_t stands_for;     /* pictures of its group, itself included; 1 without fold */
+    lens_term_share *terms; /* [term_count], in the order of the terms */
 } lens_result;
 
 typedef struct lens_results {
     lens_result *items; /* best first */
     size_t count;
+    size_t term_count;
     char *model;      /* that answered */
     size_t compared;  /* pictures the query was held against */
 } lens_results;
@@ -171,17 +178,28 @@ void lens_groups_free(lens_groups *groups);
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
-/* A model opened by itself, without a library: a name of the catalogue that was pulled, or a folder; NULL for the default one. */
+/* A model opened by itself, without a library: a name of the catalogue that was pulled, or a folder. */
 typedef struct lens_model lens_model;
 
-lens_model *lens_model_open(const char *name, const char *precision, lens_error *err);
+/* What a model is opened for; the sum of both for both. */
+typedef enum lens_knows { LENS_PICTURES = 1, LENS_WORDS = 2 } lens_knows;
+
+/* NAME NULL: the default model; for words, the first model of the catalogue that is here and knows pictures and words. NULL on failure.
+ * Free with lens_model_close. */
+lens_model *lens_model_open(const char *name, const char *precision, int knows, lens_error *err);
 void lens_model_close(lens_model *model);
 const char *lens_model_name(const lens_model *model);
 const char *lens_model_precision(const lens_model *model);
 int lens_model_dim(const lens_model *model);
 
-/* VECTOR [dim], of length 1, of the picture at PATH ("-" is not special). */
+/* VECTOR [dim], of length 1, of a term that is a file, bytes or words. */
 int lens_model_embed(lens_model *model, const lens_term *term, uint64_t max_pixels, float *vector, lens_error *err);
+
+/* Zero-shot classification, Radford et al. (2021), section 3.1.2: COSINES [count] of the picture TERM to each of the texts LABELS, and
+ * their PROBABILITIES [count], the softmax of the cosines times the temperature that the model learnt. The labels' vectors are kept from
+ * call to call while LABELS is the same array. 0 or -1. */
+int lens_model_label(lens_model *model, const lens_term *term, const char *const *labels, size_t count, uint64_t max_pixels, double *cosines,
+                     double *probabilities, lens_error *err);
 
 /* The encoder alone on prepared pixels: BATCH pictures at a time, cut among THREADS workers, for about SECONDS.
  * *RATE: pictures a second. */

@@ -8,13 +8,31 @@
 #include "cli/indexing.h"
 #include "cli/preview.h"
 
-static void print_result(const cli_answer_options *options, size_t rank, const lens_result *result)
+/* What each term did: [{"term": …, "weight": …, "cosine": …, "share": …}], the shares adding up to the score. */
+static json_t *shares_of(const cli_terms *terms, const lens_result *result)
+{
+    json_t *array = json_array();
+    for (size_t t = 0; t < terms->count; t++) {
+        const lens_term *term = &terms->items[t];
+        json_t *object = json_object();
+        cli_json_path(object, "term", term->text);
+        json_object_set_new(object, "weight", json_real(term->weight));
+        json_object_set_new(object, "cosine", json_real(result->terms[t].cosine));
+        json_object_set_new(object, "share", json_real(result->terms[t].share));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static void print_result(const cli_answer_options *options, const cli_terms *terms, size_t rank, const lens_result *result)
 {
     if (options->as_json) {
         json_t *object = json_pack("{sI sf sI}", "rank", (json_int_t)rank, "score", result->score, "id", (json_int_t)result->id);
         cli_json_path(object, "path", result->path);
         if (options->fold)
             json_object_set_new(object, "stands_for", json_integer(result->stands_for));
+        if (terms->count > 1)
+            json_object_set_new(object, "terms", shares_of(terms, result));
         cli_json(object);
         return;
     }
@@ -49,7 +67,7 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     if (!results)
         return cli_fail_with(&error);
     for (size_t i = 0; i < results->count; i++)
-        print_result(options, i + 1, &results->items[i]);
+        print_result(options, terms, i + 1, &results->items[i]);
     int status = results->count ? CLI_DONE : CLI_NOTHING;
     if (!results->count)
         cli_note("nothing found among %s pictures", cli_count_text((int64_t)results->compared));

@@ -22,7 +22,7 @@ static int run(const cli_list *operands)
     if (operands->count)
         return cli_fail("bench: takes no %s", operands->items[0]);
     lens_error error = {0};
-    lens_model *model = lens_model_open(model_name, precision, &error);
+    lens_model *model = lens_model_open(model_name, precision, LENS_PICTURES, &error);
     if (!model)
         return cli_fail_with(&error);
     double rate;

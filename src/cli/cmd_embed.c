@@ -10,7 +10,7 @@ static cli_list texts;
 static bool as_json;
 
 static const cli_option options[] = {
-    {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model's name or folder (efficientnet-lite0)"},
+    {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model's name or folder (efficientnet-lite0; with --text the first one here that knows words)"},
     {"precision", 0, CLI_TEXT, &precision, "P", "auto, f32, bf16 or int8"},
     {"text", 0, CLI_LIST, &texts, "STRING", "encode words (may be given again), with a model that knows them"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "one JSON object a line"},
@@ -50,24 +50,17 @@ static int run(const cli_list *operands)
     if (operands->count + texts.count == 0)
         return cli_fail("embed: what? Name files, or --text STRING");
     lens_error error = {0};
-    lens_model *model = lens_model_open(model_name, precision, &error);
+    int knows = (operands->count ? LENS_PICTURES : 0) | (texts.count ? LENS_WORDS : 0);
+    lens_model *model = lens_model_open(model_name, precision, knows, &error);
     if (!model)
         return cli_fail_with(&error);
     float *vector = malloc((size_t)lens_model_dim(model) * sizeof *vector);
     int status = vector ? CLI_DONE : cli_fail("not enough memory");
-    static const cli_list none;
     for (size_t i = 0; vector && i < operands->count; i++) {
-        cli_list one = {&operands->items[i], 1};
         cli_terms terms;
-        bool input = operands->items[i][0] == '-' && !operands->items[i][1];
-        /* A name here is a file's, whatever it looks like. */
-        lens_term file = {.kind = LENS_TERM_FILE, .text = operands->items[i], .weight = 1};
-        if (input && cli_terms_read(&one, &none, &terms) != 0)
-            status = CLI_ERROR;
-        else if (embed(model, input ? &terms.items[0] : &file, vector) != CLI_DONE)
+        if (cli_terms_file(operands->items[i], &terms) != 0 || embed(model, &terms.items[0], vector) != CLI_DONE)
             status = CLI_ERROR; /* and the rest goes on */
-        if (input)
-            cli_terms_free(&terms);
+        cli_terms_free(&terms);
     }
     for (size_t i = 0; vector && i < texts.count; i++) {
         lens_term words = {.kind = LENS_TERM_WORDS, .text = texts.items[i], .weight = 1};
@@ -81,10 +74,10 @@ static int run(const cli_list *operands)
 
 const cli_command cli_embed = {
     .name = "embed",
-    .summary = "print the vectors of pictures",
-    .usage = "FILE... [options]",
-    .details = "One line for each FILE (- is standard input): the name, a tab, the numbers. Vectors have length 1. A file that cannot be\n"
-               "read is named, the rest goes on, and the exit status is 2.",
+    .summary = "print the vectors of pictures and words",
+    .usage = "(FILE | --text STRING)... [options]",
+    .details = "One line for each FILE (- is standard input), then for each STRING: its name, a tab, the numbers. Vectors have length 1. A file\n"
+               "that cannot be read is named, the rest goes on, and the exit status is 2.",
     CLI_OPTIONS(options),
     .run = run,
 };

@@ -24,17 +24,22 @@ static int run(const cli_list *operands)
 
 const cli_command cli_search = {
     .name = "search",
-    .summary = "find pictures by a picture",
+    .summary = "find pictures by a picture, by words, or by both",
     .usage = "TERM... [options]",
-    .details = "A TERM is a picture's path, - (a picture on standard input) or id:N (a picture of the library). Several terms are\n"
-               "added; a NUMBER and a colon before a term weigh it:\n"
+    .details = "A TERM is words, a picture's path, - (a picture on standard input) or id:N (a picture of the library). Several terms are\n"
+               "added; + or - or a NUMBER and a colon before a term weigh it:\n"
                "\n"
                "  memelens search ./cat.jpg\n"
-               "  memelens search ./cat.jpg -0.5:./dog.jpg\n"
+               "  memelens search \"a cat in a hat\"\n"
+               "  memelens search ./cat.jpg +\"in space\" -0.5:\"dog\"\n"
                "  memelens search ./cat.jpg --not ./dog.jpg\n"
                "  memelens search - < picture.webp\n"
                "\n"
-               "Results are printed best first: the score (a cosine, 1 is the same), a tab, the path.",
+               "Words need a model that knows them: `memelens pull clip-vit-b-32`, then `memelens index --model clip-vit-b-32`. What is a\n"
+               "file's name is that file; quote words together, for `search red car` is two terms.\n"
+               "\n"
+               "Results are printed best first: the score (a cosine, 1 is the same), a tab, the path. With several terms, --json tells each\n"
+               "term's share of the score.",
     CLI_OPTIONS(options),
     .run = run,
 };

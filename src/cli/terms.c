@@ -24,6 +24,12 @@ static int read_input(lens_buffer *input)
     return 0;
 }
 
+/* Whether TEXT can only be meant as a path, whatever is there. "cats/dogs" is words where there is no such file. */
+static bool is_path(const char *text)
+{
+    return text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
+}
+
 static int read_term(const char *text, lens_term *term, lens_buffer *input)
 {
     *term = (lens_term){.weight = 1};
@@ -52,7 +58,7 @@ static int read_term(const char *text, lens_term *term, lens_buffer *input)
             return cli_fail("%s: expected id:NUMBER", text), -1;
     } else if (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0) {
         return cli_fail("%s: addresses are not fetched; give the picture on standard input: curl -s ADDRESS | memelens search -", text), -1;
-    } else if (strchr(text, '/') || lens_file_exists(text)) {
+    } else if (is_path(text) || lens_file_exists(text)) {
         term->kind = LENS_TERM_FILE;
     } else {
         term->kind = LENS_TERM_WORDS;
@@ -77,6 +83,18 @@ int cli_terms_read(const cli_list *operands, const cli_list *not, cli_terms *out
             out->items[out->count].weight *= -1;
         out->count++;
     }
+    return 0;
+}
+
+int cli_terms_file(const char *name, cli_terms *out)
+{
+    static const cli_list none;
+    if (strcmp(name, "-") == 0)
+        return cli_terms_read(&(cli_list){&name, 1}, &none, out);
+    *out = (cli_terms){.items = calloc(1, sizeof *out->items), .count = 1};
+    if (!out->items)
+        return cli_fail("not enough memory"), -1;
+    out->items[0] = (lens_term){.kind = LENS_TERM_FILE, .text = name, .weight = 1};
     return 0;
 }
 

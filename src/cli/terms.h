@@ -15,6 +15,10 @@ typedef struct cli_terms {
 /* Reads OPERANDS as terms, and those of NOT with their weights turned round. 0, or -1 after saying why on stderr. Free with
  * cli_terms_free; the texts are the operands' own. */
 int cli_terms_read(const cli_list *operands, const cli_list *not, cli_terms *out);
+
+/* One term that is the file NAME, whatever it looks like, or for "-" the picture on stdin. As cli_terms_read. */
+int cli_terms_file(const char *name, cli_terms *out);
+
 void cli_terms_free(cli_terms *terms);
 
 #endif

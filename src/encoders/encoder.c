@@ -162,11 +162,12 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
     encoder->engine = lens_engine_new(backend, err);
     if (!encoder->engine)
         return -1;
-    lens_model_facts facts = {.slice = 1, .threads = 1};
+    lens_model_facts facts = {.slice = 1, .threads = 1, .logit_scale = 100};
     encoder->model = encoder->family->open(source, encoder->engine, &facts, err);
     int result = encoder->model ? 0 : -1;
     if (result == 0) {
         encoder->info.dim = facts.dim;
+        encoder->info.logit_scale = facts.logit_scale;
         encoder->info.precision = LENS_PRECISION_F32;
         encoder->info.preparation = facts.preparation;
         encoder->slice = facts.slice;
@@ -211,22 +212,43 @@ lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_pr
     return encoder;
 }
 
+/* The configuration of the model in FOLDER, and its family; *PATH is the configuration's, to be freed. NULL on failure. */
+static const lens_family *read_config(const char *folder, char **path, json_t **config, lens_error *err)
+{
+    *config = NULL;
+    *path = lens_path_join(folder, form_of(folder)->config);
+    if (!*path) {
+        no_memory(err, folder);
+        return NULL;
+    }
+    *config = lens_json_read(*path, err);
+    return *config ? find_family(*config, *path, err) : NULL;
+}
+
+int lens_encoder_kinds(const char *folder, lens_tower *towers, lens_error *err)
+{
+    char *path;
+    json_t *config;
+    const lens_family *family = read_config(folder, &path, &config, err);
+    if (family)
+        *towers = (lens_tower)((family->run ? LENS_TOWER_PICTURES : 0) | (family->run_words ? LENS_TOWER_WORDS : 0));
+    json_decref(config);
+    free(path);
+    return family ? 0 : -1;
+}
+
 lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err)
 {
-    char *config_path = lens_path_join(folder, form_of(folder)->config);
-    json_t *config = NULL;
+    char *path;
+    json_t *config;
     lens_tokenizer *tokenizer = NULL;
-    const lens_family *family = NULL;
-    if (!config_path)
-        no_memory(err, folder);
-    else if ((config = lens_json_read(config_path, err)))
-        family = find_family(config, config_path, err);
+    const lens_family *family = read_config(folder, &path, &config, err);
     if (family && !family->tokenizer)
-        lens_fail(err, LENS_E_UNSUPPORTED, "%s: a model of pictures, not of words", config_path);
+        lens_fail(err, LENS_E_UNSUPPORTED, "%s: a model of pictures, not of words", folder);
     else if (family)
-        tokenizer = family->tokenizer(&(lens_model_source){folder, config_path, config, NULL, LENS_TOWER_WORDS}, err);
+        tokenizer = family->tokenizer(&(lens_model_source){folder, path, config, NULL, LENS_TOWER_WORDS}, err);
     json_decref(config);
-    free(config_path);
+    free(path);
     return tokenizer;
 }
 

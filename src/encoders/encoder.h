@@ -32,6 +32,7 @@ typedef struct lens_encoder_info {
     const char *folder;           /* where its files are */
     int dim;                      /* length of a vector */
     bool pictures, words;         /* what the model can encode, whatever it was opened for */
+    double logit_scale;           /* by which its cosines of words to pictures become logits; of no meaning with one kind only */
     lens_precision precision;     /* what "auto" came to */
     lens_preparation preparation; /* of pictures */
     lens_hash fingerprint;        /* of weights, configuration and preparation: vectors are comparable only when it is equal */
@@ -57,6 +58,9 @@ int lens_session_run(lens_session *session, const float *pixels, int count, floa
 
 /* TEXT, UTF-8 -> VECTOR [dim], of length 1. 0 or -1. */
 int lens_session_run_words(lens_session *session, const char *text, float *vector, lens_error *err);
+
+/* What the model in FOLDER can encode, by its configuration alone. 0 or -1. */
+int lens_encoder_kinds(const char *folder, lens_tower *towers, lens_error *err);
 
 /* The tokenizer of the model in FOLDER, without opening its weights. LENS_E_UNSUPPORTED when the model knows no words. NULL on failure.
  * Free with lens_tokenizer_close. */

@@ -24,6 +24,7 @@ typedef struct lens_model_facts {
     int dim;                      /* floats of a vector */
     lens_preparation preparation; /* as the model's own configuration has it */
     bool pictures, words;         /* what the model can encode; words: only with a tokenizer */
+    double logit_scale;           /* as in lens_encoder_info; at first 100, where CLIP's training ends */
     int slice;                    /* pictures a pass that run it fastest: more are given in several passes */
     int threads;                  /* the most threads that one pass gains from; more are used by passes side by side */
     size_t workspace;             /* floats of workspace for a pass of SLICE pictures, and for one of a text of CONTEXT tokens */

@@ -171,7 +171,7 @@ lens_groups *lens_duplicates(lens_library *library, const char *model, bool only
     maker self = {.store = lens_store_open(library->folder, LENS_STORE_READ, 0, err)};
     member *members = NULL;
     int result = -1;
-    if (self.store && lens_library_model(self.store, library->folder, model, &chosen, err) == 0 &&
+    if (self.store && lens_library_model(self.store, library->folder, model, false, &chosen, err) == 0 &&
         lens_store_vectors_open(self.store, chosen.id, NULL, 0, &self.vectors, err) == 0) {
         self.out = calloc(1, sizeof *self.out);
         members = malloc((self.vectors.count + 1) * sizeof *members);

@@ -13,7 +13,10 @@ struct lens_library {
 
 struct lens_model {
     lens_encoder *encoder;
-    lens_session *session; /* of one picture, made on first use */
+    lens_session *session; /* of one picture or text, made on first use */
+    float *labels;         /* [label_count, dim], of the texts at LABELS_OF */
+    const char *const *labels_of;
+    size_t label_count;
 };
 
 /* A picture file larger than this is not read: 512 MiB. */
@@ -29,9 +32,9 @@ char *lens_model_canonical_name(const char *name, lens_error *err);
 /* Opens the encoder of NAME for TOWERS. PRECISION: "auto", "f32", … or NULL for auto. */
 lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_tower towers, lens_error *err);
 
-/* The model that answers in STORE: WANTED, or the first one when it is NULL. A copy in *OUT: free its name.
- * LENS_E_MISSING when the library has none, or not this one. */
-int lens_library_model(lens_store *store, const char *library, const char *wanted, lens_store_model *out, lens_error *err);
+/* The model that answers in STORE: WANTED, or when it is NULL the first one that knows words where WORDS asks for it. A copy in *OUT:
+ * free its name. LENS_E_MISSING when the library has none, or not this one; LENS_E_UNSUPPORTED when none knows words. */
+int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* "PATH: the vectors of MODEL here were made by other weights…" -> -1 when ENCODER is not what made MODEL's vectors. */
 int lens_library_model_matches(const lens_store_model *model, const lens_encoder *encoder, lens_error *err);

@@ -44,7 +44,17 @@ const char *lens_library_path(const lens_library *library)
     return library->folder;
 }
 
-int lens_library_model(lens_store *store, const char *library, const char *wanted, lens_store_model *out, lens_error *err)
+/* Whether model NAME knows words, as far as its files are here to say so. */
+static bool knows_words(const char *name)
+{
+    lens_tower towers = 0;
+    char *folder = lens_model_folder(name, NULL);
+    bool known = folder && lens_encoder_kinds(folder, &towers, NULL) == 0;
+    free(folder);
+    return known && (towers & LENS_TOWER_WORDS);
+}
+
+int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
     char *name = NULL;
     if (wanted && !(name = lens_model_canonical_name(wanted, err)))
@@ -56,7 +66,7 @@ int lens_library_model(lens_store *store, const char *library, const char *wante
     }
     int result = -1;
     size_t at = 0;
-    while (name && at < models.count && strcmp(models.items[at].name, name) != 0)
+    while (at < models.count && (name ? strcmp(models.items[at].name, name) != 0 : words && !knows_words(models.items[at].name)))
         at++;
     if (at < models.count) {
         *out = models.items[at];
@@ -64,9 +74,13 @@ int lens_library_model(lens_store *store, const char *library, const char *wante
         result = 0;
     } else if (models.count == 0) {
         lens_fail(err, LENS_E_MISSING, "%s: nothing is indexed yet: run `memelens index FOLDER`", library);
-    } else {
+    } else if (name) {
         lens_fail(err, LENS_E_MISSING, "%s: not indexed with %s (but with %s): run `memelens index --model %s`", library, name,
                   models.items[0].name, name);
+    } else {
+        lens_fail(err, LENS_E_UNSUPPORTED,
+                  "%s knows pictures, not words: run `memelens pull clip-vit-b-32`, then `memelens index --model clip-vit-b-32`",
+                  models.items[0].name);
     }
     lens_store_models_free(&models);
     free(name);

@@ -2,11 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/processors.h"
-#include "library/internal.h"
+#include "library/terms.h"
 #include "search/fold.h"
 #include "search/scan.h"
 
@@ -15,18 +14,19 @@ lens_search_options lens_search_options_default(void)
     return (lens_search_options){.n = 10, .precision = "auto", .min_score = -2, .max_pixels = lens_decode_limits_default().max_pixels};
 }
 
-/* A query in the making. The encoder is opened only when a term really has to be encoded. */
+/* A query in the making. */
 typedef struct query {
     lens_store *store;
     lens_store_model model;
     const lens_search_options *options;
+    const lens_term *terms;
+    size_t term_count;
     lens_store_paths in; /* the options' folders, absolute */
     lens_store_vectors vectors;
-    lens_encoder *encoder;
-    lens_session *session;
-    float *sum;    /* [dim] */
-    float *vector; /* [dim], of one term */
-    int64_t *own;  /* the terms' own pictures */
+    float *term_vectors; /* [terms, dim], each of length 1 */
+    float *sum;          /* [dim], of length 1: what is searched for */
+    double length;       /* of the weighted sum, before it was made 1 */
+    int64_t *own;        /* the terms' own pictures */
     size_t own_count;
 } query;
 
@@ -35,122 +35,50 @@ static lens_view view_of(const lens_store_vectors *vectors)
     return (lens_view){vectors->data, vectors->slots, vectors->ids, vectors->count, vectors->dim};
 }
 
-/* The vector of picture ID as it is stored: 1 and VECTOR filled, or 0 when this model has none of it. -1 on error. */
-static int stored_vector(query *self, int64_t id, lens_error *err)
+static int query_vector(query *self, lens_error *err)
 {
-    lens_store_vectors all = {0};
-    const lens_store_vectors *from = &self->vectors;
-    if (self->options->in_count) { /* the picture asked for need not lie where results may */
-        if (lens_store_vectors_open(self->store, self->model.id, NULL, 0, &all, err) != 0)
-            return -1;
-        from = &all;
-    }
-    size_t low = 0, high = from->count; /* ids are in order */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (from->ids[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    int found = low < from->count && from->ids[low] == id;
-    if (found) {
-        memcpy(self->vector, from->data + (size_t)from->slots[low] * (size_t)from->dim, (size_t)from->dim * sizeof *self->vector);
-        self->own[self->own_count++] = id;
-    }
-    lens_store_vectors_free(&all);
-    return found;
-}
-
-/* The same for a file that the library knows and that has not changed since. */
-static int known_file(query *self, const char *path, lens_error *err)
-{
-    char *absolute = lens_path_absolute(path, err);
-    if (!absolute)
-        return -1;
-    lens_store_picture picture;
-    struct stat info;
-    int found = lens_store_picture_by_path(self->store, absolute, &picture, err);
-    if (found == 1) {
-        bool same = picture.content && stat(absolute, &info) == 0 && info.st_size == picture.size &&
-                    (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec == picture.mtime_ns;
-        found = same ? stored_vector(self, picture.id, err) : 0;
-        if (found == 0) /* it changed since, but it is still the same picture of the library */
-            self->own[self->own_count++] = picture.id;
-        lens_store_picture_free(&picture);
-    }
-    free(absolute);
-    return found;
-}
-
-static int encode_term(query *self, const lens_term *term, lens_error *err)
-{
-    lens_image image = {0};
-    if (lens_decode_term(term, self->options->max_pixels, &image, err) != 0)
-        return -1;
-    int result = 0;
-    if (!self->encoder) {
-        self->encoder = lens_model_encoder(self->model.name, self->options->precision, LENS_TOWER_PICTURES, err);
-        if (!self->encoder || lens_library_model_matches(&self->model, self->encoder, err) != 0 ||
-            !(self->session = lens_session_new(self->encoder, 1, lens_processors(), err)))
-            result = -1;
-    }
-    if (result == 0)
-        result = lens_encode_image(self->encoder, self->session, &image, self->vector, err);
-    lens_image_free(&image);
-    return result;
-}
-
-/* Fills self->vector. */
-static int term_vector(query *self, const lens_term *term, lens_error *err)
-{
-    int found = 0;
-    switch (term->kind) {
-    case LENS_TERM_WORDS:
-        if (lens_named_as_picture(term->text))
-            return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
-        return lens_fail(err, LENS_E_UNSUPPORTED, "\"%s\": there is no such file, and %s knows pictures, not words", term->text,
-                         self->model.name);
-    case LENS_TERM_ID:
-        found = stored_vector(self, term->id, err);
-        if (found == 0)
-            return lens_fail(err, LENS_E_MISSING, "id:%lld: no such picture in this library", (long long)term->id);
-        return found < 0 ? -1 : 0;
-    case LENS_TERM_FILE:
-        found = known_file(self, term->text, err);
-        if (found != 0)
-            return found < 0 ? -1 : 0;
-        return encode_term(self, term, err);
-    case LENS_TERM_BYTES:
-        return encode_term(self, term, err);
-    }
-    return lens_fail(err, LENS_E_ARGUMENT, "unknown kind of term");
-}
-
-static int query_vector(query *self, const lens_term *terms, size_t count, lens_error *err)
-{
-    size_t dim = (size_t)self->model.dim;
+    const size_t dim = (size_t)self->model.dim, count = self->term_count;
     self->sum = calloc(dim, sizeof *self->sum);
-    self->vector = calloc(dim, sizeof *self->vector);
+    self->term_vectors = calloc(count * dim, sizeof *self->term_vectors);
     self->own = calloc(count, sizeof *self->own);
-    if (!self->sum || !self->vector || !self->own)
+    if (!self->sum || !self->term_vectors || !self->own)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t t = 0; t < count; t++) {
-        if (!isfinite(terms[t].weight))
+    for (size_t t = 0; t < count; t++)
+        if (!isfinite(self->terms[t].weight))
             return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a finite number");
-        if (term_vector(self, &terms[t], err) != 0)
-            return -1;
-        for (size_t i = 0; i < dim; i++)
-            self->sum[i] += (float)terms[t].weight * self->vector[i];
+    const lens_terms_place place = {self->store, &self->model, &self->vectors, self->options->in_count > 0, self->options->precision,
+                                    self->options->max_pixels};
+    if (lens_terms_vectors(&place, self->terms, count, self->term_vectors, self->own, &self->own_count, err) != 0)
+        return -1;
+    double squares = 0;
+    for (size_t i = 0; i < dim; i++) {
+        double sum = 0;
+        for (size_t t = 0; t < count; t++)
+            sum += self->terms[t].weight * (double)self->term_vectors[t * dim + i];
+        self->sum[i] = (float)sum;
+        squares += sum * sum;
     }
-    double length = 0;
-    for (size_t i = 0; i < dim; i++)
-        length += (double)self->sum[i] * self->sum[i];
-    if (!(length > 1e-12))
+    self->length = sqrt(squares);
+    if (!(self->length > 1e-6))
         return lens_fail(err, LENS_E_ARGUMENT, "the terms cancel each other out: nothing is left to search for");
     for (size_t i = 0; i < dim; i++)
-        self->sum[i] /= (float)sqrt(length);
+        self->sum[i] = (float)((double)self->sum[i] / self->length);
     return 0;
+}
+
+/* What each term adds to the score of the picture in ROW of the view. NULL when memory is short. */
+static lens_term_share *shares_of(const query *self, size_t row)
+{
+    lens_term_share *shares = calloc(self->term_count, sizeof *shares);
+    const size_t dim = (size_t)self->model.dim;
+    const float *picture = self->vectors.data + (size_t)self->vectors.slots[row] * dim;
+    for (size_t t = 0; shares && t < self->term_count; t++) {
+        double cosine = 0;
+        for (size_t i = 0; i < dim; i++)
+            cosine += (double)self->term_vectors[t * dim + i] * (double)picture[i];
+        shares[t] = (lens_term_share){cosine, self->terms[t].weight * cosine / self->length};
+    }
+    return shares;
 }
 
 /* Takes the terms' own pictures out of the view, so that they are no results and no part of a group. */
@@ -215,15 +143,18 @@ static lens_results *nearest(query *self, lens_error *err)
         if (known != 1)
             continue;
         lens_result *item = &results->items[results->count++];
-        *item = (lens_result){hits[i].score, hits[i].id, picture.path, hits[i].stands_for};
+        *item = (lens_result){hits[i].score, hits[i].id, picture.path, hits[i].stands_for, shares_of(self, hits[i].row)};
         picture.path = NULL;
         lens_store_picture_free(&picture);
+        if (!item->terms)
+            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
     free(hits);
     if (result != 0) {
         lens_results_free(results);
         return NULL;
     }
+    results->term_count = self->term_count;
     results->compared = view.count;
     return results;
 }
@@ -249,22 +180,23 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
         lens_fail(err, LENS_E_ARGUMENT, "nothing to search for");
         return NULL;
     }
-    query self = {.options = options};
+    query self = {.options = options, .terms = terms, .term_count = term_count};
+    bool words = false;
+    for (size_t t = 0; t < term_count; t++)
+        words |= terms[t].kind == LENS_TERM_WORDS;
     lens_results *results = NULL;
     self.store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
-    if (self.store && absolute_folders(&self, err) == 0 && lens_library_model(self.store, library->folder, options->model, &self.model, err) == 0 &&
+    if (self.store && absolute_folders(&self, err) == 0 && lens_library_model(self.store, library->folder, options->model, words, &self.model, err) == 0 &&
         lens_store_vectors_open(self.store, self.model.id, (const char *const *)self.in.items, self.in.count, &self.vectors, err) == 0 &&
-        query_vector(&self, terms, term_count, err) == 0) {
+        query_vector(&self, err) == 0) {
         if (options->leave_out_terms)
             leave_out_own(&self);
         results = nearest(&self, err);
     }
     lens_store_paths_free(&self.in);
     free(self.own);
-    free(self.vector);
+    free(self.term_vectors);
     free(self.sum);
-    lens_session_free(self.session);
-    lens_encoder_close(self.encoder);
     lens_store_vectors_free(&self.vectors);
     free(self.model.name);
     lens_store_close(self.store);
@@ -275,8 +207,10 @@ void lens_results_free(lens_results *results)
 {
     if (!results)
         return;
-    for (size_t i = 0; i < results->count; i++)
+    for (size_t i = 0; i < results->count; i++) {
         free(results->items[i].path);
+        free(results->items[i].terms);
+    }
     free(results->items);
     free(results->model);
     free(results);

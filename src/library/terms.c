@@ -1,0 +1,153 @@
+#include "library/terms.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/processors.h"
+#include "pixels/sniff.h"
+
+typedef struct resolver {
+    const lens_terms_place *place;
+    int64_t *own;
+    size_t own_count;
+    lens_encoder *encoder;
+    lens_session *session;
+} resolver;
+
+/* The vector of picture ID as it is stored: 1 and VECTOR filled, or 0 when this model has none of it. -1 on error. */
+static int stored_vector(resolver *self, int64_t id, float *vector, lens_error *err)
+{
+    lens_store_vectors all = {0};
+    const lens_store_vectors *from = self->place->vectors;
+    if (self->place->partly) { /* the picture asked for need not lie where results may */
+        if (lens_store_vectors_open(self->place->store, self->place->model->id, NULL, 0, &all, err) != 0)
+            return -1;
+        from = &all;
+    }
+    size_t low = 0, high = from->count; /* ids are in order */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (from->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    int found = low < from->count && from->ids[low] == id;
+    if (found) {
+        memcpy(vector, from->data + (size_t)from->slots[low] * (size_t)from->dim, (size_t)from->dim * sizeof *vector);
+        self->own[self->own_count++] = id;
+    }
+    lens_store_vectors_free(&all);
+    return found;
+}
+
+/* The same for a file that the library knows and that has not changed since. */
+static int known_file(resolver *self, const char *path, float *vector, lens_error *err)
+{
+    char *absolute = lens_path_absolute(path, err);
+    if (!absolute)
+        return -1;
+    lens_store_picture picture;
+    struct stat info;
+    int found = lens_store_picture_by_path(self->place->store, absolute, &picture, err);
+    if (found == 1) {
+        bool same = picture.content && stat(absolute, &info) == 0 && info.st_size == picture.size &&
+                    (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec == picture.mtime_ns;
+        found = same ? stored_vector(self, picture.id, vector, err) : 0;
+        if (found == 0) /* it changed since, but it is still the same picture of the library */
+            self->own[self->own_count++] = picture.id;
+        lens_store_picture_free(&picture);
+    }
+    free(absolute);
+    return found;
+}
+
+/* What the library knows of TERM: 1 and VECTOR filled, or 0 when it has to be encoded. -1 on error. */
+static int look_up(resolver *self, const lens_term *term, float *vector, lens_error *err)
+{
+    int found = 0;
+    switch (term->kind) {
+    case LENS_TERM_ID:
+        found = stored_vector(self, term->id, vector, err);
+        if (found == 0)
+            return lens_fail(err, LENS_E_MISSING, "id:%lld: no such picture in this library", (long long)term->id);
+        return found;
+    case LENS_TERM_FILE:
+        return known_file(self, term->text, vector, err);
+    case LENS_TERM_WORDS:
+        /* A mistyped name is no description of a picture. */
+        if (lens_named_as_picture(term->text) && !strchr(term->text, ' '))
+            return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
+        return 0;
+    case LENS_TERM_BYTES:
+        return 0;
+    }
+    return lens_fail(err, LENS_E_ARGUMENT, "unknown kind of term");
+}
+
+static lens_tower tower_of(const lens_term *term)
+{
+    return term->kind == LENS_TERM_WORDS ? LENS_TOWER_WORDS : LENS_TOWER_PICTURES;
+}
+
+static int open_encoder(resolver *self, lens_tower towers, lens_error *err)
+{
+    const lens_store_model *model = self->place->model;
+    self->encoder = lens_model_encoder(model->name, self->place->precision, towers, err);
+    if (!self->encoder || lens_library_model_matches(model, self->encoder, err) != 0)
+        return -1;
+    self->session = lens_session_new(self->encoder, 1, lens_processors(), err);
+    return self->session ? 0 : -1;
+}
+
+/* Fails where the terms want what MODEL does not know, before anything is opened. */
+static int check_towers(resolver *self, const lens_term *terms, size_t count, const bool *known, lens_error *err)
+{
+    int wanted = 0;
+    for (size_t t = 0; t < count; t++)
+        wanted |= known[t] ? 0 : (int)tower_of(&terms[t]);
+    if (!wanted)
+        return 0;
+    return open_encoder(self, (lens_tower)wanted, err);
+}
+
+static int encode(resolver *self, const lens_term *term, float *vector, lens_error *err)
+{
+    if (term->kind == LENS_TERM_WORDS) {
+        if (lens_session_run_words(self->session, term->text, vector, err) != 0)
+            return lens_fail_in(err, term->text);
+        return 0;
+    }
+    lens_image image = {0};
+    if (lens_decode_term(term, self->place->max_pixels, &image, err) != 0)
+        return -1;
+    int result = lens_encode_image(self->encoder, self->session, &image, vector, err);
+    lens_image_free(&image);
+    return result;
+}
+
+int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, size_t count, float *vectors, int64_t *own,
+                       size_t *own_count, lens_error *err)
+{
+    resolver self = {.place = place, .own = own};
+    const size_t dim = (size_t)place->model->dim;
+    bool *known = calloc(count + 1, sizeof *known);
+    int result = known ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t t = 0; t < count && result == 0; t++) {
+        int found = look_up(&self, &terms[t], vectors + t * dim, err);
+        known[t] = found == 1;
+        result = found < 0 ? -1 : 0;
+    }
+    if (result == 0)
+        result = check_towers(&self, terms, count, known, err);
+    for (size_t t = 0; t < count && result == 0; t++)
+        if (!known[t])
+            result = encode(&self, &terms[t], vectors + t * dim, err);
+    *own_count = self.own_count;
+    free(known);
+    lens_session_free(self.session);
+    lens_encoder_close(self.encoder);
+    return result;
+}
