@@ -162,7 +162,7 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
     encoder->engine = lens_engine_new(backend, err);
     if (!encoder->engine)
         return -1;
-    lens_model_facts facts = {.slice = 1, .threads = 1, .logit_scale = 100};
+    lens_model_facts facts = {.slice = 1, .threads = 1};
     encoder->model = encoder->family->open(source, encoder->engine, &facts, err);
     int result = encoder->model ? 0 : -1;
     if (result == 0) {

@@ -32,7 +32,7 @@ typedef struct lens_encoder_info {
     const char *folder;           /* where its files are */
     int dim;                      /* length of a vector */
     bool pictures, words;         /* what the model can encode, whatever it was opened for */
-    double logit_scale;           /* by which its cosines of words to pictures become logits; of no meaning with one kind only */
+    double logit_scale;           /* what cosines of pictures and words are multiplied by before a softmax over words; 0: no such thing */
     lens_precision precision;     /* what "auto" came to */
     lens_preparation preparation; /* of pictures */
     lens_hash fingerprint;        /* of weights, configuration and preparation: vectors are comparable only when it is equal */

@@ -24,12 +24,12 @@ typedef struct lens_model_facts {
     int dim;                      /* floats of a vector */
     lens_preparation preparation; /* as the model's own configuration has it */
     bool pictures, words;         /* what the model can encode; words: only with a tokenizer */
-    double logit_scale;           /* as in lens_encoder_info; at first 100, where CLIP's training ends */
     int slice;                    /* pictures a pass that run it fastest: more are given in several passes */
     int threads;                  /* the most threads that one pass gains from; more are used by passes side by side */
     size_t workspace;             /* floats of workspace for a pass of SLICE pictures, and for one of a text of CONTEXT tokens */
     int vocabulary;               /* rows of the embedding of tokens, which the tokenizer must fill */
     const char *embedding;        /* its tensor, for messages; static */
+    double logit_scale;           /* what cosines of pictures and words are multiplied by before a softmax; 0: no such thing */
     lens_buffer description;      /* what of the configuration changes the vectors, for the fingerprint */
 } lens_model_facts;
 

@@ -2,7 +2,8 @@
 
 /* A new family is a file beside this one that defines lens_family_NAME, and a line here. */
 #define FAMILIES(FAMILY) \
-    FAMILY(efficientnet_lite)
+    FAMILY(efficientnet_lite) \
+    FAMILY(clip)
 
 #define DECLARE(name) extern const lens_family lens_family_##name;
 FAMILIES(DECLARE)

@@ -1,0 +1,283 @@
+/* CLIP with vision transformers: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021), from
+ * checkpoints in Hugging Face's or in OpenCLIP's form. docs/MODELS.md describes the pass.
+ *
+ * Of the last block's output only one token is used, so what follows its attention is computed for that token alone. In the tower of words
+ * attention is causal: what stands behind the token is not computed at all. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "encoders/clip_config.h"
+#include "encoders/clip_weights.h"
+#include "encoders/family.h"
+
+struct model {
+    lens_clip_config config;
+    lens_clip_layers pictures, words; /* empty unless it was opened for them */
+    int tokens;                       /* of a picture */
+    int slice;
+};
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+/* Hugging Face's preparation stands in a file of its own; newer transformers put it into that of the whole processor. */
+static int read_processor(const char *folder, int size, lens_preparation *preparation, lens_error *err)
+{
+    static const char *const names[] = {"preprocessor_config.json", "processor_config.json"};
+    int result = 1;
+    for (int i = 0; i < 2 && result > 0; i++) {
+        char *path = lens_path_join(folder, names[i]);
+        if (!path)
+            return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
+        if (lens_file_exists(path)) {
+            json_t *file = lens_json_read(path, err);
+            const json_t *processor = i == 0 ? file : json_object_get(file, "image_processor");
+            if (!file)
+                result = -1;
+            else if (json_is_object(processor))
+                result = lens_clip_preparation(processor, path, size, preparation, err);
+            json_decref(file);
+        }
+        free(path);
+    }
+    if (result > 0) /* CLIP's own values would be a guess, and a wrong one would not fail, only find worse */
+        return lens_fail(err, LENS_E_MISSING, "%s: no %s, which says how pictures are prepared", folder, names[0]);
+    return result;
+}
+
+static int describe(const lens_clip_config *config, lens_buffer *out)
+{
+    const lens_clip_tower *towers[2] = {&config->pictures, &config->words};
+    for (int i = 0; i < 2; i++) {
+        uint64_t epsilon; /* as bits: exact, in any locale */
+        memcpy(&epsilon, &towers[i]->epsilon, sizeof epsilon);
+        if (lens_buffer_print(out, "heads %d activation %d epsilon %016llx ", towers[i]->heads, (int)towers[i]->activation,
+                              (unsigned long long)epsilon) != 0)
+            return -1;
+    }
+    return lens_buffer_print(out, "end %d", config->end);
+}
+
+static size_t aligned(size_t count)
+{
+    return (count + 15) / 16 * 16;
+}
+
+/* The buffers of a pass of COUNT times TOKENS through a tower, in one piece. */
+struct buffers {
+    float *stream; /* [count, tokens, width]: the residual */
+    float *normed; /* the same: what a norm or the attention gave */
+    float *wide;   /* [count, tokens, the widest of 3 * width and the MLP] */
+    float *one;    /* [count, width]: the residual of the token that is used */
+    float *other;  /* the same, normed */
+};
+
+/* Their floats: all, and the first ones by AT [5], as offsets. 0 when there are too many. */
+static size_t room(const lens_clip_tower *shape, size_t count, size_t tokens, size_t *at)
+{
+    size_t rows = count * tokens, width = (size_t)shape->width, wide = 3 * width > (size_t)shape->mlp ? 3 * width : (size_t)shape->mlp;
+    const size_t sizes[5] = {rows * width, rows * width, rows * wide, count * width, count * width};
+    size_t total = 0;
+    for (int i = 0; i < 5; i++) {
+        at[i] = total;
+        total += aligned(sizes[i]);
+    }
+    return total;
+}
+
+static struct buffers divide(const lens_clip_tower *shape, int count, int tokens, float *workspace)
+{
+    size_t at[5];
+    room(shape, (size_t)count, (size_t)tokens, at);
+    return (struct buffers){workspace + at[0], workspace + at[1], workspace + at[2], workspace + at[3], workspace + at[4]};
+}
+
+static int measure(const struct model *model, const lens_model_source *source, size_t *workspace, lens_error *err)
+{
+    /* 16385 tokens of 131072 floats, eight times, are 64 GB: what a hostile configuration could ask for with tensors of a few megabytes. */
+    const size_t most = (size_t)1 << 30;
+    size_t at[5], pictures = room(&model->config.pictures, (size_t)model->slice, (size_t)model->tokens, at);
+    size_t words = room(&model->config.words, 1, (size_t)model->config.context, at);
+    *workspace = source->towers & LENS_TOWER_PICTURES ? pictures : 0;
+    if (source->towers & LENS_TOWER_WORDS && words > *workspace)
+        *workspace = words;
+    if (*workspace > most)
+        return lens_fail(err, LENS_E_LIMIT, "%s: a pass would need %zu numbers at once; the limit is %zu", source->config_path, *workspace,
+                         most);
+    return 0;
+}
+
+static void model_close(void *opened)
+{
+    struct model *model = opened;
+    if (model) {
+        lens_clip_layers_free(&model->pictures);
+        lens_clip_layers_free(&model->words);
+    }
+    free(model);
+}
+
+/* Pictures a pass: matrix products of about 400 rows are as fast as they get, and activations stay small. */
+static int choose_slice(int tokens)
+{
+    int slice = 400 / tokens;
+    return slice < 1 ? 1 : slice > 8 ? 8 : slice;
+}
+
+static int model_read(struct model *model, const lens_model_source *source, lens_engine *engine, lens_model_facts *facts,
+                      lens_error *err)
+{
+    lens_clip_config *config = &model->config;
+    if (lens_clip_config_read(source->config, source->config_path, config, err) != 0 ||
+        (config->open ? lens_clip_open_preparation(source->config, source->config_path, config->size, &facts->preparation, err)
+                      : read_processor(source->folder, config->size, &facts->preparation, err)) != 0)
+        return -1;
+    model->tokens = lens_clip_grid(config) * lens_clip_grid(config) + 1;
+    model->slice = choose_slice(model->tokens);
+    if (measure(model, source, &facts->workspace, err) != 0 ||
+        (source->towers & LENS_TOWER_PICTURES && lens_clip_pictures_read(source, config, engine, &model->pictures, err) != 0) ||
+        (source->towers & LENS_TOWER_WORDS && lens_clip_words_read(source, config, engine, &model->words, err) != 0))
+        return -1;
+    facts->dim = config->dim;
+    facts->pictures = facts->words = true;
+    facts->slice = model->slice;
+    facts->threads = 64;
+    facts->vocabulary = config->vocabulary;
+    facts->embedding = lens_clip_embedding(config);
+    if (describe(config, &facts->description) != 0)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+    if (lens_clip_logit_scale(source->weights, &facts->logit_scale, err) != 0)
+        return -1;
+    return 0;
+}
+
+static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
+{
+    struct model *model = calloc(1, sizeof *model);
+    if (!model) {
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        return NULL;
+    }
+    if (model_read(model, source, engine, facts, err) != 0) {
+        model_close(model);
+        return NULL;
+    }
+    return model;
+}
+
+static lens_tokenizer *tokenizer(const lens_model_source *source, lens_error *err)
+{
+    lens_clip_config config;
+    if (lens_clip_config_read(source->config, source->config_path, &config, err) != 0)
+        return NULL;
+    return lens_tokenizer_open(source->folder, config.open ? LENS_TOKENIZER_OPENCLIP : LENS_TOKENIZER_CLIP, config.context, err);
+}
+
+/* ---- the pass ---------------------------------------------------------------------------------------------------- */
+
+/* Of each of COUNT runs of TOKENS rows of WIDTH, row TOKEN. */
+static void gather(const float *rows, int count, int tokens, int token, int width, float *out)
+{
+    for (int n = 0; n < count; n++)
+        memcpy(out + (size_t)n * (size_t)width, rows + ((size_t)n * (size_t)tokens + (size_t)token) * (size_t)width,
+               (size_t)width * sizeof *out);
+}
+
+/* x += fc2(activation(fc1(norm(x)))) for ROWS rows. */
+static int run_mlp(lens_stream *stream, const lens_clip_block *block, int rows, float *x, float *normed, float *wide, lens_error *err)
+{
+    return lens_norm_run(stream, block->norm2, rows, x, normed, err) == 0 &&
+                   lens_linear_run(stream, block->fc1, rows, normed, wide, err) == 0 &&
+                   lens_linear_run(stream, block->fc2, rows, wide, x, err) == 0
+               ? 0
+               : -1;
+}
+
+/* The blocks, the norm and the projection: the residual stream of BUFFERS [count, tokens, width], of which row TOKEN stands for the
+ * whole -> FEATURES [count, dim]. */
+static int run_blocks(const lens_clip_layers *tower, lens_stream *stream, const struct buffers *buffers, int count, int tokens, int token,
+                      float *features, lens_error *err)
+{
+    const int width = tower->shape.width, rows = count * tokens;
+    for (int i = 0; i < tower->shape.layers; i++) {
+        const lens_clip_block *block = &tower->blocks[i];
+        if (lens_norm_run(stream, block->norm1, rows, buffers->stream, buffers->normed, err) != 0 ||
+            lens_linear_run(stream, block->qkv, rows, buffers->normed, buffers->wide, err) != 0 ||
+            lens_attention_run(stream, block->attention, count, tokens, buffers->wide, buffers->normed, err) != 0)
+            return -1;
+        float *x = buffers->stream, *normed = buffers->normed;
+        int left = rows;
+        if (i == tower->shape.layers - 1) {
+            gather(buffers->stream, count, tokens, token, width, buffers->one);
+            gather(buffers->normed, count, tokens, token, width, buffers->other);
+            x = buffers->one, normed = buffers->other;
+            left = count;
+        }
+        if (lens_linear_run(stream, block->out, left, normed, x, err) != 0 ||
+            run_mlp(stream, block, left, x, normed, buffers->wide, err) != 0)
+            return -1;
+    }
+    if (lens_norm_run(stream, tower->after, count, buffers->one, buffers->other, err) != 0)
+        return -1;
+    return lens_linear_run(stream, tower->projection, count, buffers->other, features, err);
+}
+
+static int run(const void *opened, lens_stream *stream, float *workspace, const float *pixels, int count, float *features,
+               lens_error *err)
+{
+    const struct model *model = opened;
+    const lens_clip_layers *tower = &model->pictures;
+    const int tokens = model->tokens;
+    const size_t width = (size_t)tower->shape.width;
+    const struct buffers buffers = divide(&tower->shape, model->slice, tokens, workspace);
+    if (lens_conv_run(stream, tower->patches, count, pixels, buffers.wide, err) != 0)
+        return -1;
+    const float *patch = buffers.wide; /* [count, grid, grid, width] */
+    float *x = buffers.stream;
+    for (int n = 0; n < count; n++)
+        for (int t = 0; t < tokens; t++, x += width) {
+            const float *position = tower->positions + (size_t)t * width, *from = t == 0 ? tower->first : patch;
+            for (size_t i = 0; i < width; i++)
+                x[i] = from[i] + position[i];
+            patch += t == 0 ? 0 : width;
+        }
+    if (lens_norm_run(stream, tower->before, count * tokens, buffers.stream, buffers.stream, err) != 0)
+        return -1;
+    return run_blocks(tower, stream, &buffers, count, tokens, 0, features, err);
+}
+
+/* Where the token stands that is taken for the text. */
+static int find_end(const lens_clip_config *config, const int32_t *ids, int count)
+{
+    int end = 0; /* also where there is none, as in the reference */
+    for (int i = 0; i < count; i++) {
+        if (config->end >= 0 && ids[i] == config->end)
+            return i;
+        if (config->end < 0 && ids[i] > ids[end])
+            end = i;
+    }
+    return end;
+}
+
+static int run_words(const void *opened, lens_stream *stream, float *workspace, const int32_t *ids, int count, float *features,
+                     lens_error *err)
+{
+    const struct model *model = opened;
+    const lens_clip_layers *tower = &model->words;
+    const size_t width = (size_t)tower->shape.width;
+    const struct buffers buffers = divide(&tower->shape, 1, model->config.context, workspace);
+    const int end = find_end(&model->config, ids, count), tokens = end + 1;
+    float *x = buffers.stream;
+    for (int t = 0; t < tokens; t++, x += width) {
+        const float *token = tower->tokens + (size_t)ids[t] * width, *position = tower->positions + (size_t)t * width;
+        for (size_t i = 0; i < width; i++)
+            x[i] = token[i] + position[i];
+    }
+    return run_blocks(tower, stream, &buffers, 1, tokens, end, features, err);
+}
+
+const lens_family lens_family_clip = {
+    .name = "clip", .claims = lens_clip_claims, .open = model_open, .close = model_close, .tokenizer = tokenizer,
+    .run = run, .run_words = run_words,
+};
