@@ -3,7 +3,8 @@
 /* A new family is a file beside this one that defines lens_family_NAME, and a line here. */
 #define FAMILIES(FAMILY) \
     FAMILY(efficientnet_lite) \
-    FAMILY(clip)
+    FAMILY(clip) \
+    FAMILY(bit)
 
 #define DECLARE(name) extern const lens_family lens_family_##name;
 FAMILIES(DECLARE)
