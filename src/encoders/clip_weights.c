@@ -255,14 +255,8 @@ static const lens_layer *add_patches(const struct reader *reader, const lens_cli
     char name[NAME];
     snprintf(name, sizeof name, "%s.weight", reader->names->patches);
     float *weights = lens_weights_read(reader->source->weights, name, 4, (int64_t[]){spec.out, 3, config->patch, config->patch}, err);
-    float *bias = weights ? calloc((size_t)spec.out, sizeof *bias) : NULL;
-    const lens_layer *layer = NULL;
-    if (weights && !bias)
-        no_memory(reader, err);
-    else if (weights)
-        layer = lens_conv_new(reader->engine, reader->names->patches, &spec, weights, bias, err);
+    const lens_layer *layer = weights ? lens_conv_new(reader->engine, reader->names->patches, &spec, weights, NULL, err) : NULL;
     free(weights);
-    free(bias);
     return layer;
 }
 
