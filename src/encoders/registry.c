@@ -4,7 +4,8 @@
 #define FAMILIES(FAMILY) \
     FAMILY(efficientnet_lite) \
     FAMILY(clip) \
-    FAMILY(bit)
+    FAMILY(bit) \
+    FAMILY(minilm)
 
 #define DECLARE(name) extern const lens_family lens_family_##name;
 FAMILIES(DECLARE)

@@ -1,0 +1,422 @@
+/* all-MiniLM-L6-v2 and its like: sentences by BERT's encoder, Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers
+ * for Language Understanding" (2018), distilled by Wang et al., "MiniLM: Deep Self-Attention Distillation for Task-Agnostic
+ * Compression of Pre-Trained Transformers" (2020), and pooled as Reimers and Gurevych, "Sentence-BERT" (2019): the mean over all
+ * tokens. Tensor names are those of Hugging Face's BertModel. docs/MODELS.md describes the pass. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "encoders/family.h"
+
+enum { USUAL_CONTEXT = 256 };
+
+struct sizes {
+    int width, inner, heads, layers; /* of a token's row, of the row between a block's last two products */
+    int context, positions, types;
+    double epsilon;
+};
+
+/* A block with its norms behind the sums ("post-norm"), as in the transformer's first paper. */
+struct block {
+    const lens_layer *qkv, *attention, *merge, *norm1, *widen, *narrow, *norm2;
+};
+
+struct model {
+    struct sizes sizes;
+    float *words;     /* [vocabulary, width] */
+    float *positions; /* [context, width]: the position's row and that of token type 0 */
+    const lens_layer *norm;
+    struct block *blocks;
+};
+
+/* Where building has got to. */
+struct builder {
+    const lens_model_source *source;
+    lens_engine *engine;
+    const struct sizes *sizes;
+    const char *prefix; /* of every tensor: "" or "bert." */
+};
+
+static bool claims(const json_t *config)
+{
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    return type && strcmp(type, "bert") == 0;
+}
+
+/* ---- the configuration ------------------------------------------------------------------------------------------- */
+
+static int read_size(const json_t *config, const char *key, const char *path, int *size, lens_error *err)
+{
+    enum { MOST = 1 << 20 };
+    const json_t *value = json_object_get(config, key);
+    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > MOST)
+        return lens_fail(err, LENS_E_FORMAT, "%s: %s is not a whole number from 1 to %d", path, key, (int)MOST);
+    *size = (int)json_integer_value(value);
+    return 0;
+}
+
+/* KEY of CONFIG, where it is there, must be the text WANTED. */
+static int expect_text(const json_t *config, const char *key, const char *wanted, const char *path, lens_error *err)
+{
+    const json_t *value = json_object_get(config, key);
+    const char *text = json_string_value(value);
+    if (!value || (text && strcmp(text, wanted) == 0))
+        return 0;
+    return lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s is '%.32s', not %s", path, key, text ? text : "?", wanted);
+}
+
+static int read_sizes(const json_t *config, const char *path, struct sizes *sizes, lens_error *err)
+{
+    const struct {
+        const char *key;
+        int *size;
+    } keys[] = {{"hidden_size", &sizes->width},          {"intermediate_size", &sizes->inner},
+                {"num_attention_heads", &sizes->heads},  {"num_hidden_layers", &sizes->layers},
+                {"max_position_embeddings", &sizes->positions}, {"type_vocab_size", &sizes->types}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (read_size(config, keys[i].key, path, keys[i].size, err) != 0)
+            return -1;
+    if (sizes->width % sizes->heads != 0)
+        return lens_fail(err, LENS_E_FORMAT, "%s: hidden_size %d is not divided by num_attention_heads %d", path, sizes->width,
+                         sizes->heads);
+    const json_t *epsilon = json_object_get(config, "layer_norm_eps");
+    sizes->epsilon = epsilon ? json_number_value(epsilon) : 1e-12;
+    if (!(sizes->epsilon > 0) || sizes->epsilon > 1)
+        return lens_fail(err, LENS_E_FORMAT, "%s: layer_norm_eps is not a number above 0 and up to 1", path);
+    if (json_is_true(json_object_get(config, "is_decoder")))
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: is_decoder is true: not an encoder", path);
+    if (expect_text(config, "position_embedding_type", "absolute", path, err) != 0)
+        return -1;
+    return expect_text(config, "hidden_act", "gelu", path, err);
+}
+
+/* FOLDER/NAME where it is there: *JSON is NULL when it is not, and freed by the caller with json_decref. *PATH, for messages, is
+ * freed with free. 0 or -1. */
+static int read_beside(const char *folder, const char *name, json_t **json, char **path, lens_error *err)
+{
+    enum { LARGEST = 1 << 20 };
+    *json = NULL;
+    *path = lens_path_join(folder, name);
+    if (!*path)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
+    if (!lens_file_exists(*path))
+        return 0;
+    lens_buffer text = {0};
+    if (lens_file_read(*path, LARGEST, &text, err) == 0)
+        *json = lens_json_parse(text.data ? text.data : "", text.size, *path, err);
+    lens_buffer_free(&text);
+    return *json ? 0 : -1;
+}
+
+/* The most tokens of a text: what the folder says, else as many as sentence-transformers takes. */
+static int read_context(const char *folder, struct sizes *sizes, lens_error *err)
+{
+    json_t *json;
+    char *path;
+    int result = read_beside(folder, "sentence_bert_config.json", &json, &path, err);
+    const json_t *most = json_object_get(json, "max_seq_length");
+    json_int_t length = json_integer_value(most);
+    sizes->context = sizes->positions < USUAL_CONTEXT ? sizes->positions : USUAL_CONTEXT;
+    if (result == 0 && most && !json_is_null(most)) {
+        if (!json_is_integer(most) || length < 2 || length > sizes->positions)
+            result = lens_fail(err, LENS_E_FORMAT, "%s: max_seq_length is not a whole number from 2 to the model's %d positions", path,
+                               sizes->positions);
+        else
+            sizes->context = (int)length;
+    }
+    if (result == 0 && sizes->context < 2)
+        result = lens_fail(err, LENS_E_FORMAT, "%s: max_position_embeddings leave no room for words", folder);
+    json_decref(json);
+    free(path);
+    return result;
+}
+
+/* Whether KEY, "pooling_mode_NAME", names a way of pooling, and which. */
+static const char *pooling_of(const char *key)
+{
+    static const char start[] = "pooling_mode_";
+    return strncmp(key, start, sizeof start - 1) == 0 ? key + sizeof start - 1 : NULL;
+}
+
+/* Only the mean over tokens is known: any other pooling would give vectors, but others. */
+static int check_pooling(const char *folder, lens_error *err)
+{
+    json_t *json;
+    char *path;
+    int result = read_beside(folder, "1_Pooling/config.json", &json, &path, err);
+    const char *key;
+    json_t *value;
+    json_object_foreach(json, key, value) {
+        const char *name = pooling_of(key);
+        bool mean = name && strcmp(name, "mean_tokens") == 0;
+        if (result == 0 && name && (mean ? !json_is_true(value) : !json_is_false(value)))
+            result = lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s is %s: only the mean over tokens is supported", path, key,
+                               json_is_true(value) ? "true" : "not true");
+    }
+    if (result == 0)
+        result = expect_text(json, "pooling_mode", "mean", path, err);
+    json_decref(json);
+    free(path);
+    return result;
+}
+
+/* sentence-transformers runs the modules of modules.json one behind the other; a Dense one, say, would be missing here. */
+static int check_modules(const char *folder, lens_error *err)
+{
+    static const char *const known[] = {"Transformer", "Pooling", "Normalize"};
+    json_t *json;
+    char *path;
+    int result = read_beside(folder, "modules.json", &json, &path, err);
+    for (size_t i = 0; i < json_array_size(json) && result == 0; i++) {
+        const char *type = json_string_value(json_object_get(json_array_get(json, i), "type"));
+        const char *dot = type ? strrchr(type, '.') : NULL;
+        const char *name = dot ? dot + 1 : type ? type : "?";
+        bool found = false;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            found |= strcmp(name, known[k]) == 0;
+        if (!found)
+            result = lens_fail(err, LENS_E_UNSUPPORTED, "%s: the module %.64s is not supported", path, name);
+    }
+    json_decref(json);
+    free(path);
+    return result;
+}
+
+static int read_configuration(const lens_model_source *source, struct sizes *sizes, lens_error *err)
+{
+    if (read_sizes(source->config, source->config_path, sizes, err) != 0 || read_context(source->folder, sizes, err) != 0)
+        return -1;
+    return check_pooling(source->folder, err) != 0 || check_modules(source->folder, err) != 0 ? -1 : 0;
+}
+
+/* ---- the weights ------------------------------------------------------------------------------------------------- */
+
+/* The tensor PREFIX + NAME, [rows, columns], or [rows] when COLUMNS is 0. The caller frees. */
+static float *read_tensor(const struct builder *builder, const char *name, int64_t rows, int64_t columns, lens_error *err)
+{
+    char full[128];
+    snprintf(full, sizeof full, "%s%s", builder->prefix, name);
+    return lens_weights_read(builder->source->weights, full, columns ? 2 : 1, (int64_t[]){rows, columns}, err);
+}
+
+/* Weight and bias of NAME, [out, in] and [out], to WEIGHTS and BIAS. */
+static int copy_linear(const struct builder *builder, const char *name, int out, int in, float *weights, float *bias, lens_error *err)
+{
+    char part[112];
+    snprintf(part, sizeof part, "%s.weight", name);
+    float *w = read_tensor(builder, part, out, in, err);
+    snprintf(part, sizeof part, "%s.bias", name);
+    float *b = w ? read_tensor(builder, part, out, 0, err) : NULL;
+    if (b) {
+        memcpy(weights, w, (size_t)out * (size_t)in * sizeof *w);
+        memcpy(bias, b, (size_t)out * sizeof *b);
+    }
+    free(w);
+    free(b);
+    return b ? 0 : -1;
+}
+
+/* The products that NAMES name, of one input, as one layer called NAME, each with OUT outputs. NULL on failure. */
+static const lens_layer *add_linear(const struct builder *builder, const char *name, const char *const *names, int count, int in, int out,
+                                    bool sum, lens_activation activation, lens_error *err)
+{
+    size_t each = (size_t)out * (size_t)in;
+    float *weights = lens_floats_new((size_t)count * each), *bias = lens_floats_new((size_t)count * (size_t)out);
+    int result = weights && bias ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+    for (int i = 0; i < count && result == 0; i++)
+        result = copy_linear(builder, names[i], out, in, weights + (size_t)i * each, bias + (size_t)i * (size_t)out, err);
+    lens_linear_spec spec = {.in = in, .out = count * out, .sum = sum, .activation = activation};
+    const lens_layer *layer = result == 0 ? lens_linear_new(builder->engine, name, &spec, weights, bias, err) : NULL;
+    free(weights);
+    free(bias);
+    return layer;
+}
+
+/* The layer norm called NAME. NULL on failure. */
+static const lens_layer *add_norm(const struct builder *builder, const char *name, lens_error *err)
+{
+    char part[112];
+    int width = builder->sizes->width;
+    snprintf(part, sizeof part, "%s.weight", name);
+    float *gamma = read_tensor(builder, part, width, 0, err);
+    snprintf(part, sizeof part, "%s.bias", name);
+    float *beta = gamma ? read_tensor(builder, part, width, 0, err) : NULL;
+    const lens_layer *layer = beta ? lens_norm_new(builder->engine, name, width, builder->sizes->epsilon, gamma, beta, err) : NULL;
+    free(gamma);
+    free(beta);
+    return layer;
+}
+
+enum { QUERY, KEY, VALUE, MERGE, NORM1, WIDEN, NARROW, NORM2, PARTS };
+
+static int add_block(const struct builder *builder, int index, struct block *block, lens_error *err)
+{
+    static const char *const parts[PARTS] = {
+        "attention.self.query",       "attention.self.key", "attention.self.value", "attention.output.dense",
+        "attention.output.LayerNorm", "intermediate.dense", "output.dense",         "output.LayerNorm"};
+    const struct sizes *sizes = builder->sizes;
+    const int width = sizes->width, inner = sizes->inner;
+    char text[PARTS][80], own[80];
+    const char *names[PARTS];
+    for (int i = 0; i < PARTS; i++) {
+        snprintf(text[i], sizeof text[i], "encoder.layer.%d.%s", index, parts[i]);
+        names[i] = text[i];
+    }
+    snprintf(own, sizeof own, "encoder.layer.%d.attention.self", index);
+    lens_attention_spec attention = {.heads = sizes->heads, .width = width / sizes->heads};
+    if (!(block->qkv = add_linear(builder, own, names + QUERY, 3, width, width, false, LENS_ACTIVATION_NONE, err)) ||
+        !(block->attention = lens_attention_new(builder->engine, own, &attention, err)) ||
+        !(block->merge = add_linear(builder, names[MERGE], names + MERGE, 1, width, width, true, LENS_ACTIVATION_NONE, err)) ||
+        !(block->norm1 = add_norm(builder, names[NORM1], err)) ||
+        !(block->widen = add_linear(builder, names[WIDEN], names + WIDEN, 1, width, inner, false, LENS_ACTIVATION_GELU, err)) ||
+        !(block->narrow = add_linear(builder, names[NARROW], names + NARROW, 1, inner, width, true, LENS_ACTIVATION_NONE, err)) ||
+        !(block->norm2 = add_norm(builder, names[NORM2], err)))
+        return -1;
+    return 0;
+}
+
+/* The embeddings of words, and of what is the same for every text. */
+static int add_embeddings(const struct builder *builder, struct model *model, int vocabulary, lens_error *err)
+{
+    const struct sizes *sizes = builder->sizes;
+    model->words = read_tensor(builder, "embeddings.word_embeddings.weight", vocabulary, sizes->width, err);
+    if (!model->words)
+        return -1;
+    model->positions = read_tensor(builder, "embeddings.position_embeddings.weight", sizes->positions, sizes->width, err);
+    if (!model->positions)
+        return -1;
+    float *types = read_tensor(builder, "embeddings.token_type_embeddings.weight", sizes->types, sizes->width, err);
+    if (!types)
+        return -1;
+    for (int position = 0; position < sizes->context; position++)
+        for (int i = 0; i < sizes->width; i++)
+            model->positions[(size_t)position * (size_t)sizes->width + (size_t)i] += types[i];
+    free(types);
+    return 0;
+}
+
+static int build(const struct builder *builder, struct model *model, int vocabulary, lens_error *err)
+{
+    const struct sizes *sizes = builder->sizes;
+    model->blocks = calloc((size_t)sizes->layers, sizeof *model->blocks);
+    if (!model->blocks)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+    if (add_embeddings(builder, model, vocabulary, err) != 0 || !(model->norm = add_norm(builder, "embeddings.LayerNorm", err)))
+        return -1;
+    for (int i = 0; i < sizes->layers; i++)
+        if (add_block(builder, i, &model->blocks[i], err) != 0)
+            return -1;
+    char name[128];
+    snprintf(name, sizeof name, "%sencoder.layer.%d.attention.self.query.weight", builder->prefix, sizes->layers);
+    if (lens_weights_find(builder->source->weights, name))
+        return lens_fail(err, LENS_E_FORMAT, "%s: tensor %s is in the weights, but num_hidden_layers is %d", builder->source->config_path,
+                         name, sizes->layers);
+    return 0;
+}
+
+static void model_close(void *opened)
+{
+    struct model *model = opened;
+    if (!model)
+        return;
+    free(model->words);
+    free(model->positions);
+    free(model->blocks);
+    free(model);
+}
+
+/* ---- the family -------------------------------------------------------------------------------------------------- */
+
+/* Floats for a buffer of COUNT, so that the next one begins on a boundary of 64 bytes. */
+static size_t aligned(size_t count)
+{
+    return (count + 15) / 16 * 16;
+}
+
+/* Floats of the three buffers for a text of CONTEXT tokens: rows, their queries, keys and values or wide rows, and what attention
+ * made of them. */
+static void buffers(const struct sizes *sizes, size_t room[3])
+{
+    size_t tokens = (size_t)sizes->context, width = (size_t)sizes->width, inner = (size_t)sizes->inner;
+    room[0] = room[2] = aligned(tokens * width);
+    room[1] = aligned(tokens * (3 * width > inner ? 3 * width : inner));
+}
+
+static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
+{
+    static const char prefixed[] = "bert.embeddings.word_embeddings.weight";
+    struct model *model = calloc(1, sizeof *model);
+    if (!model) {
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        return NULL;
+    }
+    struct sizes *sizes = &model->sizes;
+    struct builder builder = {source, engine, sizes, lens_weights_find(source->weights, prefixed) ? "bert." : ""};
+    int result = read_configuration(source, sizes, err);
+    facts->words = true;
+    facts->embedding = prefixed + (*builder.prefix ? 0 : strlen("bert."));
+    if (result == 0)
+        result = read_size(source->config, "vocab_size", source->config_path, &facts->vocabulary, err);
+    if (result == 0)
+        result = build(&builder, model, facts->vocabulary, err);
+    if (result == 0 && lens_buffer_print(&facts->description, "bert heads %d epsilon %.17g context %d", sizes->heads, sizes->epsilon,
+                                         sizes->context) != 0)
+        result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+    if (result != 0) {
+        model_close(model);
+        return NULL;
+    }
+    size_t room[3];
+    buffers(sizes, room);
+    facts->dim = sizes->width;
+    facts->workspace = room[0] + room[1] + room[2];
+    return model;
+}
+
+static lens_tokenizer *open_tokenizer(const lens_model_source *source, lens_error *err)
+{
+    struct sizes sizes;
+    if (read_sizes(source->config, source->config_path, &sizes, err) != 0 || read_context(source->folder, &sizes, err) != 0)
+        return NULL;
+    return lens_tokenizer_open(source->folder, LENS_TOKENIZER_WORDPIECE, sizes.context, err);
+}
+
+/* IDS [count] -> ROWS [count, width], before their norm. */
+static void embed(const struct model *model, const int32_t *ids, int count, float *rows)
+{
+    size_t width = (size_t)model->sizes.width;
+    for (int t = 0; t < count; t++, rows += width) {
+        const float *word = model->words + (size_t)ids[t] * width, *position = model->positions + (size_t)t * width;
+        for (size_t i = 0; i < width; i++)
+            rows[i] = word[i] + position[i];
+    }
+}
+
+static int run_words(const void *opened, lens_stream *stream, float *workspace, const int32_t *ids, int count, float *features,
+                     lens_error *err)
+{
+    const struct model *model = opened;
+    size_t room[3];
+    buffers(&model->sizes, room);
+    float *rows = workspace, *wide = rows + room[0], *mixed = wide + room[1];
+    embed(model, ids, count, rows);
+    if (lens_norm_run(stream, model->norm, count, rows, rows, err) != 0)
+        return -1;
+    for (const struct block *block = model->blocks; block < model->blocks + model->sizes.layers; block++)
+        if (lens_linear_run(stream, block->qkv, count, rows, wide, err) != 0 ||
+            lens_attention_run(stream, block->attention, 1, count, wide, mixed, err) != 0 ||
+            lens_linear_run(stream, block->merge, count, mixed, rows, err) != 0 ||
+            lens_norm_run(stream, block->norm1, count, rows, rows, err) != 0 ||
+            lens_linear_run(stream, block->widen, count, rows, wide, err) != 0 ||
+            lens_linear_run(stream, block->narrow, count, wide, rows, err) != 0 ||
+            lens_norm_run(stream, block->norm2, count, rows, rows, err) != 0)
+            return -1;
+    lens_mean_positions(1, count, model->sizes.width, rows, features);
+    return 0;
+}
+
+const lens_family lens_family_minilm = {
+    .name = "minilm", .claims = claims, .open = model_open, .close = model_close, .tokenizer = open_tokenizer, .run_words = run_words,
+};
