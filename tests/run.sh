@@ -10,13 +10,15 @@ export MEMELENS_SOURCE="$root"
 case $PROGRAM in /*) MEMELENS_PROGRAM=$PROGRAM ;; esac
 [ -d "$MEMELENS_SHARED" ] || echo "no test data at $MEMELENS_SHARED: the tests that need it will be skipped"
 
-# The golden tests of real weights want the model where `memelens pull` puts it; beside the test data it is fetched when it is not there.
+# The golden tests of real weights want the models where `memelens pull` puts them, or in a folder of the tests' own: beside the test
+# data those that any machine can have are fetched into it when they are in neither.
 models=${MEMELENS_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/memelens/models}
-if [ -d "$MEMELENS_SHARED" ] && [ ! -d "$models/efficientnet-lite0" ]; then
-    models=$root/build/models
-    MEMELENS_MODELS=$models "$MEMELENS_PROGRAM" pull efficientnet-lite0 || echo "without it the tests of real weights will be skipped"
-fi
-export MEMELENS_TEST_MODELS="$models"
+own=$root/build/models
+for model in efficientnet-lite0 efficientnet-lite2 all-minilm-l6-v2; do
+    [ ! -d "$MEMELENS_SHARED" ] || [ -d "$models/$model" ] || [ -d "$own/$model" ] ||
+        MEMELENS_MODELS=$own "$MEMELENS_PROGRAM" pull "$model" || echo "without it the tests of its real weights will be skipped"
+done
+export MEMELENS_TEST_MODELS="${MEMELENS_TEST_MODELS:-$models:$own}"
 
 passed=0 failed=0 skipped=0
 log=$(mktemp)

@@ -69,7 +69,17 @@ char *test_shared(const char *name)
 char *test_real_model(const char *name)
 {
     const char *models = getenv("MEMELENS_TEST_MODELS");
-    return test_path(models && *models ? models : "/nonexistent", "%s", name);
+    char *path = test_path("/nonexistent", "%s", name);
+    while (models && *models && !lens_file_exists(path)) {
+        size_t length = strcspn(models, ":");
+        char *folder = strndup(models, length);
+        assert_non_null(folder);
+        free(path);
+        path = test_path(folder, "%s", name);
+        free(folder);
+        models += length + (models[length] == ':');
+    }
+    return path;
 }
 
 void test_need_model(const char *name)

@@ -31,8 +31,8 @@ lens_buffer test_read(const char *path); /* the caller frees */
 /* The path of NAME in the outside test data, or the test skips itself, saying so. The caller frees. */
 char *test_shared(const char *name);
 
-/* Skips the test, saying so, unless the model NAME was fetched: before anything is allocated. Then test_real_model is its folder, which
- * the caller frees. */
+/* Skips the test, saying so, unless the model NAME was fetched into one of the folders of $MEMELENS_TEST_MODELS ("A:B"): before anything
+ * is allocated. Then test_real_model is its folder, which the caller frees. */
 void test_need_model(const char *name);
 char *test_real_model(const char *name);
 
