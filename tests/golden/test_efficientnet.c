@@ -1,33 +1,14 @@
-/* The real EfficientNet-Lite0 against vectors and classes that PyTorch gave: needs ../shared and the fetched model. */
+/* The real EfficientNet-Lite0 and Lite2 against vectors and classes that PyTorch gave: needs ../shared and the fetched models. */
 #include <jansson.h>
 #include <math.h>
 
 #include "encoders/encoder.h"
 #include "encoders/family.h"
+#include "golden.h"
 #include "npy.h"
-#include "pixels/decode.h"
 #include "support.h"
 
 enum { CLASSES = 1000, BEST = 5 };
-
-/* Picture N of FOLDER -> pixels for the encoder. The caller frees. */
-static float *prepared(const char *folder, size_t n, const lens_preparation *preparation)
-{
-    lens_error err = {0};
-    char *path = test_path(folder, "picture%zu.png", n);
-    lens_buffer bytes = test_read(path);
-    lens_decode_limits limits = lens_decode_limits_default();
-    lens_image picture, seen;
-    assert_done(lens_decode(bytes.data, bytes.size, &limits, &picture, NULL, &err), &err);
-    assert_done(lens_prepare_picture(&picture, preparation, &seen, &err), &err);
-    float *pixels = lens_floats_new((size_t)seen.width * (size_t)seen.height * 3);
-    assert_non_null(pixels);
-    lens_prepare_pixels(&seen, preparation, pixels);
-    lens_image_free(&picture), lens_image_free(&seen);
-    lens_buffer_free(&bytes);
-    free(path);
-    return pixels;
-}
 
 /* The published classifier, which the encoder itself has no use for: logits = weight features + bias. */
 struct classifier {
@@ -73,12 +54,12 @@ static double check_classes(const json_t *expected, size_t n, const struct class
     return worst;
 }
 
-static void test_vectors_and_classes(void **state)
+static void check_model(const char *name)
 {
-    (void)state;
-    test_need_model("efficientnet-lite0");
-    char *golden = test_shared("golden/efficientnet-lite0");
-    char *folder = test_real_model("efficientnet-lite0");
+    test_need_model(name);
+    char part[64];
+    snprintf(part, sizeof part, "golden/%s", name);
+    char *golden = test_shared(part), *folder = test_real_model(name);
     char *path = test_path(golden, "image_embeds.npy");
     test_npy vectors = test_npy_read(path);
     free(path);
@@ -88,7 +69,7 @@ static void test_vectors_and_classes(void **state)
     free(path);
 
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, &err);
+    lens_encoder *encoder = lens_encoder_open(folder, name, LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, &err);
     assert_done(encoder ? 0 : -1, &err);
     const lens_encoder_info *info = lens_encoder_about(encoder);
     assert_int_equal(info->dim, vectors.shape[1]);
@@ -97,32 +78,37 @@ static void test_vectors_and_classes(void **state)
     struct classifier classifier = classifier_of(folder, info->dim);
     float *vector = lens_floats_new((size_t)info->dim), *features = lens_floats_new((size_t)info->dim);
 
-    double least = 1, worst = 0;
+    test_closeness worst = {1, 0};
+    double logits = 0;
     for (size_t n = 0; n < vectors.shape[0]; n++) {
-        float *pixels = prepared(golden, n, &info->preparation);
+        float *pixels = test_golden_pixels(golden, n, &info->preparation);
         assert_done(lens_session_run(session, pixels, 1, vector, &err), &err);
         assert_done(lens_session_features(session, pixels, 1, features, &err), &err);
-        double cosine = 0, length = 0;
-        for (int i = 0; i < info->dim; i++) {
-            cosine += (double)vector[i] * (double)vectors.data[n * vectors.shape[1] + (size_t)i];
-            length += (double)vector[i] * (double)vector[i];
-        }
-        assert_true(fabs(length - 1) < 1e-6);
-        if (!(cosine >= 0.99999))
-            fail_msg("picture %zu: cosine %.8f", n, cosine);
-        least = fmin(least, cosine);
-        worst = fmax(worst, check_classes(expected, n, &classifier, features, info->dim));
+        test_golden_row(n, vector, vectors.data + n * vectors.shape[1], vectors.shape[1], 0.99999, 1e-4, &worst);
+        logits = fmax(logits, check_classes(expected, n, &classifier, features, info->dim));
         free(pixels);
     }
-    assert_true(worst < 1e-3);
-    printf("measured: EfficientNet-Lite0 has a cosine of at least %.8f to PyTorch; of the five best classes, logits at most "
-           "%.1g apart\n", least, worst);
+    assert_true(logits < 1e-3);
+    printf("measured: %s has a cosine of at least %.8f to PyTorch; of the five best classes, logits at most %.1g apart\n", name,
+           worst.cosine, logits);
     free(features), free(vector), free(classifier.weight), free(classifier.bias);
     lens_session_free(session);
     lens_encoder_close(encoder);
     json_decref(expected);
     test_npy_free(&vectors);
     free(folder), free(golden);
+}
+
+static void test_lite0(void **state)
+{
+    (void)state;
+    check_model("efficientnet-lite0");
+}
+
+static void test_lite2(void **state)
+{
+    (void)state;
+    check_model("efficientnet-lite2");
 }
 
 /* The preparation in the catalogue is the one that the reference was made with. */
@@ -137,7 +123,7 @@ static void test_prepared_pixels(void **state)
     assert_done(encoder ? 0 : -1, &err);
     char *path = test_path(golden, "pixels0.npy");
     test_npy expected = test_npy_read(path); /* [3, size, size]: channels first */
-    float *pixels = prepared(golden, 0, &lens_encoder_about(encoder)->preparation);
+    float *pixels = test_golden_pixels(golden, 0, &lens_encoder_about(encoder)->preparation);
     size_t positions = expected.shape[1] * expected.shape[2];
     double worst = 0;
     for (size_t c = 0; c < 3; c++)
@@ -152,7 +138,8 @@ static void test_prepared_pixels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors_and_classes),
+        cmocka_unit_test(test_lite0),
+        cmocka_unit_test(test_lite2),
         cmocka_unit_test(test_prepared_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
