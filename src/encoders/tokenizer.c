@@ -122,10 +122,7 @@ static int read_vocabulary(lens_tokenizer *tokenizer, const lens_tokenizer_files
         return lens_vocabulary_from_json(&tokenizer->vocabulary, json_object_get(model, "vocab"), added, what, err);
     if (tokenizer->kind == LENS_TOKENIZER_WORDPIECE)
         return lens_vocabulary_from_lines(&tokenizer->vocabulary, files->vocabulary.bytes, files->vocabulary.size, what, err);
-    json_t *tokens = lens_json_parse(files->vocabulary.bytes, files->vocabulary.size, what, err);
-    int result = tokens ? lens_vocabulary_from_json(&tokenizer->vocabulary, tokens, NULL, what, err) : -1;
-    json_decref(tokens);
-    return result;
+    return lens_vocabulary_from_text(&tokenizer->vocabulary, files->vocabulary.bytes, files->vocabulary.size, what, err);
 }
 
 static int read_clip(lens_tokenizer *tokenizer, const lens_tokenizer_files *files, const json_t *model, lens_error *err)

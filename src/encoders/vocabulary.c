@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 #include <xxhash.h>
 
+#include "base/json.h"
 #include "base/text.h"
 
 /* More tokens than any model has; what is beyond is a broken file. */
@@ -152,6 +154,139 @@ int lens_vocabulary_from_json(lens_vocabulary *vocabulary, const json_t *object,
     if (result == 0)
         result = fill(vocabulary, tokens, count, what, err);
     free(tokens);
+    return result;
+}
+
+/* ---- an object of strings and small whole numbers, and nothing else ---- */
+
+typedef struct flat_reader {
+    const char *at, *end;
+    char *arena; /* what the strings say; never longer than how it is written */
+    size_t used;
+    struct flat_pair {
+        size_t start, length;
+        int32_t id;
+    } *pairs;
+    size_t count, capacity;
+} flat_reader;
+
+static bool flat_is(flat_reader *flat, char wanted)
+{
+    while (flat->at < flat->end && (*flat->at == ' ' || *flat->at == '\n' || *flat->at == '\r' || *flat->at == '\t'))
+        flat->at++;
+    if (flat->at == flat->end || *flat->at != wanted)
+        return false;
+    flat->at++;
+    return true;
+}
+
+/* The four digits of "\uXXXX" at AT, or -1. */
+static int32_t flat_hex(const char *at, const char *end)
+{
+    int32_t value = 0;
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = at[i] >= '0' && at[i] <= '9' ? at[i] - '0' : (at[i] | 32) >= 'a' && (at[i] | 32) <= 'f' ? (at[i] | 32) - 'a' + 10 : -1;
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* What follows a backslash. */
+static bool flat_escape(flat_reader *flat)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    if (flat->at == flat->end)
+        return false;
+    char c = *flat->at++;
+    const char *found = c ? strchr(from, c) : NULL;
+    if (found) {
+        flat->arena[flat->used++] = to[found - from];
+        return true;
+    }
+    int32_t point = c == 'u' ? flat_hex(flat->at, flat->end) : -1;
+    if (point <= 0 || (point >= 0xd800 && point <= 0xdfff)) /* pairs of halves are left to the JSON reader */
+        return false;
+    flat->at += 4;
+    flat->used += (size_t)utf8proc_encode_char(point, (utf8proc_uint8_t *)flat->arena + flat->used);
+    return true;
+}
+
+static bool flat_string(flat_reader *flat)
+{
+    if (!flat_is(flat, '"'))
+        return false;
+    while (flat->at < flat->end && *flat->at != '"') {
+        unsigned char c = (unsigned char)*flat->at++;
+        if (c < 0x20 || (c == '\\' && !flat_escape(flat)))
+            return false;
+        if (c != '\\')
+            flat->arena[flat->used++] = (char)c;
+    }
+    return flat_is(flat, '"');
+}
+
+static bool flat_number(flat_reader *flat, int32_t *value)
+{
+    while (flat->at < flat->end && *flat->at == ' ')
+        flat->at++;
+    const char *begin = flat->at;
+    *value = 0;
+    for (; flat->at < flat->end && *flat->at >= '0' && *flat->at <= '9' && flat->at - begin < 9; flat->at++)
+        *value = *value * 10 + (*flat->at - '0');
+    return flat->at > begin && (*begin != '0' || flat->at - begin == 1); /* what may follow is looked at by the caller */
+}
+
+static bool flat_read(flat_reader *flat)
+{
+    if (!flat_is(flat, '{'))
+        return false;
+    do {
+        if (flat->count == flat->capacity) {
+            size_t capacity = flat->capacity ? flat->capacity * 2 : 1024;
+            struct flat_pair *pairs = realloc(flat->pairs, capacity * sizeof *pairs);
+            if (!pairs)
+                return false;
+            flat->pairs = pairs;
+            flat->capacity = capacity;
+        }
+        struct flat_pair *pair = &flat->pairs[flat->count++];
+        pair->start = flat->used;
+        if (!flat_string(flat) || !flat_is(flat, ':') || !flat_number(flat, &pair->id))
+            return false;
+        pair->length = flat->used - pair->start;
+    } while (flat_is(flat, ','));
+    if (!flat_is(flat, '}'))
+        return false;
+    flat_is(flat, ' '); /* goes past white space */
+    return flat->at == flat->end && flat->count <= MAX_TOKENS;
+}
+
+int lens_vocabulary_from_text(lens_vocabulary *vocabulary, const char *text, size_t size, const char *what, lens_error *err)
+{
+    *vocabulary = (lens_vocabulary){0};
+    flat_reader flat = {.at = text, .end = text + size, .arena = malloc(size + 1)};
+    entry *tokens = NULL;
+    bool done = flat.arena && lens_utf8_valid(text, size) && flat_read(&flat) && (tokens = calloc(flat.count, sizeof *tokens));
+    for (size_t i = 0; i < flat.count && done; i++) {
+        const struct flat_pair *pair = &flat.pairs[i];
+        done = (size_t)pair->id < flat.count && !tokens[pair->id].bytes;
+        if (done)
+            tokens[pair->id] = (entry){flat.arena + pair->start, pair->length};
+    }
+    int result = done ? fill(vocabulary, tokens, flat.count, what, err) : -1;
+    free(tokens);
+    free(flat.pairs);
+    free(flat.arena);
+    if (done)
+        return result;
+    /* Not what we can read, or not right: the JSON reader can, or knows what is wrong. */
+    json_t *object = lens_json_parse(text, size, what, err);
+    result = object ? lens_vocabulary_from_json(vocabulary, object, NULL, what, err) : -1;
+    json_decref(object);
     return result;
 }
 

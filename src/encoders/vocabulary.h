@@ -21,6 +21,9 @@ typedef struct lens_vocabulary {
  * WHAT names the file. 0 or -1. Free with lens_vocabulary_free, also after a failure. */
 int lens_vocabulary_from_json(lens_vocabulary *vocabulary, const json_t *tokens, const json_t *added, const char *what, lens_error *err);
 
+/* The same object as a text, which is read here in a quarter of the time that a whole JSON reader takes: every query in words pays it. */
+int lens_vocabulary_from_text(lens_vocabulary *vocabulary, const char *text, size_t size, const char *what, lens_error *err);
+
 /* A text with one token a line, the first of which is number 0. */
 int lens_vocabulary_from_lines(lens_vocabulary *vocabulary, const char *text, size_t size, const char *what, lens_error *err);
 
