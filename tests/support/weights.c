@@ -56,55 +56,49 @@ void test_random_fill(uint64_t *seed, float low, float high, size_t count, float
     }
 }
 
-struct writer {
-    test_checkpoint checkpoint;
-    uint64_t seed;
-    test_faults faults;
-};
-
 static bool is(const char *fault, const char *name)
 {
     return fault && strcmp(fault, name) == 0;
 }
 
-static void add(struct writer *writer, const char *name, int dims, const int64_t *shape, float low, float high)
+void test_random_add(test_random_checkpoint *random, const char *name, int dims, const int64_t *shape, float low, float high)
 {
     int64_t sizes[4] = {0};
     size_t count = 1;
     for (int i = 0; i < dims; i++) {
-        sizes[i] = shape[i] + (i == 1 && is(writer->faults.reshape, name));
+        sizes[i] = shape[i] + (i == 1 && is(random->faults.reshape, name));
         count *= (size_t)sizes[i];
     }
     float *numbers = malloc(count * sizeof *numbers);
     assert_non_null(numbers);
-    if (writer->faults.zero && strncmp(name, writer->faults.zero, strlen(writer->faults.zero)) == 0)
+    if (random->faults.zero && strncmp(name, random->faults.zero, strlen(random->faults.zero)) == 0)
         low = high = 0;
-    test_random_fill(&writer->seed, low, high, count, numbers);
-    if (is(writer->faults.nan_in, name))
+    test_random_fill(&random->seed, low, high, count, numbers);
+    if (is(random->faults.nan_in, name))
         numbers[count - 1] = NAN;
-    if (is(writer->faults.negative, name))
+    if (is(random->faults.negative, name))
         numbers[0] = -2;
-    if (!is(writer->faults.omit, name))
-        test_checkpoint_add(&writer->checkpoint, name, dims, sizes, numbers);
+    if (!is(random->faults.omit, name))
+        test_checkpoint_add(&random->checkpoint, name, dims, sizes, numbers);
     free(numbers);
 }
 
 /* A convolution [OUT, IN, KERNEL, KERNEL] called PREFIX + CONV and its batch norm. */
-static void add_conv(struct writer *writer, const char *prefix, const char *conv, const char *norm, int64_t out, int64_t in,
+static void add_conv(test_random_checkpoint *writer, const char *prefix, const char *conv, const char *norm, int64_t out, int64_t in,
                      int64_t kernel)
 {
     char name[64];
     /* He's range, so that the signal neither dies nor grows on its way. */
     float range = sqrtf(6.0f / (float)(in * kernel * kernel));
     snprintf(name, sizeof name, "%s%s.weight", prefix, conv);
-    add(writer, name, 4, (int64_t[]){out, in, kernel, kernel}, -range, range);
+    test_random_add(writer, name, 4, (int64_t[]){out, in, kernel, kernel}, -range, range);
     const struct {
         const char *part;
         float low, high;
     } parts[] = {{"weight", 0.7f, 1.3f}, {"bias", -0.2f, 0.5f}, {"running_mean", -0.2f, 0.2f}, {"running_var", 0.5f, 1.5f}};
     for (size_t i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "%s%s.%s", prefix, norm, parts[i].part);
-        add(writer, name, 1, &out, parts[i].low, parts[i].high);
+        test_random_add(writer, name, 1, &out, parts[i].low, parts[i].high);
     }
 }
 
@@ -113,7 +107,7 @@ void test_efficientnet_write(const char *path, uint64_t seed, const test_faults 
     static const struct {
         int expansion, kernel, out, repeats;
     } stages[] = {{1, 3, 16, 1}, {6, 3, 24, 2}, {6, 5, 40, 2}, {6, 3, 80, 3}, {6, 5, 112, 3}, {6, 5, 192, 4}, {6, 3, 320, 1}};
-    struct writer writer = {.seed = seed};
+    test_random_checkpoint writer = {.seed = seed};
     if (faults)
         writer.faults = *faults;
     add_conv(&writer, "", "conv_stem", "bn1", 32, 3, 3);

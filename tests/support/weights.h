@@ -33,6 +33,16 @@ typedef struct test_faults {
     const char *zero;     /* every tensor whose name begins so holds zeros */
 } test_faults;
 
+/* A checkpoint of random numbers, with FAULTS. */
+typedef struct test_random_checkpoint {
+    test_checkpoint checkpoint;
+    uint64_t seed;
+    test_faults faults;
+} test_random_checkpoint;
+
+/* Adds a tensor of at most four dimensions with numbers from LOW to HIGH, and the faults that name it. Write .checkpoint in the end. */
+void test_random_add(test_random_checkpoint *random, const char *name, int dims, const int64_t *shape, float low, float high);
+
 /* Every tensor of timm's tf_efficientnet_lite0 but the classifier, with random numbers that keep its activations alive,
  * and FAULTS (may be NULL). */
 void test_efficientnet_write(const char *path, uint64_t seed, const test_faults *faults);
