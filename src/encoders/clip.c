@@ -260,6 +260,15 @@ static int find_end(const lens_clip_config *config, const int32_t *ids, int coun
     return end;
 }
 
+/* A stream keeps a plan for each count of rows that it has met: texts of COUNT tokens and a few more share one. What is behind the end has no
+ * say in what is before. */
+static int padded(int count, int context)
+{
+    const int step = 8;
+    int rounded = (count + step - 1) / step * step;
+    return rounded < context ? rounded : context;
+}
+
 static int run_words(const void *opened, lens_stream *stream, float *workspace, const int32_t *ids, int count, float *features,
                      lens_error *err)
 {
@@ -267,10 +276,10 @@ static int run_words(const void *opened, lens_stream *stream, float *workspace, 
     const lens_clip_layers *tower = &model->words;
     const size_t width = (size_t)tower->shape.width;
     const struct buffers buffers = divide(&tower->shape, 1, model->config.context, workspace);
-    const int end = find_end(&model->config, ids, count), tokens = end + 1;
+    const int end = find_end(&model->config, ids, count), tokens = padded(end + 1, model->config.context);
     float *x = buffers.stream;
     for (int t = 0; t < tokens; t++, x += width) {
-        const float *token = tower->tokens + (size_t)ids[t] * width, *position = tower->positions + (size_t)t * width;
+        const float *token = tower->tokens + (size_t)ids[t < end ? t : end] * width, *position = tower->positions + (size_t)t * width;
         for (size_t i = 0; i < width; i++)
             x[i] = token[i] + position[i];
     }

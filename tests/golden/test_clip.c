@@ -3,9 +3,8 @@
 #include <math.h>
 
 #include "encoders/encoder.h"
-#include "encoders/family.h"
+#include "golden.h"
 #include "npy.h"
-#include "pixels/decode.h"
 #include "support.h"
 #include "weights.h"
 
@@ -31,25 +30,6 @@ static test_npy array_of(const char *folder, const char *name)
     return array;
 }
 
-/* Picture N of FOLDER -> pixels for the encoder. The caller frees. */
-static float *prepared(const char *folder, size_t n, const lens_preparation *preparation)
-{
-    lens_error err = {0};
-    char *path = test_path(folder, "picture%zu.png", n);
-    lens_buffer bytes = test_read(path);
-    lens_decode_limits limits = lens_decode_limits_default();
-    lens_image picture, seen;
-    assert_done(lens_decode(bytes.data, bytes.size, &limits, &picture, NULL, &err), &err);
-    assert_done(lens_prepare_picture(&picture, preparation, &seen, &err), &err);
-    float *pixels = lens_floats_new((size_t)seen.width * (size_t)seen.height * 3);
-    assert_non_null(pixels);
-    lens_prepare_pixels(&seen, preparation, pixels);
-    lens_image_free(&picture), lens_image_free(&seen);
-    lens_buffer_free(&bytes);
-    free(path);
-    return pixels;
-}
-
 struct opened {
     lens_encoder *encoder;
     lens_session *session;
@@ -73,26 +53,9 @@ static void close_model(struct opened *opened)
     lens_encoder_close(opened->encoder);
 }
 
-/* How far VECTOR (made of length 1 first when it is not) is from EXPECTED. */
-struct distance {
-    double cosine, difference; /* the least and the largest so far */
-};
-
-static void measure(struct distance *distance, const char *what, size_t row, const float *vector, const float *expected, size_t dim)
+static void measure(test_closeness *worst, size_t n, const float *vector, const test_npy *expected)
 {
-    double length = 0, cosine = 0;
-    for (size_t i = 0; i < dim; i++)
-        length += (double)vector[i] * (double)vector[i];
-    double difference = 0;
-    for (size_t i = 0; i < dim; i++) {
-        double value = (double)vector[i] / sqrt(length);
-        cosine += value * (double)expected[i];
-        difference = isnan(value) ? INFINITY : fmax(difference, fabs(value - (double)expected[i]));
-    }
-    if (!(cosine >= 0.999999 && difference <= 2e-5))
-        fail_msg("%s, row %zu: cosine %.8f, difference %g", what, row, cosine, difference);
-    distance->cosine = fmin(distance->cosine, cosine);
-    distance->difference = fmax(distance->difference, difference);
+    test_golden_row(n, vector, expected->data + n * expected->shape[1], expected->shape[1], 0.999999, 2e-5, worst);
 }
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
@@ -108,20 +71,20 @@ static void check_pictures(const struct model *model, lens_backend backend, cons
     assert_int_equal(dim, expected.shape[1]);
     assert_true(count > 1 && count <= 8);
     float *all = lens_floats_new(count * each), *vectors = lens_floats_new(count * dim);
-    struct distance distance = {1, 0};
+    test_closeness worst = {1, 0};
     lens_error err = {0};
     for (size_t n = 0; n < count; n++) {
-        float *pixels = prepared(folder, n, preparation);
+        float *pixels = test_golden_pixels(folder, n, preparation);
         memcpy(all + n * each, pixels, each * sizeof *all);
         assert_done(lens_session_run(opened.session, pixels, 1, vectors, &err), &err);
-        measure(&distance, model->name, n, vectors, expected.data + n * dim, dim);
+        measure(&worst, n, vectors, &expected);
         free(pixels);
     }
     assert_done(lens_session_run(opened.session, all, (int)count, vectors, &err), &err);
     for (size_t n = 0; n < count; n++)
-        measure(&distance, model->name, n, vectors + n * dim, expected.data + n * dim, dim);
-    printf("measured: %s: %zu pictures on %s: cosine at least %.9f, largest difference %.2g\n", model->name, count, on, distance.cosine,
-           distance.difference);
+        measure(&worst, n, vectors + n * dim, &expected);
+    printf("measured: %s: %zu pictures on %s: cosine at least %.9f, largest difference %.2g\n", model->name, count, on, worst.cosine,
+           worst.difference);
     free(all), free(vectors), free(folder);
     test_npy_free(&expected);
     close_model(&opened);
@@ -150,42 +113,43 @@ static json_t *texts_of(const char *folder)
     return texts;
 }
 
-/* The texts of FOLDER's texts.json by their token ids, those of IDS. */
+/* The texts by their token ids, without the tokenizer. */
 static void check_tokens(const struct model *model, lens_backend backend, const char *on)
 {
+    enum { CONTEXT = 77 };
     char *folder = golden(model->name), *other = golden(model->ids);
     test_npy expected = array_of(folder, "text_embeds.npy");
     json_t *texts = texts_of(other);
-    struct opened opened = open_model(folder, LENS_TOWER_WORDS, backend);
-    size_t count = expected.shape[0], dim = opened.dim;
+    test_words words = test_words_open(folder, backend);
+    size_t count = expected.shape[0], dim = (size_t)words.facts.dim;
     assert_int_equal(count, json_array_size(texts));
     assert_int_equal(dim, expected.shape[1]);
-    float *features = lens_floats_new(dim);
-    struct distance distance = {1, 0};
+    float *vector = lens_floats_new(dim), *padded = lens_floats_new(dim);
+    test_closeness worst = {1, 0};
     for (size_t n = 0; n < count; n++) {
         const json_t *list = json_object_get(json_array_get(texts, n), "ids");
-        int32_t ids[77];
+        int32_t ids[CONTEXT];
         size_t tokens = json_array_size(list);
-        assert_true(tokens >= 2 && tokens <= 77);
-        for (size_t t = 0; t < tokens; t++)
-            ids[t] = (int32_t)json_integer_value(json_array_get(list, t));
-        lens_error err = {0};
-        assert_done(lens_session_word_features(opened.session, ids, (int)tokens, features, &err), &err);
-        measure(&distance, model->name, n, features, expected.data + n * dim, dim);
+        assert_true(tokens >= 2 && tokens <= CONTEXT);
+        for (size_t t = 0; t < CONTEXT; t++)
+            ids[t] = (int32_t)json_integer_value(json_array_get(list, t < tokens ? t : tokens - 1));
+        test_words_run(&words, ids, (int)tokens, vector);
         /* What stands behind the end changes nothing. */
-        float *padded = lens_floats_new(dim);
-        for (size_t t = tokens; t < 77; t++)
-            ids[t] = ids[tokens - 1];
-        assert_done(lens_session_word_features(opened.session, ids, 77, padded, &err), &err);
-        assert_memory_equal(padded, features, dim * sizeof *padded);
-        free(padded);
+        test_words_run(&words, ids, CONTEXT, padded);
+        assert_memory_equal(padded, vector, dim * sizeof *padded);
+        double length = 0;
+        for (size_t i = 0; i < dim; i++)
+            length += (double)vector[i] * (double)vector[i];
+        for (size_t i = 0; i < dim; i++)
+            vector[i] = (float)((double)vector[i] / sqrt(length));
+        measure(&worst, n, vector, &expected);
     }
-    printf("measured: %s: %zu texts on %s: cosine at least %.9f, largest difference %.2g\n", model->name, count, on, distance.cosine,
-           distance.difference);
-    free(features), free(folder), free(other);
+    printf("measured: %s: %zu texts on %s: cosine at least %.9f, largest difference %.2g\n", model->name, count, on, worst.cosine,
+           worst.difference);
+    free(vector), free(padded), free(folder), free(other);
     json_decref(texts);
     test_npy_free(&expected);
-    close_model(&opened);
+    test_words_close(&words);
 }
 
 static void test_tokens(void **state)
@@ -203,7 +167,7 @@ static void test_tokens_in_plain_c(void **state)
 }
 
 /* The same texts as words, through the model's own tokenizer. */
-static void test_words(void **state)
+static void test_texts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < MODELS; i++) {
@@ -212,15 +176,15 @@ static void test_words(void **state)
         json_t *texts = texts_of(folder);
         struct opened opened = open_model(folder, LENS_TOWER_BOTH, LENS_BACKEND_ONEDNN);
         float *vector = lens_floats_new(opened.dim);
-        struct distance distance = {1, 0};
+        test_closeness worst = {1, 0};
         for (size_t n = 0; n < expected.shape[0]; n++) {
             const char *text = json_string_value(json_object_get(json_array_get(texts, n), "text"));
             lens_error err = {0};
             assert_done(lens_session_run_words(opened.session, text, vector, &err), &err);
-            measure(&distance, models[i].name, n, vector, expected.data + n * opened.dim, opened.dim);
+            measure(&worst, n, vector, &expected);
         }
         printf("measured: %s: %zu texts as words: cosine at least %.9f, largest difference %.2g\n", models[i].name, expected.shape[0],
-               distance.cosine, distance.difference);
+               worst.cosine, worst.difference);
         free(vector), free(folder);
         json_decref(texts);
         test_npy_free(&expected);
@@ -314,12 +278,12 @@ static void check_hidden_states(const char *name, int layers)
     test_npy vectors = array_of(folder, "image_embeds.npy");
     struct opened opened = open_model(copy, LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
     lens_session_watch(opened.session, compare, &watched);
-    float *pixels = prepared(folder, 0, &lens_encoder_about(opened.encoder)->preparation), *vector = lens_floats_new(opened.dim);
+    float *pixels = test_golden_pixels(folder, 0, &lens_encoder_about(opened.encoder)->preparation), *vector = lens_floats_new(opened.dim);
     lens_error err = {0};
     assert_done(lens_session_run(opened.session, pixels, 1, vector, &err), &err);
     assert_int_equal(watched.seen, 3);
-    struct distance distance = {1, 0};
-    measure(&distance, name, 0, vector, vectors.data, opened.dim);
+    test_closeness worst = {1, 0};
+    measure(&worst, 0, vector, &vectors);
     for (int i = 0; i < 3; i++)
         test_npy_free(&watched.expected[i]);
     test_npy_free(&vectors);
@@ -346,7 +310,7 @@ int main(void)
         cmocka_unit_test(test_pictures),        cmocka_unit_test(test_pictures_in_plain_c),
         cmocka_unit_test(test_hidden_states),   cmocka_unit_test(test_hidden_states_with_gelu),
         cmocka_unit_test(test_tokens),          cmocka_unit_test(test_tokens_in_plain_c),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,10 @@ test_words test_words_open(const char *folder, lens_backend backend)
     lens_error err = {0};
     test_words words = {.facts = {.slice = 1, .threads = 1}};
     char *config_path = test_path(folder, "config.json"), *path = test_path(folder, "model.safetensors");
+    if (!lens_file_exists(config_path)) { /* OpenCLIP's form */
+        free(config_path), free(path);
+        config_path = test_path(folder, "open_clip_config.json"), path = test_path(folder, "open_clip_model.safetensors");
+    }
     json_t *config = lens_json_read(config_path, &err);
     assert_done(config ? 0 : -1, &err);
     lens_weights *weights = lens_weights_open(path, &err);

@@ -31,7 +31,7 @@ typedef struct test_words {
     void *model;
 } test_words;
 
-/* Opens the model in FOLDER (config.json, model.safetensors) on BACKEND, or the test fails. Undo with test_words_close. */
+/* Opens the model in FOLDER (config.json, model.safetensors; or OpenCLIP's two) on BACKEND, or the test fails. Undo with test_words_close. */
 test_words test_words_open(const char *folder, lens_backend backend);
 void test_words_close(test_words *words);
 
