@@ -17,9 +17,9 @@ CC      ?= cc
 CFLAGS  ?= -O3 -g
 # Long messages are cut on purpose.
 WARN    := -Wall -Wextra -Wno-format-truncation -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
-PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libcurl
-# libvips is opened at run time (src/pixels/decode_vips.c says why): its headers are needed, and the tests link it.
-HEADERS  := vips
+PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc
+# Opened at run time (src/pixels/decode_vips.c and src/library/http.c say why): their headers are needed, and the tests link them.
+HEADERS  := vips libcurl
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
 	$(shell pkg-config --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
 CFLAGS_ALL := $(CFLAGS) $(WARN) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
@@ -59,8 +59,8 @@ $(BUILD)/%.o: %.c
 	$(call say,cc)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# The script is built in (.incbin), which the compiler's list of dependencies does not know.
-$(BUILD)/src/library/pull.o: tools/convert_efficientnet.py
+# The scripts are built in (.incbin), which the compiler's list of dependencies does not know.
+$(BUILD)/src/library/pull_package.o: tools/convert_efficientnet.py tools/unpack_model.py
 
 $(LIBRARY): $(call object,$(LIBRARY_SOURCES))
 	$(call say,ar)
