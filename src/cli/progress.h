@@ -1,4 +1,4 @@
-/* The progress bar of an index run: on a terminal only. */
+/* The progress bars of an index run and of a download: on a terminal only. */
 #ifndef LENS_CLI_PROGRESS_H
 #define LENS_CLI_PROGRESS_H
 
@@ -7,6 +7,9 @@
 /* An event function for lens_index (context: none). Draws the bar, and says what failed above it. Returns false once Ctrl-C was
  * pressed. */
 bool cli_progress_event(void *context, const lens_index_event *event);
+
+/* The same for lens_pull: the bar on a terminal, elsewhere a line for each file. */
+bool cli_progress_pull(void *context, const lens_pull_event *event);
 
 /* Takes the bar away. */
 void cli_progress_end(void);

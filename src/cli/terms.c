@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
+#include "cli/interrupt.h"
 #include "cli/say.h"
 
 static int read_input(lens_buffer *input)
@@ -30,8 +32,33 @@ static bool is_path(const char *text)
     return text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
 }
 
-static int read_term(const char *text, lens_term *term, lens_buffer *input)
+static bool go_on(void *context)
 {
+    (void)context;
+    return !cli_interrupted();
+}
+
+static int fetch(const char *url, lens_term *term, cli_terms *terms)
+{
+    lens_error error = {0};
+    lens_fetch_options options = lens_fetch_options_default();
+    options.go_on = go_on;
+    void *bytes;
+    if (lens_fetch_picture(url, &options, &bytes, &term->size, &error) != 0)
+        return cli_fail_with(&error), -1;
+    term->kind = LENS_TERM_BYTES;
+    term->bytes = terms->fetched[terms->fetched_count++] = bytes;
+    return 0;
+}
+
+static bool is_address(const char *text)
+{
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
+}
+
+static int read_term(const char *text, lens_term *term, cli_terms *terms)
+{
+    lens_buffer *input = &terms->input;
     *term = (lens_term){.weight = 1};
     /* A file of this very name is meant before a weight is: pictures are called "12:30.jpg" too. */
     size_t weight = lens_file_exists(text) ? 0 : cli_weight_length(text);
@@ -56,8 +83,8 @@ static int read_term(const char *text, lens_term *term, lens_buffer *input)
         term->id = strtoll(text + 3, &end, 10);
         if (errno || end == text + 3 || *end || term->id < 1)
             return cli_fail("%s: expected id:NUMBER", text), -1;
-    } else if (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0) {
-        return cli_fail("%s: addresses are not fetched; give the picture on standard input: curl -s ADDRESS | memelens search -", text), -1;
+    } else if (is_address(text)) {
+        return fetch(text, term, terms);
     } else if (is_path(text) || lens_file_exists(text)) {
         term->kind = LENS_TERM_FILE;
     } else {
@@ -72,12 +99,13 @@ int cli_terms_read(const cli_list *operands, const cli_list *not, cli_terms *out
 {
     *out = (cli_terms){0};
     out->items = calloc(operands->count + not->count + 1, sizeof *out->items);
-    if (!out->items)
+    out->fetched = calloc(operands->count + not->count + 1, sizeof *out->fetched);
+    if (!out->items || !out->fetched)
         return cli_fail("not enough memory"), -1;
     for (size_t i = 0; i < operands->count + not->count; i++) {
         bool turned = i >= operands->count;
         const char *text = turned ? not->items[i - operands->count] : operands->items[i];
-        if (read_term(text, &out->items[out->count], &out->input) != 0)
+        if (read_term(text, &out->items[out->count], out) != 0)
             return -1;
         if (turned)
             out->items[out->count].weight *= -1;
@@ -100,6 +128,9 @@ int cli_terms_file(const char *name, cli_terms *out)
 
 void cli_terms_free(cli_terms *terms)
 {
+    for (size_t i = 0; i < terms->fetched_count; i++)
+        free(terms->fetched[i]);
+    free(terms->fetched);
     free(terms->items);
     lens_buffer_free(&terms->input);
 }

@@ -10,6 +10,8 @@ typedef struct cli_terms {
     lens_term *items;
     size_t count;
     lens_buffer input; /* the picture on stdin, when a term was "-" */
+    void **fetched;    /* [fetched_count] the pictures of terms that are addresses */
+    size_t fetched_count;
 } cli_terms;
 
 /* Reads OPERANDS as terms, and those of NOT with their weights turned round. 0, or -1 after saying why on stderr. Free with

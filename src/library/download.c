@@ -88,8 +88,8 @@ static int ask(const lens_download *download, const lens_http_request *request, 
             return 0;
         if (busy)
             lens_http_refused(answer, download->what, request->token != NULL, err);
-        else if (!again)
-            return -1;
+        else if (!again || answer->unreachable)
+            return -1; /* without a network there is nothing to wait for; one that goes away during a file is another matter */
         lens_error why = err ? *err : (lens_error){.message = "the server did not answer"};
         if (!wait_for(download, ++*tries, busy ? answer->retry_after : 0, why.message))
             return keeps_going(download, 0, LENS_SIZE_UNKNOWN) ? -1 : lens_fail(err, LENS_E_CANCELLED, "%s: stopped", download->what);

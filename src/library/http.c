@@ -241,6 +241,9 @@ static int explain(const struct hop *hop, const char *url, CURLcode code, const 
     case CURLE_OUT_OF_MEMORY: return lens_fail(hop->err, LENS_E_MEMORY, "%s: not enough memory", plain);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE: break; /* no second try makes a certificate right */
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT: hop->answer->unreachable = true; /* fall through */
     default: *again = true;
     }
     const char *reason = hop->silent ? "the server fell silent" : *detail ? detail : lib.curl_easy_strerror(code);
@@ -343,7 +346,7 @@ static int ask(struct hop *hop, const char *url, char **next, bool *again)
 
 int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *again, lens_error *err)
 {
-    *answer = (lens_http_answer){.linked_size = LENS_SIZE_UNKNOWN, .same_host = true};
+    *answer = (lens_http_answer){.linked_size = LENS_SIZE_UNKNOWN};
     new_answer(answer);
     *again = false;
     pthread_once(&once, open_library);
@@ -354,7 +357,6 @@ int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *
     int result = url ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (int redirects = 0; result == 0; redirects++) {
         struct hop hop = {.request = request, .answer = answer, .err = err, .first_host = same_origin(request->url, url)};
-        answer->same_host = hop.first_host;
         if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
             result = lens_fail(err, LENS_E_ARGUMENT, "%s: redirects to %.200s, which is not http or https",
                                lens_url_plain(request->url, plain, sizeof plain), url);

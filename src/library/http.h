@@ -26,7 +26,7 @@ typedef struct lens_http_answer {
     char linked_etag[128];    /* X-Linked-Etag, without quotes */
     char error_code[64];      /* X-Error-Code: "GatedRepo", "RepoNotFound", … */
     uint64_t linked_size;     /* X-Linked-Size, or LENS_SIZE_UNKNOWN */
-    bool same_host;           /* the last answer came from the first host */
+    bool unreachable;         /* no answer at all: the name means no machine, or no machine takes the call */
 } lens_http_answer;
 
 typedef struct lens_http_request {

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "encoders/catalogue.h"
+#include "library/http.h"
 #include "library/internal.h"
 
 /* The first model of the catalogue that is here and knows pictures and words. NULL on failure. */
@@ -75,7 +76,10 @@ int lens_decode_term(const lens_term *term, uint64_t max_pixels, lens_image *ima
     lens_buffer file = {0};
     const void *bytes = term->bytes;
     size_t size = term->size;
+    char plain[512];
     const char *name = term->kind == LENS_TERM_FILE ? term->text : "the given picture";
+    if (term->kind == LENS_TERM_BYTES && term->text && strstr(term->text, "://"))
+        name = lens_url_plain(term->text, plain, sizeof plain);
     if (term->kind == LENS_TERM_FILE) {
         if (lens_file_read(term->text, LENS_MAX_FILE_BYTES, &file, err) != 0)
             return -1;

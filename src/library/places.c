@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "encoders/catalogue.h"
+#include "library/hub.h"
 #include "library/internal.h"
 
 static char *data_folder(const char *variable, const char *name, lens_error *err)
@@ -52,8 +53,27 @@ static bool is_path(const char *name)
     return strchr(name, '/') != NULL || name[0] == '.';
 }
 
+/* "owner--name", or with its "@PREP", for the NAME "owner/name" of a repository that was pulled: unless such a folder is right here. NULL for
+ * any other name. The caller frees. */
+static char *pulled_name(const char *name)
+{
+    char *base = strndup(name, base_length(name)), *models = lens_models_folder(NULL), *folder = NULL, *path = NULL;
+    lens_buffer out = {0};
+    if (base && models && lens_hub_repository(base) && !lens_file_exists(base) && (folder = lens_hub_folder_name(base)) &&
+        (path = lens_path_join(models, folder)) && lens_file_exists(path))
+        lens_buffer_print(&out, "%s%s", folder, name + strlen(base));
+    free(path);
+    free(folder);
+    free(models);
+    free(base);
+    return out.data;
+}
+
 char *lens_model_canonical_name(const char *name, lens_error *err)
 {
+    char *pulled = pulled_name(name);
+    if (pulled)
+        return pulled;
     char *copy = is_path(name) ? lens_path_absolute(name, err) : strdup(name);
     if (!copy && !is_path(name))
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -62,7 +82,9 @@ char *lens_model_canonical_name(const char *name, lens_error *err)
 
 char *lens_model_folder(const char *name, lens_error *err)
 {
-    char *base = strndup(name, base_length(name));
+    char *pulled = pulled_name(name);
+    char *base = pulled ? strndup(pulled, base_length(pulled)) : strndup(name, base_length(name));
+    free(pulled);
     char *models = lens_models_folder(err);
     char *folder = NULL;
     if (!base || !models) {
@@ -71,7 +93,10 @@ char *lens_model_folder(const char *name, lens_error *err)
     } else if (is_path(base)) {
         folder = lens_path_absolute(base, err);
         if (folder && !lens_file_exists(folder)) {
-            lens_fail(err, LENS_E_MISSING, "%s: no such model folder", folder);
+            if (lens_hub_repository(base))
+                lens_fail(err, LENS_E_MISSING, "%s: no such model folder; if the Hugging Face hub's is meant, run `memelens pull %s`", folder, base);
+            else
+                lens_fail(err, LENS_E_MISSING, "%s: no such model folder", folder);
             free(folder);
             folder = NULL;
         }

