@@ -185,11 +185,25 @@ static int read_list(lens_bpe *bpe, const lens_bpe_source *source, lens_error *e
     return 0;
 }
 
+/* Letters and numbers up to Unicode 16, which the reference knows; PCRE2 may know those up to 14 only, which it writes \p{L} and \p{N}. */
+#define LETTERS "\\p{L}" \
+    "\\x{1c89}-\\x{1c8a}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{105c0}-\\x{105f3}\\x{10d4a}-\\x{10d65}" \
+    "\\x{10d6f}-\\x{10d85}\\x{10ec2}-\\x{10ec4}\\x{1123f}-\\x{11240}\\x{11380}-\\x{11389}\\x{1138b}\\x{1138e}" \
+    "\\x{11390}-\\x{113b5}\\x{113b7}\\x{113d1}\\x{113d3}\\x{11bc0}-\\x{11be0}\\x{11f02}\\x{11f04}-\\x{11f10}" \
+    "\\x{11f12}-\\x{11f33}\\x{1342f}\\x{13441}-\\x{13446}\\x{13460}-\\x{143fa}\\x{16100}-\\x{1611d}" \
+    "\\x{16d40}-\\x{16d6c}\\x{18cff}\\x{1b132}\\x{1b155}\\x{1df25}-\\x{1df2a}\\x{1e030}-\\x{1e06d}" \
+    "\\x{1e4d0}-\\x{1e4eb}\\x{1e5d0}-\\x{1e5ed}\\x{1e5f0}\\x{2b739}\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}"
+#define NUMBERS "\\p{N}" \
+    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}\\x{16130}-\\x{16139}" \
+    "\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}\\x{1e4f0}-\\x{1e4f9}\\x{1e5f1}-\\x{1e5fa}"
+
 /* The published patterns, but that \s is a blank: there is no other white space in a text that was cleaned, and what PCRE2 takes for it
- * is not what the others take. */
-#define OPENCLIP_FIRST "<start_of_text>"
-#define OPENCLIP_LAST "<end_of_text>"
-#define WORDS "'s|'t|'re|'ve|'m|'ll|'d|\\p{L}+|\\p{N}|[^ \\p{L}\\p{N}]+"
+ * is not what the others take. Python's regex finds U+0345 in no class when case does not matter, and passes over it. */
+#define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d|"
+#define WORDS "[" LETTERS "]+|[" NUMBERS "]|"
+static const char clip_words[] = "<\\|startoftext\\|>|<\\|endoftext\\|>|" CONTRACTIONS WORDS "[^ " LETTERS NUMBERS "]+";
+static const char openclip_first[] = "<start_of_text>", openclip_last[] = "<end_of_text>";
+static const char openclip_words[] = "<start_of_text>|<end_of_text>|" CONTRACTIONS WORDS "[^ \\x{345}" LETTERS NUMBERS "]+";
 
 lens_bpe *lens_bpe_new(const lens_bpe_source *source, lens_error *err)
 {
@@ -200,7 +214,7 @@ lens_bpe *lens_bpe_new(const lens_bpe_source *source, lens_error *err)
     }
     int code;
     PCRE2_SIZE where;
-    const char *pattern = source->openclip ? OPENCLIP_FIRST "|" OPENCLIP_LAST "|" WORDS : WORDS;
+    const char *pattern = source->openclip ? openclip_words : clip_words;
     bpe->openclip = source->openclip;
     bpe->first = source->first;
     bpe->last = source->last;
@@ -321,6 +335,22 @@ static bool is_word(const char *word, size_t length, const char *name)
     return length == strlen(name) && memcmp(word, name, length) == 0;
 }
 
+/* The tokens of what the pattern found. */
+static int run_match(const lens_bpe *bpe, scratch *room, const char *word, size_t length, lens_ids *ids)
+{
+    if (bpe->openclip && (is_word(word, length, openclip_first) || is_word(word, length, openclip_last))) {
+        lens_ids_push(ids, word[1] == 's' ? bpe->first : bpe->last);
+        return 0;
+    }
+    const unsigned char *bytes = (const unsigned char *)word;
+    /* Hugging Face's pattern keeps "<|endoftext|>" together where it was written in capitals, and so no special token; the second pattern
+     * of its byte level then takes it apart. */
+    if (!bpe->openclip && length > 4 && bytes[0] == '<' && bytes[length - 1] == '>' && bytes[2] >= 'a' && bytes[2] <= 'z')
+        return run_word(bpe, room, bytes, 2, ids) != 0 || run_word(bpe, room, bytes + 2, length - 4, ids) != 0 ||
+                       run_word(bpe, room, bytes + length - 2, 2, ids) != 0 ? -1 : 0;
+    return run_word(bpe, room, bytes, length, ids);
+}
+
 int lens_bpe_run(const lens_bpe *bpe, const char *text, size_t size, lens_ids *ids, lens_error *err)
 {
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
@@ -337,14 +367,9 @@ int lens_bpe_run(const lens_bpe *bpe, const char *text, size_t size, lens_ids *i
             break;
         }
         const PCRE2_SIZE *range = pcre2_get_ovector_pointer(match);
-        const char *word = text + range[0];
-        size_t length = range[1] - range[0];
-        if (bpe->openclip && is_word(word, length, OPENCLIP_FIRST))
-            lens_ids_push(ids, bpe->first);
-        else if (bpe->openclip && is_word(word, length, OPENCLIP_LAST))
-            lens_ids_push(ids, bpe->last);
-        else if (run_word(bpe, &room, (const unsigned char *)word, length, ids) != 0)
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = run_match(bpe, &room, text + range[0], range[1] - range[0], ids);
+        if (result != 0)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
         at = range[1];
     }
     if (!match)
