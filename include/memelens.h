@@ -205,6 +205,19 @@ int lens_model_label(lens_model *model, const lens_term *term, const char *const
  * *RATE: pictures a second. */
 int lens_model_bench(lens_model *model, int batch, int threads, double seconds, double *rate, lens_error *err);
 
+/* The tokens that a model makes of words. Opened by the model's name (NULL: the default one) from its configuration and vocabulary; its weights
+ * need not be there. LENS_E_UNSUPPORTED when the model knows no words. Any number of threads may share one. */
+typedef struct lens_words lens_words;
+
+lens_words *lens_words_open(const char *model, lens_error *err);
+void lens_words_close(lens_words *words);
+
+/* The most tokens of a text. */
+int lens_words_context(const lens_words *words);
+
+/* IDS [context] are filled with *COUNT numbers. A longer text is cut, and its last token kept. What is not UTF-8 in TEXT counts as U+FFFD. */
+int lens_words_tokens(const lens_words *words, const char *text, int32_t *ids, int *count, lens_error *err);
+
 /* A small upright picture of the file at PATH, within SIDE x SIDE: RGB rows without padding. The caller frees with free(). NULL on
  * failure. */
 uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
