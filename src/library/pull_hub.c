@@ -435,7 +435,8 @@ static int fetch_all(hub_pull *pull, lens_error *err)
                       pull->job->repository);
     for (int configs = 1; configs >= 0; configs--)
         for (size_t i = 0; result == 0 && i < pull->count; i++) {
-            if (is_config(pull->files[i].name) != (configs == 1))
+            bool here = pull->files[i].sha256[0]; /* an index, read for its shards */
+            if (here || is_config(pull->files[i].name) != (configs == 1))
                 continue;
             result = fetch(pull, &pull->files[i], MOST_BYTES, err);
             if (result == 0 && configs)
