@@ -1,0 +1,192 @@
+/* What needs no server: addresses, names, and the JSON of the hub. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "library/checksum.h"
+#include "library/http.h"
+#include "library/hub.h"
+#include "support.h"
+
+static bool public(const char *text)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+        return lens_address_public((struct sockaddr *)&in);
+    assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+    return lens_address_public((struct sockaddr *)&in6);
+}
+
+static void test_public_addresses(void **state)
+{
+    (void)state;
+    const char *yes[] = {"1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.1", "169.253.255.255",
+                         "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0",
+                         "223.255.255.255", "2606:4700::1111", "2a00:1450::1", "2001:4860:4860::8888", "::ffff:8.8.8.8"};
+    const char *no[] = {"0.0.0.0", "0.1.2.3", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255", "127.0.0.1", "127.255.255.255",
+                        "169.254.169.254", "172.16.0.0", "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.168.0.0", "192.168.255.255", "198.18.0.0",
+                        "198.19.255.255", "198.51.100.7", "203.0.113.7", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1",
+                        "fc00::1", "fd12::1", "ff02::1", "2001:db8::1", "2001::1", "2002:7f00:1::", "64:ff9b::7f00:1", "::ffff:127.0.0.1",
+                        "::ffff:10.0.0.1", "::127.0.0.1", "3fff::1"};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (!public(yes[i]))
+            fail_msg("%s is public", yes[i]);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        if (public(no[i]))
+            fail_msg("%s is not public", no[i]);
+    assert_false(lens_address_public(&(struct sockaddr){.sa_family = AF_UNIX}));
+}
+
+static void test_plain_urls(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"https://a.org/b.jpg", "https://a.org/b.jpg"},
+        {"https://ada:secret@a.org/b.jpg?key=1#x", "https://a.org/b.jpg"},
+        {"https://ada@b@a.org", "https://a.org"},
+        {"https://a.org?ada@b", "https://a.org"},
+        {"https://a.org/@b/c", "https://a.org/@b/c"},
+        {"nothing", "nothing"},
+    };
+    char out[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(lens_url_plain(cases[i][0], out, sizeof out), cases[i][1]);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    const char *repositories[] = {"openai/clip-vit-base-patch32", "timm/resnetv2_50x1_bit.goog_in21k", "a/b"};
+    const char *others[] = {"", "a", "a/", "/b", "a/b/c", "../b", "a/..", "a/.b", "a/b.", "a--b/c", "a/b c", "a/b\n", "a/b?c", "./b", "a/b@64", "ä/b"};
+    for (size_t i = 0; i < sizeof repositories / sizeof *repositories; i++)
+        assert_true(lens_hub_repository(repositories[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (lens_hub_repository(others[i]))
+            fail_msg("'%s' is no repository", others[i]);
+    char *folder = lens_hub_folder_name("timm/resnetv2_50x1_bit.goog_in21k");
+    assert_string_equal(folder, "timm--resnetv2_50x1_bit.goog_in21k");
+    free(folder);
+    assert_true(lens_hub_file_name("model-00001-of-00002.safetensors"));
+    const char *no_files[] = {"", ".", "..", ".git", "a/b", "a\\b", "a b", "a\n"};
+    for (size_t i = 0; i < sizeof no_files / sizeof *no_files; i++)
+        assert_false(lens_hub_file_name(no_files[i]));
+    char *url = lens_hub_file_url("https://huggingface.co", "a/b", "refs/pr/1", "config.json");
+    assert_string_equal(url, "https://huggingface.co/a/b/resolve/refs%2Fpr%2F1/config.json");
+    free(url);
+}
+
+static void test_listing(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"config.json\"},"
+                               "{\"rfilename\":\"onnx/model.onnx\"},{\"rfilename\":\"../../evil\"},{\"rfilename\":7},{},7,"
+                               "{\"rfilename\":\"config.json\"},{\"rfilename\":\"model.safetensors\"}]}";
+    lens_names names;
+    char commit[LENS_COMMIT_DIGITS + 1];
+    lens_error err = {0};
+    assert_done(lens_hub_read_listing(text, sizeof text - 1, "a/b", &names, commit, &err), &err);
+    assert_string_equal(commit, "0123456789abcdef0123456789abcdef01234567");
+    assert_int_equal(names.count, 2);
+    assert_true(lens_names_have(&names, "model.safetensors"));
+    lens_names_free(&names);
+    const char *bad[] = {"", "[]", "{}", "{\"siblings\":{}}", "\xff"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(lens_hub_read_listing(bad[i], strlen(bad[i]), "a/b", &names, commit, &err), -1);
+        assert_says(&err, "a/b");
+    }
+    static const char open[] = "{\"sha\":\"../../main\",\"siblings\":[]}";
+    assert_done(lens_hub_read_listing(open, sizeof open - 1, "a/b", &names, commit, &err), &err);
+    assert_string_equal(commit, "");
+    lens_names_free(&names);
+}
+
+static void test_index_of_shards(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"metadata\":{},\"weight_map\":{\"a\":\"x.safetensors\",\"b\":\"y.safetensors\",\"c\":\"x.safetensors\"}}";
+    lens_names names;
+    lens_error err = {0};
+    assert_done(lens_hub_read_index(text, sizeof text - 1, "index", &names, &err), &err);
+    assert_int_equal(names.count, 2);
+    lens_names_free(&names);
+    const char *bad[] = {"{}", "{\"weight_map\":{}}", "{\"weight_map\":[]}", "{\"weight_map\":{\"a\":1}}", "{\"weight_map\":{\"a\":\"b/c\"}}",
+                         "{\"weight_map\":{\"a\":\"..\"}}", "{\"weight_map\":{\"a\":\"b\\u0000c\"}}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(lens_hub_read_index(bad[i], strlen(bad[i]), "index", &names, &err), -1);
+}
+
+static void test_conversions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        long number;
+    } cases[] = {
+        {"{\"discussions\":[]}", 0},
+        {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"open\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 3},
+        {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"closed\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 0},
+        {"{\"discussions\":[{\"num\":3,\"isPullRequest\":false,\"status\":\"open\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 0},
+        {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"open\",\"author\":{\"name\":\"someone\"}}]}", 0},
+        {"{\"discussions\":[{\"num\":-3,\"isPullRequest\":true,\"author\":{\"name\":\"SFconvertbot\"}},{},1]}", 0},
+        {"{}", -1},
+        {"", -1},
+    };
+    lens_error err;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(lens_hub_read_conversion(cases[i].text, strlen(cases[i].text), "a/b", &err), cases[i].number);
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    lens_error err = {0};
+    setenv("HF_ENDPOINT", "https://mirror.example///", 1);
+    char *endpoint = lens_hub_endpoint(&err);
+    assert_string_equal(endpoint, "https://mirror.example");
+    free(endpoint);
+    unsetenv("HF_ENDPOINT");
+    endpoint = lens_hub_endpoint(&err);
+    assert_string_equal(endpoint, "https://huggingface.co");
+    free(endpoint);
+    const char *on[] = {"1", "true", "YES", "On"}, *off[] = {"", "0", "false", "no"};
+    for (size_t i = 0; i < 4; i++) {
+        setenv("HF_HUB_OFFLINE", on[i], 1);
+        assert_true(lens_hub_offline());
+        setenv("HF_HUB_OFFLINE", off[i], 1);
+        assert_false(lens_hub_offline());
+    }
+    char *token;
+    setenv("HF_TOKEN", " hf_x \n", 1);
+    assert_done(lens_hub_token(&token, &err), &err);
+    assert_string_equal(token, "hf_x");
+    free(token);
+    setenv("HF_TOKEN", "hf_\r\nX-Evil: 1", 1);
+    assert_int_equal(lens_hub_token(&token, &err), -1);
+    assert_null(strstr(err.message, "Evil"));
+}
+
+static void test_checksums(void **state)
+{
+    (void)state;
+    /* FIPS 180-2's "abc", and what `printf abc | git hash-object --stdin` says. */
+    lens_error err = {0};
+    lens_checksum *sum = lens_checksum_sha256(&err);
+    lens_checksum_add(sum, "ab", 2);
+    lens_checksum_add(sum, "c", 1);
+    assert_string_equal(lens_checksum_digits(sum), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    lens_checksum_free(sum);
+    sum = lens_checksum_git(3, &err);
+    lens_checksum_add(sum, "abc", 3);
+    assert_string_equal(lens_checksum_digits(sum), "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f");
+    lens_checksum_free(sum);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_public_addresses), cmocka_unit_test(test_plain_urls),       cmocka_unit_test(test_names),
+        cmocka_unit_test(test_listing),          cmocka_unit_test(test_index_of_shards),  cmocka_unit_test(test_conversions),
+        cmocka_unit_test(test_settings),         cmocka_unit_test(test_checksums),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
