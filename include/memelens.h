@@ -275,7 +275,7 @@ typedef struct lens_pull_event {
     const char *step;               /* words for the person: what begins, why it waits. NULL: it is about bytes */
     const char *file;               /* that is being fetched, or NULL */
     uint64_t file_done, file_total; /* bytes of it; a total of 0: not known */
-    bool complete;                  /* it is whole and its checksum right: told once */
+    bool complete, checked;         /* it is whole, and its checksum right: told once; not checked: the server gives no checksum */
     uint64_t done, total;           /* bytes of all files */
 } lens_pull_event;
 

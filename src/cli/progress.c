@@ -74,7 +74,8 @@ bool cli_progress_pull(void *context, const lens_pull_event *event)
         cli_progress_end();
         cli_note("%s", event->step);
     } else if (event->file && event->complete && !on_terminal()) {
-        cli_note("%s: %s, its checksum is right", event->file, cli_bytes_text((int64_t)event->file_total));
+        cli_note("%s: %s, %s", event->file, cli_bytes_text((int64_t)event->file_total),
+                 event->checked ? "its checksum is right" : "whole; the server gives no checksum to hold it against");
     } else if (event->file && on_terminal() && (lens_seconds() >= next || event->complete)) {
         char text[256], rate[48] = "";
         double now = lens_seconds();

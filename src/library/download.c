@@ -306,6 +306,9 @@ static int fill(struct part *part, lens_error *err)
     const lens_download *download = part->download;
     int tries = 0;
     while (download->size == LENS_SIZE_UNKNOWN || part->done < download->size) {
+        bool told_apart = (download->expected && *download->expected) || part->etag[0] == '"';
+        if (part->done > 0 && !told_apart && start_anew(part, err) != 0)
+            return -1;
         uint64_t before = part->done;
         bool again;
         lens_http_answer answer;

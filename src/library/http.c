@@ -88,7 +88,8 @@ struct hop {
     CURL *curl;
     bool first_host; /* this hop's host is the first one's */
     bool begun, failed, refused, cancelled, silent;
-    double heard; /* when the last bytes came */
+    double heard;    /* when the last bytes came */
+    double deadline; /* of all hops; 0: none */
     curl_off_t had;
 };
 
@@ -318,8 +319,10 @@ static int ask(struct hop *hop, const char *url, char **next, bool *again)
         SET(NOBODY, 1L);
     if (request->from)
         SET(RANGE, range);
-    if (request->seconds > 0)
-        SET(TIMEOUT_MS, (long)(request->seconds * 1000));
+    if (hop->deadline > 0) {
+        double left = hop->deadline - lens_seconds();
+        SET(TIMEOUT_MS, left > 0.001 ? (long)(left * 1000) : 1L);
+    }
 #undef SET
     int result = 0;
     if (!ok) {
@@ -353,10 +356,11 @@ int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *
     if (cannot_open[0])
         return lens_fail(err, LENS_E_MISSING, "libcurl (package libcurl4) is needed to ask a server and cannot be used: %s", cannot_open);
     char plain[512];
+    double deadline = request->seconds > 0 ? lens_seconds() + request->seconds : 0;
     char *url = strdup(request->url);
     int result = url ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (int redirects = 0; result == 0; redirects++) {
-        struct hop hop = {.request = request, .answer = answer, .err = err, .first_host = same_origin(request->url, url)};
+        struct hop hop = {.request = request, .answer = answer, .err = err, .deadline = deadline, .first_host = same_origin(request->url, url)};
         if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
             result = lens_fail(err, LENS_E_ARGUMENT, "%s: redirects to %.200s, which is not http or https",
                                lens_url_plain(request->url, plain, sizeof plain), url);

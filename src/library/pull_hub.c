@@ -233,7 +233,8 @@ static int complete(hub_pull *pull, wanted_file *file, const char *path, lens_er
     if (file->size == LENS_SIZE_UNKNOWN)
         pull->total += (uint64_t)info.st_size;
     file->size = file->had = (uint64_t)info.st_size;
-    lens_pull_event event = {.file = file->name, .file_done = file->size, .file_total = file->size, .complete = true, .total = pull->total};
+    lens_pull_event event = {.file = file->name, .file_done = file->size, .file_total = file->size, .complete = true,
+                             .checked = file->expected[0] != '\0', .total = pull->total};
     for (size_t i = 0; i < pull->count; i++)
         event.done += pull->files[i].had;
     if (pull->job->event && !pull->job->event(pull->job->context, &event))
@@ -385,20 +386,36 @@ static int check_family(const hub_pull *pull, const char *name, lens_error *err)
     return result;
 }
 
+/* Bytes of FILE that an earlier run brought. */
+static uint64_t left_over(const hub_pull *pull, const wanted_file *file)
+{
+    static const char *const ends[] = {"", ".part"};
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < 2; i++) {
+        lens_buffer path = {0};
+        struct stat info;
+        if (lens_buffer_print(&path, "%s/%s%s", pull->job->model, file->name, ends[i]) == 0 && lstat(path.data, &info) == 0)
+            bytes += (uint64_t)info.st_size;
+        lens_buffer_free(&path);
+    }
+    return bytes < file->size ? bytes : file->size;
+}
+
+/* Told before hundreds of megabytes, not after them. */
 static int check_room(const hub_pull *pull, lens_error *err)
 {
     struct statvfs room;
     uint64_t need = 0;
     for (size_t i = 0; i < pull->count; i++)
-        need += pull->files[i].size == LENS_SIZE_UNKNOWN ? 0 : pull->files[i].size;
+        if (pull->files[i].size != LENS_SIZE_UNKNOWN)
+            need += pull->files[i].size - left_over(pull, &pull->files[i]);
     if (statvfs(pull->job->workspace, &room) != 0)
-        return 0;
+        return 0; /* then writing will tell */
     uint64_t there = (uint64_t)room.f_bavail * room.f_frsize;
-    /* What a cut run left counts twice here, and so is not held against it. */
-    if (need <= there || need / 2 <= there)
+    if (need <= there)
         return 0;
-    return lens_fail(err, LENS_E_FULL, "%s needs %.0f MB, and %s has room for %.0f", pull->job->name, (double)need / 1e6, pull->job->workspace,
-                     (double)there / 1e6);
+    return lens_fail(err, LENS_E_FULL, "%s needs %.0f MB more, and the disk of %s has room for %.0f", pull->job->name, (double)need / 1e6,
+                     pull->job->workspace, (double)there / 1e6);
 }
 
 static int write_note(const hub_pull *pull, lens_error *err)

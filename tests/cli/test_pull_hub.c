@@ -244,7 +244,7 @@ static void test_a_plain_mirror(void **state)
 {
     const place *here = *state;
     here->hub->no_commit = true;
-    expect(pull(here), 0, NULL);
+    expect(pull(here), 0, "no checksum to hold it against");
     assert_whole(here);
 }
 
@@ -259,6 +259,15 @@ static void test_a_cut_is_continued(void **state)
     assert_string_equal(here->hub->range, range);
     assert_string_equal(here->hub->if_range, "\"store-0\"");
     assert_int_equal(here->hub->stored, 3);
+}
+
+static void test_parts_that_cannot_be_told_apart(void **state)
+{
+    const place *here = *state;
+    here->hub->no_commit = true; /* a mirror that says neither a checksum nor an ETag */
+    here->hub->fault = (test_hub_fault){.where = "GET /" REPOSITORY "/resolve/" TEST_HUB_COMMIT "/model.", .times = 1, .cut = true};
+    expect(pull(here), 0, "trying again");
+    assert_whole(here);
 }
 
 static void test_a_server_without_ranges(void **state)
@@ -586,6 +595,30 @@ static void test_a_full_disk(void **state)
     test_run_free(&run);
 }
 
+static void test_a_bar_on_a_terminal(void **state)
+{
+    const place *here = *state;
+    char command[4200];
+    const char *try[] = {"/bin/sh", "-c", "exec script -qec true /dev/null", NULL};
+    test_run run = test_run_program(try, NULL, NULL);
+    bool able = run.status == 0;
+    test_run_free(&run);
+    if (!able) {
+        printf("skipped: script(1) can make no terminal here\n");
+        fflush(stdout);
+        skip();
+    }
+    snprintf(command, sizeof command, "exec script -qec \"'%s' pull " REPOSITORY "\" /dev/null", test_program());
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    run = test_run_program(argv, environment(here, "TERM=xterm"), NULL);
+    assert_int_equal(run.status, 0);
+    assert_non_null(strstr(run.out.data, "[####"));
+    assert_non_null(strstr(run.out.data, "13.7 MB of 13.7 MB"));
+    assert_null(strstr(run.out.data, "checksum is right"));
+    test_run_free(&run);
+    assert_whole(here);
+}
+
 int main(void)
 {
 #define PLACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -596,6 +629,7 @@ int main(void)
         PLACE_TEST(test_shards),
         PLACE_TEST(test_a_plain_mirror),
         PLACE_TEST(test_a_cut_is_continued),
+        PLACE_TEST(test_parts_that_cannot_be_told_apart),
         PLACE_TEST(test_a_server_without_ranges),
         PLACE_TEST(test_a_file_that_changes_starts_anew),
         PLACE_TEST(test_silence_is_not_waited_out),
@@ -613,6 +647,7 @@ int main(void)
         PLACE_TEST(test_interrupted_in_the_middle),
         PLACE_TEST(test_two_at_once),
         PLACE_TEST(test_a_full_disk),
+        PLACE_TEST(test_a_bar_on_a_terminal),
     };
     return cmocka_run_group_tests(tests, make_weights, drop_weights);
 }

@@ -76,7 +76,7 @@ static void answer_listing(test_hub *hub, const test_request *request)
 }
 
 /* "/owner/name/resolve/REVISION/FILE" */
-static void answer_file(test_hub *hub, const test_request *request, const char *rest)
+static void answer_file(test_hub *hub, const test_request *request, const char *rest, bool cut)
 {
     char revision[128], name[256], headers[1024], sum[80], commit[128];
     if (sscanf(rest, "%127[^/]/%255s", revision, name) != 2) {
@@ -89,7 +89,7 @@ static void answer_file(test_hub *hub, const test_request *request, const char *
         not_found(request, "EntryNotFound");
     } else if (hub->no_commit) {
         snprintf(headers, sizeof headers, "Content-Length: %zu\r\n", file->bytes.size);
-        test_answer(request, "200 OK", headers, file->bytes.data, file->bytes.size);
+        test_answer(request, "200 OK", headers, file->bytes.data, cut ? file->bytes.size / 2 : file->bytes.size);
     } else if (large(name)) {
         snprintf(headers, sizeof headers,
                  "%sX-Linked-Size: %ld\r\nX-Linked-Etag: \"%s\"\r\nLocation: http://127.0.0.1:%d/store/%s\r\nContent-Length: 0\r\n", commit,
@@ -104,6 +104,7 @@ static void answer_file(test_hub *hub, const test_request *request, const char *
 static void at_hub(void *context, const test_request *request)
 {
     test_hub *hub = context;
+    bool cut = false;
     char prefix[300], token[128];
     pthread_mutex_lock(&hub->lock);
     if (*test_request_header(request, "Authorization", token, sizeof token)) {
@@ -114,13 +115,15 @@ static void at_hub(void *context, const test_request *request)
     if (faulty(hub, request)) {
         if (hub->fault.status)
             test_answer(request, hub->fault.status, hub->fault.headers ? hub->fault.headers : "Content-Length: 0\r\n", "", 0);
-        else
+        else if (!hub->fault.cut)
             test_server_hang(hub->hub, request);
-        return;
+        if (hub->fault.status || !hub->fault.cut)
+            return;
+        cut = true;
     }
     snprintf(prefix, sizeof prefix, "/%s/resolve/", hub->repository);
     if (strncmp(request->path, prefix, strlen(prefix)) == 0) {
-        answer_file(hub, request, request->path + strlen(prefix));
+        answer_file(hub, request, request->path + strlen(prefix), cut);
         return;
     }
     snprintf(prefix, sizeof prefix, "/api/models/%s/", hub->repository);
