@@ -54,7 +54,8 @@ const cli_command cli_models = {
     .name = "models",
     .summary = "the models that there are, and which are here",
     .usage = "[--json]",
-    .details = "`memelens pull NAME` fetches one. Sizes are about; \"your own\" is what else is in the models folder.\n"
+    .details = "`memelens pull NAME` fetches one. Sizes are about; \"your own\" is what else is in the models folder,\n"
+               "$MEMELENS_MODELS, else ~/.local/share/memelens/models.\n"
                "Any folder with a model as published (config.json, model.safetensors) can be named too: --model ./folder.\n"
                "NAME@PREP prepares pictures in another way: @crop, @squash, @pad, @64 (any side), @jina96.",
     CLI_OPTIONS(options),

@@ -26,8 +26,8 @@ const cli_command cli_search = {
     .name = "search",
     .summary = "find pictures by a picture, by words, or by both",
     .usage = "TERM... [options]",
-    .details = "A TERM is words, a picture's path, - (a picture on standard input) or id:N (a picture of the library). Several terms are\n"
-               "added; + or - or a NUMBER and a colon before a term weigh it:\n"
+    .details = "A TERM is words, a picture's path, - (a picture on standard input), its address (https://…) or id:N (a picture of the\n"
+               "library). Several terms are added; + or - or a NUMBER and a colon before a term weigh it:\n"
                "\n"
                "  memelens search ./cat.jpg\n"
                "  memelens search \"a cat in a hat\"\n"
