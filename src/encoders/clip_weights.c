@@ -293,19 +293,19 @@ void lens_clip_layers_free(lens_clip_layers *layers)
     *layers = (lens_clip_layers){0};
 }
 
-int lens_clip_logit_scale(const lens_weights *weights, double *scale, lens_error *err)
+int lens_clip_logit_scale(const lens_model_source *source, double *scale, lens_error *err)
 {
     static const char name[] = "logit_scale";
     /* The reference clips it to 100 in training, which is where the published models ended. */
     *scale = 100;
-    const lens_tensor_view *view = lens_weights_find(weights, name);
+    const lens_tensor_view *view = lens_weights_find(source->weights, name);
     if (!view)
         return 0;
     /* A scalar, or in some of OpenCLIP's a list of one. */
-    float *value = lens_weights_read(weights, name, view->dims == 1, (int64_t[]){1}, err);
+    float *value = lens_weights_read(source->weights, name, view->dims == 1, (int64_t[]){1}, err);
     if (!value)
         return -1;
     *scale = exp((double)*value);
     free(value);
-    return isfinite(*scale) ? 0 : lens_fail(err, LENS_E_FORMAT, "tensor %s: its exponential is not finite", name);
+    return isfinite(*scale) ? 0 : lens_fail(err, LENS_E_FORMAT, "%s: tensor %s: its exponential is not finite", source->folder, name);
 }

@@ -35,6 +35,6 @@ void lens_clip_layers_free(lens_clip_layers *layers);
 const char *lens_clip_embedding(const lens_clip_config *config);
 
 /* What cosines are multiplied by before a softmax over labels: exp of the tensor logit_scale. 0 or -1. */
-int lens_clip_logit_scale(const lens_weights *weights, double *scale, lens_error *err);
+int lens_clip_logit_scale(const lens_model_source *source, double *scale, lens_error *err);
 
 #endif
