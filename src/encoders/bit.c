@@ -304,14 +304,14 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
         free(model);
         return NULL;
     }
-    if (build(&builder, &shape, err) != 0) {
+    if ((source->towers & LENS_TOWER_PICTURES) && build(&builder, &shape, err) != 0) {
         model_close(model);
         return NULL;
     }
     model->wide = room_for(model->wide);
     model->normed = room_for(model->normed);
     model->narrow = room_for(model->narrow);
-    facts->dim = model->dim;
+    facts->dim = shape.channels[STAGES - 1];
     facts->slice = SLICE;
     /* Two threads on one picture gain nothing on a machine that others use too. */
     facts->threads = 1;

@@ -9,12 +9,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "encoders/family.h"
+#include "encoders/fields.h"
 
 enum { USUAL_CONTEXT = 256 };
 
 struct sizes {
     int width, inner, heads, layers; /* of a token's row, of the row between a block's last two products */
-    int context, positions, types;
+    int context, positions, types, vocabulary;
     double epsilon;
 };
 
@@ -47,49 +48,42 @@ static bool claims(const json_t *config)
 
 /* ---- the configuration ------------------------------------------------------------------------------------------- */
 
-static int read_size(const json_t *config, const char *key, const char *path, int *size, lens_error *err)
+/* KEY, where it is there, must be the text WANTED. */
+static int expect_text(const lens_fields *fields, const char *key, const char *wanted, lens_error *err)
 {
-    enum { MOST = 1 << 20 };
-    const json_t *value = json_object_get(config, key);
-    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > MOST)
-        return lens_fail(err, LENS_E_FORMAT, "%s: %s is not a whole number from 1 to %d", path, key, (int)MOST);
-    *size = (int)json_integer_value(value);
-    return 0;
+    const char *text = wanted;
+    char what[96];
+    if (lens_field_text(fields, key, &text, err) != 0)
+        return -1;
+    snprintf(what, sizeof what, "is '%.32s', not %s", text, wanted);
+    return strcmp(text, wanted) == 0 ? 0 : lens_field_fail(fields, key, LENS_E_UNSUPPORTED, what, err);
 }
 
-/* KEY of CONFIG, where it is there, must be the text WANTED. */
-static int expect_text(const json_t *config, const char *key, const char *wanted, const char *path, lens_error *err)
-{
-    const json_t *value = json_object_get(config, key);
-    const char *text = json_string_value(value);
-    if (!value || (text && strcmp(text, wanted) == 0))
-        return 0;
-    return lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s is '%.32s', not %s", path, key, text ? text : "?", wanted);
-}
-
+/* What a configuration may leave out is as in BERT's base model. */
 static int read_sizes(const json_t *config, const char *path, struct sizes *sizes, lens_error *err)
 {
+    enum { MOST = 1 << 20 };
+    const lens_fields fields = {config, path, ""};
+    *sizes = (struct sizes){.width = 768, .inner = 3072, .heads = 12, .layers = 12, .positions = 512, .types = 2, .vocabulary = 30522,
+                            .epsilon = 1e-12};
     const struct {
         const char *key;
         int *size;
-    } keys[] = {{"hidden_size", &sizes->width},          {"intermediate_size", &sizes->inner},
-                {"num_attention_heads", &sizes->heads},  {"num_hidden_layers", &sizes->layers},
-                {"max_position_embeddings", &sizes->positions}, {"type_vocab_size", &sizes->types}};
+    } keys[] = {{"hidden_size", &sizes->width},           {"intermediate_size", &sizes->inner},
+                {"num_attention_heads", &sizes->heads},   {"num_hidden_layers", &sizes->layers},
+                {"max_position_embeddings", &sizes->positions}, {"type_vocab_size", &sizes->types},
+                {"vocab_size", &sizes->vocabulary}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (read_size(config, keys[i].key, path, keys[i].size, err) != 0)
+        if (lens_field_whole(&fields, keys[i].key, 1, MOST, keys[i].size, err) != 0)
             return -1;
     if (sizes->width % sizes->heads != 0)
-        return lens_fail(err, LENS_E_FORMAT, "%s: hidden_size %d is not divided by num_attention_heads %d", path, sizes->width,
+        return lens_fail(err, LENS_E_FORMAT, "%s: hidden_size %d cannot be cut into num_attention_heads %d", path, sizes->width,
                          sizes->heads);
-    const json_t *epsilon = json_object_get(config, "layer_norm_eps");
-    sizes->epsilon = epsilon ? json_number_value(epsilon) : 1e-12;
-    if (!(sizes->epsilon > 0) || sizes->epsilon > 1)
-        return lens_fail(err, LENS_E_FORMAT, "%s: layer_norm_eps is not a number above 0 and up to 1", path);
-    if (json_is_true(json_object_get(config, "is_decoder")))
-        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: is_decoder is true: not an encoder", path);
-    if (expect_text(config, "position_embedding_type", "absolute", path, err) != 0)
+    if (lens_field_number(&fields, "layer_norm_eps", 0, 1, &sizes->epsilon, err) != 0 ||
+        lens_field_refuse(&fields, "is_decoder", err) != 0 ||
+        expect_text(&fields, "position_embedding_type", "absolute", err) != 0)
         return -1;
-    return expect_text(config, "hidden_act", "gelu", path, err);
+    return expect_text(&fields, "hidden_act", "gelu", err);
 }
 
 /* FOLDER/NAME where it is there: *JSON is NULL when it is not, and freed by the caller with json_decref. *PATH, for messages, is
@@ -116,18 +110,12 @@ static int read_context(const char *folder, struct sizes *sizes, lens_error *err
     json_t *json;
     char *path;
     int result = read_beside(folder, "sentence_bert_config.json", &json, &path, err);
-    const json_t *most = json_object_get(json, "max_seq_length");
-    json_int_t length = json_integer_value(most);
+    const lens_fields fields = {json, path, ""};
     sizes->context = sizes->positions < USUAL_CONTEXT ? sizes->positions : USUAL_CONTEXT;
-    if (result == 0 && most && !json_is_null(most)) {
-        if (!json_is_integer(most) || length < 2 || length > sizes->positions)
-            result = lens_fail(err, LENS_E_FORMAT, "%s: max_seq_length is not a whole number from 2 to the model's %d positions", path,
-                               sizes->positions);
-        else
-            sizes->context = (int)length;
-    }
+    if (result == 0)
+        result = lens_field_whole(&fields, "max_seq_length", 2, sizes->positions, &sizes->context, err);
     if (result == 0 && sizes->context < 2)
-        result = lens_fail(err, LENS_E_FORMAT, "%s: max_position_embeddings leave no room for words", folder);
+        result = lens_fail(err, LENS_E_FORMAT, "%s: max_position_embeddings leaves no room for words", folder);
     json_decref(json);
     free(path);
     return result;
@@ -156,7 +144,7 @@ static int check_pooling(const char *folder, lens_error *err)
                                json_is_true(value) ? "true" : "not true");
     }
     if (result == 0)
-        result = expect_text(json, "pooling_mode", "mean", path, err);
+        result = expect_text(&(lens_fields){json, path, ""}, "pooling_mode", "mean", err);
     json_decref(json);
     free(path);
     return result;
@@ -179,6 +167,21 @@ static int check_modules(const char *folder, lens_error *err)
         if (!found)
             result = lens_fail(err, LENS_E_UNSUPPORTED, "%s: the module %.64s is not supported", path, name);
     }
+    json_decref(json);
+    free(path);
+    return result;
+}
+
+/* The tokenizer makes everything lower case and takes accents off; a vocabulary that was not made for this would find other tokens. */
+static int check_letters(const char *folder, lens_error *err)
+{
+    json_t *json;
+    char *path;
+    int result = read_beside(folder, "tokenizer_config.json", &json, &path, err);
+    const char *const keys[] = {"do_lower_case", "strip_accents", "tokenize_chinese_chars"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && result == 0; i++)
+        if (json_is_false(json_object_get(json, keys[i])))
+            result = lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s is false: only BERT's uncased tokenizer is supported", path, keys[i]);
     json_decref(json);
     free(path);
     return result;
@@ -278,10 +281,10 @@ static int add_block(const struct builder *builder, int index, struct block *blo
 }
 
 /* The embeddings of words, and of what is the same for every text. */
-static int add_embeddings(const struct builder *builder, struct model *model, int vocabulary, lens_error *err)
+static int add_embeddings(const struct builder *builder, struct model *model, lens_error *err)
 {
     const struct sizes *sizes = builder->sizes;
-    model->words = read_tensor(builder, "embeddings.word_embeddings.weight", vocabulary, sizes->width, err);
+    model->words = read_tensor(builder, "embeddings.word_embeddings.weight", sizes->vocabulary, sizes->width, err);
     if (!model->words)
         return -1;
     model->positions = read_tensor(builder, "embeddings.position_embeddings.weight", sizes->positions, sizes->width, err);
@@ -297,13 +300,13 @@ static int add_embeddings(const struct builder *builder, struct model *model, in
     return 0;
 }
 
-static int build(const struct builder *builder, struct model *model, int vocabulary, lens_error *err)
+static int build(const struct builder *builder, struct model *model, lens_error *err)
 {
     const struct sizes *sizes = builder->sizes;
     model->blocks = calloc((size_t)sizes->layers, sizeof *model->blocks);
     if (!model->blocks)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
-    if (add_embeddings(builder, model, vocabulary, err) != 0 || !(model->norm = add_norm(builder, "embeddings.LayerNorm", err)))
+    if (add_embeddings(builder, model, err) != 0 || !(model->norm = add_norm(builder, "embeddings.LayerNorm", err)))
         return -1;
     for (int i = 0; i < sizes->layers; i++)
         if (add_block(builder, i, &model->blocks[i], err) != 0)
@@ -357,10 +360,8 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     int result = read_configuration(source, sizes, err);
     facts->words = true;
     facts->embedding = prefixed + (*builder.prefix ? 0 : strlen("bert."));
-    if (result == 0)
-        result = read_size(source->config, "vocab_size", source->config_path, &facts->vocabulary, err);
-    if (result == 0)
-        result = build(&builder, model, facts->vocabulary, err);
+    if (result == 0 && (source->towers & LENS_TOWER_WORDS))
+        result = build(&builder, model, err);
     if (result == 0 && lens_buffer_print(&facts->description, "bert heads %d epsilon %.17g context %d", sizes->heads, sizes->epsilon,
                                          sizes->context) != 0)
         result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
@@ -371,6 +372,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     size_t room[3];
     buffers(sizes, room);
     facts->dim = sizes->width;
+    facts->vocabulary = sizes->vocabulary;
     facts->workspace = room[0] + room[1] + room[2];
     return model;
 }
@@ -378,7 +380,8 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
 static lens_tokenizer *open_tokenizer(const lens_model_source *source, lens_error *err)
 {
     struct sizes sizes;
-    if (read_sizes(source->config, source->config_path, &sizes, err) != 0 || read_context(source->folder, &sizes, err) != 0)
+    if (read_sizes(source->config, source->config_path, &sizes, err) != 0 || read_context(source->folder, &sizes, err) != 0 ||
+        check_letters(source->folder, err) != 0)
         return NULL;
     return lens_tokenizer_open(source->folder, LENS_TOKENIZER_WORDPIECE, sizes.context, err);
 }
