@@ -90,8 +90,8 @@ static const lens_family *find_family(const json_t *config, const char *config_p
     return NULL;
 }
 
-/* Splits NAME@PREP, and changes the preparation as PREP says. */
-static int name_and_prepare(lens_encoder *encoder, const char *folder, const char *name, lens_error *err)
+/* Splits NAME@PREP, and changes the preparation as PREP says, where there are PICTURES to prepare. */
+static int name_and_prepare(lens_encoder *encoder, const char *folder, const char *name, bool pictures, lens_error *err)
 {
     encoder->name = strdup(name);
     encoder->variant = strdup(name);
@@ -106,6 +106,8 @@ static int name_and_prepare(lens_encoder *encoder, const char *folder, const cha
     if (!at)
         return 0;
     *at = '\0';
+    if (!pictures)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: '@%s' prepares pictures, but this model encodes words only", name, at + 1);
     return lens_preparation_override(&encoder->info.preparation, at + 1, err);
 }
 
@@ -173,7 +175,7 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
         encoder->slice = facts.slice;
         encoder->pass_threads = facts.threads;
         encoder->workspace = facts.workspace;
-        result = name_and_prepare(encoder, source->folder, name, err);
+        result = name_and_prepare(encoder, source->folder, name, facts.pictures, err);
     }
     if (result == 0)
         result = choose_towers(encoder, &facts, name, source->towers, err);

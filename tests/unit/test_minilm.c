@@ -414,6 +414,9 @@ static void test_lying_neighbours(void **state)
     }
     char *folder = model_new(good_config, "", NULL), *vocabulary = test_path(folder, "vocab.txt");
     expect_refusal(folder, LENS_TOWER_PICTURES, LENS_E_UNSUPPORTED, "liar encodes words, not pictures");
+    lens_error err = {0};
+    assert_null(lens_encoder_open(folder, "liar@64", LENS_PRECISION_F32, LENS_TOWER_WORDS, &err));
+    assert_says(&err, "liar@64: '@64' prepares pictures, but this model encodes words only");
     assert_int_equal(remove(vocabulary), 0);
     expect_refusal(folder, LENS_TOWER_WORDS, LENS_E_MISSING, folder);
     expect_refusal(folder, LENS_TOWER_WORDS, LENS_E_MISSING, "no vocabulary: neither vocab.txt nor tokenizer.json");
