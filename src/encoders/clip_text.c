@@ -22,7 +22,7 @@ static void collapse_space(lens_points *points, bool (*is_space)(int32_t point),
 
 int lens_clip_clean(lens_points *points)
 {
-    if (lens_points_nfc(points) != 0)
+    if (lens_points_nfc_9(points) != 0)
         return -1;
     collapse_space(points, lens_point_is_space, false);
     return lens_points_lower(points);

@@ -172,6 +172,66 @@ int lens_points_nfc(lens_points *points)
     return 0;
 }
 
+/* Marks that Unicode 9 does not know yet. */
+static bool is_young_mark(int32_t point)
+{
+    static const struct {
+        int32_t first, last;
+    } young[] = {
+        {0x7fd, 0x7fd}, {0x898, 0x89f}, {0x8ca, 0x8d3}, {0x9fe, 0x9fe}, {0xc3c, 0xc3c}, {0xd3b, 0xd3c}, {0xeba, 0xeba},
+        {0x1715, 0x1715}, {0x1abf, 0x1ace}, {0x1df6, 0x1dfa}, {0xa82c, 0xa82c}, {0x10d24, 0x10d27}, {0x10eab, 0x10eac},
+        {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85}, {0x11070, 0x11070}, {0x1133b, 0x1133b},
+        {0x1145e, 0x1145e}, {0x11839, 0x1183a}, {0x1193d, 0x1193e}, {0x11943, 0x11943}, {0x119e0, 0x119e0},
+        {0x11a34, 0x11a34}, {0x11a47, 0x11a47}, {0x11a99, 0x11a99}, {0x11d42, 0x11d42}, {0x11d44, 0x11d45},
+        {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x16ff0, 0x16ff1}, {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136},
+        {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef},
+    };
+    size_t low = 0, high = sizeof young / sizeof *young;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (point > young[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sizeof young / sizeof *young && point >= young[low].first;
+}
+
+/* A young mark joins nothing and lets nothing past: each stretch between two is normalised by itself. */
+static int normalize_stretches(lens_points *points, int (*normalize)(lens_points *points))
+{
+    lens_points out = {0}, stretch = {0};
+    int result = 0;
+    for (size_t i = 0; i < points->count && result == 0;) {
+        size_t end = i;
+        while (end < points->count && !is_young_mark(points->items[end]))
+            end++;
+        stretch.count = 0;
+        result = lens_points_append(&stretch, points->items + i, end - i);
+        if (result == 0)
+            result = normalize(&stretch);
+        if (result == 0)
+            result = lens_points_append(&out, stretch.items, stretch.count);
+        if (result == 0 && end < points->count)
+            result = lens_points_push(&out, points->items[end++]);
+        i = end;
+    }
+    lens_points_free(&stretch);
+    lens_points_free(points);
+    *points = out;
+    return result;
+}
+
+int lens_points_nfd_9(lens_points *points)
+{
+    return normalize_stretches(points, lens_points_nfd);
+}
+
+int lens_points_nfc_9(lens_points *points)
+{
+    return normalize_stretches(points, lens_points_nfc);
+}
+
 /* Cased in the sense of Unicode's definition D135, but for the characters that are case-ignorable too, which are skipped before it matters. */
 static bool is_cased(int32_t point)
 {

@@ -30,6 +30,10 @@ int lens_points_write(const int32_t *items, size_t count, lens_buffer *out);
 int lens_points_nfd(lens_points *points);
 int lens_points_nfc(lens_points *points);
 
+/* The same as Unicode 9 has them, where marks that are younger are ordinary characters: what Hugging Face's tokenizers do to this day. */
+int lens_points_nfd_9(lens_points *points);
+int lens_points_nfc_9(lens_points *points);
+
 /* Lower case, each character by itself: what Rust's char::to_lowercase gives. Only U+0130 becomes two. */
 int lens_points_lower(lens_points *points);
 

@@ -27,7 +27,7 @@ static int clean(lens_points *points)
     }
     lens_points_free(points);
     *points = out;
-    if (result != 0 || lens_points_nfd(points) != 0)
+    if (result != 0 || lens_points_nfd_9(points) != 0)
         return -1;
     size_t kept = 0;
     for (size_t i = 0; i < points->count; i++)

@@ -109,6 +109,7 @@ static void test_clip_composes_and_lowers(void **state)
     check(tokenizer, "\xe2\x82", "525 239 191 445 526");             /* cut short: one */
     check(tokenizer, "\xf0\x80", "525 239 191 189 239 191 445 526"); /* never begins: two */
     check(tokenizer, "\xe1\xa0\x8e", "525 225 160 398 526");         /* U+180E is no blank, whatever PCRE2 says */
+    check(tokenizer, "e\xe1\xb7\xb6\xcc\x81", "525 357 225 183 182 204 385 526"); /* U+1DF6 is younger than Unicode 9 */
     lens_tokenizer_close(tokenizer);
 }
 
