@@ -49,9 +49,12 @@ static int find_bytes(lens_bpe *bpe, const lens_vocabulary *vocabulary, const ch
         memcpy(token + length, end_of_word, sizeof end_of_word);
         bpe->byte[i] = lens_vocabulary_find(vocabulary, token, length);
         bpe->last_byte[i] = lens_vocabulary_find(vocabulary, token, length + sizeof end_of_word - 1);
-        if (bpe->byte[i] < 0 || bpe->last_byte[i] < 0)
-            return lens_fail(err, LENS_E_FORMAT, "%s: no token '%s', which CLIP's vocabulary needs for the byte 0x%02x%s", what,
-                             bpe->byte[i] < 0 ? (token[length] = '\0', token) : token, (unsigned)i, bpe->byte[i] < 0 ? "" : " at the end of a word");
+        bool within = bpe->byte[i] >= 0;
+        if (!within)
+            token[length] = '\0';
+        if (!within || bpe->last_byte[i] < 0)
+            return lens_fail(err, LENS_E_FORMAT, "%s: no token '%s', which CLIP's vocabulary needs for the byte 0x%02x%s", what, token, (unsigned)i,
+                             within ? " at the end of a word" : "");
     }
     return 0;
 }
