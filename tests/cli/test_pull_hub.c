@@ -214,6 +214,43 @@ static void test_weights_from_the_conversion(void **state)
     expect_refused(here, pull(here), "has no model.safetensors at revision main");
 }
 
+/* The small models of the reference data, served under the names of the large ones. */
+static void test_each_family(void **state)
+{
+    place *here = *state;
+    static const struct {
+        const char *name, *repository, *folder;
+        const char *files[6];
+    } models[] = {
+        {"clip-vit-b-16", "openai/clip-vit-base-patch16", "golden/tiny-clip",
+         {"config.json", "preprocessor_config.json", "vocab.json", "merges.txt", "model.safetensors"}},
+        {"openclip-vit-b-32-datacomp", "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K", "golden/tiny-openclip",
+         {"open_clip_config.json", "open_clip_model.safetensors", "vocab.json", "merges.txt"}},
+        {"ada/open-net", "ada/open-net", "golden/tiny-openclip",
+         {"open_clip_config.json", "open_clip_model.safetensors", "vocab.json", "merges.txt"}},
+        {"bit-r50x1", "timm/resnetv2_50x1_bit.goog_in21k", "golden/tiny-bit", {"config.json", "model.safetensors"}},
+    };
+    free(test_shared("golden/tiny-clip")); /* skips without */
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char *folder = test_shared(models[i].folder);
+        test_hub_stop(here->hub);
+        here->hub = test_hub_start(models[i].repository);
+        for (size_t k = 0; k < 6 && models[i].files[k]; k++) {
+            char *path = test_path(folder, "%s", models[i].files[k]);
+            lens_buffer bytes = test_read(path);
+            test_hub_add(here->hub, models[i].files[k], NULL, bytes.data, bytes.size);
+            lens_buffer_free(&bytes);
+            free(path);
+        }
+        expect(pull_named(here, models[i].name, NULL), 0, " is in ");
+        char *picture = test_path(folder, "picture0.png");
+        test_run run = test_world_expect(here->world, 0, "embed", "--json", "--model", models[i].name, picture, NULL);
+        test_run_free(&run);
+        free(picture);
+        free(folder);
+    }
+}
+
 static void test_shards(void **state)
 {
     const place *here = *state;
@@ -626,6 +663,7 @@ int main(void)
         PLACE_TEST(test_a_model_of_the_hub),
         PLACE_TEST(test_a_name_of_the_catalogue),
         PLACE_TEST(test_weights_from_the_conversion),
+        PLACE_TEST(test_each_family),
         PLACE_TEST(test_shards),
         PLACE_TEST(test_a_plain_mirror),
         PLACE_TEST(test_a_cut_is_continued),
