@@ -15,7 +15,7 @@ static int run(const cli_list *operands)
         return CLI_DONE;
     if (!cli_interrupted())
         return cli_fail_with(&error);
-    cli_note("memelens: interrupted; `memelens pull %s` goes on from here", operands->items[0]);
+    cli_note("memelens: interrupted; what came is kept for the next `memelens pull %s`", operands->items[0]);
     return CLI_INTERRUPTED;
 }
 

@@ -362,8 +362,12 @@ int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *
     for (int redirects = 0; result == 0; redirects++) {
         struct hop hop = {.request = request, .answer = answer, .err = err, .deadline = deadline, .first_host = same_origin(request->url, url)};
         if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
-            result = lens_fail(err, LENS_E_ARGUMENT, "%s: redirects to %.200s, which is not http or https",
-                               lens_url_plain(request->url, plain, sizeof plain), url);
+            char to[256];
+            if (redirects == 0)
+                result = lens_fail(err, LENS_E_ARGUMENT, "%s: not an address of http or https", lens_url_plain(url, plain, sizeof plain));
+            else
+                result = lens_fail(err, LENS_E_ARGUMENT, "%s: redirects to %s, which is not http or https",
+                                   lens_url_plain(request->url, plain, sizeof plain), lens_url_plain(url, to, sizeof to));
             break;
         }
         if (redirects > MOST_REDIRECTS) {
