@@ -6,11 +6,12 @@
 #include "encoders/family.h"
 #include "golden.h"
 #include "support.h"
+#include "vocabulary.h"
 #include "weights.h"
 
 /* Nothing here is what a published model has, so that nothing can be hard-coded: a side that patches do not fill, three heads, another
  * epsilon and another width of the MLP in each tower. */
-enum { SIZE = 20, PATCH = 6, GRID = 3, TOKENS = GRID * GRID + 1, CONTEXT = 21, VOCABULARY = 31, DIM = 12, END = 29 };
+enum { SIZE = 20, PATCH = 6, GRID = 3, TOKENS = GRID * GRID + 1, CONTEXT = 21, VOCABULARY = TEST_CLIP_SIZE, DIM = 12 };
 
 static const struct shape {
     const char *prefix, *before, *positions, *after, *projection;
@@ -30,7 +31,7 @@ static const struct shape {
     "\"max_position_embeddings\":21,\"vocab_size\":" vocabulary ",\"eos_token_id\":" end ",\"hidden_act\":\"gelu\"}"
 #define CONFIG(dim, vision, text) "{\"model_type\":\"clip\",\"projection_dim\":" dim "," vision "," text "}"
 
-static const char good_config[] = CONFIG("12", VISION("20", "6", "3", "3"), TEXT("31", "29"));
+static const char good_config[] = CONFIG("12", VISION("20", "6", "3", "3"), TEXT("527", "29"));
 static const char good_processor[] =
     "{\"size\":{\"shortest_edge\":20},\"crop_size\":20,\"image_mean\":[0.5,0.5,0.5],\"image_std\":[0.5,0.25,0.5]}";
 
@@ -285,7 +286,7 @@ static char *open_clip_folder(bool quick)
     snprintf(config, sizeof config,
              "{\"model_cfg\":{\"embed_dim\":12,\"quick_gelu\":%s,\"vision_cfg\":{\"image_size\":[20,20],\"layers\":3,\"width\":24,"
              "\"head_width\":8,\"patch_size\":6,\"mlp_ratio\":1.6667,\"norm_kwargs\":{\"eps\":0.01},\"patch_dropout\":0.5},\"text_cfg\":{"
-             "\"context_length\":21,\"vocab_size\":31,\"width\":16,\"heads\":4,\"layers\":2,\"mlp_ratio\":3.0}},\"preprocess_cfg\":{"
+             "\"context_length\":21,\"vocab_size\":527,\"width\":16,\"heads\":4,\"layers\":2,\"mlp_ratio\":3.0}},\"preprocess_cfg\":{"
              "\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.25,0.5]}}", quick ? "true" : "false");
     write_text(folder, "open_clip_config.json", config);
     free(path);
@@ -494,7 +495,7 @@ static void test_words_are_as_documented(void **state)
     double worst = 0;
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-            const char *config = strcmp(cases[i].end, "2") == 0 ? CONFIG("12", VISION("20", "6", "3", "3"), TEXT("31", "2")) : good_config;
+            const char *config = strcmp(cases[i].end, "2") == 0 ? CONFIG("12", VISION("20", "6", "3", "3"), TEXT("527", "2")) : good_config;
             char *folder = folder_of(config, good_processor, &(struct faults){0});
             test_words words = test_words_open(folder, (lens_backend)backend);
             assert_int_equal(words.facts.vocabulary, VOCABULARY);
@@ -592,23 +593,23 @@ static void test_what_disagrees_is_named(void **state)
          "layers.99999999999.mlp"},
         {NULL, NULL, {.more = BLOCK "ls_1.gamma"}, LENS_TOWER_PICTURES, BLOCK "ls_1.gamma", "no block of this build"},
         {NULL, NULL, {.more = "text_model.encoder.layers.0.mlp.fc1.weight.scale"}, LENS_TOWER_WORDS, "mlp.fc1.weight.scale", "no block of this build"},
-        {CONFIG("12", VISION("20", "6", "2", "3"), TEXT("31", "29")), NULL, {0}, LENS_TOWER_PICTURES,
+        {CONFIG("12", VISION("20", "6", "2", "3"), TEXT("527", "29")), NULL, {0}, LENS_TOWER_PICTURES,
          "/config.json: vision_config.num_hidden_layers is 2", "vision_model.encoder.layers.2."},
-        {CONFIG("12", VISION("20", "6", "4", "3"), TEXT("31", "29")), NULL, {0}, LENS_TOWER_PICTURES, "/model.safetensors",
+        {CONFIG("12", VISION("20", "6", "4", "3"), TEXT("527", "29")), NULL, {0}, LENS_TOWER_PICTURES, "/model.safetensors",
          "vision_model.encoder.layers.3."},
-        {CONFIG("12", VISION("20", "6", "3", "5"), TEXT("31", "29")), NULL, {0}, LENS_TOWER_PICTURES,
+        {CONFIG("12", VISION("20", "6", "3", "5"), TEXT("527", "29")), NULL, {0}, LENS_TOWER_PICTURES,
          "/config.json: vision_config.num_attention_heads", "24 does not come apart into 5 heads"},
-        {CONFIG("12", VISION("20", "5", "3", "3"), TEXT("31", "29")), NULL, {0}, LENS_TOWER_PICTURES, "patch_embedding.weight",
+        {CONFIG("12", VISION("20", "5", "3", "3"), TEXT("527", "29")), NULL, {0}, LENS_TOWER_PICTURES, "patch_embedding.weight",
          "[24, 3, 6, 6], not [24, 3, 5, 5]"},
-        {CONFIG("12", VISION("25", "6", "3", "3"), TEXT("31", "29")), "{\"size\":25,\"crop_size\":25}", {0}, LENS_TOWER_PICTURES,
+        {CONFIG("12", VISION("25", "6", "3", "3"), TEXT("527", "29")), "{\"size\":25,\"crop_size\":25}", {0}, LENS_TOWER_PICTURES,
          "vision_model.embeddings.position_embedding.weight", "[10, 24], not [17, 24]"},
-        {CONFIG("13", VISION("20", "6", "3", "3"), TEXT("31", "29")), NULL, {0}, LENS_TOWER_PICTURES, "visual_projection.weight",
+        {CONFIG("13", VISION("20", "6", "3", "3"), TEXT("527", "29")), NULL, {0}, LENS_TOWER_PICTURES, "visual_projection.weight",
          "[12, 24], not [13, 24]"},
-        {CONFIG("12", VISION("20", "6", "3", "3"), TEXT("32", "29")), NULL, {0}, LENS_TOWER_WORDS, "text_model.embeddings.token_embedding.weight",
-         "[31, 16], not [32, 16]"},
+        {CONFIG("12", VISION("20", "6", "3", "3"), TEXT("528", "29")), NULL, {0}, LENS_TOWER_WORDS, "text_model.embeddings.token_embedding.weight",
+         "[527, 16], not [528, 16]"},
         /* All that a configuration asks for is checked before there is room made for it. */
         {CONFIG("12", VISION("4096", "32", "3", "3"), TEXT("16777216", "29")), "{\"size\":4096,\"crop_size\":4096}", {0}, LENS_TOWER_WORDS,
-         "text_model.embeddings.token_embedding.weight", "[31, 16], not [16777216, 16]"},
+         "text_model.embeddings.token_embedding.weight", "[527, 16], not [16777216, 16]"},
         {NULL, "{\"size\":20,\"crop_size\":18}", {0}, LENS_TOWER_PICTURES, "/preprocessor_config.json: crop_size of 18 pixels", "the network sees 20"},
         {NULL, "", {0}, LENS_TOWER_PICTURES, "no preprocessor_config.json", "how pictures are prepared"},
         {NULL, "{\"size\":[1,2,3]}", {0}, LENS_TOWER_WORDS, "/preprocessor_config.json: size", ""},
@@ -633,18 +634,73 @@ static void test_what_disagrees_is_named(void **state)
     }
 }
 
+static void write_vocabulary(const char *folder, const char *last)
+{
+    lens_buffer vocabulary = test_clip_vocabulary(), merges = test_clip_merges();
+    *strrchr(vocabulary.data, '}') = '\0';
+    vocabulary.size = strlen(vocabulary.data);
+    assert_int_equal(lens_buffer_print(&vocabulary, "%s}", last), 0);
+    write_text(folder, "vocab.json", vocabulary.data);
+    write_text(folder, "merges.txt", merges.data);
+    lens_buffer_free(&vocabulary), lens_buffer_free(&merges);
+}
+
+/* From text to vector, with a tokenizer. */
+static void test_words_through_a_session(void **state)
+{
+    (void)state;
+    assert_int_equal(VOCABULARY, 527); /* as the configurations here say */
+    char *folder = folder_of(CONFIG("12", VISION("20", "6", "3", "3"), TEXT("527", "526")), good_processor, &(struct faults){0});
+    write_vocabulary(folder, "");
+    lens_error err = {0};
+    lens_encoder *encoder = lens_encoder_open(folder, "words", LENS_PRECISION_F32, LENS_TOWER_BOTH, &err);
+    assert_done(encoder ? 0 : -1, &err);
+    lens_session *session = lens_session_new(encoder, 1, 1, &err);
+    assert_done(session ? 0 : -1, &err);
+    const int32_t ids[] = {TEST_FIRST, TEST_CAT, TEST_HAT, TEST_LAST};
+    float vector[DIM], pixels[PIXELS];
+    double expected[DIM], length = 0;
+    reference_words(ids, 4, 3, false, expected);
+    assert_done(lens_session_run_words(session, "Cat hat", vector, &err), &err);
+    for (int i = 0; i < DIM; i++)
+        length += expected[i] * expected[i];
+    for (int i = 0; i < DIM; i++)
+        assert_true(fabs((double)vector[i] - expected[i] / sqrt(length)) < 1e-5);
+    /* The other tower is there too. */
+    uint64_t seed = 6;
+    test_random_fill(&seed, -1, 1, PIXELS, pixels);
+    assert_done(lens_session_features(session, pixels, 1, vector, &err), &err);
+    reference_picture(pixels, true, expected);
+    apart(vector, expected);
+    lens_session_free(session);
+    lens_encoder_close(encoder);
+    test_folder_remove(folder);
+}
+
+static void test_a_vocabulary_of_another_size(void **state)
+{
+    (void)state;
+    char *folder = folder_of(good_config, good_processor, &(struct faults){0});
+    write_vocabulary(folder, ",\"more\":527");
+    lens_error err = {0};
+    assert_null(lens_encoder_open(folder, "words", LENS_PRECISION_F32, LENS_TOWER_WORDS, &err));
+    assert_says(&err, "/vocab.json: has 528 tokens, but tensor text_model.embeddings.token_embedding.weight");
+    assert_says(&err, "has 527 rows");
+    test_folder_remove(folder);
+}
+
 /* Everything that changes vectors changes the fingerprint; what was opened does not. */
 static void test_fingerprints(void **state)
 {
     (void)state;
     static const char *const configs[] = {
         good_config,
-        CONFIG("12", VISION("20", "6", "3", "3"), TEXT("31", "2")),
-        CONFIG("12", VISION("20", "6", "3", "4"), TEXT("31", "29")),
-        CONFIG("12", VISION("21", "6", "3", "3"), TEXT("31", "29")),
-        "{\"model_type\":\"clip\",\"projection_dim\":12," TEXT("31", "29") ",\"vision_config\":{\"hidden_size\":24,\"intermediate_size\":40,"
+        CONFIG("12", VISION("20", "6", "3", "3"), TEXT("527", "2")),
+        CONFIG("12", VISION("20", "6", "3", "4"), TEXT("527", "29")),
+        CONFIG("12", VISION("21", "6", "3", "3"), TEXT("527", "29")),
+        "{\"model_type\":\"clip\",\"projection_dim\":12," TEXT("527", "29") ",\"vision_config\":{\"hidden_size\":24,\"intermediate_size\":40,"
         "\"num_hidden_layers\":3,\"num_attention_heads\":3,\"image_size\":20,\"patch_size\":6,\"layer_norm_eps\":0.01,\"hidden_act\":\"gelu\"}}",
-        "{\"model_type\":\"clip\",\"projection_dim\":12," TEXT("31", "29") ",\"vision_config\":{\"hidden_size\":24,\"intermediate_size\":40,"
+        "{\"model_type\":\"clip\",\"projection_dim\":12," TEXT("527", "29") ",\"vision_config\":{\"hidden_size\":24,\"intermediate_size\":40,"
         "\"num_hidden_layers\":3,\"num_attention_heads\":3,\"image_size\":20,\"patch_size\":6,\"layer_norm_eps\":0.011}}",
     };
     enum { COUNT = sizeof configs / sizeof *configs };
@@ -669,6 +725,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pictures_are_as_documented), cmocka_unit_test(test_words_are_as_documented),
         cmocka_unit_test(test_the_form_of_open_clip),      cmocka_unit_test(test_half_precision),
+        cmocka_unit_test(test_words_through_a_session),    cmocka_unit_test(test_a_vocabulary_of_another_size),
         cmocka_unit_test(test_what_disagrees_is_named),    cmocka_unit_test(test_fingerprints),
     };
     return cmocka_run_group_tests(tests, make_weights, free_weights);
