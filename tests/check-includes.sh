@@ -28,10 +28,11 @@ check base     memelens_error.h
 check files    base
 check pixels   base
 check nn       base
-check encoders nn pixels base
+check text     base
+check encoders nn pixels text base
 check store    base
 check search   base
-check library  encoders nn pixels files store search base memelens.h
+check library  encoders text nn pixels files store search base memelens.h
 check compare  base memelens.h
 check cli      compare base memelens.h
 check server   compare base memelens.h

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/encoders/html_entities.c from Python's own table of HTML 5's names. Run by hand, should the names ever change."""
+"""Writes src/text/html_entities.c from Python's own table of HTML 5's names. Run by hand, should the names ever change."""
 import html.entities
 
 table = html.entities.html5
@@ -15,8 +15,8 @@ for entry in entries:
         line = ""
     line += entry + " "
 lines.append(line)
-with open("src/encoders/html_entities.c", "w") as out:
+with open("src/text/html_entities.c", "w") as out:
     out.write("/* Made by tools/html_entities.py: HTML 5's names and their code points. html_text.h says how it is read. */\n"
-              '#include "encoders/html_text.h"\n\nconst char lens_html_entities[] =\n')
+              '#include "text/html_text.h"\n\nconst char lens_html_entities[] =\n')
     out.write("\n".join('    "%s"' % text for text in lines))
     out.write(";\nconst size_t lens_html_entities_size = sizeof lens_html_entities - 1;\n")

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "encoders/tokenizer.h"
+#include "text/tokenizer.h"
 #include "pixels/prepare.h"
 
 typedef enum lens_precision { LENS_PRECISION_AUTO, LENS_PRECISION_F32, LENS_PRECISION_BF16, LENS_PRECISION_INT8 } lens_precision;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "encoders/catalogue.h"
-#include "encoders/tokenizer.h"
+#include "text/tokenizer.h"
 #include "library/internal.h"
 
 struct lens_words {

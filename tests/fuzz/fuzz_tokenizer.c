@@ -2,7 +2,7 @@
  * a smaller context only cuts. */
 #include <stdint.h>
 
-#include "encoders/tokenizer_internal.h"
+#include "text/tokenizer_internal.h"
 #include "vocabulary.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

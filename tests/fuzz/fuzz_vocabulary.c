@@ -2,7 +2,7 @@
  * file. What is taken must then work. */
 #include <stdint.h>
 
-#include "encoders/tokenizer_internal.h"
+#include "text/tokenizer_internal.h"
 #include "vocabulary.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

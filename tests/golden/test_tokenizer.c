@@ -2,7 +2,7 @@
 #include <jansson.h>
 
 #include "base/json.h"
-#include "encoders/tokenizer.h"
+#include "text/tokenizer.h"
 #include "support.h"
 
 /* The strings of OpenCLIP's reference that only ftfy's repair of wrongly decoded text would make equal, which is not done here. There are

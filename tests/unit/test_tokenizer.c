@@ -1,7 +1,7 @@
 /* The tokenizers on small vocabularies of our own: rules, cuts, and every way in which a file can be wrong. */
-#include "encoders/clip_text.h"
-#include "encoders/html_text.h"
-#include "encoders/tokenizer_internal.h"
+#include "text/clip_text.h"
+#include "text/html_text.h"
+#include "text/tokenizer_internal.h"
 #include "support.h"
 #include "vocabulary.h"
 

@@ -1,6 +1,6 @@
 /* Words -> the numbers of their tokens, exactly as a model's own tokenizer gives them. */
-#ifndef LENS_ENCODERS_TOKENIZER_H
-#define LENS_ENCODERS_TOKENIZER_H
+#ifndef LENS_TEXT_TOKENIZER_H
+#define LENS_TEXT_TOKENIZER_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* A tokenizer's vocabulary: tokens, which are bytes, and their ids, which are 0 to SIZE - 1 without gaps. */
-#ifndef LENS_ENCODERS_VOCABULARY_H
-#define LENS_ENCODERS_VOCABULARY_H
+#ifndef LENS_TEXT_VOCABULARY_H
+#define LENS_TEXT_VOCABULARY_H
 
 #include <jansson.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "encoders/tokenizer_internal.h"
+#include "text/tokenizer_internal.h"
 
 /* Joining LEFT and RIGHT gives RESULT; its number in the list is its rank. */
 typedef struct merge {

@@ -1,6 +1,6 @@
 /* Text as an array of code points, for what tokenizers do to it before they split it. */
-#ifndef LENS_ENCODERS_UNICODE_TEXT_H
-#define LENS_ENCODERS_UNICODE_TEXT_H
+#ifndef LENS_TEXT_UNICODE_TEXT_H
+#define LENS_TEXT_UNICODE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* Character references of HTML, as Python's html.unescape resolves them. */
-#ifndef LENS_ENCODERS_HTML_TEXT_H
-#define LENS_ENCODERS_HTML_TEXT_H
+#ifndef LENS_TEXT_HTML_TEXT_H
+#define LENS_TEXT_HTML_TEXT_H
 
-#include "encoders/unicode_text.h"
+#include "text/unicode_text.h"
 
 /* Resolves every reference of POINTS once. 0, or -1 when memory is short. */
 int lens_html_unescape(lens_points *points);

@@ -1,4 +1,4 @@
-#include "encoders/vocabulary.h"
+#include "text/vocabulary.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* What is done to a text before CLIP's BPE sees it. */
-#ifndef LENS_ENCODERS_CLIP_TEXT_H
-#define LENS_ENCODERS_CLIP_TEXT_H
+#ifndef LENS_TEXT_CLIP_TEXT_H
+#define LENS_TEXT_CLIP_TEXT_H
 
-#include "encoders/unicode_text.h"
+#include "text/unicode_text.h"
 
 /* Hugging Face's CLIPTokenizer: composed (NFC), each run of white space one blank, lower case character by character. */
 int lens_clip_clean(lens_points *points);

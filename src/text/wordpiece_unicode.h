@@ -1,6 +1,6 @@
 /* The classes of characters as the tokenizers of BERT's family have them. */
-#ifndef LENS_ENCODERS_WORDPIECE_UNICODE_H
-#define LENS_ENCODERS_WORDPIECE_UNICODE_H
+#ifndef LENS_TEXT_WORDPIECE_UNICODE_H
+#define LENS_TEXT_WORDPIECE_UNICODE_H
 
 #include <stdbool.h>
 #include <stdint.h>

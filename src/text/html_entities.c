@@ -1,5 +1,5 @@
 /* Made by tools/html_entities.py: HTML 5's names and their code points. html_text.h says how it is read. */
-#include "encoders/html_text.h"
+#include "text/html_text.h"
 
 const char lens_html_entities[] =
     "AElig!C6 AMP!26 Aacute!C1 Abreve=102 Acirc!C2 Acy=410 Afr=1D504 Agrave!C0 Alpha=391 Amacr=100 And=2A53 Aogon=104 Aopf=1D538 "

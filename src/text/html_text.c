@@ -1,4 +1,4 @@
-#include "encoders/html_text.h"
+#include "text/html_text.h"
 
 #include <string.h>
 

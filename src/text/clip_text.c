@@ -1,9 +1,9 @@
-#include "encoders/clip_text.h"
+#include "text/clip_text.h"
 
 #include <string.h>
 #include <utf8proc.h>
 
-#include "encoders/html_text.h"
+#include "text/html_text.h"
 
 static void collapse_space(lens_points *points, bool (*is_space)(int32_t point), bool strip)
 {

@@ -1,12 +1,12 @@
-#include "encoders/tokenizer.h"
+#include "text/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
-#include "encoders/clip_text.h"
-#include "encoders/tokenizer_internal.h"
+#include "text/clip_text.h"
+#include "text/tokenizer_internal.h"
 
 /* No vocabulary is a hundredth as large. */
 static const size_t max_file = (size_t)1 << 28;

@@ -1,12 +1,12 @@
 /* What the files of the tokenizers share. */
-#ifndef LENS_ENCODERS_TOKENIZER_INTERNAL_H
-#define LENS_ENCODERS_TOKENIZER_INTERNAL_H
+#ifndef LENS_TEXT_TOKENIZER_INTERNAL_H
+#define LENS_TEXT_TOKENIZER_INTERNAL_H
 
 #include <stdbool.h>
 
-#include "encoders/tokenizer.h"
-#include "encoders/unicode_text.h"
-#include "encoders/vocabulary.h"
+#include "text/tokenizer.h"
+#include "text/unicode_text.h"
+#include "text/vocabulary.h"
 
 /* The bytes of a vocabulary's files and their names for messages; a file that is not there is NULL. */
 typedef struct lens_tokenizer_files {

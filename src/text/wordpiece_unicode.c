@@ -1,6 +1,6 @@
 /* Tables of our own, because the reference (Hugging Face's tokenizers) keeps to Unicode 8 here, whatever Unicode has become since: a mark
  * or a sign of punctuation that is younger is an ordinary character for it. Its list of ideographs leaves out U+2B820 to U+2B91F. */
-#include "encoders/wordpiece_unicode.h"
+#include "text/wordpiece_unicode.h"
 
 #include <stddef.h>
 

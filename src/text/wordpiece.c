@@ -2,8 +2,8 @@
  * cleaned and split at white space and punctuation, and each word cut into the longest pieces that the vocabulary has, from the left. */
 #include <string.h>
 
-#include "encoders/tokenizer_internal.h"
-#include "encoders/wordpiece_unicode.h"
+#include "text/tokenizer_internal.h"
+#include "text/wordpiece_unicode.h"
 
 /* A longer word is unknown as a whole. */
 enum { MAX_WORD = 100 };

@@ -1,4 +1,4 @@
-#include "encoders/unicode_text.h"
+#include "text/unicode_text.h"
 
 #include <stdlib.h>
 #include <string.h>
