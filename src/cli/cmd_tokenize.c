@@ -6,10 +6,11 @@
 #include "cli/command.h"
 
 static const char *model_name;
-static bool as_json;
+static bool as_json, lines;
 
 static const cli_option options[] = {
     {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model that knows words: its name or folder"},
+    {"lines", 0, CLI_FLAG, &lines, NULL, "also each line of standard input"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "one JSON object a line"},
 };
 
@@ -58,8 +59,8 @@ static int tokenize_lines(const lens_words *words, int32_t *ids)
 
 static int run(const cli_list *operands)
 {
-    if (!operands->count)
-        return cli_fail("tokenize: what? Name a text, or - for the lines of standard input");
+    if (!operands->count && !lines)
+        return cli_fail("tokenize: what? Name a text, or --lines for those of standard input");
     if (!model_name)
         return cli_fail("tokenize: which tokenizer? --model NAME");
     lens_error error = {0};
@@ -68,11 +69,11 @@ static int run(const cli_list *operands)
         return cli_fail_with(&error);
     int32_t *ids = malloc((size_t)lens_words_context(words) * sizeof *ids);
     int status = ids ? CLI_DONE : cli_fail("not enough memory");
-    for (size_t i = 0; ids && i < operands->count; i++) {
-        const char *text = operands->items[i];
-        if ((strcmp(text, "-") == 0 ? tokenize_lines(words, ids) : tokenize(words, text, ids)) != CLI_DONE)
+    for (size_t i = 0; ids && i < operands->count; i++)
+        if (tokenize(words, operands->items[i], ids) != CLI_DONE)
             status = CLI_ERROR; /* and the rest goes on */
-    }
+    if (ids && lines && tokenize_lines(words, ids) != CLI_DONE)
+        status = CLI_ERROR;
     free(ids);
     lens_words_close(words);
     return status;
@@ -81,9 +82,9 @@ static int run(const cli_list *operands)
 const cli_command cli_tokenize = {
     .name = "tokenize",
     .summary = "print the numbers that a model makes of words",
-    .usage = "--model NAME [--json] -- STRING...",
+    .usage = "--model NAME [--json] [--lines] -- STRING...",
     .details = "One line for each STRING: its token numbers, exactly as the model's own tokenizer gives them, with the ones that begin and end\n"
-               "a text. - stands for the lines of standard input. The model's weights are not needed.",
+               "a text. The model's weights are not needed.",
     CLI_OPTIONS(options),
     .run = run,
 };

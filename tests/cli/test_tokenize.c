@@ -37,7 +37,7 @@ static void test_ids_of_strings(void **state)
 {
     test_world *world = *state;
     char *model = model_of(world);
-    expect_output(test_world_expect(world, 0, "tokenize", "--model", model, "--", "cat's hat", "", "-", NULL), "525 513 522 515 526\n525 526\n");
+    expect_output(test_world_expect(world, 0, "tokenize", "--model", model, "--", "cat's hat", "", "-", NULL), "525 513 522 515 526\n525 526\n525 301 526\n");
     expect_output(test_world_expect(world, 0, "tokenize", "--json", "-m", model, "CAT \xe2\x80\x9c", NULL),
                   "{\"text\":\"CAT \xe2\x80\x9c\",\"ids\":[525,513,226,128,412,526]}\n");
     expect_output(test_world_expect(world, 0, "tokenize", "--json", "-m", model, "\xff", NULL), "{\"text_base64\":\"/w==\",\"ids\":[525,239,191,445,526]}\n");
@@ -50,7 +50,7 @@ static void test_ids_of_lines(void **state)
 {
     test_world *world = *state;
     char *model = model_of(world);
-    const char *argv[] = {test_program(), "tokenize", "--model", model, "-", NULL};
+    const char *argv[] = {test_program(), "tokenize", "--model", model, "--lines", NULL};
     lens_buffer input = {"cat\n\nhat", 8, 9};
     test_run run = test_run_program(argv, test_world_environment(world), &input);
     assert_int_equal(run.status, 0);

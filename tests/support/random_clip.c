@@ -117,6 +117,7 @@ int test_clip_forget(void **state)
     (void)state;
     for (size_t i = 0; i < tensor_count; i++)
         free(tensors[i].numbers);
+    tensor_count = 0;
     return 0;
 }
 
@@ -162,6 +163,9 @@ static bool is(const char *fault, const char *name)
 
 char *test_clip_folder(const char *config, const char *processor, const test_clip_faults *faults)
 {
+    static const test_clip_faults none;
+    if (!faults)
+        faults = &none;
     char *folder = test_folder_new(), *path = test_path(folder, "model.safetensors");
     test_checkpoint checkpoint = {0};
     for (size_t i = 0; i < tensor_count; i++) {

@@ -54,8 +54,8 @@ typedef struct test_clip_faults {
     bool half;                           /* no fault: 16 bits a number, which hold every number exactly */
 } test_clip_faults;
 
-/* A new folder with such a model in Hugging Face's form, PROCESSOR (may be NULL) being its preprocessor_config.json. Undo with
- * test_folder_remove. */
+/* A new folder with such a model in Hugging Face's form, PROCESSOR (may be NULL) being its preprocessor_config.json, and FAULTS (may be
+ * NULL). Undo with test_folder_remove. */
 char *test_clip_folder(const char *config, const char *processor, const test_clip_faults *faults);
 
 /* The same weights in OpenCLIP's form, where both towers have one activation: QuickGELU or GELU. */
