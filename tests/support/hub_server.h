@@ -31,8 +31,8 @@ typedef struct test_hub {
     /* Faults; set them while no request is under way. */
     test_hub_fault fault;
     bool ignore_range;   /* 200 and all of it */
-    bool no_length;      /* the store says no length … */
-    size_t more;         /* … and sends so many bytes too many */
+    bool no_length;      /* the store, or a plain mirror, says no length … */
+    size_t more;         /* … and the store sends so many bytes too many */
     long length_lie;     /* added to the store's Content-Length */
     long linked_lie;     /* added to X-Linked-Size */
     bool other_bytes;    /* the store sends as many, but others */
