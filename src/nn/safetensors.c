@@ -152,8 +152,8 @@ static int by_name(const void *left, const void *right)
 static int place_entries(lens_weights *weights, size_t first, const struct file *file, const uint8_t *data, size_t size,
                          lens_error *err)
 {
-    struct entry *entries = weights->entries + first;
     size_t count = weights->count - first;
+    struct entry *entries = count ? weights->entries + first : NULL; /* there is no array before the first tensor */
     if (count)
         qsort(entries, count, sizeof *entries, by_place);
     size_t at = 0;
