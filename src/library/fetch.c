@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "library/http.h"
+#include "net/http.h"
 #include "library/internal.h"
 #include "pixels/sniff.h"
 

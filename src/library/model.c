@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "encoders/catalogue.h"
-#include "library/http.h"
+#include "net/http.h"
 #include "library/internal.h"
 
 /* The first model of the catalogue that is here and knows pictures and words. NULL on failure. */

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "library/hub.h"
+#include "net/hub.h"
 #include "library/pull.h"
 
 void lens_catalogue_free(lens_catalogue_model *models, size_t count)

@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "encoders/catalogue.h"
-#include "library/hub.h"
+#include "net/hub.h"
 #include "library/internal.h"
 
 static char *data_folder(const char *variable, const char *name, lens_error *err)

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "library/hub.h"
+#include "net/hub.h"
 #include "library/pull.h"
 
 void lens_pull_say(const lens_pull_job *job, const char *format, ...)

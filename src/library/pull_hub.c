@@ -11,8 +11,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "encoders/registry.h"
-#include "library/download.h"
-#include "library/hub.h"
+#include "net/download.h"
+#include "net/hub.h"
 #include "library/pull.h"
 
 enum { MOST_WANTED = 512 };

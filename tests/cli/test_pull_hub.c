@@ -1,5 +1,5 @@
 /* `memelens pull` from a hub on this machine that serves well, and what a person can set. */
-#include "library/checksum.h"
+#include "net/checksum.h"
 #include "pull_place.h"
 
 static void test_a_model_of_the_hub(void **state)

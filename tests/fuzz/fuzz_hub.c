@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "library/hub.h"
+#include "net/hub.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

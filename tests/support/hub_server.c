@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-#include "library/checksum.h"
+#include "net/checksum.h"
 #include "support.h"
 
 #define OTHER_COMMIT "badc0de0badc0de0badc0de0badc0de0badc0de0" /* of files with a revision */

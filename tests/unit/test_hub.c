@@ -2,9 +2,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "library/checksum.h"
-#include "library/http.h"
-#include "library/hub.h"
+#include "net/checksum.h"
+#include "net/http.h"
+#include "net/hub.h"
 #include "support.h"
 
 static bool public(const char *text)

@@ -1,10 +1,10 @@
 /* One file over HTTP, whole or not at all: what a broken connection left is kept in PATH.part and continued, by this run or the next. */
-#ifndef LENS_LIBRARY_DOWNLOAD_H
-#define LENS_LIBRARY_DOWNLOAD_H
+#ifndef LENS_NET_DOWNLOAD_H
+#define LENS_NET_DOWNLOAD_H
 
 #include "base/buffer.h"
-#include "library/checksum.h"
-#include "library/http.h"
+#include "net/checksum.h"
+#include "net/http.h"
 
 typedef struct lens_download {
     const char *url, *token; /* as in lens_http_request */

@@ -1,5 +1,5 @@
 /* GLib's, as libvips brings GLib along anyway: 380 MB/s on one core, and so faster than most networks. Opened at the first need. */
-#include "library/checksum.h"
+#include "net/checksum.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "library/hub.h"
+#include "net/hub.h"
 
 #include <ctype.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "library/http.h"
+#include "net/http.h"
 
 /* IANA's registry of special-purpose addresses, and what is no address of one machine. */
 static bool public4(uint32_t address)

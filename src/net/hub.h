@@ -1,7 +1,7 @@
 /* What is to be known of the Hugging Face hub: its names, its addresses, the settings that its other programs have too, and the three
  * kinds of JSON that are read from it. Functions here ask no one. */
-#ifndef LENS_LIBRARY_HUB_H
-#define LENS_LIBRARY_HUB_H
+#ifndef LENS_NET_HUB_H
+#define LENS_NET_HUB_H
 
 #include <stdbool.h>
 #include <stddef.h>

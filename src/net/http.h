@@ -1,7 +1,7 @@
 /* One answer over HTTP: redirects followed by our own rules, a time limit on silence, and nothing kept between calls. libcurl does the
  * talking, and so the proxies of the environment hold (http_proxy, https_proxy, no_proxy). */
-#ifndef LENS_LIBRARY_HTTP_H
-#define LENS_LIBRARY_HTTP_H
+#ifndef LENS_NET_HTTP_H
+#define LENS_NET_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SHA-256 and SHA-1, against files that are not what was published. (base/hash.h tells contents apart, and is much faster.) */
-#ifndef LENS_LIBRARY_CHECKSUM_H
-#define LENS_LIBRARY_CHECKSUM_H
+#ifndef LENS_NET_CHECKSUM_H
+#define LENS_NET_CHECKSUM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "library/download.h"
+#include "net/download.h"
 
 #include <errno.h>
 #include <fcntl.h>

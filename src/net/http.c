@@ -1,6 +1,6 @@
 /* libcurl is opened at the first need and not linked: it and its thirty libraries cost a program 5.5 ms to start, where all else of
  * ours takes 3.5, and most runs never talk to anyone. */
-#include "library/http.h"
+#include "net/http.h"
 
 #include <ctype.h>
 #define CURL_DISABLE_TYPECHECK /* its macros would hide the pointers below */
