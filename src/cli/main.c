@@ -34,7 +34,7 @@ lens_library *cli_open_library(void)
 
 static void print_help(void)
 {
-    puts("memelens finds pictures in your folders again, by a picture.\n"
+    puts("memelens finds pictures in your folders again, by a picture or by words.\n"
          "\n"
          "  memelens pull efficientnet-lite0    once: get the default model (19 MB)\n"
          "  memelens index ~/Pictures           bring a folder in, or up to date\n"

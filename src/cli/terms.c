@@ -117,7 +117,7 @@ int cli_terms_read(const cli_list *operands, const cli_list *not, cli_terms *out
 int cli_terms_file(const char *name, cli_terms *out)
 {
     static const cli_list none;
-    if (strcmp(name, "-") == 0)
+    if (strcmp(name, "-") == 0 || is_address(name))
         return cli_terms_read(&(cli_list){&name, 1}, &none, out);
     *out = (cli_terms){.items = calloc(1, sizeof *out->items), .count = 1};
     if (!out->items)

@@ -18,7 +18,7 @@ typedef struct cli_terms {
  * cli_terms_free; the texts are the operands' own. */
 int cli_terms_read(const cli_list *operands, const cli_list *not, cli_terms *out);
 
-/* One term that is the file NAME, whatever it looks like, or for "-" the picture on stdin. As cli_terms_read. */
+/* One term that is the file NAME, whatever it looks like, but for "-", the picture on stdin, and an address. As cli_terms_read. */
 int cli_terms_file(const char *name, cli_terms *out);
 
 void cli_terms_free(cli_terms *terms);
