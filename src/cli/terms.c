@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <strings.h>
 
 #include "base/file.h"
@@ -24,6 +25,12 @@ static int read_input(lens_buffer *input)
     if (input->size == 0)
         return cli_fail("standard input: empty; expected a picture"), -1;
     return 0;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 /* Whether TEXT can only be meant as a path, whatever is there. "cats/dogs" is words where there is no such file. */
@@ -85,7 +92,7 @@ static int read_term(const char *text, lens_term *term, cli_terms *terms)
             return cli_fail("%s: expected id:NUMBER", text), -1;
     } else if (is_address(text)) {
         return fetch(text, term, terms);
-    } else if (is_path(text) || lens_file_exists(text)) {
+    } else if (is_path(text) || (lens_file_exists(text) && !is_folder(text))) {
         term->kind = LENS_TERM_FILE;
     } else {
         term->kind = LENS_TERM_WORDS;
