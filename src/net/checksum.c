@@ -1,7 +1,6 @@
 /* GLib's, as libvips brings GLib along anyway: 380 MB/s on one core, and so faster than most networks. Opened at the first need. */
 #include "net/checksum.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <glib.h>
 #include <pthread.h>
@@ -9,36 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dynamic.h"
+
 #define FUNCTIONS(X) X(g_checksum_new) X(g_checksum_update) X(g_checksum_get_string) X(g_checksum_free)
 
 static struct {
-#define DECLARE(name) __typeof__(name) *name;
-    FUNCTIONS(DECLARE)
-#undef DECLARE
+    FUNCTIONS(LENS_DYNAMIC_SLOT)
 } lib;
+static const lens_dynamic_symbol symbols[] = {FUNCTIONS(LENS_DYNAMIC_SYMBOL)};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char cannot_open[256];
 
 static void open_library(void)
 {
-    void *handle = dlopen("libglib-2.0.so.0", RTLD_LAZY | RTLD_LOCAL);
-    const struct {
-        const char *name;
-        void *slot;
-    } wanted[] = {
-#define WANT(name) {#name, &lib.name},
-        FUNCTIONS(WANT)
-#undef WANT
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        void *found = handle ? dlsym(handle, wanted[i].name) : NULL;
-        if (!found) {
-            snprintf(cannot_open, sizeof cannot_open, "%s", dlerror());
-            return;
-        }
-        memcpy(wanted[i].slot, &found, sizeof found);
-    }
+    lens_dynamic_open("libglib-2.0.so.0", symbols, sizeof symbols / sizeof *symbols, cannot_open, sizeof cannot_open);
 }
 
 static lens_checksum *new_of(GChecksumType type, lens_error *err)

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #define CURL_DISABLE_TYPECHECK /* its macros would hide the pointers below */
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/dynamic.h"
 
 enum { MOST_REDIRECTS = 10, CONNECT_SECONDS = 30, SILENT_SECONDS = 60 };
 
@@ -25,37 +25,17 @@ enum { MOST_REDIRECTS = 10, CONNECT_SECONDS = 30, SILENT_SECONDS = 60 };
     X(curl_easy_strerror) X(curl_slist_append) X(curl_slist_free_all)
 
 static struct {
-#define DECLARE(name) __typeof__(name) *name;
-    FUNCTIONS(DECLARE)
-#undef DECLARE
+    FUNCTIONS(LENS_DYNAMIC_SLOT)
 } lib;
+static const lens_dynamic_symbol symbols[] = {FUNCTIONS(LENS_DYNAMIC_SYMBOL)};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char cannot_open[256]; /* why libcurl is not there; empty when it is */
 
 static void open_library(void)
 {
-    void *handle = dlopen("libcurl.so.4", RTLD_LAZY | RTLD_LOCAL);
-    if (!handle) {
-        snprintf(cannot_open, sizeof cannot_open, "%s", dlerror());
+    if (!lens_dynamic_open("libcurl.so.4", symbols, sizeof symbols / sizeof *symbols, cannot_open, sizeof cannot_open))
         return;
-    }
-    const struct {
-        const char *name;
-        void *slot;
-    } wanted[] = {
-#define WANT(name) {#name, &lib.name},
-        FUNCTIONS(WANT)
-#undef WANT
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        void *found = dlsym(handle, wanted[i].name);
-        if (!found) {
-            snprintf(cannot_open, sizeof cannot_open, "%s", dlerror());
-            return;
-        }
-        memcpy(wanted[i].slot, &found, sizeof found);
-    }
     if (lib.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         snprintf(cannot_open, sizeof cannot_open, "libcurl cannot be set up");
 }

@@ -3,7 +3,6 @@
  *
  * libvips is opened at the first need and not linked: it and its hundred libraries cost a program about 20 ms to start
  * and its set-up as much again, which a program that only meets JPEGs never pays. */
-#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <vips/vips.h>
 
+#include "base/dynamic.h"
 #include "pixels/cut_short.h"
 #include "pixels/decoders.h"
 
@@ -25,10 +25,9 @@
     X(g_object_unref) X(g_log_set_handler)
 
 static struct {
-#define DECLARE(name) __typeof__(name) *name;
-    FUNCTIONS(DECLARE)
-#undef DECLARE
+    FUNCTIONS(LENS_DYNAMIC_SLOT)
 } lib;
+static const lens_dynamic_symbol symbols[] = {FUNCTIONS(LENS_DYNAMIC_SYMBOL)};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char cannot_open[256]; /* why libvips is not there; empty when it is */
@@ -51,27 +50,8 @@ static void listen_silently(const char *domain, GLogLevelFlags level, const char
 
 static void open_library(void)
 {
-    void *handle = dlopen("libvips.so.42", RTLD_LAZY | RTLD_LOCAL);
-    if (!handle) {
-        snprintf(cannot_open, sizeof cannot_open, "%s", dlerror());
+    if (!lens_dynamic_open("libvips.so.42", symbols, sizeof symbols / sizeof *symbols, cannot_open, sizeof cannot_open))
         return;
-    }
-    const struct {
-        const char *name;
-        void *slot;
-    } wanted[] = {
-#define WANT(name) {#name, &lib.name},
-        FUNCTIONS(WANT)
-#undef WANT
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        void *found = dlsym(handle, wanted[i].name); /* GLib's are found in what libvips depends on */
-        if (!found) {
-            snprintf(cannot_open, sizeof cannot_open, "%s", dlerror());
-            return;
-        }
-        memcpy(wanted[i].slot, &found, sizeof found);
-    }
     static const char *const domains[] = {"VIPS", "librsvg", "Rsvg", "GLib", "GLib-GObject", "GLib-GIO"};
     for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
         lib.g_log_set_handler(domains[i], G_LOG_LEVEL_MASK, listen_silently, NULL);

@@ -5,9 +5,8 @@
 #include "base/json.h"
 #include "encoders/clip_config.h"
 #include "encoders/encoder.h"
-#include "encoders/family.h"
+#include "golden.h"
 #include "npy.h"
-#include "pixels/decode.h"
 #include "support.h"
 
 enum { FIRST = 5, TEXTS = 2 };
@@ -16,18 +15,8 @@ static const char *const texts[TEXTS] = {"a photo of a man", "a photo of a woman
 /* franz-kafka.jpg of FOLDER, prepared. The caller frees. */
 static float *kafka(const char *folder, const lens_preparation *preparation)
 {
-    lens_error err = {0};
     char *path = test_path(folder, "franz-kafka.jpg");
-    lens_buffer bytes = test_read(path);
-    lens_decode_limits limits = lens_decode_limits_default();
-    lens_image picture, seen;
-    assert_done(lens_decode(bytes.data, bytes.size, &limits, &picture, NULL, &err), &err);
-    assert_done(lens_prepare_picture(&picture, preparation, &seen, &err), &err);
-    float *pixels = lens_floats_new((size_t)seen.width * (size_t)seen.height * 3);
-    assert_non_null(pixels);
-    lens_prepare_pixels(&seen, preparation, pixels);
-    lens_image_free(&picture), lens_image_free(&seen);
-    lens_buffer_free(&bytes);
+    float *pixels = test_pixels(path, preparation);
     free(path);
     return pixels;
 }

@@ -7,10 +7,9 @@
 #include "pixels/decode.h"
 #include "support.h"
 
-float *test_golden_pixels(const char *folder, size_t n, const lens_preparation *preparation)
+float *test_pixels(const char *path, const lens_preparation *preparation)
 {
     lens_error err = {0};
-    char *path = test_path(folder, "picture%zu.png", n);
     lens_buffer bytes = test_read(path);
     lens_decode_limits limits = lens_decode_limits_default();
     lens_image picture, seen;
@@ -21,6 +20,13 @@ float *test_golden_pixels(const char *folder, size_t n, const lens_preparation *
     lens_prepare_pixels(&seen, preparation, pixels);
     lens_image_free(&picture), lens_image_free(&seen);
     lens_buffer_free(&bytes);
+    return pixels;
+}
+
+float *test_golden_pixels(const char *folder, size_t n, const lens_preparation *preparation)
+{
+    char *path = test_path(folder, "picture%zu.png", n);
+    float *pixels = test_pixels(path, preparation);
     free(path);
     return pixels;
 }

@@ -7,7 +7,10 @@
 
 #include "encoders/family.h"
 
-/* FOLDER/pictureN.png -> pixels for an encoder. The caller frees. */
+/* The picture at PATH -> pixels for an encoder. The caller frees. */
+float *test_pixels(const char *path, const lens_preparation *preparation);
+
+/* The same for FOLDER/pictureN.png. */
 float *test_golden_pixels(const char *folder, size_t n, const lens_preparation *preparation);
 
 /* The worst of many rows. Start with {1, 0}. */
