@@ -118,7 +118,8 @@ static void model_close(void *opened)
     free(model);
 }
 
-/* Pictures a pass: matrix products of about 400 rows are as fast as they get, and activations stay small. */
+/* Pictures a pass. It hardly matters: ViT-B/32 on one thread does 11.7 pictures a second one by one, 12.3 in twos, 12.8 in eights, 12.3 with all
+ * of 32. About 400 rows are enough, and activations stay small. */
 static int choose_slice(int tokens)
 {
     int slice = 400 / tokens;
@@ -142,7 +143,9 @@ static int model_read(struct model *model, const lens_model_source *source, lens
     facts->dim = config->dim;
     facts->pictures = facts->words = true;
     facts->slice = model->slice;
-    facts->threads = 64;
+    /* ViT-B/32, one picture, two threads for one: 47 ms for 86 on an idle machine, 120 for 90 on a busy one, as every layer waits for the
+     * slower thread. One picture has work for many. */
+    facts->threads = 16;
     facts->vocabulary = config->vocabulary;
     facts->embedding = lens_clip_embedding(config);
     if (describe(config, &facts->description) != 0)

@@ -84,6 +84,28 @@ static void test_a_vocabulary_of_another_size(void **state)
     test_folder_remove(folder);
 }
 
+/* Newer files have the preparation in that of the whole processor. */
+static void test_the_file_of_the_whole_processor(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"image_processor\":" CLIP_GOOD_PROCESSOR "}", "{\"image_processor\":{\"size\":0}}", "{\"tokenizer\":{}}"};
+    static const char *const says[] = {NULL, "/processor_config.json: size", "no preprocessor_config.json"};
+    for (size_t i = 0; i < 3; i++) {
+        char *folder = test_clip_folder(CLIP_GOOD_CONFIG, NULL, &(test_clip_faults){0}), *path = test_path(folder, "processor_config.json");
+        test_write(path, texts[i], strlen(texts[i]));
+        lens_error err = {0};
+        lens_encoder *encoder = lens_encoder_open(folder, "newer", LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
+        assert_int_equal(encoder == NULL, says[i] != NULL);
+        if (encoder)
+            assert_true(lens_encoder_about(encoder)->preparation.std[1] == 0.25f);
+        else
+            assert_says(&err, says[i]);
+        lens_encoder_close(encoder);
+        test_folder_remove(folder);
+        free(path);
+    }
+}
+
 /* Everything that changes vectors changes the fingerprint; what was opened does not. */
 static void test_fingerprints(void **state)
 {
@@ -120,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_disagrees_is_named),
         cmocka_unit_test(test_a_vocabulary_of_another_size),
+        cmocka_unit_test(test_the_file_of_the_whole_processor),
         cmocka_unit_test(test_fingerprints),
     };
     return cmocka_run_group_tests(tests, test_clip_draw, test_clip_forget);
