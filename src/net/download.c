@@ -305,11 +305,11 @@ static int fill(struct part *part, lens_error *err)
 {
     const lens_download *download = part->download;
     int tries = 0;
+    uint64_t most = part->done; /* so far: what comes again after a new start is no headway */
     while (download->size == LENS_SIZE_UNKNOWN || part->done < download->size) {
         bool told_apart = (download->expected && *download->expected) || part->etag[0] == '"';
         if (part->done > 0 && !told_apart && start_anew(part, err) != 0)
             return -1;
-        uint64_t before = part->done;
         bool again;
         lens_http_answer answer;
         lens_http_request request = {.url = download->url,
@@ -343,7 +343,10 @@ static int fill(struct part *part, lens_error *err)
         }
         if (!again || part->wrong)
             return -1;
-        tries = part->done > before && part->done - before >= ENOUGH ? 0 : tries;
+        if (part->done > most) {
+            tries = part->done - most >= ENOUGH ? 0 : tries;
+            most = part->done;
+        }
         lens_error why = *err;
         if (!wait_for(download, ++tries, answer.retry_after, why.message))
             return keeps_going(download, part->done, part->total) ? -1 : lens_fail(err, LENS_E_CANCELLED, "%s: stopped", download->what);
