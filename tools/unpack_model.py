@@ -9,6 +9,7 @@ import hashlib
 import os
 import sys
 import zipfile
+import zlib
 
 
 def refuse(message):
@@ -41,8 +42,8 @@ def main():
         refuse(f"{path}: {error.args[0]}")
     except OSError as error:
         refuse(f"{error.filename or path}: {error.strerror}")
-    except (ValueError, zipfile.BadZipFile) as error:
-        refuse(f"{path}: {error}")
+    except (ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:  # RuntimeError: encrypted, or packed in an unknown way
+        refuse(f"{path}: {error or 'ends too early'}")
 
 
 if __name__ == "__main__":
