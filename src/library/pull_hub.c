@@ -1,5 +1,6 @@
 /* A model from the Hugging Face hub. First a HEAD for each file, which gives its size and checksum and pins all of them to one commit; then
  * the files; then a note of where they came from. */
+#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -418,6 +419,34 @@ static int check_room(const hub_pull *pull, lens_error *err)
                      pull->job->workspace, (double)there / 1e6);
 }
 
+static bool wanted(const hub_pull *pull, const char *name)
+{
+    for (size_t i = 0; i < pull->count; i++)
+        if (strcmp(pull->files[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Removes what an earlier run left that is no part of this model: parts of files that it no longer has, or other files of another commit. */
+static int remove_others(const hub_pull *pull, lens_error *err)
+{
+    DIR *dir = opendir(pull->job->model);
+    if (!dir)
+        return lens_fail_errno(err, errno, "%s", pull->job->model);
+    int result = 0;
+    for (const struct dirent *entry = readdir(dir); result == 0 && entry; entry = readdir(dir)) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || wanted(pull, entry->d_name))
+            continue;
+        char *path = NULL;
+        result = make_path(pull, entry->d_name, &path, err);
+        if (result == 0)
+            result = lens_folder_remove(path, err);
+        free(path);
+    }
+    closedir(dir);
+    return result;
+}
+
 static int write_note(const hub_pull *pull, lens_error *err)
 {
     json_t *files = json_array();
@@ -459,6 +488,8 @@ static int fetch_all(hub_pull *pull, lens_error *err)
             if (result == 0 && configs)
                 result = check_family(pull, pull->files[i].name, err);
         }
+    if (result == 0)
+        result = remove_others(pull, err);
     return result == 0 ? write_note(pull, err) : -1;
 }
 
