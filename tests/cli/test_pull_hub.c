@@ -1,4 +1,6 @@
 /* `memelens pull` from a hub on this machine that serves well, and what a person can set. */
+#include <unistd.h>
+
 #include "net/checksum.h"
 #include "pull_place.h"
 
@@ -171,6 +173,52 @@ static void test_what_is_there_stays_until_the_new_one_opens(void **state)
     free(path);
 }
 
+static void test_weights_of_ones_own_are_not_replaced(void **state)
+{
+    const test_place *here = *state;
+    lens_error err = {0};
+    assert_done(lens_folder_make(here->folder, &err), &err);
+    char *path = test_path(here->folder, "model.safetensors");
+    test_write(path, "tuned for weeks", 15);
+    expect(test_pull(here), 2, "were not brought by a pull");
+    lens_buffer bytes = test_read(path);
+    assert_int_equal(bytes.size, 15);
+    lens_buffer_free(&bytes);
+    assert_done(lens_folder_remove(here->folder, &err), &err);
+    assert_int_equal(symlink("/nowhere/at/all", here->folder), 0);
+    expect(test_pull(here), 2, "a link to nothing");
+    assert_int_equal(here->hub->stored, 0); /* before its weights came */
+    free(path);
+}
+
+static void test_what_killed_runs_left(void **state)
+{
+    const test_place *here = *state;
+    static const char *const names[] = {"model.safetensors.index.json", "model-00001-of-00002.safetensors.part", "vocab.json",
+                                        "model-00001-of-00002.safetensors.part.of.123.part"};
+    char *part = test_path(here->world->models, FOLDER ".part"), *model = test_path(part, "model");
+    lens_error err = {0};
+    assert_done(lens_folder_make(model, &err), &err);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = test_path(model, "%s", names[i]);
+        test_write(path, "{}", 2);
+        free(path);
+    }
+    expect(test_pull(here), 0, " is in ");
+    assert_whole(here);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = test_path(here->folder, "%s", names[i]);
+        assert_false(lens_file_exists(path));
+        free(path);
+    }
+    /* The old model, which one that was killed after the exchange had not removed yet. */
+    assert_done(lens_folder_make(model, &err), &err);
+    expect(test_pull(here), 0, "is here already");
+    assert_whole(here);
+    free(model);
+    free(part);
+}
+
 static void test_the_token(void **state)
 {
     const test_place *here = *state;
@@ -220,6 +268,7 @@ static void test_settings(void **state)
     const char *names[] = {"nothing", "../escape", "a/b/c", "a/..", "-/b", "a--b/c", "/etc/passwd"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         expect(test_pull_named(here, names[i], NULL), 2, names[i][0] == '-' ? NULL : "not in the catalogue");
+    expect(test_pull_named(here, REPOSITORY ".part", NULL), 2, "a workspace's"); /* and not a model that the next pull would remove */
 }
 
 static void test_a_bar_on_a_terminal(void **state)
@@ -257,6 +306,8 @@ int main(void)
         PLACE_TEST(test_shards),
         PLACE_TEST(test_a_plain_mirror),
         PLACE_TEST(test_what_is_there_stays_until_the_new_one_opens),
+        PLACE_TEST(test_weights_of_ones_own_are_not_replaced),
+        PLACE_TEST(test_what_killed_runs_left),
         PLACE_TEST(test_the_token),
         PLACE_TEST(test_settings),
         PLACE_TEST(test_a_bar_on_a_terminal),
