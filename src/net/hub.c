@@ -150,7 +150,7 @@ char *lens_hub_listing_url(const char *endpoint, const char *repository, const c
 char *lens_hub_discussions_url(const char *endpoint, const char *repository)
 {
     lens_buffer url = {0};
-    if (lens_buffer_print(&url, "%s/api/models/%s/discussions?p=0", endpoint, repository) == 0)
+    if (lens_buffer_print(&url, "%s/api/models/%s/discussions?p=0&type=pull_request&status=open&author=SFconvertbot", endpoint, repository) == 0)
         return url.data;
     lens_buffer_free(&url);
     return NULL;
@@ -257,7 +257,7 @@ long lens_hub_read_conversion(const char *bytes, size_t size, const char *what, 
         const char *status = text_of(json_object_get(one, "status"));
         json_int_t num = json_integer_value(number);
         if (json_is_true(json_object_get(one, "isPullRequest")) && author && strcmp(author, "SFconvertbot") == 0 &&
-            !(status && strcmp(status, "closed") == 0) && num > newest && num < 1000000000)
+            status && strcmp(status, "open") == 0 && num > newest && num < 1000000000)
             newest = (long)num;
     }
     json_decref(answer);

@@ -31,7 +31,8 @@ bool lens_hub_offline(void);
 /* ENDPOINT/REPOSITORY/resolve/REVISION/FILE. The caller frees; NULL when memory is short. */
 char *lens_hub_file_url(const char *endpoint, const char *repository, const char *revision, const char *file);
 
-/* ENDPOINT/api/models/REPOSITORY/revision/REVISION, and …/discussions. The same. */
+/* ENDPOINT/api/models/REPOSITORY/revision/REVISION, and …/discussions: the open requests of the hub's converter alone, as a page of all
+ * has only the newest. The same. */
 char *lens_hub_listing_url(const char *endpoint, const char *repository, const char *revision);
 char *lens_hub_discussions_url(const char *endpoint, const char *repository);
 
@@ -53,7 +54,7 @@ int lens_hub_read_listing(const char *bytes, size_t size, const char *what, lens
 /* Reads model.safetensors.index.json: the names of the shards, each once. Fails on a name that lens_hub_file_name refuses. */
 int lens_hub_read_index(const char *bytes, size_t size, const char *what, lens_names *shards, lens_error *err);
 
-/* Reads a repository's discussions for the newest request in which the hub's own converter ("SFconvertbot") offers its weights as
+/* Reads a repository's discussions for the newest open request in which the hub's own converter ("SFconvertbot") offers its weights as
  * safetensors. Its number, 0 for none, -1 on failure. */
 long lens_hub_read_conversion(const char *bytes, size_t size, const char *what, lens_error *err);
 

@@ -132,7 +132,8 @@ static void at_hub(void *context, const test_request *request)
         if (strcmp(rest, "revision/main") == 0)
             answer_listing(hub, request);
         else if (strncmp(rest, "discussions", 11) == 0)
-            answer_json(request, hub->discussions ? hub->discussions : "{\"discussions\":[]}");
+            /* Of all requests the hub's page has the newest only. */
+            answer_json(request, hub->discussions && strstr(rest, "author=SFconvertbot") ? hub->discussions : "{\"discussions\":[]}");
         else
             not_found(request, "RevisionNotFound");
         return;

@@ -125,6 +125,7 @@ static void test_conversions(void **state)
         {"{\"discussions\":[]}", 0},
         {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"open\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 3},
         {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"closed\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 0},
+        {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"draft\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 0},
         {"{\"discussions\":[{\"num\":3,\"isPullRequest\":false,\"status\":\"open\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 0},
         {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"open\",\"author\":{\"name\":\"someone\"}}]}", 0},
         {"{\"discussions\":[{\"num\":-3,\"isPullRequest\":true,\"author\":{\"name\":\"SFconvertbot\"}},{},1]}", 0},
