@@ -88,7 +88,7 @@ static int lock_workspace(const lens_pull_job *job, lens_error *err)
         struct stat held, named;
         if (lens_folder_make(job->workspace, err) != 0)
             return -1;
-        int fd = open(job->workspace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = open(job->workspace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT)
             continue;
         if (fd < 0)

@@ -368,6 +368,11 @@ int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *
             free(next);
             break;
         }
+        if (strncasecmp(url, "https://", 8) == 0 && strncasecmp(next, "https://", 8) != 0) {
+            char to[256]; /* what was asked for in private is not told in the clear */
+            result = lens_fail(err, LENS_E_ARGUMENT, "%s: redirects to %s, which is not https", lens_url_plain(request->url, plain, sizeof plain),
+                               lens_url_plain(next, to, sizeof to));
+        }
         free(url);
         url = next;
     }
