@@ -501,10 +501,11 @@ static int explain_by_hand(const hub_pull *pull, lens_error *err)
     lens_buffer names = {0};
     const lens_catalogue_entry *entry = pull->job->entry;
     for (const lens_catalogue_file *file = entry ? entry->files : NULL; file && file->name; file++)
-        lens_buffer_print(&names, "%s%s", names.size ? ", " : "", file->name);
+        lens_buffer_print(&names, "%s%s%s", names.size ? ", " : "", file->name, file->optional ? " (if there)" : "");
     size_t folder = strlen(pull->job->workspace) - strlen(".part");
     lens_error said = *err;
-    lens_fail(err, said.code, "%.500s. By hand: put %s of %s into %.*s", said.message, names.size ? names.data : "config.json, model.safetensors and the tokenizer's files",
+    lens_fail(err, said.code, "%.500s. By hand: put %s of https://huggingface.co/%s into %.*s", said.message,
+              names.size ? names.data : "config.json, model.safetensors and, if there, preprocessor_config.json and the tokenizer's files",
               pull->job->repository, (int)folder, pull->job->workspace);
     lens_buffer_free(&names);
     return -1;
