@@ -58,6 +58,15 @@ static const struct form *form_of(const char *folder)
     return &forms[0];
 }
 
+/* The configuration of FOLDER at PATH. NULL on failure. */
+static json_t *read_json(const char *folder, const char *path, lens_error *err)
+{
+    if (lens_file_exists(path))
+        return lens_json_read(path, err);
+    lens_fail(err, LENS_E_MISSING, "%s: no model: neither %s nor %s is in it", folder, forms[0].config, forms[1].config);
+    return NULL;
+}
+
 /* Opens the weights in FOLDER: one file, or the shards of an index. */
 static lens_weights *open_weights(const char *folder, const struct form *form, lens_error *err)
 {
@@ -202,7 +211,7 @@ lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_pr
     int result = -1;
     if (!encoder || !config_path)
         no_memory(err, folder);
-    else if ((config = lens_json_read(config_path, err)) && (weights = open_weights(folder, form, err)))
+    else if ((config = read_json(folder, config_path, err)) && (weights = open_weights(folder, form, err)))
         result = open_model(encoder, &(lens_model_source){folder, config_path, config, weights, towers}, name, backend, err);
     lens_weights_close(weights);
     json_decref(config);
@@ -223,7 +232,7 @@ static const lens_family *read_config(const char *folder, char **path, json_t **
         no_memory(err, folder);
         return NULL;
     }
-    *config = lens_json_read(*path, err);
+    *config = read_json(folder, *path, err);
     return *config ? find_family(*config, *path, err) : NULL;
 }
 

@@ -300,7 +300,7 @@ static void test_missing_and_truncated_files(void **state)
     assert_int_equal(remove(weights), 0);
     expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_MISSING, "neither model.safetensors nor");
     assert_int_equal(remove(config), 0);
-    expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_MISSING, "config.json: No such file");
+    expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_MISSING, "neither config.json nor open_clip_config.json is in it");
     free(weights), free(config);
     test_folder_remove(folder);
 }
