@@ -28,7 +28,7 @@ static int open_folder(lens_store *store, lens_error *err)
     if (store->dir >= 0)
         return 0;
     if (errno == ENOENT)
-        return lens_fail(err, LENS_E_MISSING, "%s: there is no library here", store->folder);
+        return lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->folder);
     return lens_fail_errno(err, errno, "%s: cannot open this library", store->folder);
 }
 
@@ -98,7 +98,7 @@ static int open_to_read(lens_store *store, const char *path, lens_error *err)
 {
     struct stat info;
     if (fstatat(store->dir, LENS_DATABASE, &info, 0) != 0)
-        return errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: there is no library here", store->folder)
+        return errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->folder)
                                : lens_fail_errno(err, errno, "%s/%s", store->folder, LENS_DATABASE);
     int is_library = connect(store, path, SQLITE_OPEN_READONLY, err) == 0 ? lens_schema_look(store, err) : -1;
     int code = sqlite3_errcode(store->db) & 0xff;
