@@ -10,7 +10,7 @@ static cli_list texts;
 static bool as_json;
 
 static const cli_option options[] = {
-    {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model's name or folder (efficientnet-lite0; with --text the first one here that knows words)"},
+    {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model's name or folder (efficientnet-lite0; with --text the first of the catalogue here that knows both)"},
     {"precision", 0, CLI_TEXT, &precision, "P", "auto, f32, bf16 or int8"},
     {"text", 0, CLI_LIST, &texts, "STRING", "encode words (may be given again), with a model that knows them"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "one JSON object a line"},

@@ -12,10 +12,10 @@ static long most = 5;
 static bool as_json;
 
 static const cli_option options[] = {
-    {"labels", 'l', CLI_TEXT, &list, "A,B,…", "the labels, separated by commas"},
+    {"labels", 'l', CLI_TEXT, &list, "A,B,...", "the labels, separated by commas"},
     {"label", 0, CLI_LIST, &more, "TEXT", "one label more, in which commas mean nothing (may be given again)"},
     {"count", 'n', CLI_COUNT, &most, "N", "at most N labels a picture (5); --json tells all"},
-    {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model that knows words; else the first one here"},
+    {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model of words and pictures; else the first of the catalogue here"},
     {"precision", 0, CLI_TEXT, &precision, "P", "auto, f32, bf16 or int8"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "one JSON object a picture"},
 };

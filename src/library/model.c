@@ -20,7 +20,7 @@ static const char *first_with_words(lens_error *err)
         if (both)
             return name;
     }
-    lens_fail(err, LENS_E_MISSING, "no model here knows words: run `memelens pull clip-vit-b-32`, or name one with --model");
+    lens_fail(err, LENS_E_MISSING, "no model here knows words and pictures: run `memelens pull clip-vit-b-32`, or name one with --model");
     return NULL;
 }
 
