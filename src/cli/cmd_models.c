@@ -54,10 +54,12 @@ const cli_command cli_models = {
     .name = "models",
     .summary = "the models that there are, and which are here",
     .usage = "[--json]",
-    .details = "`memelens pull NAME` fetches one. Sizes are about; \"your own\" is what else is in the models folder,\n"
+    .details = "`memelens pull NAME` fetches one. Sizes are approximate; \"your own\" is what else is in the models folder,\n"
                "$MEMELENS_MODELS, else ~/.local/share/memelens/models.\n"
                "Any folder with a model as published (config.json, model.safetensors) can be named too: --model ./folder.\n"
-               "NAME@PREP prepares pictures in another way: @crop, @squash, @pad, @64 (any side), @jina96.",
+               "NAME@PREP prepares pictures in another way: @crop the middle square, @squash to a square whatever the shape,\n"
+               "@pad to a square without loss, @64 squashed to 64 pixels first (8 to 4096), @jina96 the middle 96 pixels of 256\n"
+               "(8 to 256). `index --model NAME@PREP` keeps it beside NAME, as a model of its own.",
     CLI_OPTIONS(options),
     .run = run,
 };

@@ -36,7 +36,8 @@ const cli_command cli_search = {
                "  memelens search - < picture.webp\n"
                "\n"
                "Words need a model that knows them: `memelens pull clip-vit-b-32`, then `memelens index --model clip-vit-b-32`. What is a\n"
-               "file's name is that file; quote words together, for `search red car` is two terms.\n"
+               "file's name is that file (for the word all the same, a blank before it: \" dog\"); quote words together, for\n"
+               "`search red car` is two terms.\n"
                "\n"
                "Results are printed best first: the score (a cosine, 1 is the same), a tab, the path. With several terms, --json tells each\n"
                "term's share of the score.",
