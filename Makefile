@@ -59,6 +59,9 @@ $(BUILD)/%.o: %.c
 	$(call say,cc)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# Multiplications and additions fused, where there are such instructions: half as many to do.
+$(BUILD)/src/nn/attention.o $(BUILD)/src/nn/attention_bf16.o $(BUILD)/src/nn/finish.o: CFLAGS_ALL += -ffp-contract=fast
+
 # The scripts are built in (.incbin), which the compiler's list of dependencies does not know.
 $(BUILD)/src/library/pull_package.o: tools/convert_efficientnet.py tools/unpack_model.py
 

@@ -315,7 +315,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     facts->slice = SLICE;
     /* Two threads on one picture gain nothing on a machine that others use too. */
     facts->threads = 1;
-    facts->workspace = model->wide + model->normed + model->narrow;
+    facts->workspace = (model->wide + model->normed + model->narrow) * sizeof(float);
     return model;
 }
 
@@ -336,7 +336,7 @@ static int run_block(const struct block *block, lens_stream *stream, int count, 
     return lens_conv_run(stream, block->conv3, count, normed, wide, err);
 }
 
-static int run(const void *opened, lens_stream *stream, float *workspace, const float *pixels, int count, float *features,
+static int run(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
                lens_error *err)
 {
     const struct model *model = opened;
@@ -354,5 +354,5 @@ static int run(const void *opened, lens_stream *stream, float *workspace, const 
 }
 
 const lens_family lens_family_bit = {
-    .name = "bit", .claims = claims, .open = model_open, .close = model_close, .run = run,
+    .name = "bit", .quickest = LENS_PRECISION_F32, .claims = claims, .open = model_open, .close = model_close, .run = run,
 };

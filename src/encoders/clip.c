@@ -17,6 +17,7 @@ struct model {
     lens_clip_layers pictures, words; /* empty unless it was opened for them */
     int tokens;                       /* of a picture */
     int slice;
+    lens_type row, qkv;               /* of the buffers below */
 };
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -59,51 +60,65 @@ static int describe(const lens_clip_config *config, lens_buffer *out)
     return lens_buffer_print(out, "end %d", config->end);
 }
 
-static size_t aligned(size_t count)
-{
-    return (count + 15) / 16 * 16;
-}
-
 /* The buffers of a pass of COUNT times TOKENS through a tower, in one piece. */
 struct buffers {
     float *stream; /* [count, tokens, width]: the residual */
-    float *normed; /* the same: what a norm or the attention gave */
-    float *wide;   /* [count, tokens, the widest of 3 * width and the MLP] */
+    void *normed;  /* the same as rows: what a norm or the attention gave */
+    void *wide;    /* rows [count, tokens, the widest of 3 * width and the MLP] */
     float *one;    /* [count, width]: the residual of the token that is used */
-    float *other;  /* the same, normed */
+    void *other;   /* the same as rows, normed */
+    float *pixels; /* [grid * grid, patch * patch * 3]: a picture's patches, as rows in WIDE then */
+    size_t size;   /* bytes of all */
 };
 
-/* Their floats: all, and the first ones by AT [5], as offsets. 0 when there are too many. */
-static size_t room(const lens_clip_tower *shape, size_t count, size_t tokens, size_t *at)
+static size_t larger(size_t a, size_t b)
 {
-    size_t rows = count * tokens, width = (size_t)shape->width, wide = 3 * width > (size_t)shape->mlp ? 3 * width : (size_t)shape->mlp;
-    const size_t sizes[5] = {rows * width, rows * width, rows * wide, count * width, count * width};
-    size_t total = 0;
-    for (int i = 0; i < 5; i++) {
-        at[i] = total;
-        total += aligned(sizes[i]);
-    }
-    return total;
+    return a > b ? a : b;
 }
 
-static struct buffers divide(const lens_clip_tower *shape, int count, int tokens, float *workspace)
+/* Lays the buffers out from WORKSPACE on; PATCHES, of a picture, each of so many numbers. */
+static struct buffers divide(const struct model *model, const lens_clip_tower *shape, size_t count, size_t tokens, void *workspace)
 {
-    size_t at[5];
-    room(shape, (size_t)count, (size_t)tokens, at);
-    return (struct buffers){workspace + at[0], workspace + at[1], workspace + at[2], workspace + at[3], workspace + at[4]};
+    enum { BOUNDARY = 64 };
+    const bool pictures = shape == &model->config.pictures;
+    const size_t patches = pictures ? tokens - 1 : 0, patch = pictures ? 3 * (size_t)model->config.patch * (size_t)model->config.patch : 0;
+    const size_t rows = count * tokens, width = (size_t)shape->width;
+    const size_t sizes[6] = {
+        rows * width * sizeof(float),
+        lens_items_size(model->row, rows, width),
+        larger(larger(lens_items_size(model->qkv, rows, 3 * width), lens_items_size(model->row, rows, (size_t)shape->mlp)),
+               lens_items_size(model->row, patches, patch)),
+        count * width * sizeof(float),
+        lens_items_size(model->row, count, width),
+        model->row == LENS_TYPE_F32 ? 0 : patches * patch * sizeof(float),
+    };
+    size_t at[7] = {0};
+    for (int i = 0; i < 6; i++)
+        at[i + 1] = at[i] + (sizes[i] + BOUNDARY - 1) / BOUNDARY * BOUNDARY;
+    char *base = workspace;
+    struct buffers buffers = {.size = at[6]};
+    if (base) {
+        buffers.stream = (float *)(void *)base;
+        buffers.normed = base + at[1];
+        buffers.wide = base + at[2];
+        buffers.one = (float *)(void *)(base + at[3]);
+        buffers.other = base + at[4];
+        buffers.pixels = model->row == LENS_TYPE_F32 ? buffers.wide : (float *)(void *)(base + at[5]);
+    }
+    return buffers;
 }
 
 static int measure(const struct model *model, const lens_model_source *source, size_t *workspace, lens_error *err)
 {
     /* 16385 tokens of 131072 floats, eight times, are 64 GB: what a hostile configuration could ask for with tensors of a few megabytes. */
-    const size_t most = (size_t)1 << 30;
-    size_t at[5], pictures = room(&model->config.pictures, (size_t)model->slice, (size_t)model->tokens, at);
-    size_t words = room(&model->config.words, 1, (size_t)model->config.context, at);
+    const size_t most = (size_t)4 << 30;
+    size_t pictures = divide(model, &model->config.pictures, (size_t)model->slice, (size_t)model->tokens, NULL).size;
+    size_t words = divide(model, &model->config.words, 1, (size_t)model->config.context, NULL).size;
     *workspace = source->towers & LENS_TOWER_PICTURES ? pictures : 0;
     if (source->towers & LENS_TOWER_WORDS && words > *workspace)
         *workspace = words;
     if (*workspace > most)
-        return lens_fail(err, LENS_E_LIMIT, "%s: a pass would need %zu numbers at once; the limit is %zu", source->config_path, *workspace,
+        return lens_fail(err, LENS_E_LIMIT, "%s: a pass would need %zu bytes at once; the limit is %zu", source->config_path, *workspace,
                          most);
     return 0;
 }
@@ -136,6 +151,8 @@ static int model_read(struct model *model, const lens_model_source *source, lens
         return -1;
     model->tokens = lens_clip_grid(config) * lens_clip_grid(config) + 1;
     model->slice = choose_slice(model->tokens);
+    model->row = lens_clip_row_type(source->precision);
+    model->qkv = lens_clip_qkv_type(source->precision);
     if (measure(model, source, &facts->workspace, err) != 0 ||
         (source->towers & LENS_TOWER_PICTURES && lens_clip_pictures_read(source, config, engine, &model->pictures, err) != 0) ||
         (source->towers & LENS_TOWER_WORDS && lens_clip_words_read(source, config, engine, &model->words, err) != 0))
@@ -180,15 +197,14 @@ static lens_tokenizer *tokenizer(const lens_model_source *source, lens_error *er
 /* ---- the pass ---------------------------------------------------------------------------------------------------- */
 
 /* Of each of COUNT runs of TOKENS rows of WIDTH, row TOKEN. */
-static void gather(const float *rows, int count, int tokens, int token, int width, float *out)
+static void gather(lens_type type, const void *rows, int count, int tokens, int token, int width, void *out)
 {
-    for (int n = 0; n < count; n++)
-        memcpy(out + (size_t)n * (size_t)width, rows + ((size_t)n * (size_t)tokens + (size_t)token) * (size_t)width,
-               (size_t)width * sizeof *out);
+    for (size_t n = 0; n < (size_t)count; n++)
+        lens_items_copy(type, (size_t)width, rows, (size_t)count * (size_t)tokens, n * (size_t)tokens + (size_t)token, out, (size_t)count, n);
 }
 
 /* x += fc2(activation(fc1(norm(x)))) for ROWS rows. */
-static int run_mlp(lens_stream *stream, const lens_clip_block *block, int rows, float *x, float *normed, float *wide, lens_error *err)
+static int run_mlp(lens_stream *stream, const lens_clip_block *block, int rows, float *x, void *normed, void *wide, lens_error *err)
 {
     return lens_norm_run(stream, block->norm2, rows, x, normed, err) == 0 &&
                    lens_linear_run(stream, block->fc1, rows, normed, wide, err) == 0 &&
@@ -199,8 +215,8 @@ static int run_mlp(lens_stream *stream, const lens_clip_block *block, int rows, 
 
 /* The blocks, the norm and the projection: the residual stream of BUFFERS [count, tokens, width], of which row TOKEN stands for the
  * whole -> FEATURES [count, dim]. */
-static int run_blocks(const lens_clip_layers *tower, lens_stream *stream, const struct buffers *buffers, int count, int tokens, int token,
-                      float *features, lens_error *err)
+static int run_blocks(const struct model *model, const lens_clip_layers *tower, lens_stream *stream, const struct buffers *buffers, int count,
+                      int tokens, int token, float *features, lens_error *err)
 {
     const int width = tower->shape.width, rows = count * tokens;
     for (int i = 0; i < tower->shape.layers; i++) {
@@ -209,11 +225,12 @@ static int run_blocks(const lens_clip_layers *tower, lens_stream *stream, const 
             lens_linear_run(stream, block->qkv, rows, buffers->normed, buffers->wide, err) != 0 ||
             lens_attention_run(stream, block->attention, count, tokens, buffers->wide, buffers->normed, err) != 0)
             return -1;
-        float *x = buffers->stream, *normed = buffers->normed;
+        float *x = buffers->stream;
+        void *normed = buffers->normed;
         int left = rows;
         if (i == tower->shape.layers - 1) {
-            gather(buffers->stream, count, tokens, token, width, buffers->one);
-            gather(buffers->normed, count, tokens, token, width, buffers->other);
+            gather(LENS_TYPE_F32, buffers->stream, count, tokens, token, width, buffers->one);
+            gather(model->row, buffers->normed, count, tokens, token, width, buffers->other);
             x = buffers->one, normed = buffers->other;
             left = count;
         }
@@ -226,28 +243,40 @@ static int run_blocks(const lens_clip_layers *tower, lens_stream *stream, const 
     return lens_linear_run(stream, tower->projection, count, buffers->other, features, err);
 }
 
-static int run(const void *opened, lens_stream *stream, float *workspace, const float *pixels, int count, float *features,
+/* PICTURE [size, size, 3] -> its patches, each a row [patch, patch, 3]. */
+static void cut(const lens_clip_config *config, const float *picture, float *rows)
+{
+    const size_t grid = (size_t)lens_clip_grid(config), patch = (size_t)config->patch, run = 3 * patch, line = 3 * (size_t)config->size;
+    for (size_t y = 0; y < grid; y++)
+        for (size_t x = 0; x < grid; x++)
+            for (size_t row = 0; row < patch; row++, rows += run)
+                memcpy(rows, picture + (y * patch + row) * line + x * run, run * sizeof *rows);
+}
+
+static int run(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
                lens_error *err)
 {
     const struct model *model = opened;
     const lens_clip_layers *tower = &model->pictures;
-    const int tokens = model->tokens;
-    const size_t width = (size_t)tower->shape.width;
-    const struct buffers buffers = divide(&tower->shape, model->slice, tokens, workspace);
-    if (lens_conv_run(stream, tower->patches, count, pixels, buffers.wide, err) != 0)
-        return -1;
-    const float *patch = buffers.wide; /* [count, grid, grid, width] */
+    const lens_clip_config *config = &model->config;
+    const int tokens = model->tokens, patches = tokens - 1;
+    const size_t width = (size_t)tower->shape.width, patch = 3 * (size_t)config->patch * (size_t)config->patch;
+    const size_t side = (size_t)config->size;
+    const struct buffers buffers = divide(model, &config->pictures, (size_t)model->slice, (size_t)tokens, workspace);
     float *x = buffers.stream;
-    for (int n = 0; n < count; n++)
-        for (int t = 0; t < tokens; t++, x += width) {
-            const float *position = tower->positions + (size_t)t * width, *from = t == 0 ? tower->first : patch;
-            for (size_t i = 0; i < width; i++)
-                x[i] = from[i] + position[i];
-            patch += t == 0 ? 0 : width;
-        }
+    for (int n = 0; n < count; n++, x += (size_t)tokens * width, pixels += side * side * 3) {
+        memcpy(x, tower->positions, (size_t)tokens * width * sizeof *x);
+        for (size_t i = 0; i < width; i++)
+            x[i] += tower->first[i];
+        cut(config, pixels, buffers.pixels);
+        if (model->row != LENS_TYPE_F32)
+            lens_items_store(model->row, buffers.pixels, (size_t)patches, patch, buffers.wide);
+        if (lens_linear_run(stream, tower->patches, patches, buffers.wide, x + width, err) != 0)
+            return -1;
+    }
     if (lens_norm_run(stream, tower->before, count * tokens, buffers.stream, buffers.stream, err) != 0)
         return -1;
-    return run_blocks(tower, stream, &buffers, count, tokens, 0, features, err);
+    return run_blocks(model, tower, stream, &buffers, count, tokens, 0, features, err);
 }
 
 /* Where the token stands that is taken for the text. */
@@ -272,13 +301,13 @@ static int padded(int count, int context)
     return rounded < context ? rounded : context;
 }
 
-static int run_words(const void *opened, lens_stream *stream, float *workspace, const int32_t *ids, int count, float *features,
+static int run_words(const void *opened, lens_stream *stream, void *workspace, const int32_t *ids, int count, float *features,
                      lens_error *err)
 {
     const struct model *model = opened;
     const lens_clip_layers *tower = &model->words;
     const size_t width = (size_t)tower->shape.width;
-    const struct buffers buffers = divide(&tower->shape, 1, model->config.context, workspace);
+    const struct buffers buffers = divide(model, &model->config.words, 1, (size_t)model->config.context, workspace);
     const int end = find_end(&model->config, ids, count), tokens = padded(end + 1, model->config.context);
     float *x = buffers.stream;
     for (int t = 0; t < tokens; t++, x += width) {
@@ -286,10 +315,10 @@ static int run_words(const void *opened, lens_stream *stream, float *workspace, 
         for (size_t i = 0; i < width; i++)
             x[i] = token[i] + position[i];
     }
-    return run_blocks(tower, stream, &buffers, 1, tokens, end, features, err);
+    return run_blocks(model, tower, stream, &buffers, 1, tokens, end, features, err);
 }
 
 const lens_family lens_family_clip = {
-    .name = "clip", .claims = lens_clip_claims, .open = model_open, .close = model_close, .tokenizer = tokenizer,
+    .name = "clip", .quickest = LENS_PRECISION_BF16, .claims = lens_clip_claims, .open = model_open, .close = model_close, .tokenizer = tokenizer,
     .run = run, .run_words = run_words,
 };

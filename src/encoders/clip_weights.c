@@ -131,12 +131,17 @@ static float *read_matrix(const struct reader *reader, const char *name, int row
     return lens_weights_read(reader->source->weights, name, 2, (int64_t[]){rows, columns}, err);
 }
 
-static const lens_layer *add_norm(const struct reader *reader, const char *name, lens_error *err)
+static lens_type row_type(const struct reader *reader)
+{
+    return lens_clip_row_type(reader->source->precision);
+}
+
+static const lens_layer *add_norm(const struct reader *reader, const char *name, lens_type to, lens_error *err)
 {
     int width = reader->shape->width;
     float *gamma = read_vector(reader, name, ".", "weight", width, err);
     float *beta = gamma ? read_vector(reader, name, ".", "bias", width, err) : NULL;
-    const lens_layer *layer = beta ? lens_norm_new(reader->engine, name, width, reader->shape->epsilon, gamma, beta, err) : NULL;
+    const lens_layer *layer = beta ? lens_norm_new(reader->engine, name, width, reader->shape->epsilon, to, gamma, beta, err) : NULL;
     free(gamma);
     free(beta);
     return layer;
@@ -147,7 +152,8 @@ static const lens_layer *add_linear(const struct reader *reader, const char *nam
 {
     char weight[NAME];
     snprintf(weight, sizeof weight, "%s.weight", name);
-    const lens_linear_spec spec = {.in = in, .out = out, .sum = sum, .activation = activation};
+    const lens_linear_spec spec = {.in = in, .out = out, .sum = sum, .activation = activation, .from = row_type(reader),
+                                   .to = sum ? LENS_TYPE_F32 : row_type(reader)};
     float *weights = read_matrix(reader, weight, out, in, err);
     float *bias = weights ? read_vector(reader, name, ".", "bias", out, err) : NULL;
     const lens_layer *layer = bias ? lens_linear_new(reader->engine, name, &spec, weights, bias, err) : NULL;
@@ -162,7 +168,8 @@ static const lens_layer *add_qkv(const struct reader *reader, const char *prefix
     const struct names *names = reader->names;
     int width = reader->shape->width, parts = names->qkv[1] ? 3 : 1, rows = 3 / parts * width;
     size_t each = (size_t)rows * (size_t)width;
-    const lens_linear_spec spec = {.in = width, .out = 3 * width};
+    const lens_linear_spec spec = {.in = width, .out = 3 * width, .from = row_type(reader),
+                                   .to = lens_clip_qkv_type(reader->source->precision)};
     char layer_name[NAME], name[NAME];
     float *weights = NULL, *bias = NULL;
     int result = 0;
@@ -195,14 +202,15 @@ static int add_block(const struct reader *reader, int index, bool causal, lens_c
 {
     const struct names *names = reader->names;
     const lens_clip_tower *shape = reader->shape;
-    const lens_attention_spec attention = {.heads = shape->heads, .width = shape->width / shape->heads, .causal = causal};
+    const lens_attention_spec attention = {.heads = shape->heads, .width = shape->width / shape->heads, .causal = causal,
+                                           .from = lens_clip_qkv_type(reader->source->precision), .to = row_type(reader)};
     char prefix[48], name[NAME];
     snprintf(prefix, sizeof prefix, "%s%d.", names->blocks, index);
 #define CALLED(part) (snprintf(name, sizeof name, "%s%s", prefix, part), name)
-    bool done = (block->norm1 = add_norm(reader, CALLED(names->norm1), err)) && (block->qkv = add_qkv(reader, prefix, err)) &&
+    bool done = (block->norm1 = add_norm(reader, CALLED(names->norm1), row_type(reader), err)) && (block->qkv = add_qkv(reader, prefix, err)) &&
                 (block->attention = lens_attention_new(reader->engine, CALLED(names->attention), &attention, err)) &&
                 (block->out = add_linear(reader, CALLED(names->out), shape->width, shape->width, true, LENS_ACTIVATION_NONE, err)) &&
-                (block->norm2 = add_norm(reader, CALLED(names->norm2), err)) &&
+                (block->norm2 = add_norm(reader, CALLED(names->norm2), row_type(reader), err)) &&
                 (block->fc1 = add_linear(reader, CALLED(names->fc1), shape->width, shape->mlp, false, shape->activation, err)) &&
                 (block->fc2 = add_linear(reader, CALLED(names->fc2), shape->mlp, shape->width, true, LENS_ACTIVATION_NONE, err));
 #undef CALLED
@@ -214,7 +222,7 @@ static const lens_layer *add_projection(const struct reader *reader, int dim, le
 {
     int width = reader->shape->width;
     bool transposed = reader->names->transposed;
-    const lens_linear_spec spec = {.in = width, .out = dim};
+    const lens_linear_spec spec = {.in = width, .out = dim, .from = row_type(reader)};
     const lens_layer *layer = NULL;
     float *weights = read_matrix(reader, reader->names->projection, transposed ? width : dim, transposed ? dim : width, err);
     float *turned = weights && transposed ? lens_floats_new((size_t)width * (size_t)dim) : NULL;
@@ -243,21 +251,45 @@ static int read_tower(const struct reader *reader, bool causal, int dim, lens_cl
     for (int i = 0; i < reader->shape->layers; i++)
         if (add_block(reader, i, causal, &layers->blocks[i], err) != 0)
             return -1;
-    layers->after = add_norm(reader, reader->names->after, err);
+    layers->after = add_norm(reader, reader->names->after, row_type(reader), err);
     layers->projection = layers->after ? add_projection(reader, dim, err) : NULL;
     return layers->projection ? 0 : -1;
 }
 
+/* The convolution whose windows do not overlap, as a matrix for each patch's pixels: [width, patch, patch, 3]. It adds to the positions'
+ * rows. */
 static const lens_layer *add_patches(const struct reader *reader, const lens_clip_config *config, lens_error *err)
 {
-    const lens_conv_spec spec = {.height = config->size, .width = config->size, .in = 3, .out = reader->shape->width, .groups = 1,
-                                 .kernel = config->patch, .stride = config->patch};
+    const int width = reader->shape->width;
+    const size_t area = (size_t)config->patch * (size_t)config->patch, each = 3 * area;
+    const lens_linear_spec spec = {.in = (int)each, .out = width, .sum = true, .from = row_type(reader)};
     char name[NAME];
     snprintf(name, sizeof name, "%s.weight", reader->names->patches);
-    float *weights = lens_weights_read(reader->source->weights, name, 4, (int64_t[]){spec.out, 3, config->patch, config->patch}, err);
-    const lens_layer *layer = weights ? lens_conv_new(reader->engine, reader->names->patches, &spec, weights, NULL, err) : NULL;
+    float *weights = lens_weights_read(reader->source->weights, name, 4, (int64_t[]){width, 3, config->patch, config->patch}, err);
+    float *turned = weights ? lens_floats_new((size_t)width * each) : NULL;
+    for (size_t o = 0; turned && o < (size_t)width; o++)
+        for (size_t c = 0; c < 3; c++)
+            for (size_t i = 0; i < area; i++)
+                turned[o * each + 3 * i + c] = weights[o * each + c * area + i];
+    if (weights && !turned)
+        no_memory(reader, err);
+    const lens_layer *layer = turned ? lens_linear_new(reader->engine, reader->names->patches, &spec, turned, NULL, err) : NULL;
     free(weights);
+    free(turned);
     return layer;
+}
+
+lens_type lens_clip_row_type(lens_precision precision)
+{
+    return precision == LENS_PRECISION_INT8   ? LENS_TYPE_BYTES
+           : precision == LENS_PRECISION_BF16 ? LENS_TYPE_BF16
+                                              : LENS_TYPE_F32;
+}
+
+lens_type lens_clip_qkv_type(lens_precision precision)
+{
+    return precision == LENS_PRECISION_BF16 || (precision == LENS_PRECISION_INT8 && lens_type_is_fast(LENS_TYPE_BF16)) ? LENS_TYPE_BF16
+                                                                                                                       : LENS_TYPE_F32;
 }
 
 int lens_clip_pictures_read(const lens_model_source *source, const lens_clip_config *config, lens_engine *engine,
@@ -269,7 +301,7 @@ int lens_clip_pictures_read(const lens_model_source *source, const lens_clip_con
     bool done = (layers->patches = add_patches(&reader, config, err)) &&
                 (layers->first = lens_weights_read(source->weights, names->first, 1, (int64_t[]){width}, err)) &&
                 (layers->positions = read_matrix(&reader, names->positions, grid * grid + 1, width, err)) &&
-                (layers->before = add_norm(&reader, names->before, err));
+                (layers->before = add_norm(&reader, names->before, LENS_TYPE_F32, err));
     return done ? read_tower(&reader, false, config->dim, layers, err) : -1;
 }
 

@@ -14,13 +14,17 @@ typedef struct lens_clip_block {
 typedef struct lens_clip_layers {
     lens_clip_tower shape;
     lens_clip_block *blocks;  /* [layers] */
-    const lens_layer *patches, *before; /* of pictures only: the patches' convolution and the norm before the first block */
+    const lens_layer *patches, *before; /* of pictures only: each patch's pixels to a row, and the norm before the first block */
     const lens_layer *after;  /* the norm of the token that stands for the whole */
     const lens_layer *projection;
     float *first;             /* of pictures only: the class token, [width] */
     float *positions;         /* [tokens, width] */
     float *tokens;            /* of words only: [vocabulary, width] */
 } lens_clip_layers;
+
+/* What a tower's rows are multiplied as, and what its queries, keys and values are kept in. The residual is of floats always. */
+lens_type lens_clip_row_type(lens_precision precision);
+lens_type lens_clip_qkv_type(lens_precision precision);
 
 /* Reads the tower of pictures, or that of words, from SOURCE's weights into layers of ENGINE, named like the tensors. Every shape is
  * checked against CONFIG; a block, or a part of one, that CONFIG does not know of is an error too. Free with lens_clip_layers_free,

@@ -164,11 +164,30 @@ static int open_tokenizer(lens_encoder *encoder, const lens_model_source *source
     return 0;
 }
 
-static int open_model(lens_encoder *encoder, const lens_model_source *source, const char *name, lens_backend backend,
-                      lens_error *err)
+/* What PRECISION comes to on this processor. 0 or -1. */
+static int choose_precision(const lens_family *family, const char *name, lens_precision *precision, lens_error *err)
+{
+    static const struct {
+        lens_precision precision;
+        lens_type type;
+        const char *needs;
+    } quick[] = {{LENS_PRECISION_INT8, LENS_TYPE_BYTES, "AVX-512 VNNI or AVX-VNNI"}, {LENS_PRECISION_BF16, LENS_TYPE_BF16, "AVX-512 BF16"}};
+    for (size_t i = 0; i < sizeof quick / sizeof *quick; i++) {
+        if (*precision == quick[i].precision && !lens_type_is_fast(quick[i].type))
+            return lens_fail(err, LENS_E_UNSUPPORTED, "%s: precision %s needs a processor with %s, which this one is not", name,
+                             lens_precision_name(*precision), quick[i].needs);
+        if (*precision == LENS_PRECISION_AUTO && family->quickest >= quick[i].precision && lens_type_is_fast(quick[i].type))
+            *precision = quick[i].precision;
+    }
+    if (*precision == LENS_PRECISION_AUTO)
+        *precision = LENS_PRECISION_F32;
+    return 0;
+}
+
+static int open_model(lens_encoder *encoder, lens_model_source *source, const char *name, lens_backend backend, lens_error *err)
 {
     encoder->family = find_family(source->config, source->config_path, err);
-    if (!encoder->family)
+    if (!encoder->family || choose_precision(encoder->family, name, &source->precision, err) != 0)
         return -1;
     encoder->engine = lens_engine_new(backend, err);
     if (!encoder->engine)
@@ -179,7 +198,7 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
     if (result == 0) {
         encoder->info.dim = facts.dim;
         encoder->info.logit_scale = facts.logit_scale;
-        encoder->info.precision = LENS_PRECISION_F32;
+        encoder->info.precision = source->precision;
         encoder->info.preparation = facts.preparation;
         encoder->slice = facts.slice;
         encoder->pass_threads = facts.threads;
@@ -199,10 +218,6 @@ static int open_model(lens_encoder *encoder, const lens_model_source *source, co
 lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_precision precision, lens_tower towers,
                                    lens_backend backend, lens_error *err)
 {
-    if (precision != LENS_PRECISION_AUTO && precision != LENS_PRECISION_F32) {
-        lens_fail(err, LENS_E_UNSUPPORTED, "%s: precision %s: not yet, use f32", name, lens_precision_name(precision));
-        return NULL;
-    }
     const struct form *form = form_of(folder);
     lens_encoder *encoder = calloc(1, sizeof *encoder);
     char *config_path = lens_path_join(folder, form->config);
@@ -212,7 +227,7 @@ lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_pr
     if (!encoder || !config_path)
         no_memory(err, folder);
     else if ((config = read_json(folder, config_path, err)) && (weights = open_weights(folder, form, err)))
-        result = open_model(encoder, &(lens_model_source){folder, config_path, config, weights, towers}, name, backend, err);
+        result = open_model(encoder, &(lens_model_source){folder, config_path, config, weights, towers, precision}, name, backend, err);
     lens_weights_close(weights);
     json_decref(config);
     free(config_path);
@@ -257,7 +272,7 @@ lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err)
     if (family && !family->tokenizer)
         lens_fail(err, LENS_E_UNSUPPORTED, "%s: a model of pictures, not of words", folder);
     else if (family)
-        tokenizer = family->tokenizer(&(lens_model_source){folder, path, config, NULL, LENS_TOWER_WORDS}, err);
+        tokenizer = family->tokenizer(&(lens_model_source){folder, path, config, NULL, LENS_TOWER_WORDS, LENS_PRECISION_F32}, err);
     json_decref(config);
     free(path);
     return tokenizer;

@@ -17,6 +17,7 @@ typedef struct lens_model_source {
     const json_t *config; /* an object */
     const lens_weights *weights;
     lens_tower towers; /* what to make ready; what the family does not have is not asked for */
+    lens_precision precision; /* not LENS_PRECISION_AUTO */
 } lens_model_source;
 
 /* What it finds out on the way. */
@@ -26,7 +27,7 @@ typedef struct lens_model_facts {
     bool pictures, words;         /* what the model can encode; words: only with a tokenizer */
     int slice;                    /* pictures a pass that run it fastest: more are given in several passes */
     int threads;                  /* the most threads that one pass gains from; more are used by passes side by side */
-    size_t workspace;             /* floats of workspace for a pass of SLICE pictures, and for one of a text of CONTEXT tokens */
+    size_t workspace;             /* bytes of workspace for a pass of SLICE pictures, and for one of a text of CONTEXT tokens */
     int vocabulary;               /* rows of the embedding of tokens, which the tokenizer must fill */
     const char *embedding;        /* its tensor, for messages; static */
     double logit_scale;           /* what cosines of pictures and words are multiplied by before a softmax; 0: no such thing */
@@ -35,6 +36,7 @@ typedef struct lens_model_facts {
 
 typedef struct lens_family {
     const char *name; /* "efficientnet_lite" */
+    lens_precision quickest; /* that was measured to keep the cosine which docs/MODELS.md promises: what "auto" takes at most */
 
     /* Whether CONFIG says that the model is one of this family. Looks, and judges nothing else. */
     bool (*claims)(const json_t *config);
@@ -48,11 +50,11 @@ typedef struct lens_family {
 
     /* PIXELS [count, size, size, 3], COUNT at most the slice -> FEATURES [count, dim], of any length. Everything that
      * changes is in STREAM and WORKSPACE, so that threads share MODEL. 0 or -1. */
-    int (*run)(const void *model, lens_stream *stream, float *workspace, const float *pixels, int count, float *features,
+    int (*run)(const void *model, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
                lens_error *err);
 
     /* The tokenizer's IDS [count] -> FEATURES [dim], of any length. NULL where there is no tokenizer. */
-    int (*run_words)(const void *model, lens_stream *stream, float *workspace, const int32_t *ids, int count, float *features,
+    int (*run_words)(const void *model, lens_stream *stream, void *workspace, const int32_t *ids, int count, float *features,
                      lens_error *err);
 } lens_family;
 

@@ -246,7 +246,7 @@ static const lens_layer *add_norm(const struct builder *builder, const char *nam
     float *gamma = read_tensor(builder, part, width, 0, err);
     snprintf(part, sizeof part, "%s.bias", name);
     float *beta = gamma ? read_tensor(builder, part, width, 0, err) : NULL;
-    const lens_layer *layer = beta ? lens_norm_new(builder->engine, name, width, builder->sizes->epsilon, gamma, beta, err) : NULL;
+    const lens_layer *layer = beta ? lens_norm_new(builder->engine, name, width, builder->sizes->epsilon, LENS_TYPE_F32, gamma, beta, err) : NULL;
     free(gamma);
     free(beta);
     return layer;
@@ -373,7 +373,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     buffers(sizes, room);
     facts->dim = sizes->width;
     facts->vocabulary = sizes->vocabulary;
-    facts->workspace = room[0] + room[1] + room[2];
+    facts->workspace = (room[0] + room[1] + room[2]) * sizeof(float);
     return model;
 }
 
@@ -397,7 +397,7 @@ static void embed(const struct model *model, const int32_t *ids, int count, floa
     }
 }
 
-static int run_words(const void *opened, lens_stream *stream, float *workspace, const int32_t *ids, int count, float *features,
+static int run_words(const void *opened, lens_stream *stream, void *workspace, const int32_t *ids, int count, float *features,
                      lens_error *err)
 {
     const struct model *model = opened;
@@ -421,5 +421,5 @@ static int run_words(const void *opened, lens_stream *stream, float *workspace, 
 }
 
 const lens_family lens_family_minilm = {
-    .name = "minilm", .claims = claims, .open = model_open, .close = model_close, .tokenizer = open_tokenizer, .run_words = run_words,
+    .name = "minilm", .quickest = LENS_PRECISION_F32, .claims = claims, .open = model_open, .close = model_close, .tokenizer = open_tokenizer, .run_words = run_words,
 };

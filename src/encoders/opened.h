@@ -13,7 +13,7 @@ struct lens_encoder {
     lens_tokenizer *tokenizer; /* when it was opened for words */
     lens_tower towers;
     int slice, pass_threads;
-    size_t workspace;
+    size_t workspace; /* bytes */
 };
 
 #endif

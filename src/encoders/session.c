@@ -9,7 +9,7 @@
 /* One thread's part of a session. */
 struct lane {
     lens_stream *stream;
-    float *workspace;
+    void *workspace;
 };
 
 struct lens_session {
@@ -46,7 +46,7 @@ lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threa
     for (int i = 0; i < lanes; i++) {
         struct lane *lane = &session->lane[i];
         lane->stream = lens_stream_new(encoder->engine, each, err);
-        lane->workspace = lane->stream ? lens_floats_new(encoder->workspace) : NULL;
+        lane->workspace = lane->stream ? lens_floats_new(encoder->workspace / sizeof(float) + 1) : NULL;
         if (!lane->workspace) {
             if (lane->stream)
                 no_memory(err, encoder);

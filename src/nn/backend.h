@@ -2,6 +2,8 @@
 #ifndef LENS_NN_BACKEND_H
 #define LENS_NN_BACKEND_H
 
+#include <stdint.h>
+
 #include "nn/layers.h"
 
 typedef enum lens_layer_kind {
@@ -22,8 +24,10 @@ struct lens_layer {
         lens_attention_spec attention;
         lens_group_norm_spec norm; /* of both kinds; a layer norm is one group of one position */
     };
-    size_t in_size, out_size; /* floats a picture, row or (attention) token */
+    lens_type from, to;
+    size_t in_size, out_size; /* numbers a picture, row or (attention) token */
     float *gamma, *beta;      /* [channels] of a norm */
+    float *in_scales, *out_scales; /* of a convolution of bytes: its spec's own copies */
     void *packed;             /* the backend's */
     lens_layer *next;
 };
@@ -41,9 +45,11 @@ typedef struct lens_backend_functions {
     void (*stream_close)(lens_stream *stream);
 
     /* COUNT pictures of a convolution, rows of a linear layer. */
-    int (*product)(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
-    int (*attention)(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out, lens_error *err);
-    int (*norm)(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
+    int (*product)(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err);
+    int (*attention)(lens_stream *stream, const lens_layer *layer, int count, int tokens, const void *qkv, void *out, lens_error *err);
+    int (*norm)(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err);
+
+    bool (*is_fast)(lens_type type); /* lens_type_is_fast */
 } lens_backend_functions;
 
 struct lens_engine {
@@ -57,6 +63,8 @@ struct lens_stream {
     const lens_engine *engine;
     int threads;
     int layers;  /* of the engine when the stream was made */
+    void *scratch;
+    size_t scratch_size; /* bytes */
     void *state; /* the backend's */
     lens_watch *watch;
     void *watcher;
@@ -70,14 +78,49 @@ lens_layer *lens_layer_add(lens_engine *engine, const char *name, lens_layer_kin
 /* Whether LAYER can run on STREAM with COUNT of what it counts. 0 or -1. */
 int lens_layer_ready(const lens_stream *stream, const lens_layer *layer, int count, lens_error *err);
 
-/* Tells the watch. */
-void lens_layer_seen(const lens_stream *stream, const lens_layer *layer, int count, const float *out, size_t size);
+/* Tells the watch what is in OUT, COUNT items of the layer's. */
+void lens_layer_seen(const lens_stream *stream, const lens_layer *layer, int count, const void *out);
 
-/* The fast norm, in norm.c: the oneDNN backend's. */
-int lens_norm_fast(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
+/* The fast twins of nn_plain.c beside the products, the oneDNN backend's: in norm.c, attention.c and finish.c. */
+int lens_norm_fast(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err);
+int lens_attention_fast(lens_stream *stream, const lens_layer *layer, int count, int tokens, const void *qkv, void *out, lens_error *err);
 
-/* SCORES [rows, columns] -> softmax(scale * scores) of each row, in place. CAUSAL: row r has its first r + 1 columns only, the others
- * become 0. In softmax.c: the oneDNN backend's. */
-void lens_softmax_fast(float *scores, int rows, int columns, float scale, bool causal);
+/* What follows a product of bytes: SUMS [rows, out] of a linear layer's products, of which ZEROS [out] is what the bytes' zeros come to;
+ * FACTORS [rows] of the bytes; SCALES and BIAS [out] -> rows FIRST to FIRST + ROWS of COUNT at OUT. SCRATCH [out]. */
+void lens_finish_rows(const lens_layer *layer, int rows, const int32_t *sums, const int32_t *zeros, const float *factors, const float *scales,
+                      const float *bias, float *scratch, void *out, int count, int first);
+
+/* ROW [each] -> BYTES [each] as lens_items_store does it; returns their factor. */
+float lens_bytes_store(const float *row, size_t each, uint8_t *bytes);
+
+/* The weights of a product of bytes, [out, each] -> [out, each] of -127 to 127, each output's by a step of its own, SCALES [out]. IN_SCALES
+ * of the layer are in them. SUMS [out]: of each output's. */
+void lens_weights_to_bytes(const lens_layer *layer, const float *weights, int8_t *bytes, float *scales, int32_t *sums);
+
+/* SIZE bytes of scratch memory, until the next call. NULL when memory is short. */
+void *lens_stream_scratch(lens_stream *stream, size_t size);
+
+/* e^x for x <= 0, within 2 units in the last place: x = n ln 2 + r with |r| <= ln 2 / 2; e^r by its Taylor series to the seventh
+ * power, 2^n by its bits. Below -87 it is 0. Plain enough for the compiler to vectorise, which libm's is not. */
+static inline float lens_exp_negative(float x)
+{
+    const float clipped = x > -87 ? x : -87;
+    /* Adding 1.5 * 2^23 rounds to a whole number. */
+    const float n = clipped * 1.44269504f + 12582912.0f - 12582912.0f;
+    const float r = clipped - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts, the first of few bits */
+    float sum = 1.0f / 5040;
+    sum = sum * r + 1.0f / 720;
+    sum = sum * r + 1.0f / 120;
+    sum = sum * r + 1.0f / 24;
+    sum = sum * r + 1.0f / 6;
+    sum = sum * r + 0.5f;
+    sum = sum * r + 1;
+    sum = sum * r + 1;
+    union {
+        uint32_t bits;
+        float value;
+    } power = {.bits = (uint32_t)((int32_t)n + 127) << 23};
+    return x > -87 ? sum * power.value : 0;
+}
 
 #endif

@@ -25,6 +25,8 @@ lens_engine *lens_engine_new(lens_backend backend, lens_error *err)
 static void free_layer(const lens_engine *engine, lens_layer *layer)
 {
     engine->backend->unpack(layer);
+    free(layer->in_scales);
+    free(layer->out_scales);
     free(layer->gamma);
     free(layer->beta);
     free(layer->name);
@@ -70,7 +72,13 @@ void lens_stream_free(lens_stream *stream)
     if (!stream)
         return;
     stream->engine->backend->stream_close(stream);
+    free(stream->scratch);
     free(stream);
+}
+
+bool lens_type_is_fast(lens_type type)
+{
+    return lens_backend_onednn.is_fast(type);
 }
 
 float *lens_floats_new(size_t count)
@@ -131,7 +139,21 @@ static bool conv_is_sound(const lens_conv_spec *spec)
     for (int axis = 0; axis < 2; axis++)
         if (spec->before[axis] < 0 || spec->after[axis] < 0 || spec->before[axis] > MOST || spec->after[axis] > MOST)
             return false;
+    bool bytes = spec->from == LENS_TYPE_BYTES;
+    bool clipped = spec->activation == LENS_ACTIVATION_CLIP6 || spec->activation == LENS_ACTIVATION_RELU;
+    if ((spec->to == LENS_TYPE_BYTES && (!bytes || spec->sum || !clipped)) || (spec->factor && spec->zero != 0) || (bytes && spec->zero != 0 && spec->kernel != 1) ||
+        (spec->from == LENS_TYPE_F32 && spec->to != LENS_TYPE_F32) || (!bytes && (spec->zero != 0 || spec->factor)))
+        return false;
     return spec->in % spec->groups == 0 && spec->out % spec->groups == 0;
+}
+
+/* A copy of SCALES [count], or ones. NULL when memory is short. */
+static float *copy_scales(const float *scales, int count)
+{
+    float *copy = lens_floats_new((size_t)count);
+    for (int i = 0; copy && i < count; i++)
+        copy[i] = scales ? scales[i] : 1;
+    return copy;
 }
 
 static bool map_size(int height, int width, int channels, size_t *size)
@@ -162,10 +184,35 @@ int lens_layer_ready(const lens_stream *stream, const lens_layer *layer, int cou
     return 0;
 }
 
-void lens_layer_seen(const lens_stream *stream, const lens_layer *layer, int count, const float *out, size_t size)
+/* The byte that stands for 0 in what LAYER gives. */
+static int zero_of(const lens_layer *layer)
 {
-    if (stream->watch)
-        stream->watch(stream->watcher, layer, count, out, size);
+    return layer->kind == LENS_LAYER_CONV || layer->kind == LENS_LAYER_GROUP_NORM ? 0 : LENS_BYTE_ZERO;
+}
+
+void lens_layer_seen(const lens_stream *stream, const lens_layer *layer, int count, const void *out)
+{
+    if (!stream->watch)
+        return;
+    const size_t each = layer->out_size, size = (size_t)count * each;
+    float *floats = lens_floats_new(size);
+    if (floats) {
+        lens_items_load(layer->to, out, (size_t)count, each, zero_of(layer), floats);
+        for (size_t i = 0; layer->out_scales && i < size; i++)
+            floats[i] *= layer->out_scales[i % (size_t)layer->conv.out];
+        stream->watch(stream->watcher, layer, count, floats, size);
+    }
+    free(floats);
+}
+
+void *lens_stream_scratch(lens_stream *stream, size_t size)
+{
+    if (size > stream->scratch_size) {
+        free(stream->scratch);
+        stream->scratch = lens_floats_new(size / sizeof(float) + 1);
+        stream->scratch_size = stream->scratch ? size : 0;
+    }
+    return stream->scratch;
 }
 
 /* Packs a layer with weights, BIAS [out] or NULL. NULL on failure. */
@@ -181,12 +228,12 @@ static lens_layer *pack(const lens_engine *engine, lens_layer *layer, int out, c
 }
 
 /* Runs a layer with weights. */
-static int run_product(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+static int run_product(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
 {
     if (lens_layer_ready(stream, layer, count, err) != 0 ||
         stream->engine->backend->product(stream, layer, count, in, out, err) != 0)
         return -1;
-    lens_layer_seen(stream, layer, count, out, (size_t)count * layer->out_size);
+    lens_layer_seen(stream, layer, count, out);
     return 0;
 }
 
@@ -208,12 +255,20 @@ lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv
     if (!layer)
         return NULL;
     layer->conv = *spec;
+    layer->from = spec->from;
+    layer->to = spec->to;
     layer->in_size = in_size;
     layer->out_size = out_size;
+    layer->conv.in_scales = layer->in_scales = spec->from == LENS_TYPE_BYTES ? copy_scales(spec->in_scales, spec->in) : NULL;
+    layer->conv.out_scales = layer->out_scales = spec->to == LENS_TYPE_BYTES ? copy_scales(spec->out_scales, spec->out) : NULL;
+    if ((spec->from == LENS_TYPE_BYTES && !layer->in_scales) || (spec->to == LENS_TYPE_BYTES && !layer->out_scales)) {
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        return NULL;
+    }
     return pack(engine, layer, spec->out, weights, bias, err);
 }
 
-int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
 {
     return run_product(stream, layer, count, in, out, err);
 }
@@ -221,7 +276,8 @@ int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const
 lens_layer *lens_linear_new(lens_engine *engine, const char *name, const lens_linear_spec *spec, const float *weights,
                             const float *bias, lens_error *err)
 {
-    if (!is_size(spec->in) || !is_size(spec->out)) {
+    if (!is_size(spec->in) || !is_size(spec->out) || (spec->sum && spec->to != LENS_TYPE_F32) ||
+        (spec->to == LENS_TYPE_BYTES && spec->from != LENS_TYPE_BYTES) || (spec->from == LENS_TYPE_F32 && spec->to != LENS_TYPE_F32)) {
         lens_fail(err, LENS_E_ARGUMENT, "%s: an impossible linear layer, %d to %d", name, spec->in, spec->out);
         return NULL;
     }
@@ -229,19 +285,21 @@ lens_layer *lens_linear_new(lens_engine *engine, const char *name, const lens_li
     if (!layer)
         return NULL;
     layer->linear = *spec;
+    layer->from = spec->from;
+    layer->to = spec->to;
     layer->in_size = (size_t)spec->in;
     layer->out_size = (size_t)spec->out;
     return pack(engine, layer, spec->out, weights, bias, err);
 }
 
-int lens_linear_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, float *out, lens_error *err)
+int lens_linear_run(lens_stream *stream, const lens_layer *layer, int rows, const void *in, void *out, lens_error *err)
 {
     return run_product(stream, layer, rows, in, out, err);
 }
 
 lens_layer *lens_attention_new(lens_engine *engine, const char *name, const lens_attention_spec *spec, lens_error *err)
 {
-    if (!is_size(spec->heads) || !is_size(spec->width) || !is_size((int64_t)spec->heads * spec->width)) {
+    if (!is_size(spec->heads) || !is_size(spec->width) || !is_size((int64_t)spec->heads * spec->width) || spec->from == LENS_TYPE_BYTES) {
         lens_fail(err, LENS_E_ARGUMENT, "%s: impossible attention, %d heads of %d", name, spec->heads, spec->width);
         return NULL;
     }
@@ -249,12 +307,14 @@ lens_layer *lens_attention_new(lens_engine *engine, const char *name, const lens
     if (!layer)
         return NULL;
     layer->attention = *spec;
+    layer->from = spec->from;
+    layer->to = spec->to;
     layer->out_size = (size_t)spec->heads * (size_t)spec->width;
     layer->in_size = 3 * layer->out_size;
     return layer;
 }
 
-int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out,
+int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, int tokens, const void *qkv, void *out,
                        lens_error *err)
 {
     if (lens_layer_ready(stream, layer, count, err) != 0)
@@ -263,7 +323,7 @@ int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, 
         return lens_fail(err, LENS_E_ARGUMENT, "%s: run with %d tokens", layer->name, tokens);
     if (stream->engine->backend->attention(stream, layer, count, tokens, qkv, out, err) != 0)
         return -1;
-    lens_layer_seen(stream, layer, count, out, (size_t)count * (size_t)tokens * layer->out_size);
+    lens_layer_seen(stream, layer, count * tokens, out);
     return 0;
 }
 

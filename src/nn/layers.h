@@ -5,8 +5,8 @@
  *     lens_stream *stream = lens_stream_new(engine, 1, &err);                           // in each thread
  *     lens_conv_run(stream, stem, count, in, out, &err);
  *
- * An engine and its layers are read-only once they are made: every thread shares them. Activations are plain 32-bit floats,
- * channels last, [count, height, width, channels], in buffers of the caller's; lens_floats_new makes them well aligned. */
+ * An engine and its layers are read-only once they are made: every thread shares them. Activations are channels last,
+ * [count, height, width, channels], of a lens_type, in buffers of the caller's; lens_floats_new makes them well aligned. */
 #ifndef LENS_NN_LAYERS_H
 #define LENS_NN_LAYERS_H
 
@@ -38,6 +38,41 @@ void lens_stream_free(lens_stream *stream);
 /* COUNT floats on a boundary of 64 bytes. NULL when memory is short. Free with free. */
 float *lens_floats_new(size_t count);
 
+/* ---- types of activations ---------------------------------------------------------------------------------------- */
+
+/* What the numbers between layers are kept in. A layer multiplies in the type that it gets: floats by floats, bytes by bytes. */
+typedef enum lens_type {
+    LENS_TYPE_F32,
+    LENS_TYPE_BF16, /* the upper half of a 32-bit float, rounded to nearest even */
+    LENS_TYPE_BYTES, /* value = (byte - zero) * factor: the bytes of all items (rows or pictures), and on the next boundary of 64
+                        bytes behind them each item's factor, a float */
+} lens_type;
+
+enum { LENS_BYTE_ZERO = 128 }; /* the byte that stands for 0 in the rows of linear layers */
+
+/* Bytes of COUNT items of EACH numbers. */
+size_t lens_items_size(lens_type type, size_t count, size_t each);
+
+/* The factors [count] of COUNT items of EACH bytes at ITEMS. */
+float *lens_items_factors(void *items, size_t count, size_t each);
+
+/* Whether this processor has instructions that multiply TYPE faster than floats. */
+bool lens_type_is_fast(lens_type type);
+
+/* ROWS [count, each] -> ITEMS of TYPE. Bytes are spread evenly over an item's largest magnitude, with 0 at LENS_BYTE_ZERO. */
+void lens_items_store(lens_type type, const float *rows, size_t count, size_t each, void *items);
+
+/* The other way round; ZERO: the byte that stands for 0. */
+void lens_items_load(lens_type type, const void *items, size_t count, size_t each, int zero, float *rows);
+
+/* Item AT of COUNT items of EACH numbers -> item TO_AT of TO_COUNT such items. */
+void lens_items_copy(lens_type type, size_t each, const void *items, size_t count, size_t at, void *to, size_t to_count, size_t to_at);
+
+/* IN [count, positions, channels] of TYPE, not bytes -> OUT, COUNT items of bytes: value * steps[channel], rounded, plus ZERO. Their
+ * factors are 1. */
+void lens_items_store_channels(int count, int positions, int channels, const float *steps, int zero, lens_type type, const void *in,
+                               void *out);
+
 typedef enum lens_activation {
     LENS_ACTIVATION_NONE,
     LENS_ACTIVATION_CLIP6,      /* min(max(x, 0), 6), "ReLU6" */
@@ -58,6 +93,10 @@ typedef struct lens_conv_spec {
     int before[2], after[2];     /* zeros around the input: top and left; bottom and right */
     bool sum;                    /* adds to what OUT holds: a residual, without a pass of its own */
     lens_activation activation;
+    lens_type from, to;          /* of IN and of OUT; bytes only from bytes */
+    int zero;                    /* of IN's bytes, 0 unless KERNEL is 1: what surrounds the input is the byte 0 */
+    bool factor;                 /* whether IN's bytes have factors of their own, other than 1 */
+    const float *in_scales, *out_scales; /* [in], [out]: by channel, what a step of IN's and OUT's bytes is worth (NULL: 1); copied */
 } lens_conv_spec;
 
 /* Fills BEFORE and AFTER as TensorFlow's 'SAME' does: ceil(input / stride) outputs, the odd zero right and bottom. */
@@ -72,7 +111,7 @@ lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv
                           const float *bias, lens_error *err);
 
 /* IN [count, height, width, in] -> OUT [count, out height, out width, out]; they must not overlap. 0 or -1. */
-int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
+int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err);
 
 /* ---- pooling ----------------------------------------------------------------------------------------------------- */
 
@@ -82,13 +121,14 @@ typedef struct lens_pool_spec {
     int height, width, channels; /* of the input */
     int kernel, stride;
     int before, after;           /* zeros at top and left; at bottom and right; fewer than KERNEL */
+    lens_type type;              /* of both maps: not bytes */
 } lens_pool_spec;
 
 int lens_pool_out_height(const lens_pool_spec *spec);
 int lens_pool_out_width(const lens_pool_spec *spec);
 
 /* IN [count, height, width, channels] -> OUT [count, out height, out width, channels]; they must not overlap. */
-void lens_max_pool(const lens_pool_spec *spec, int count, const float *in, float *out);
+void lens_max_pool(const lens_pool_spec *spec, int count, const void *in, void *out);
 
 /* The mean over positions: IN [count, positions, channels] -> OUT [count, channels]. */
 void lens_mean_positions(int count, int positions, int channels, const float *in, float *out);
@@ -98,8 +138,9 @@ void lens_mean_positions(int count, int positions, int channels, const float *in
 /* out = activation(weights * in + bias [+ out]) for each row. */
 typedef struct lens_linear_spec {
     int in, out; /* floats of a row */
-    bool sum;    /* adds to what OUT holds, as in lens_conv_spec */
+    bool sum;    /* adds to what OUT holds, as in lens_conv_spec; OUT is floats then */
     lens_activation activation;
+    lens_type from, to; /* of the rows of IN and of OUT; bytes only from bytes */
 } lens_linear_spec;
 
 /* WEIGHTS [out, in] as PyTorch's Linear has them, and BIAS [out] (NULL: zeros) are copied. NULL on failure. */
@@ -107,48 +148,50 @@ lens_layer *lens_linear_new(lens_engine *engine, const char *name, const lens_li
                             const float *bias, lens_error *err);
 
 /* IN [rows, in] -> OUT [rows, out]; they must not overlap. 0 or -1. */
-int lens_linear_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, float *out, lens_error *err);
+int lens_linear_run(lens_stream *stream, const lens_layer *layer, int rows, const void *in, void *out, lens_error *err);
 
 /* Scaled dot-product attention, Vaswani et al., "Attention Is All You Need" (2017): softmax(q k' / sqrt(width)) v, each head
  * for itself. */
 typedef struct lens_attention_spec {
     int heads, width; /* of one head */
     bool causal;      /* a token sees itself and those before it */
+    lens_type from, to; /* of QKV, not bytes; of OUT's rows */
 } lens_attention_spec;
 
 lens_layer *lens_attention_new(lens_engine *engine, const char *name, const lens_attention_spec *spec, lens_error *err);
 
 /* QKV [count, tokens, 3, heads, width]: every token's query, then its key, then its value -> OUT [count, tokens, heads, width]. They
  * must not overlap. 0 or -1. */
-int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out,
+int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, int tokens, const void *qkv, void *out,
                        lens_error *err);
 
 /* ---- norms ------------------------------------------------------------------------------------------------------- */
 
 /* Layer norm, Ba, Kiros and Hinton (2016): each row to mean 0 and variance 1, times GAMMA [channels], plus BETA [channels]; both are
- * copied. EPSILON is added to the (biased) variance. */
-lens_layer *lens_norm_new(lens_engine *engine, const char *name, int channels, double epsilon, const float *gamma, const float *beta,
-                          lens_error *err);
+ * copied. EPSILON is added to the (biased) variance. OUT's rows are of the type TO. */
+lens_layer *lens_norm_new(lens_engine *engine, const char *name, int channels, double epsilon, lens_type to, const float *gamma,
+                          const float *beta, lens_error *err);
 
-/* IN [rows, channels] -> OUT [rows, channels], which may be IN. 0 or -1. */
-int lens_norm_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, float *out, lens_error *err);
+/* IN [rows, channels] -> OUT [rows, channels], which may be IN where it is of floats too. 0 or -1. */
+int lens_norm_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, void *out, lens_error *err);
 
 /* Group norm, Wu and He (2018): the same for each picture's GROUPS runs of channels over all positions, then ACTIVATION. */
 typedef struct lens_group_norm_spec {
     int positions, channels, groups;
     double epsilon;
     lens_activation activation; /* LENS_ACTIVATION_NONE or LENS_ACTIVATION_RELU */
+    lens_type from, to;         /* of IN, not bytes; of OUT, bytes only behind a ReLU: their zero is the byte 0 */
 } lens_group_norm_spec;
 
 lens_layer *lens_group_norm_new(lens_engine *engine, const char *name, const lens_group_norm_spec *spec, const float *gamma,
                                 const float *beta, lens_error *err);
 
-/* IN [count, positions, channels] -> OUT [count, positions, channels], which may be IN. 0 or -1. */
-int lens_group_norm_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err);
+/* IN [count, positions, channels] -> OUT [count, positions, channels], which may be IN where the types are equal. 0 or -1. */
+int lens_group_norm_run(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err);
 
 const char *lens_layer_name(const lens_layer *layer);
 
-/* Calls WATCH with what each layer gave, SIZE floats at OUT, after it has run: for comparing and explaining. NULL: no more. */
+/* Calls WATCH with what each layer gave, as SIZE floats at OUT, after it has run: for comparing and explaining. NULL: no more. */
 typedef void lens_watch(void *context, const lens_layer *layer, int count, const float *out, size_t size);
 void lens_stream_watch(lens_stream *stream, lens_watch *watch, void *context);
 

@@ -3,7 +3,6 @@
  * A layer keeps its weights in the layout that oneDNN asks for ("any") when run on one picture. A stream keeps a plan, a
  * primitive with its memory objects, for every layer and count it has met; a plan that wants the weights in another
  * layout keeps a copy of its own. Plans are cheap (0.2 ms) and so are made when they are first needed. */
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +18,20 @@ extern void omp_set_num_threads(int threads);
 /* A layer's weights. */
 struct packed {
     memory_desc desc; /* of the packed weights */
-    float *weights;
-    float *bias;
+    void *weights;
+    float *bias;    /* [out], as the layer's primitive wants it */
+    float *scales;  /* [out] of a product of bytes: what a sum is multiplied by */
+    int32_t *zeros; /* [out] of a linear layer of bytes: what IN's zeros come to */
+    bool biased;    /* whether any of BIAS is not 0 */
 };
 
 struct plan {
     int count;
     dnnl_primitive_t primitive;
     dnnl_memory_t in, weights, bias, out, scratch;
-    float *own; /* the weights in this plan's layout, when that is not the layer's */
+    dnnl_memory_t factor; /* of a picture of bytes */
+    dnnl_memory_t scales; /* where SCALES_ARE_ARGUMENTS */
+    void *own; /* the weights in this plan's layout, when that is not the layer's */
     struct plan *next;
 };
 
@@ -36,7 +40,12 @@ struct state {
     struct plan **plans; /* [layers], each a list */
     float *scratch;
     size_t scratch_size; /* bytes */
+    int32_t *sums;       /* of a linear layer of bytes */
+    size_t sums_size;    /* bytes */
 };
+
+/* Rows of a linear layer of bytes at a time: their sums stay in the second cache. */
+enum { CHUNK = 64 };
 
 /* Takes the calling thread's number of threads for the time of a call; returns what it was. */
 static int enter(int threads)
@@ -99,6 +108,29 @@ static int weight_sizes(const lens_layer *layer, dnnl_dims_t sizes, dnnl_format_
     return dims;
 }
 
+static dnnl_data_type_t data_type(lens_type type)
+{
+    return type == LENS_TYPE_BF16 ? dnnl_bf16 : type == LENS_TYPE_BYTES ? dnnl_u8 : dnnl_f32;
+}
+
+static dnnl_data_type_t weight_type(const lens_layer *layer)
+{
+    return layer->from == LENS_TYPE_BF16 ? dnnl_bf16 : layer->from == LENS_TYPE_BYTES ? dnnl_s8 : dnnl_f32;
+}
+
+/* Whether SUMS of this layer are finished by lens_finish_rows. */
+static bool is_rows_of_bytes(const lens_layer *layer)
+{
+    return layer->kind == LENS_LAYER_LINEAR && layer->from == LENS_TYPE_BYTES;
+}
+
+/* Whether the bias is added behind the factor: oneDNN's own comes before. */
+static bool adds_behind(const lens_layer *layer)
+{
+    const struct packed *packed = layer->packed;
+    return layer->kind == LENS_LAYER_CONV && layer->conv.factor && packed->biased;
+}
+
 static dnnl_status_t append_activation(dnnl_post_ops_t ops, lens_activation activation)
 {
     switch (activation) {
@@ -116,20 +148,52 @@ static dnnl_status_t append_activation(dnnl_post_ops_t ops, lens_activation acti
     return dnnl_success;
 }
 
-/* What a product does besides multiplying. */
-static dnnl_status_t attributes_new(dnnl_primitive_attr_t *attr, bool sum, lens_activation activation)
+/* A post-op with a tensor of one number for everything, or with COUNT for each channel. */
+static dnnl_status_t append_tensor(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, int count)
 {
+    const dnnl_dims_t sizes = {1, count, 1, 1};
+    memory_desc desc = NULL;
+    dnnl_status_t status = desc_new(&desc, 4, sizes, dnnl_f32, dnnl_nhwc);
+    if (status == dnnl_success)
+        status = dnnl_post_ops_append_binary(ops, kind, desc);
+    desc_free(desc);
+    return status;
+}
+
+/* What LAYER's product does besides multiplying. The order is that of the arguments in arguments_of. */
+static dnnl_status_t append_all(const lens_layer *layer, dnnl_post_ops_t ops)
+{
+    const bool conv = layer->kind == LENS_LAYER_CONV;
+    dnnl_status_t status = dnnl_success;
+    if (conv && layer->conv.factor)
+        status = append_tensor(ops, dnnl_binary_mul, 1);
+    if (status == dnnl_success && adds_behind(layer))
+        status = append_tensor(ops, dnnl_binary_add, layer->conv.out);
+    if (status == dnnl_success && (conv ? layer->conv.sum : layer->linear.sum))
+        status = append_sum(ops);
+    lens_activation activation = conv ? layer->conv.activation : layer->linear.activation;
+    /* A byte ends at 0 and 255 by itself: a channel whose byte 255 is at most 6 needs no other clip. */
+    if (status == dnnl_success && !(conv && layer->to == LENS_TYPE_BYTES))
+        status = append_activation(ops, activation);
+    return status;
+}
+
+static dnnl_status_t attributes_new(dnnl_primitive_attr_t *attr, const lens_layer *layer)
+{
+    const struct packed *packed = layer->packed;
     dnnl_post_ops_t ops = NULL;
     *attr = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(attr);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
+    if (status == dnnl_success && is_rows_of_bytes(layer))
+        return status;
+    if (status == dnnl_success && layer->from == LENS_TYPE_BYTES)
+        status = set_scales(*attr, layer->conv.out, packed->scales, layer->conv.groups > 1);
     if (status == dnnl_success)
         status = dnnl_post_ops_create(&ops);
-    if (status == dnnl_success && sum)
-        status = append_sum(ops);
     if (status == dnnl_success)
-        status = append_activation(ops, activation);
+        status = append_all(layer, ops);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_post_ops(*attr, ops);
     if (ops)
@@ -138,46 +202,35 @@ static dnnl_status_t attributes_new(dnnl_primitive_attr_t *attr, bool sum, lens_
 }
 
 /* The primitive descriptor of a convolution of COUNT pictures, from DESCS with the weights' at [1] made. */
-static dnnl_status_t describe_conv(dnnl_engine_t engine, const lens_conv_spec *spec, int count, memory_desc descs[4],
-                                   dnnl_primitive_desc_t *desc)
+static dnnl_status_t describe_conv(dnnl_engine_t engine, const lens_layer *layer, int count, memory_desc descs[4],
+                                   dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *desc)
 {
+    const lens_conv_spec *spec = &layer->conv;
     const dnnl_dims_t in = {count, spec->in, spec->height, spec->width}, bias = {spec->out};
     const dnnl_dims_t out = {count, spec->out, lens_conv_out_height(spec), lens_conv_out_width(spec)};
     const dnnl_dims_t strides = {spec->stride, spec->stride};
     const dnnl_dims_t before = {spec->before[0], spec->before[1]}, after = {spec->after[0], spec->after[1]};
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t status = desc_new(&descs[0], 4, in, dnnl_nhwc);
+    dnnl_status_t status = desc_new(&descs[0], 4, in, data_type(layer->from), dnnl_nhwc);
+    if (status == dnnl_success && !spec->factor)
+        status = desc_new(&descs[2], 1, bias, dnnl_f32, dnnl_x);
     if (status == dnnl_success)
-        status = desc_new(&descs[2], 1, bias, dnnl_x);
-    if (status == dnnl_success)
-        status = desc_new(&descs[3], 4, out, dnnl_nhwc);
-    if (status == dnnl_success)
-        status = attributes_new(&attr, spec->sum, spec->activation);
-    if (status == dnnl_success)
-        status = conv_desc_new(desc, engine, descs, strides, before, after, attr);
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    return status;
+        status = desc_new(&descs[3], 4, out, data_type(layer->to), dnnl_nhwc);
+    return status == dnnl_success ? conv_desc_new(desc, engine, descs, strides, before, after, attr) : status;
 }
 
 /* The same for a linear layer of COUNT rows. */
-static dnnl_status_t describe_linear(dnnl_engine_t engine, const lens_linear_spec *spec, int count, memory_desc descs[4],
-                                     dnnl_primitive_desc_t *desc)
+static dnnl_status_t describe_linear(dnnl_engine_t engine, const lens_layer *layer, int count, memory_desc descs[4],
+                                     dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *desc)
 {
+    const lens_linear_spec *spec = &layer->linear;
     const dnnl_dims_t in = {count, spec->in}, bias = {1, spec->out}, out = {count, spec->out};
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t status = desc_new(&descs[0], 2, in, dnnl_ab);
+    const bool sums = is_rows_of_bytes(layer);
+    dnnl_status_t status = desc_new(&descs[0], 2, in, data_type(layer->from), dnnl_ab);
+    if (status == dnnl_success && !sums)
+        status = desc_new(&descs[2], 2, bias, dnnl_f32, dnnl_ab);
     if (status == dnnl_success)
-        status = desc_new(&descs[2], 2, bias, dnnl_ab);
-    if (status == dnnl_success)
-        status = desc_new(&descs[3], 2, out, dnnl_ab);
-    if (status == dnnl_success)
-        status = attributes_new(&attr, spec->sum, spec->activation);
-    if (status == dnnl_success)
-        status = matmul_desc_new(desc, engine, descs, attr);
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    return status;
+        status = desc_new(&descs[3], 2, out, sums ? dnnl_s32 : data_type(layer->to), dnnl_ab);
+    return status == dnnl_success ? matmul_desc_new(desc, engine, descs, attr) : status;
 }
 
 /* The primitive descriptor of LAYER for COUNT pictures or rows, in whatever layout of weights suits it best. */
@@ -187,20 +240,23 @@ static dnnl_status_t describe(dnnl_engine_t engine, const lens_layer *layer, int
     dnnl_dims_t weights;
     dnnl_format_tag_t plain;
     int dims = weight_sizes(layer, weights, &plain);
-    dnnl_status_t status = desc_new(&descs[1], dims, weights, dnnl_format_tag_any);
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_status_t status = desc_new(&descs[1], dims, weights, weight_type(layer), dnnl_format_tag_any);
     if (status == dnnl_success)
-        status = layer->kind == LENS_LAYER_LINEAR ? describe_linear(engine, &layer->linear, count, descs, desc)
-                                                  : describe_conv(engine, &layer->conv, count, descs, desc);
+        status = attributes_new(&attr, layer);
+    if (status == dnnl_success)
+        status = (layer->kind == LENS_LAYER_LINEAR ? describe_linear : describe_conv)(engine, layer, count, descs, attr, desc);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
     for (int i = 0; i < 4; i++)
         desc_free(descs[i]);
     return status;
 }
 
 /* A new copy of the weights FROM, laid out as FROM_DESC says, in the layout TO_DESC. */
-static dnnl_status_t pack(dnnl_engine_t engine, const_memory_desc from_desc, const float *from, const_memory_desc to_desc,
-                          float **to)
+static dnnl_status_t pack(dnnl_engine_t engine, const_memory_desc from_desc, const void *from, const_memory_desc to_desc, void **to)
 {
-    *to = lens_floats_new(dnnl_memory_desc_get_size(to_desc) / sizeof **to + 1);
+    *to = lens_floats_new(dnnl_memory_desc_get_size(to_desc) / sizeof(float) + 1);
     if (!*to)
         return dnnl_out_of_memory;
     dnnl_primitive_desc_t desc = NULL;
@@ -229,30 +285,73 @@ static dnnl_status_t pack(dnnl_engine_t engine, const_memory_desc from_desc, con
     return status;
 }
 
+/* Turns weights and bias into those of a product of bytes: BYTES [out, each], and the packed bias, scales and zeros. */
+static int to_bytes(const lens_layer *layer, const float *weights, const float *bias, size_t out, int8_t **bytes, lens_error *err)
+{
+    struct packed *packed = layer->packed;
+    const bool conv = layer->kind == LENS_LAYER_CONV;
+    const size_t taps = conv ? (size_t)layer->conv.kernel * (size_t)layer->conv.kernel : 1;
+    const size_t each = conv ? (size_t)(layer->conv.in / layer->conv.groups) * taps : (size_t)layer->linear.in;
+    *bytes = (int8_t *)lens_floats_new(out * each / sizeof(float) + 1);
+    packed->scales = lens_floats_new(out);
+    packed->zeros = (int32_t *)lens_floats_new(out);
+    if (!*bytes || !packed->scales || !packed->zeros)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    lens_weights_to_bytes(layer, weights, *bytes, packed->scales, packed->zeros);
+    for (size_t o = 0; o < out; o++) {
+        const float zero = (float)(conv ? layer->conv.zero : LENS_BYTE_ZERO), zeros = zero * (float)packed->zeros[o];
+        packed->zeros[o] *= LENS_BYTE_ZERO;
+        if (!conv)
+            continue;
+        float step = layer->out_scales ? layer->out_scales[o] : 1;
+        float value = (bias[o] - zeros * packed->scales[o]) / step;
+        packed->scales[o] /= step;
+        packed->bias[o] = layer->conv.factor ? value : scaled_bias(value, packed->scales[o]);
+    }
+    return 0;
+}
+
+/* LAYER's weights, PLAIN as described, in the layout that suits it best. */
+static dnnl_status_t choose_layout(dnnl_engine_t engine, const lens_layer *layer, const_memory_desc plain, const void *weights)
+{
+    struct packed *packed = layer->packed;
+    dnnl_primitive_desc_t desc = NULL;
+    dnnl_status_t status = describe(engine, layer, is_rows_of_bytes(layer) ? CHUNK : 1, &desc);
+    if (status == dnnl_success)
+        status = desc_copy(&packed->desc, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
+    if (status == dnnl_success)
+        status = pack(engine, plain, weights, packed->desc, &packed->weights);
+    dnnl_primitive_desc_destroy(desc);
+    return status;
+}
+
 static int pack_layer(const lens_engine *engine, lens_layer *layer, const float *weights, const float *bias, lens_error *err)
 {
     size_t out = (size_t)(layer->kind == LENS_LAYER_LINEAR ? layer->linear.out : layer->conv.out);
+    const bool bytes = layer->from == LENS_TYPE_BYTES;
     struct packed *packed = layer->packed = calloc(1, sizeof *packed);
+    int8_t *small = NULL;
     if (!packed || !(packed->bias = lens_floats_new(out)))
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
     memcpy(packed->bias, bias, out * sizeof *bias);
+    for (size_t o = 0; o < out; o++)
+        packed->biased |= bias[o] != 0;
+    if (bytes && to_bytes(layer, weights, bias, out, &small, err) != 0) {
+        free(small);
+        return -1;
+    }
 
     int before = enter(1);
     dnnl_dims_t sizes;
     dnnl_format_tag_t tag;
     int dims = weight_sizes(layer, sizes, &tag);
     memory_desc plain = NULL;
-    dnnl_primitive_desc_t desc = NULL;
-    dnnl_status_t status = desc_new(&plain, dims, sizes, tag);
+    dnnl_status_t status = desc_new(&plain, dims, sizes, bytes ? dnnl_s8 : dnnl_f32, tag);
     if (status == dnnl_success)
-        status = describe(engine->state, layer, 1, &desc);
-    if (status == dnnl_success)
-        status = desc_copy(&packed->desc, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
-    if (status == dnnl_success)
-        status = pack(engine->state, plain, weights, packed->desc, &packed->weights);
+        status = choose_layout(engine->state, layer, plain, bytes ? (const void *)small : weights);
     desc_free(plain);
-    dnnl_primitive_desc_destroy(desc);
     leave(1, before);
+    free(small);
     return status == dnnl_success ? 0 : fail(err, layer->name, "pack this layer's weights", status);
 }
 
@@ -263,6 +362,8 @@ static void unpack(lens_layer *layer)
         desc_free(packed->desc);
         free(packed->weights);
         free(packed->bias);
+        free(packed->scales);
+        free(packed->zeros);
         free(packed);
     }
 }
@@ -279,7 +380,7 @@ static int stream_open(lens_stream *stream, lens_error *err)
 static void plan_free(struct plan *plan)
 {
     dnnl_primitive_destroy(plan->primitive);
-    const dnnl_memory_t memories[] = {plan->in, plan->weights, plan->bias, plan->out, plan->scratch};
+    const dnnl_memory_t memories[] = {plan->in, plan->weights, plan->bias, plan->out, plan->scratch, plan->factor, plan->scales};
     for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
         dnnl_memory_destroy(memories[i]);
     free(plan->own);
@@ -299,6 +400,7 @@ static void stream_close(lens_stream *stream)
         }
     free(state->plans);
     free(state->scratch);
+    free(state->sums);
     dnnl_stream_destroy(state->stream);
     free(state);
 }
@@ -315,17 +417,46 @@ static dnnl_status_t use_weights(dnnl_engine_t engine, const struct packed *pack
     return dnnl_memory_create(&plan->weights, wanted, engine, plan->own ? plan->own : packed->weights);
 }
 
-static int scratch_reserve(struct state *state, size_t size)
+static int reserve(float **room, size_t *room_size, size_t size)
 {
-    if (size <= state->scratch_size)
+    if (size <= *room_size)
         return 0;
-    float *scratch = lens_floats_new(size / sizeof *scratch + 1);
-    if (!scratch)
+    float *more = lens_floats_new(size / sizeof *more + 1);
+    if (!more)
         return -1;
-    free(state->scratch);
-    state->scratch = scratch;
-    state->scratch_size = size;
+    free(*room);
+    *room = more;
+    *room_size = size;
     return 0;
+}
+
+/* The memories of a vector of COUNT floats. */
+static dnnl_status_t vector_new(dnnl_memory_t *memory, dnnl_engine_t engine, int dims, int count, void *floats)
+{
+    const dnnl_dims_t vector = {count}, channels = {1, count, 1, 1};
+    memory_desc desc = NULL;
+    dnnl_status_t status = desc_new(&desc, dims, dims == 1 ? vector : channels, dnnl_f32, dims == 1 ? dnnl_x : dnnl_nhwc);
+    if (status == dnnl_success)
+        status = dnnl_memory_create(memory, desc, engine, floats);
+    desc_free(desc);
+    return status;
+}
+
+/* The memories that only some plans have. */
+static dnnl_status_t fill_extras(dnnl_engine_t engine, const lens_layer *layer, dnnl_primitive_desc_t desc, struct plan *plan)
+{
+    const struct packed *packed = layer->packed;
+    const bool factor = layer->kind == LENS_LAYER_CONV && layer->conv.factor;
+    dnnl_status_t status = dnnl_success;
+    if (factor)
+        status = vector_new(&plan->factor, engine, 4, 1, NULL);
+    if (status == dnnl_success && factor && packed->biased)
+        status = vector_new(&plan->bias, engine, 4, layer->conv.out, packed->bias);
+    if (status == dnnl_success && !factor && !is_rows_of_bytes(layer))
+        status = dnnl_memory_create(&plan->bias, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 1), engine, packed->bias);
+    if (status == dnnl_success && SCALES_ARE_ARGUMENTS && layer->kind == LENS_LAYER_CONV && layer->from == LENS_TYPE_BYTES)
+        status = vector_new(&plan->scales, engine, 1, layer->conv.out, packed->scales);
+    return status;
 }
 
 static dnnl_status_t plan_fill(dnnl_engine_t engine, struct state *state, const lens_layer *layer, struct plan *plan)
@@ -342,11 +473,10 @@ static dnnl_status_t plan_fill(dnnl_engine_t engine, struct state *state, const 
     if (status == dnnl_success)
         status = dnnl_memory_create(&plan->out, dnnl_primitive_desc_query_md(desc, dnnl_query_dst_md, 0), engine, NULL);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&plan->bias, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 1), engine,
-                                    packed->bias);
+        status = fill_extras(engine, layer, desc, plan);
     if (status == dnnl_success) {
         const_memory_desc scratch = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
-        if (scratch_reserve(state, dnnl_memory_desc_get_size(scratch)) != 0)
+        if (reserve(&state->scratch, &state->scratch_size, dnnl_memory_desc_get_size(scratch)) != 0)
             status = dnnl_out_of_memory;
         else
             status = dnnl_memory_create(&plan->scratch, scratch, engine, NULL);
@@ -378,58 +508,108 @@ static struct plan *plan_for(const lens_stream *stream, const lens_layer *layer,
     return *list = plan;
 }
 
-static int product(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+/* What PLAN's primitive is called with; returns how many. The post-ops are numbered as append_all appends them. */
+static int arguments_of(const lens_layer *layer, const struct plan *plan, dnnl_exec_arg_t args[8])
+{
+    int count = 0, op = 0;
+    args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SRC, plan->in};
+    args[count++] = (dnnl_exec_arg_t){DNNL_ARG_WEIGHTS, plan->weights};
+    args[count++] = (dnnl_exec_arg_t){DNNL_ARG_DST, plan->out};
+    args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, plan->scratch};
+    if (plan->factor)
+        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_ATTR_MULTIPLE_POST_OP(op++) | DNNL_ARG_SRC_1, plan->factor};
+    if (adds_behind(layer))
+        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_ATTR_MULTIPLE_POST_OP(op++) | DNNL_ARG_SRC_1, plan->bias};
+    else if (plan->bias)
+        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, plan->bias};
+#if DNNL_VERSION_MAJOR >= 3
+    if (plan->scales)
+        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, plan->scales};
+#endif
+    return count;
+}
+
+/* One run of the primitive for COUNT pictures or rows. FACTOR: of the one picture of bytes, where they have factors. */
+static int execute(lens_stream *stream, const lens_layer *layer, int count, const void *in, float *factor, void *out, lens_error *err)
 {
     struct state *state = stream->state;
-    int before = enter(stream->threads);
     struct plan *plan = plan_for(stream, layer, count, err);
-    int result = -1;
-    if (plan) {
-        dnnl_status_t status = dnnl_memory_set_data_handle(plan->in, (void *)in);
-        if (status == dnnl_success)
-            status = dnnl_memory_set_data_handle(plan->out, out);
-        if (status == dnnl_success)
-            status = dnnl_memory_set_data_handle(plan->scratch, state->scratch);
-        const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, plan->in},
-                                        {DNNL_ARG_WEIGHTS, plan->weights},
-                                        {DNNL_ARG_BIAS, plan->bias},
-                                        {DNNL_ARG_DST, plan->out},
-                                        {DNNL_ARG_SCRATCHPAD, plan->scratch}};
-        if (status == dnnl_success)
-            status = dnnl_primitive_execute(plan->primitive, state->stream, sizeof args / sizeof *args, args);
-        if (status == dnnl_success)
-            status = dnnl_stream_wait(state->stream);
-        result = status == dnnl_success ? 0 : fail(err, layer->name, "run this layer", status);
+    if (!plan)
+        return -1;
+    dnnl_status_t status = dnnl_memory_set_data_handle(plan->in, (void *)in);
+    if (status == dnnl_success)
+        status = dnnl_memory_set_data_handle(plan->out, out);
+    if (status == dnnl_success)
+        status = dnnl_memory_set_data_handle(plan->scratch, state->scratch);
+    if (status == dnnl_success && plan->factor)
+        status = dnnl_memory_set_data_handle(plan->factor, factor);
+    dnnl_exec_arg_t args[8];
+    const int arguments = arguments_of(layer, plan, args);
+    if (status == dnnl_success)
+        status = dnnl_primitive_execute(plan->primitive, state->stream, arguments, args);
+    if (status == dnnl_success)
+        status = dnnl_stream_wait(state->stream);
+    return status == dnnl_success ? 0 : fail(err, layer->name, "run this layer", status);
+}
+
+/* A convolution of bytes, picture by picture, as each may have a factor. */
+static int run_pictures_of_bytes(lens_stream *stream, const lens_layer *layer, int count, const char *in, char *out, lens_error *err)
+{
+    const size_t step = layer->to == LENS_TYPE_BYTES ? layer->out_size : lens_items_size(layer->to, 1, layer->out_size);
+    float *factors = lens_items_factors((void *)in, (size_t)count, layer->in_size);
+    for (size_t n = 0; n < (size_t)count; n++)
+        if (execute(stream, layer, 1, in + n * layer->in_size, factors + n, out + n * step, err) != 0)
+            return -1;
+    for (size_t n = 0; layer->to == LENS_TYPE_BYTES && n < (size_t)count; n++)
+        lens_items_factors(out, (size_t)count, layer->out_size)[n] = 1;
+    return 0;
+}
+
+static int run_rows_of_bytes(lens_stream *stream, const lens_layer *layer, int count, const uint8_t *in, void *out, lens_error *err)
+{
+    struct state *state = stream->state;
+    const struct packed *packed = layer->packed;
+    const float *factors = lens_items_factors((void *)in, (size_t)count, layer->in_size);
+    float *scratch = lens_stream_scratch(stream, layer->out_size * sizeof *scratch);
+    if (!scratch || reserve((float **)&state->sums, &state->sums_size, CHUNK * layer->out_size * sizeof *state->sums) != 0)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    for (int first = 0; first < count; first += CHUNK) {
+        const int rows = count - first < CHUNK ? count - first : CHUNK;
+        if (execute(stream, layer, rows, in + (size_t)first * layer->in_size, NULL, state->sums, err) != 0)
+            return -1;
+        lens_finish_rows(layer, rows, state->sums, packed->zeros, factors + first, packed->scales, packed->bias, scratch, out, count, first);
     }
+    return 0;
+}
+
+static int product(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
+{
+    int before = enter(stream->threads), result;
+    if (is_rows_of_bytes(layer))
+        result = run_rows_of_bytes(stream, layer, count, in, out, err);
+    else if (layer->from == LENS_TYPE_BYTES)
+        result = run_pictures_of_bytes(stream, layer, count, in, out, err);
+    else
+        result = execute(stream, layer, count, in, NULL, out, err);
     leave(stream->threads, before);
     return result;
 }
 
-/* One head after the other, so that its scores stay near the core; oneDNN's plain product reads queries, keys and values where they lie. */
-static int attention(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out, lens_error *err)
+static bool is_fast(lens_type type)
 {
-    struct state *state = stream->state;
-    const lens_attention_spec *spec = &layer->attention;
-    const dnnl_dim_t width = spec->width, part = (dnnl_dim_t)layer->out_size, stride = (dnnl_dim_t)layer->in_size;
-    if (scratch_reserve(state, (size_t)tokens * (size_t)tokens * sizeof(float)) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
-    const float scale = 1 / sqrtf((float)spec->width);
-    float *scores = state->scratch; /* [tokens, tokens] */
-    dnnl_status_t status = dnnl_success;
-    int before = enter(stream->threads);
-    for (int n = 0; n < count; n++, qkv += (size_t)tokens * layer->in_size, out += (size_t)tokens * layer->out_size)
-        for (int h = 0; h < spec->heads && status == dnnl_success; h++) {
-            const float *query = qkv + h * width, *key = query + part, *value = key + part;
-            status = dnnl_sgemm('N', 'T', tokens, tokens, width, 1, query, stride, key, stride, 0, scores, tokens);
-            if (status != dnnl_success)
-                break;
-            lens_softmax_fast(scores, tokens, tokens, scale, spec->causal);
-            status = dnnl_sgemm('N', 'N', tokens, width, tokens, 1, scores, tokens, value, stride, 0, out + h * width, part);
-        }
-    leave(stream->threads, before);
-    return status == dnnl_success ? 0 : fail(err, layer->name, "run this layer", status);
+    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    switch (type) {
+    case LENS_TYPE_BF16:
+        return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    case LENS_TYPE_BYTES:
+        return (isa & dnnl_cpu_isa_avx512_core_vnni) == dnnl_cpu_isa_avx512_core_vnni ||
+               (isa & dnnl_cpu_isa_avx2_vnni) == dnnl_cpu_isa_avx2_vnni;
+    case LENS_TYPE_F32:
+        break;
+    }
+    return true;
 }
 
 const lens_backend_functions lens_backend_onednn = {
-    engine_open, engine_close, pack_layer, unpack, stream_open, stream_close, product, attention, lens_norm_fast,
+    engine_open, engine_close, pack_layer, unpack, stream_open, stream_close, product, lens_attention_fast, lens_norm_fast, is_fast,
 };

@@ -3,6 +3,7 @@
 #define LENS_NN_ONEDNN_VERSION_H
 
 #include <oneapi/dnnl/dnnl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* From version 3 descriptors are opaque; before, they are structs, and a primitive's own descriptor comes in two steps. */
@@ -10,9 +11,9 @@
 typedef dnnl_memory_desc_t memory_desc;
 typedef const_dnnl_memory_desc_t const_memory_desc;
 
-static inline dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
+static inline dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
-    return dnnl_memory_desc_create_with_tag(desc, dims, sizes, dnnl_f32, tag);
+    return dnnl_memory_desc_create_with_tag(desc, dims, sizes, type, tag);
 }
 
 static inline dnnl_status_t desc_copy(memory_desc *copy, const_memory_desc desc)
@@ -36,6 +37,22 @@ static inline dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t 
     return dnnl_post_ops_append_eltwise(ops, kind, alpha, beta);
 }
 
+/* What an output channel's whole-number sum is multiplied by stands in the primitive's arguments... */
+enum { SCALES_ARE_ARGUMENTS = 1 };
+
+static inline dnnl_status_t set_scales(dnnl_primitive_attr_t attr, int count, const float *scales, bool groups)
+{
+    (void)count, (void)scales;
+    return dnnl_primitive_attr_set_scales_mask(attr, DNNL_ARG_WEIGHTS, groups ? 3 : 1);
+}
+
+/* ...and the bias is added after it. */
+static inline float scaled_bias(float bias, float scale)
+{
+    (void)scale;
+    return bias;
+}
+
 static inline dnnl_status_t conv_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],
                                    const dnnl_dims_t strides, const dnnl_dims_t before, const dnnl_dims_t after,
                                    dnnl_primitive_attr_t attr)
@@ -55,10 +72,10 @@ static inline dnnl_status_t matmul_desc_new(dnnl_primitive_desc_t *desc, dnnl_en
 typedef dnnl_memory_desc_t *memory_desc;
 typedef const dnnl_memory_desc_t *const_memory_desc;
 
-static inline dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
+static inline dnnl_status_t desc_new(memory_desc *desc, int dims, const dnnl_dims_t sizes, dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
     *desc = malloc(sizeof **desc);
-    return *desc ? dnnl_memory_desc_init_by_tag(*desc, dims, sizes, dnnl_f32, tag) : dnnl_out_of_memory;
+    return *desc ? dnnl_memory_desc_init_by_tag(*desc, dims, sizes, type, tag) : dnnl_out_of_memory;
 }
 
 static inline dnnl_status_t desc_copy(memory_desc *copy, const_memory_desc desc)
@@ -83,6 +100,21 @@ static inline dnnl_status_t append_sum(dnnl_post_ops_t ops)
 static inline dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta)
 {
     return dnnl_post_ops_append_eltwise(ops, 1, kind, alpha, beta);
+}
+
+/* What an output channel's whole-number sum is multiplied by is known to the primitive... */
+enum { SCALES_ARE_ARGUMENTS = 0 };
+
+static inline dnnl_status_t set_scales(dnnl_primitive_attr_t attr, int count, const float *scales, bool groups)
+{
+    (void)groups;
+    return dnnl_primitive_attr_set_output_scales(attr, count, 1 << 1, scales);
+}
+
+/* ...and the bias is added before it. */
+static inline float scaled_bias(float bias, float scale)
+{
+    return bias / scale;
 }
 
 static inline dnnl_status_t conv_desc_new(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const memory_desc descs[4],

@@ -23,7 +23,8 @@ static lens_conv_spec conv_of(const lens_layer *layer)
     if (layer->kind == LENS_LAYER_CONV)
         return layer->conv;
     return (lens_conv_spec){.height = 1, .width = 1, .in = layer->linear.in, .out = layer->linear.out, .groups = 1, .kernel = 1,
-                            .stride = 1, .sum = layer->linear.sum, .activation = layer->linear.activation};
+                            .stride = 1, .sum = layer->linear.sum, .activation = layer->linear.activation,
+                            .zero = layer->from == LENS_TYPE_BYTES ? LENS_BYTE_ZERO : 0};
 }
 
 struct conv {
@@ -31,9 +32,45 @@ struct conv {
     float *bias;    /* [out] */
 };
 
-static int pack(const lens_engine *engine, lens_layer *layer, const float *weights, const float *bias, lens_error *err)
+/* A copy of WEIGHTS [out, each], rounded as the type that they are multiplied in rounds them. NULL when memory is short. */
+static float *rounded(const lens_layer *layer, const float *weights, size_t out, size_t each)
 {
-    (void)engine;
+    const lens_conv_spec spec = conv_of(layer);
+    const size_t taps = (size_t)spec.kernel * (size_t)spec.kernel, in = each / taps, group = out / (size_t)spec.groups;
+    float *copy = lens_floats_new(out * each), *scales = lens_floats_new(out);
+    int8_t *bytes = malloc(out * each);
+    int32_t *sums = malloc(out * sizeof *sums);
+    bool done = copy && scales && bytes && sums;
+    if (done)
+        memcpy(copy, weights, out * each * sizeof *copy);
+    if (done && layer->from == LENS_TYPE_BF16) {
+        uint16_t *halves = malloc(out * each * sizeof *halves);
+        if ((done = halves)) {
+            lens_items_store(LENS_TYPE_BF16, weights, out, each, halves);
+            lens_items_load(LENS_TYPE_BF16, halves, out, each, 0, copy);
+        }
+        free(halves);
+    }
+    if (done && layer->from == LENS_TYPE_BYTES) {
+        lens_weights_to_bytes(layer, weights, bytes, scales, sums);
+        for (size_t o = 0; o < out; o++)
+            for (size_t i = 0; i < each; i++) {
+                float step = layer->in_scales ? layer->in_scales[o / group * in + i / taps] : 1;
+                copy[o * each + i] = (float)bytes[o * each + i] * scales[o] / step;
+            }
+    }
+    free(scales);
+    free(bytes);
+    free(sums);
+    if (!done) {
+        free(copy);
+        copy = NULL;
+    }
+    return copy;
+}
+
+static int pack_rounded(lens_layer *layer, const float *weights, const float *bias, lens_error *err)
+{
     const lens_conv_spec shape = conv_of(layer), *spec = &shape;
     size_t in = (size_t)(spec->in / spec->groups), out = (size_t)(spec->out / spec->groups);
     size_t taps = (size_t)spec->kernel * (size_t)spec->kernel;
@@ -50,6 +87,17 @@ static int pack(const lens_engine *engine, lens_layer *layer, const float *weigh
                     conv->weights[((tap * (size_t)spec->groups + g) * in + i) * out + o] =
                         weights[((g * out + o) * in + i) * taps + tap];
     return 0;
+}
+
+static int pack(const lens_engine *engine, lens_layer *layer, const float *weights, const float *bias, lens_error *err)
+{
+    (void)engine;
+    const lens_conv_spec spec = conv_of(layer);
+    const size_t each = (size_t)(spec.in / spec.groups) * (size_t)spec.kernel * (size_t)spec.kernel;
+    float *copy = rounded(layer, weights, (size_t)spec.out, each);
+    int result = copy ? pack_rounded(layer, copy, bias, err) : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    free(copy);
+    return result;
 }
 
 static void unpack(lens_layer *layer)
@@ -119,20 +167,62 @@ static void convolve_at(const lens_conv_spec *spec, const struct conv *conv, con
         out[o] = (float)activate(spec->activation, sums[o]);
 }
 
-static int product(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+/* COUNT items IN of LAYER's -> floats. NULL when memory is short. */
+static float *load(const lens_layer *layer, int count, const void *in)
 {
-    (void)stream;
+    const lens_conv_spec spec = layer->kind == LENS_LAYER_CONV || layer->kind == LENS_LAYER_LINEAR ? conv_of(layer) : (lens_conv_spec){0};
+    float *floats = lens_floats_new((size_t)count * layer->in_size);
+    if (floats)
+        lens_items_load(layer->from, in, (size_t)count, layer->in_size, spec.zero, floats);
+    for (size_t i = 0; floats && layer->in_scales && i < (size_t)count * layer->in_size; i++)
+        floats[i] *= layer->in_scales[i % (size_t)spec.in];
+    return floats;
+}
+
+/* The other way round: FLOATS -> COUNT items OUT. */
+static void store(const lens_layer *layer, int count, const float *floats, void *out)
+{
+    const size_t size = (size_t)count * layer->out_size;
+    uint8_t *bytes = out;
+    if (layer->kind != LENS_LAYER_CONV || layer->to != LENS_TYPE_BYTES) {
+        lens_items_store(layer->to, floats, (size_t)count, layer->out_size, out);
+        return;
+    }
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)fmin(fmax(rint((double)floats[i] / (double)layer->out_scales[i % (size_t)layer->conv.out]), 0), 255);
+    for (int n = 0; n < count; n++)
+        lens_items_factors(out, (size_t)count, layer->out_size)[n] = 1;
+}
+
+static int convolve(const lens_layer *layer, int count, const float *in, float *out)
+{
     const lens_conv_spec spec = conv_of(layer);
     const int height = lens_conv_out_height(&spec), width = lens_conv_out_width(&spec);
     double *sums = calloc((size_t)spec.out, sizeof *sums);
     if (!sums)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return -1;
     for (int n = 0; n < count; n++, in += layer->in_size)
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++, out += spec.out)
                 convolve_at(&spec, layer->packed, in, y, x, sums, out);
     free(sums);
     return 0;
+}
+
+static int product(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
+{
+    (void)stream;
+    float *from = load(layer, count, in), *to = lens_floats_new((size_t)count * layer->out_size);
+    int result = from && to ? 0 : -1;
+    if (result == 0 && conv_of(layer).sum)
+        lens_items_load(layer->to, out, (size_t)count, layer->out_size, 0, to);
+    if (result == 0)
+        result = convolve(layer, count, from, to);
+    if (result == 0)
+        store(layer, count, to, out);
+    free(from);
+    free(to);
+    return result == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
 }
 
 /* What token R of a text or picture sees through one head: QKV begins at that head's first query, rows are STRIDE floats apart, keys and
@@ -161,20 +251,26 @@ static void attend(const lens_attention_spec *spec, int tokens, int r, const flo
     }
 }
 
-static int attention(lens_stream *stream, const lens_layer *layer, int count, int tokens, const float *qkv, float *out, lens_error *err)
+static int attention(lens_stream *stream, const lens_layer *layer, int count, int tokens, const void *qkv, void *out, lens_error *err)
 {
     (void)stream;
     const lens_attention_spec *spec = &layer->attention;
-    const size_t part = layer->out_size, stride = layer->in_size, width = (size_t)spec->width;
+    const size_t part = layer->out_size, stride = layer->in_size, width = (size_t)spec->width, rows = (size_t)count * (size_t)tokens;
     double *shares = calloc((size_t)tokens, sizeof *shares);
-    if (!shares)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
-    for (int n = 0; n < count; n++, qkv += (size_t)tokens * stride)
-        for (int r = 0; r < tokens; r++, out += part)
-            for (int h = 0; h < spec->heads; h++)
-                attend(spec, tokens, r, qkv + (size_t)h * width, stride, part, shares, out + (size_t)h * width);
+    float *from = load(layer, count * tokens, qkv), *to = lens_floats_new(rows * part);
+    int result = shares && from && to ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    for (size_t row = 0; result == 0 && row < rows; row++)
+        for (int h = 0; h < spec->heads; h++) {
+            const size_t first = row / (size_t)tokens * (size_t)tokens;
+            attend(spec, tokens, (int)(row - first), from + first * stride + (size_t)h * width, stride, part, shares,
+                   to + row * part + (size_t)h * width);
+        }
+    if (result == 0)
+        lens_items_store(layer->to, to, rows, part, out);
     free(shares);
-    return 0;
+    free(from);
+    free(to);
+    return result;
 }
 
 /* The group of channels FIRST to LAST (exclusive) of one picture. */
@@ -197,16 +293,46 @@ static void norm_group(const lens_layer *layer, int first, int last, const float
         }
 }
 
-static int norm(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+/* Behind a ReLU bytes begin at 0, and the largest number of a picture is 255. */
+static void store_positive(const lens_layer *layer, int count, const float *floats, void *out)
 {
-    (void)stream, (void)err;
+    const size_t size = layer->out_size;
+    for (size_t n = 0; n < (size_t)count; n++) {
+        double most = 0;
+        for (size_t i = 0; i < size; i++)
+            most = fmax(most, (double)floats[n * size + i]);
+        for (size_t i = 0; i < size; i++)
+            ((uint8_t *)out)[n * size + i] = (uint8_t)(most > 0 ? rint((double)floats[n * size + i] * 255 / most) : 0);
+        lens_items_factors(out, (size_t)count, size)[n] = (float)(most / 255);
+    }
+}
+
+static int norm(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
+{
+    (void)stream;
     const int each = layer->norm.channels / layer->norm.groups;
-    for (int n = 0; n < count; n++, in += layer->in_size, out += layer->out_size)
+    const size_t size = layer->in_size;
+    float *from = load(layer, count, in), *to = lens_floats_new((size_t)count * size);
+    int result = from && to ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    for (size_t n = 0; result == 0 && n < (size_t)count; n++)
         for (int g = 0; g < layer->norm.groups; g++)
-            norm_group(layer, g * each, (g + 1) * each, in, out);
-    return 0;
+            norm_group(layer, g * each, (g + 1) * each, from + n * size, to + n * size);
+    if (result == 0 && layer->kind == LENS_LAYER_GROUP_NORM && layer->to == LENS_TYPE_BYTES)
+        store_positive(layer, count, to, out);
+    else if (result == 0)
+        lens_items_store(layer->to, to, (size_t)count, size, out);
+    free(from);
+    free(to);
+    return result;
+}
+
+/* Any is as slow as the others. */
+static bool is_fast(lens_type type)
+{
+    (void)type;
+    return true;
 }
 
 const lens_backend_functions lens_backend_plain = {
-    engine_open, engine_close, pack, unpack, stream_open, stream_close, product, attention, norm,
+    engine_open, engine_close, pack, unpack, stream_open, stream_close, product, attention, norm, is_fast,
 };

@@ -1,7 +1,7 @@
 /* Norms: what a layer keeps of them, and the fast pass of the oneDNN backend.
  *
- * Mean and variance come from the values themselves in two rounds, not from the sums of x and x^2, which cancel where the mean is
- * large; each sum is kept in sixteen parts, as the compiler may not reorder one. */
+ * No mean or variance comes from the plain sums of x and x^2, which cancel where the mean is large. A layer norm's row is in the first
+ * cache, and is gone through twice; a group norm's map may be megabytes, and is gone through once, by the distances from a first value. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@ static lens_layer *norm_new(lens_engine *engine, const char *name, lens_layer_ki
     enum { MOST = 1 << 24 };
     if (spec->channels < 1 || spec->channels > MOST || spec->positions < 1 || spec->positions > MOST || spec->groups < 1 ||
         spec->channels % spec->groups != 0 || !(spec->epsilon > 0) ||
-        (spec->activation != LENS_ACTIVATION_NONE && spec->activation != LENS_ACTIVATION_RELU)) {
+        (spec->activation != LENS_ACTIVATION_NONE && spec->activation != LENS_ACTIVATION_RELU) || spec->from == LENS_TYPE_BYTES ||
+        (spec->to == LENS_TYPE_BYTES && kind == LENS_LAYER_GROUP_NORM && spec->activation != LENS_ACTIVATION_RELU)) {
         lens_fail(err, LENS_E_ARGUMENT, "%s: an impossible norm of %d channels in %d groups", name, spec->channels, spec->groups);
         return NULL;
     }
@@ -26,6 +27,8 @@ static lens_layer *norm_new(lens_engine *engine, const char *name, lens_layer_ki
         return NULL;
     size_t channels = (size_t)spec->channels;
     layer->norm = *spec;
+    layer->from = spec->from;
+    layer->to = spec->to;
     layer->in_size = layer->out_size = channels * (size_t)spec->positions;
     layer->gamma = lens_floats_new(channels);
     layer->beta = lens_floats_new(channels);
@@ -38,10 +41,10 @@ static lens_layer *norm_new(lens_engine *engine, const char *name, lens_layer_ki
     return layer;
 }
 
-lens_layer *lens_norm_new(lens_engine *engine, const char *name, int channels, double epsilon, const float *gamma, const float *beta,
-                          lens_error *err)
+lens_layer *lens_norm_new(lens_engine *engine, const char *name, int channels, double epsilon, lens_type to, const float *gamma,
+                          const float *beta, lens_error *err)
 {
-    const lens_group_norm_spec spec = {.positions = 1, .channels = channels, .groups = 1, .epsilon = epsilon};
+    const lens_group_norm_spec spec = {.positions = 1, .channels = channels, .groups = 1, .epsilon = epsilon, .to = to};
     return norm_new(engine, name, LENS_LAYER_NORM, &spec, gamma, beta, err);
 }
 
@@ -51,23 +54,25 @@ lens_layer *lens_group_norm_new(lens_engine *engine, const char *name, const len
     return norm_new(engine, name, LENS_LAYER_GROUP_NORM, spec, gamma, beta, err);
 }
 
-static int run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+static int run(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
 {
     if (lens_layer_ready(stream, layer, count, err) != 0 || stream->engine->backend->norm(stream, layer, count, in, out, err) != 0)
         return -1;
-    lens_layer_seen(stream, layer, count, out, (size_t)count * layer->out_size);
+    lens_layer_seen(stream, layer, count, out);
     return 0;
 }
 
-int lens_norm_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, float *out, lens_error *err)
+int lens_norm_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, void *out, lens_error *err)
 {
     return run(stream, layer, rows, in, out, err);
 }
 
-int lens_group_norm_run(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+int lens_group_norm_run(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
 {
     return run(stream, layer, count, in, out, err);
 }
+
+/* ---- layer norms: each sum in sixteen parts, as the compiler may not reorder one ----------------------------------- */
 
 static inline float sum_of(const float sums[LANES])
 {
@@ -101,78 +106,181 @@ LENS_CLONES static void norm_row(const lens_layer *layer, const float *in, float
         out[c] = (in[c] - mean) * scale * layer->gamma[c] + layer->beta[c];
 }
 
-/* The means over positions of groups of EACH channels of IN [positions, channels], or, with MEANS, of their squared distances from those.
- * SUMS [channels] is scratch; SHARES [groups] is filled. */
-LENS_CLONES static void group_means(const lens_group_norm_spec *spec, const float *in, const float *means, float *sums, double *shares)
+/* ---- group norms ------------------------------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) float number_at(lens_type type, const void *in, size_t i)
 {
-    const int channels = spec->channels, each = channels / spec->groups;
-    for (int g = 0; g < spec->groups; g++)
-        shares[g] = 0;
-    /* In blocks of positions, so that no float sums more than some dozens of values of one sign. */
-    for (int first = 0; first < spec->positions; first += 64) {
-        int last = first + 64 < spec->positions ? first + 64 : spec->positions;
-        memset(sums, 0, (size_t)channels * sizeof *sums);
-        for (int p = first; p < last; p++) {
-            const float *row = in + (size_t)p * (size_t)channels;
-            if (means)
-                for (int c = 0; c < channels; c++)
-                    sums[c] += (row[c] - means[c]) * (row[c] - means[c]);
-            else
-                for (int c = 0; c < channels; c++)
-                    sums[c] += row[c];
-        }
-        for (int g = 0; g < spec->groups; g++)
-            for (int c = g * each; c < (g + 1) * each; c++)
-                shares[g] += (double)sums[c];
+    if (type == LENS_TYPE_F32)
+        return ((const float *)in)[i];
+    const uint32_t bits = (uint32_t)((const uint16_t *)in)[i] << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* What one pass over a picture finds out of each channel. The values' distances from its first one are summed, and their squares: near
+ * enough to the mean that nothing cancels, and known beforehand. */
+struct channels {
+    float *pivot, *sums, *squares;   /* of a block of positions */
+    float *least, *most;             /* of all */
+    double *all, *all_squares;
+};
+
+/* In blocks of positions, so that no float sums more than some dozens of values. */
+static inline __attribute__((always_inline)) void look(lens_type type, int positions, int channels, const void *in, struct channels *c)
+{
+    enum { BLOCK = 64 };
+    for (int i = 0; i < channels; i++) {
+        c->pivot[i] = c->least[i] = c->most[i] = number_at(type, in, (size_t)i);
+        c->all[i] = c->all_squares[i] = 0;
     }
-    for (int g = 0; g < spec->groups; g++)
-        shares[g] /= (double)each * (double)spec->positions;
-}
-
-/* out = in * scale + shift, by channel, and nothing below FLOOR. */
-LENS_CLONES static void scale_and_shift(int positions, int channels, const float *scale, const float *shift, float floor, const float *in,
-                                        float *out)
-{
-    for (int p = 0; p < positions; p++, in += channels, out += channels)
-        for (int c = 0; c < channels; c++) {
-            float value = in[c] * scale[c] + shift[c];
-            out[c] = value > floor ? value : floor;
+    for (int first = 0; first < positions; first += BLOCK) {
+        int last = first + BLOCK < positions ? first + BLOCK : positions;
+        memset(c->sums, 0, (size_t)channels * sizeof *c->sums);
+        memset(c->squares, 0, (size_t)channels * sizeof *c->squares);
+        for (int p = first; p < last; p++)
+            for (int i = 0; i < channels; i++) {
+                float value = number_at(type, in, (size_t)p * (size_t)channels + (size_t)i), distance = value - c->pivot[i];
+                c->sums[i] += distance;
+                c->squares[i] += distance * distance;
+                c->least[i] = value < c->least[i] ? value : c->least[i];
+                c->most[i] = value > c->most[i] ? value : c->most[i];
+            }
+        for (int i = 0; i < channels; i++) {
+            c->all[i] += (double)c->sums[i];
+            c->all_squares[i] += (double)c->squares[i];
         }
+    }
 }
 
-/* One picture. SCRATCH [3 * channels], SHARES [groups]. */
-static void norm_groups(const lens_layer *layer, const float *in, float *out, float *scratch, double *shares)
+LENS_CLONES static void look_floats(int positions, int channels, const void *in, struct channels *c)
+{
+    look(LENS_TYPE_F32, positions, channels, in, c);
+}
+
+LENS_CLONES static void look_halves(int positions, int channels, const void *in, struct channels *c)
+{
+    look(LENS_TYPE_BF16, positions, channels, in, c);
+}
+
+/* out = in * scale + shift, by channel, and nothing below FLOOR; for bytes the shift is in their steps already. */
+static inline __attribute__((always_inline)) void spread(lens_type from, lens_type to, int positions, int channels, const float *scale,
+                                                         const float *shift, float floor, const void *in, void *out)
+{
+    for (size_t p = 0; p < (size_t)positions; p++) {
+#pragma GCC ivdep /* OUT may be IN, but never some of it further on */
+        for (int i = 0; i < channels; i++) {
+            const size_t at = p * (size_t)channels + (size_t)i;
+            float value = number_at(from, in, at) * scale[i] + shift[i];
+            value = value > floor ? value : floor;
+            if (to == LENS_TYPE_F32) {
+                ((float *)out)[at] = value;
+            } else if (to == LENS_TYPE_BF16) {
+                uint32_t bits;
+                memcpy(&bits, &value, sizeof bits);
+                ((uint16_t *)out)[at] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+            } else {
+                ((uint8_t *)out)[at] = (uint8_t)(int)(value + 0.5f); /* 0 to 255 */
+            }
+        }
+    }
+}
+
+#define SPREAD(name, from, to)                                                                                                        \
+    LENS_CLONES static void name(int positions, int channels, const float *scale, const float *shift, float floor, const void *in,     \
+                                 void *out)                                                                                           \
+    {                                                                                                                                 \
+        spread(from, to, positions, channels, scale, shift, floor, in, out);                                                          \
+    }
+SPREAD(floats_to_floats, LENS_TYPE_F32, LENS_TYPE_F32)
+SPREAD(floats_to_halves, LENS_TYPE_F32, LENS_TYPE_BF16)
+SPREAD(floats_to_bytes, LENS_TYPE_F32, LENS_TYPE_BYTES)
+SPREAD(halves_to_floats, LENS_TYPE_BF16, LENS_TYPE_F32)
+SPREAD(halves_to_halves, LENS_TYPE_BF16, LENS_TYPE_BF16)
+SPREAD(halves_to_bytes, LENS_TYPE_BF16, LENS_TYPE_BYTES)
+#undef SPREAD
+
+typedef void spreader(int positions, int channels, const float *scale, const float *shift, float floor, const void *in, void *out);
+
+static spreader *const spreaders[2][3] = {{floats_to_floats, floats_to_halves, floats_to_bytes},
+                                          {halves_to_floats, halves_to_halves, halves_to_bytes}};
+
+/* The mean and the squared distance from it over the channels FIRST to LAST of C. */
+static void moments(const struct channels *c, int first, int last, int positions, double *mean, double *variance)
+{
+    double sum = 0, squares = 0;
+    for (int i = first; i < last; i++)
+        sum += (double)c->pivot[i] + c->all[i] / positions;
+    *mean = sum / (last - first);
+    for (int i = first; i < last; i++) {
+        double part = c->all[i] / positions, apart = (double)c->pivot[i] + part - *mean;
+        squares += fmax(c->all_squares[i] / positions - part * part, 0) + apart * apart;
+    }
+    *variance = squares / (last - first);
+}
+
+/* One picture. SCALE and SHIFT [channels] are scratch. Returns the factor of bytes. */
+static float norm_groups(const lens_layer *layer, const void *in, void *out, struct channels *c, float *scale, float *shift)
 {
     const lens_group_norm_spec *spec = &layer->norm;
     const int channels = spec->channels, each = channels / spec->groups;
-    float *mean = scratch, *scale = mean + channels, *shift = scale + channels; /* SHIFT holds the sums first */
-    group_means(spec, in, NULL, shift, shares);
-    for (int c = 0; c < channels; c++)
-        mean[c] = (float)shares[c / each];
-    group_means(spec, in, mean, shift, shares);
-    for (int c = 0; c < channels; c++) {
-        double factor = (double)layer->gamma[c] / sqrt(shares[c / each] + spec->epsilon);
-        scale[c] = (float)factor;
-        shift[c] = (float)((double)layer->beta[c] - (double)mean[c] * factor);
+    (spec->from == LENS_TYPE_BF16 ? look_halves : look_floats)(spec->positions, channels, in, c);
+    float most = 0;
+    for (int first = 0; first < channels; first += each) {
+        double mean, variance;
+        moments(c, first, first + each, spec->positions, &mean, &variance);
+        for (int i = first; i < first + each; i++) {
+            double by = (double)layer->gamma[i] / sqrt(variance + spec->epsilon);
+            scale[i] = (float)by;
+            shift[i] = (float)((double)layer->beta[i] - mean * by);
+            most = fmaxf(most, fmaxf(c->least[i] * scale[i], c->most[i] * scale[i]) + shift[i]);
+        }
     }
-    scale_and_shift(spec->positions, channels, scale, shift, spec->activation == LENS_ACTIVATION_RELU ? 0 : -INFINITY, in, out);
+    if (spec->to == LENS_TYPE_BYTES) {
+        const float steps = most > 0 && isfinite(255 / most) ? 255 / most : 0;
+        for (int i = 0; i < channels; i++) {
+            scale[i] *= steps;
+            shift[i] *= steps;
+        }
+    }
+    const float floor = spec->activation == LENS_ACTIVATION_RELU ? 0 : -INFINITY;
+    spreaders[spec->from == LENS_TYPE_BF16][spec->to](spec->positions, channels, scale, shift, floor, in, out);
+    return most / 255;
 }
 
-int lens_norm_fast(lens_stream *stream, const lens_layer *layer, int count, const float *in, float *out, lens_error *err)
+static int group_norm(lens_stream *stream, const lens_layer *layer, int count, const char *in, char *out, lens_error *err)
 {
-    (void)stream;
-    size_t size = layer->in_size, channels = (size_t)layer->norm.channels;
-    if (layer->kind == LENS_LAYER_NORM) {
-        for (int n = 0; n < count; n++)
-            norm_row(layer, in + (size_t)n * size, out + (size_t)n * size);
-        return 0;
+    const size_t channels = (size_t)layer->norm.channels, size = layer->in_size;
+    double *scratch = lens_stream_scratch(stream, channels * (2 * sizeof(double) + 7 * sizeof(float)));
+    if (!scratch)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    float *floats = (float *)(scratch + 2 * channels);
+    struct channels c = {floats, floats + channels, floats + 2 * channels, floats + 3 * channels, floats + 4 * channels,
+                         scratch, scratch + channels};
+    const size_t in_step = lens_items_size(layer->from, 1, size), out_step = layer->to == LENS_TYPE_BYTES ? size : lens_items_size(layer->to, 1, size);
+    for (int n = 0; n < count; n++) {
+        float factor = norm_groups(layer, in + (size_t)n * in_step, out + (size_t)n * out_step, &c, floats + 5 * channels, floats + 6 * channels);
+        if (layer->to == LENS_TYPE_BYTES)
+            lens_items_factors(out, (size_t)count, size)[n] = factor;
     }
-    float *scratch = malloc(3 * channels * sizeof *scratch);
-    double *shares = malloc((size_t)layer->norm.groups * sizeof *shares);
-    int result = scratch && shares ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
-    for (int n = 0; result == 0 && n < count; n++)
-        norm_groups(layer, in + (size_t)n * size, out + (size_t)n * size, scratch, shares);
-    free(scratch);
-    free(shares);
-    return result;
+    return 0;
+}
+
+int lens_norm_fast(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)
+{
+    if (layer->kind == LENS_LAYER_GROUP_NORM)
+        return group_norm(stream, layer, count, in, out, err);
+    const size_t size = layer->in_size;
+    float *row = layer->to == LENS_TYPE_F32 ? NULL : lens_stream_scratch(stream, size * sizeof *row);
+    if (layer->to != LENS_TYPE_F32 && !row)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    for (size_t n = 0; n < (size_t)count; n++) {
+        const float *from = (const float *)in + n * size;
+        norm_row(layer, from, row ? row : (float *)out + n * size);
+        if (layer->to == LENS_TYPE_BF16)
+            lens_items_store(LENS_TYPE_BF16, row, 1, size, (uint16_t *)out + n * size);
+        else if (layer->to == LENS_TYPE_BYTES)
+            lens_items_factors(out, (size_t)count, size)[n] = lens_bytes_store(row, size, (uint8_t *)out + n * size);
+    }
+    return 0;
 }

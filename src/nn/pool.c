@@ -1,4 +1,6 @@
 /* Pooling over positions, the same for both backends: exact but for the order of a sum. */
+#include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/clones.h"
@@ -20,38 +22,65 @@ int lens_pool_out_width(const lens_pool_spec *spec)
     return outputs(spec, spec->width);
 }
 
-/* BEST [channels] = max(BEST, VALUES). */
-static inline void take_larger(int channels, const float *values, float *best)
+/* A number's bits so that larger numbers have larger ones, and 0 has 0: for halves, which the compiler cannot compare. Its own inverse. */
+static inline int16_t in_order(int16_t half)
 {
-    for (int c = 0; c < channels; c++)
-        best[c] = values[c] > best[c] ? values[c] : best[c];
+    return half < 0 ? (int16_t)(half ^ 0x7fff) : half;
 }
 
-/* One window of PICTURE, its first position at (TOP, LEFT). */
-LENS_CLONES static void pool_window(const lens_pool_spec *spec, const float *picture, int top, int left, float *best)
+/* One window of PICTURE, its first position at (TOP, LEFT). HALVES: of 16 bits each, else floats. */
+static inline __attribute__((always_inline)) void pool_window(const lens_pool_spec *spec, bool halves, const void *picture, int top, int left,
+                                                              void *best)
 {
-    const size_t channels = (size_t)spec->channels;
+    const int channels = spec->channels;
     int last_row = top + spec->kernel < spec->height ? top + spec->kernel : spec->height;
     int last_column = left + spec->kernel < spec->width ? left + spec->kernel : spec->width;
     int first_row = top > 0 ? top : 0, first_column = left > 0 ? left : 0;
-    const float *first = picture + ((size_t)first_row * (size_t)spec->width + (size_t)first_column) * channels;
-    memcpy(best, first, channels * sizeof *best);
+    const bool zeros = top < 0 || left < 0 || top + spec->kernel > spec->height || left + spec->kernel > spec->width;
+    float *most = best;
+    int16_t *half_most = best;
+    for (int c = 0; c < channels; c++)
+        if (halves)
+            half_most[c] = zeros ? 0 : INT16_MIN;
+        else
+            most[c] = zeros ? 0 : -INFINITY;
     for (int row = first_row; row < last_row; row++)
-        for (int column = first_column; column < last_column; column++)
-            take_larger(spec->channels, picture + ((size_t)row * (size_t)spec->width + (size_t)column) * channels, best);
-    bool zeros = top < 0 || left < 0 || top + spec->kernel > spec->height || left + spec->kernel > spec->width;
-    for (int c = 0; zeros && c < spec->channels; c++)
-        best[c] = best[c] > 0 ? best[c] : 0;
+        for (int column = first_column; column < last_column; column++) {
+            const size_t at = ((size_t)row * (size_t)spec->width + (size_t)column) * (size_t)channels;
+            const float *values = (const float *)picture + at;
+            const int16_t *half_values = (const int16_t *)picture + at;
+            for (int c = 0; c < channels; c++)
+                if (halves)
+                    half_most[c] = in_order(half_values[c]) > half_most[c] ? in_order(half_values[c]) : half_most[c];
+                else
+                    most[c] = values[c] > most[c] ? values[c] : most[c];
+        }
+    for (int c = 0; halves && c < channels; c++)
+        half_most[c] = in_order(half_most[c]);
 }
 
-void lens_max_pool(const lens_pool_spec *spec, int count, const float *in, float *out)
+LENS_CLONES static void pool_floats(const lens_pool_spec *spec, const void *picture, int top, int left, void *best)
 {
-    const size_t size = (size_t)spec->height * (size_t)spec->width * (size_t)spec->channels;
+    pool_window(spec, false, picture, top, left, best);
+}
+
+LENS_CLONES static void pool_halves(const lens_pool_spec *spec, const void *picture, int top, int left, void *best)
+{
+    pool_window(spec, true, picture, top, left, best);
+}
+
+void lens_max_pool(const lens_pool_spec *spec, int count, const void *in, void *out)
+{
+    const size_t channels = lens_items_size(spec->type, 1, (size_t)spec->channels);
+    const size_t size = (size_t)spec->height * (size_t)spec->width * channels;
     const int height = lens_pool_out_height(spec), width = lens_pool_out_width(spec);
-    for (int n = 0; n < count; n++, in += size)
+    char *to = out;
+    for (int n = 0; n < count; n++)
         for (int row = 0; row < height; row++)
-            for (int column = 0; column < width; column++, out += spec->channels)
-                pool_window(spec, in, row * spec->stride - spec->before, column * spec->stride - spec->before, out);
+            for (int column = 0; column < width; column++, to += channels)
+                (spec->type == LENS_TYPE_BF16 ? pool_halves : pool_floats)(spec, (const char *)in + (size_t)n * size,
+                                                                           row * spec->stride - spec->before,
+                                                                           column * spec->stride - spec->before, to);
 }
 
 LENS_CLONES void lens_mean_positions(int count, int positions, int channels, const float *in, float *out)

@@ -62,7 +62,7 @@ static void check_open(const json_t *config)
     lens_engine *engine = lens_engine_new(LENS_BACKEND_PLAIN, NULL);
     expect(engine != NULL);
     lens_model_facts facts = {.slice = 1, .threads = 1};
-    const lens_model_source source = {folder, "config", config, weights, LENS_TOWER_BOTH};
+    const lens_model_source source = {folder, "config", config, weights, LENS_TOWER_BOTH, (lens_precision)(1 + json_object_size(config) % 3)};
     void *model = family->open(&source, engine, &facts, &err);
     expect(!model && err.code != LENS_E_NONE && err.message[0]);
     lens_buffer_free(&facts.description);

@@ -67,12 +67,12 @@ test_words test_words_open(const char *folder, lens_backend backend)
     assert_non_null(words.family);
     words.engine = lens_engine_new(backend, &err);
     assert_done(words.engine ? 0 : -1, &err);
-    const lens_model_source source = {folder, config_path, config, weights, LENS_TOWER_WORDS};
+    const lens_model_source source = {folder, config_path, config, weights, LENS_TOWER_WORDS, LENS_PRECISION_F32};
     words.model = words.family->open(&source, words.engine, &words.facts, &err);
     assert_done(words.model ? 0 : -1, &err);
     words.stream = lens_stream_new(words.engine, 1, &err);
     assert_done(words.stream ? 0 : -1, &err);
-    words.workspace = lens_floats_new(words.facts.workspace);
+    words.workspace = lens_floats_new(words.facts.workspace / sizeof(float) + 1);
     assert_non_null(words.workspace);
     lens_weights_close(weights);
     json_decref(config);

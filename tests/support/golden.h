@@ -30,7 +30,7 @@ typedef struct test_words {
     lens_model_facts facts;
     lens_engine *engine;
     lens_stream *stream;
-    float *workspace;
+    void *workspace;
     void *model;
 } test_words;
 

@@ -136,8 +136,8 @@ static void test_attention_agrees(void **state)
     const struct {
         lens_attention_spec spec;
         int count, tokens;
-    } cases[] = {{{12, 64, false}, 2, 50}, {{8, 64, true}, 1, 77},  {{4, 16, false}, 3, 17}, {{3, 32, true}, 2, 1}, {{2, 16, true}, 1, 2},
-                 {{1, 1, false}, 1, 33},   {{5, 7, false}, 2, 130}, {{2, 80, true}, 2, 31}};
+    } cases[] = {{{.heads = 12, .width = 64, .causal = false}, 2, 50}, {{.heads = 8, .width = 64, .causal = true}, 1, 77},  {{.heads = 4, .width = 16, .causal = false}, 3, 17}, {{.heads = 3, .width = 32, .causal = true}, 2, 1}, {{.heads = 2, .width = 16, .causal = true}, 1, 2},
+                 {{.heads = 1, .width = 1, .causal = false}, 1, 33},   {{.heads = 5, .width = 7, .causal = false}, 2, 130}, {{.heads = 2, .width = 80, .causal = true}, 2, 31}};
     double worst = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const lens_attention_spec *spec = &cases[i].spec;
@@ -167,16 +167,16 @@ static void test_attention_by_hand(void **state)
     const float all[] = {3, 25, 3, 25}, causal[] = {2, 10, 3, 25};
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
         float out[4];
-        run_attention(backend, &(lens_attention_spec){2, 1, false}, 1, 2, 1, qkv, out);
+        run_attention(backend, &(lens_attention_spec){.heads = 2, .width = 1, .causal = false}, 1, 2, 1, qkv, out);
         assert_true(apart(out, all, 4) < 1e-5);
-        run_attention(backend, &(lens_attention_spec){2, 1, true}, 1, 2, 1, qkv, out);
+        run_attention(backend, &(lens_attention_spec){.heads = 2, .width = 1, .causal = true}, 1, 2, 1, qkv, out);
         assert_true(apart(out, causal, 4) < 1e-5);
     }
     /* Scores that differ by more than e^x can span: the largest takes all, and nothing overflows. */
     const float steep[] = {400, 0, 1, 1, 400, 2};
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
         float out[2];
-        run_attention(backend, &(lens_attention_spec){1, 1, false}, 1, 2, 1, steep, out);
+        run_attention(backend, &(lens_attention_spec){.heads = 1, .width = 1, .causal = false}, 1, 2, 1, steep, out);
         assert_true(fabsf(out[0] - 2) < 1e-6f);
     }
 }
@@ -187,7 +187,7 @@ static void run_norm(int backend, const lens_group_norm_spec *spec, int count, c
     lens_error err = {0};
     lens_engine *engine = engine_on(backend);
     bool layer_norm = spec->groups == 1 && spec->positions == 1;
-    lens_layer *layer = layer_norm ? lens_norm_new(engine, "norm", spec->channels, spec->epsilon, gamma, beta, &err)
+    lens_layer *layer = layer_norm ? lens_norm_new(engine, "norm", spec->channels, spec->epsilon, LENS_TYPE_F32, gamma, beta, &err)
                                    : lens_group_norm_new(engine, "norm", spec, gamma, beta, &err);
     assert_done(layer ? 0 : -1, &err);
     lens_stream *stream = stream_of(engine, 1);
@@ -200,9 +200,9 @@ static void test_norms_agree(void **state)
 {
     (void)state;
     const lens_group_norm_spec specs[] = {
-        {1, 768, 1, 1e-5, LENS_ACTIVATION_NONE},     {1, 31, 1, 1e-12, LENS_ACTIVATION_NONE}, {1, 1, 1, 1e-5, LENS_ACTIVATION_NONE},
-        {3136, 64, 32, 1e-5, LENS_ACTIVATION_RELU},  {49, 96, 32, 1e-5, LENS_ACTIVATION_NONE}, {7, 10, 5, 1e-3, LENS_ACTIVATION_RELU},
-        {12544, 256, 32, 1e-5, LENS_ACTIVATION_RELU}};
+        {.positions = 1, .channels = 768, .groups = 1, .epsilon = 1e-5, .activation = LENS_ACTIVATION_NONE},     {.positions = 1, .channels = 31, .groups = 1, .epsilon = 1e-12, .activation = LENS_ACTIVATION_NONE}, {.positions = 1, .channels = 1, .groups = 1, .epsilon = 1e-5, .activation = LENS_ACTIVATION_NONE},
+        {.positions = 3136, .channels = 64, .groups = 32, .epsilon = 1e-5, .activation = LENS_ACTIVATION_RELU},  {.positions = 49, .channels = 96, .groups = 32, .epsilon = 1e-5, .activation = LENS_ACTIVATION_NONE}, {.positions = 7, .channels = 10, .groups = 5, .epsilon = 1e-3, .activation = LENS_ACTIVATION_RELU},
+        {.positions = 12544, .channels = 256, .groups = 32, .epsilon = 1e-5, .activation = LENS_ACTIVATION_RELU}};
     double worst = 0;
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
         for (int count = 1; count <= 3; count += 2)
@@ -238,11 +238,11 @@ static void test_norms_by_hand(void **state)
     const float d = 2 / sqrtf(15), grouped[] = {-0.5f, 11, -d, -1 - d, -0.5f, 11, -d, 3 * d - 1};
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
         float out[8];
-        run_norm(backend, &(lens_group_norm_spec){1, 2, 1, 3, LENS_ACTIVATION_NONE}, 1, gamma, beta, row, out);
+        run_norm(backend, &(lens_group_norm_spec){.positions = 1, .channels = 2, .groups = 1, .epsilon = 3, .activation = LENS_ACTIVATION_NONE}, 1, gamma, beta, row, out);
         assert_true(apart(out, normed, 2) < 1e-6);
-        run_norm(backend, &(lens_group_norm_spec){2, 4, 2, 3, LENS_ACTIVATION_NONE}, 1, gamma, beta, map, out);
+        run_norm(backend, &(lens_group_norm_spec){.positions = 2, .channels = 4, .groups = 2, .epsilon = 3, .activation = LENS_ACTIVATION_NONE}, 1, gamma, beta, map, out);
         assert_true(apart(out, grouped, 8) < 1e-6);
-        run_norm(backend, &(lens_group_norm_spec){2, 4, 2, 3, LENS_ACTIVATION_RELU}, 1, gamma, beta, map, out);
+        run_norm(backend, &(lens_group_norm_spec){.positions = 2, .channels = 4, .groups = 2, .epsilon = 3, .activation = LENS_ACTIVATION_RELU}, 1, gamma, beta, map, out);
         for (int i = 0; i < 8; i++)
             assert_true(fabsf(out[i] - fmaxf(grouped[i], 0)) < 1e-6f);
     }
@@ -288,9 +288,9 @@ static void test_a_watcher_sees_every_kind(void **state)
         lens_error err = {0};
         lens_engine *engine = engine_on(backend);
         lens_layer *linear = lens_linear_new(engine, "w1", &(lens_linear_spec){.in = 2, .out = 3}, numbers, NULL, &err);
-        lens_layer *attention = lens_attention_new(engine, "w2", &(lens_attention_spec){2, 2, false}, &err);
-        lens_layer *norm = lens_norm_new(engine, "w3", 5, 1e-5, numbers, numbers, &err);
-        lens_layer *groups = lens_group_norm_new(engine, "w4", &(lens_group_norm_spec){2, 4, 2, 1e-5, LENS_ACTIVATION_NONE}, numbers,
+        lens_layer *attention = lens_attention_new(engine, "w2", &(lens_attention_spec){.heads = 2, .width = 2, .causal = false}, &err);
+        lens_layer *norm = lens_norm_new(engine, "w3", 5, 1e-5, LENS_TYPE_F32, numbers, numbers, &err);
+        lens_layer *groups = lens_group_norm_new(engine, "w4", &(lens_group_norm_spec){.positions = 2, .channels = 4, .groups = 2, .epsilon = 1e-5, .activation = LENS_ACTIVATION_NONE}, numbers,
                                                  numbers, &err);
         assert_done(linear && attention && norm && groups ? 0 : -1, &err);
         lens_stream *stream = stream_of(engine, 1);
@@ -316,15 +316,15 @@ static void test_impossible_layers_are_refused(void **state)
         assert_null(lens_linear_new(engine, "odd one", &(lens_linear_spec){.in = 0, .out = 3}, numbers, NULL, &err));
         assert_says(&err, "odd one: ");
         assert_null(lens_linear_new(engine, "odd one", &(lens_linear_spec){.in = 1 << 30, .out = 3}, numbers, NULL, &err));
-        assert_null(lens_attention_new(engine, "odd one", &(lens_attention_spec){1 << 20, 1 << 20, false}, &err));
-        assert_null(lens_attention_new(engine, "odd one", &(lens_attention_spec){-1, -1, false}, &err));
-        assert_null(lens_norm_new(engine, "odd one", 0, 1e-5, numbers, numbers, &err));
-        assert_null(lens_norm_new(engine, "odd one", 4, 0, numbers, numbers, &err));
-        assert_null(lens_group_norm_new(engine, "odd one", &(lens_group_norm_spec){4, 6, 4, 1e-5, LENS_ACTIVATION_NONE}, numbers, numbers, &err));
+        assert_null(lens_attention_new(engine, "odd one", &(lens_attention_spec){.heads = 1 << 20, .width = 1 << 20, .causal = false}, &err));
+        assert_null(lens_attention_new(engine, "odd one", &(lens_attention_spec){.heads = -1, .width = -1, .causal = false}, &err));
+        assert_null(lens_norm_new(engine, "odd one", 0, 1e-5, LENS_TYPE_F32, numbers, numbers, &err));
+        assert_null(lens_norm_new(engine, "odd one", 4, 0, LENS_TYPE_F32, numbers, numbers, &err));
+        assert_null(lens_group_norm_new(engine, "odd one", &(lens_group_norm_spec){.positions = 4, .channels = 6, .groups = 4, .epsilon = 1e-5, .activation = LENS_ACTIVATION_NONE}, numbers, numbers, &err));
         assert_int_equal(err.code, LENS_E_ARGUMENT);
-        lens_layer *attention = lens_attention_new(engine, "late", &(lens_attention_spec){2, 2, false}, &err);
+        lens_layer *attention = lens_attention_new(engine, "late", &(lens_attention_spec){.heads = 2, .width = 2, .causal = false}, &err);
         lens_stream *stream = stream_of(engine, 1);
-        lens_layer *norm = lens_norm_new(engine, "late", 4, 1e-5, numbers, numbers, &err);
+        lens_layer *norm = lens_norm_new(engine, "late", 4, 1e-5, LENS_TYPE_F32, numbers, numbers, &err);
         float out[64];
         assert_int_equal(lens_norm_run(stream, norm, 1, numbers, out, &err), -1);
         assert_int_equal(lens_attention_run(stream, attention, 1, 0, numbers, out, &err), -1);

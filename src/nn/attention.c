@@ -1,0 +1,145 @@
+/* Scaled dot-product attention for the oneDNN backend: a few queries at a time against all keys, so that no whole matrix of scores is ever
+ * written. It is 1 % of a CLIP's multiplications, in pieces too small for oneDNN's products to be quick with.
+ *
+ * Both products are tiles of ROWS rows by COLUMNS columns, kept in registers while they grow. Keys are turned, so that one step of a tile
+ * is a query's number times a run of neighbouring keys' numbers. */
+#include <math.h>
+#include <string.h>
+
+#include "base/clones.h"
+#include "nn/attention.h"
+
+enum { ROWS = 4, COLUMNS = LENS_ATTENTION_COLUMNS, BOUNDARY = 64 };
+
+/* A head of one picture or text, as floats. */
+struct head {
+    int tokens, width;
+    float *queries; /* [tokens, width] */
+    float *keys;    /* [width, tokens padded] */
+    float *values;  /* [tokens, width padded] */
+    float *scores;  /* [ROWS, tokens padded] */
+};
+
+/* C [ROWS, COLUMNS], rows C_STEP apart = A [ROWS, depth], a pointer a row, times B [depth, COLUMNS], rows B_STEP apart. */
+static inline __attribute__((always_inline)) void multiply(const float *const a[ROWS], const float *restrict b, size_t b_step, int depth,
+                                                           float *restrict c, size_t c_step)
+{
+    float sums[ROWS][COLUMNS] = {{0}};
+    for (int d = 0; d < depth; d++, b += b_step)
+        for (int r = 0; r < ROWS; r++)
+            for (int i = 0; i < COLUMNS; i++)
+                sums[r][i] += a[r][d] * b[i];
+    for (int r = 0; r < ROWS; r++)
+        memcpy(c + (size_t)r * c_step, sums[r], sizeof sums[r]);
+}
+
+/* What all queries of HEAD get -> OUT, rows STEP floats apart. */
+LENS_CLONES static void attend(const struct head *head, bool causal, float *restrict out, size_t step)
+{
+    const int tokens = head->tokens, width = head->width;
+    const size_t key_step = lens_attention_padded(tokens), value_step = lens_attention_padded(width);
+    const float scale = 1 / sqrtf((float)width);
+    for (int first = 0; first < tokens; first += ROWS) {
+        const int last = first + ROWS < tokens ? first + ROWS : tokens, seen = causal ? last : tokens;
+        const float *rows[ROWS];
+        for (int r = 0; r < ROWS; r++) /* behind the last the last again */
+            rows[r] = head->queries + (size_t)(first + r < last ? first + r : last - 1) * (size_t)width;
+        for (int t = 0; t < seen; t += COLUMNS)
+            multiply(rows, head->keys + t, key_step, width, head->scores + t, key_step);
+        for (int r = 0; r < ROWS; r++) {
+            float *row = head->scores + (size_t)r * key_step;
+            const int mine = causal && first + r + 1 < seen ? first + r + 1 : seen;
+            lens_softmax(row, mine, scale);
+            memset(row + mine, 0, (size_t)(seen - mine) * sizeof *row);
+            rows[r] = row;
+        }
+        for (int i = 0; i < width; i += COLUMNS) {
+            float tile[ROWS * COLUMNS];
+            multiply(rows, head->values + i, value_step, seen, tile, COLUMNS);
+            const size_t count = (size_t)(width - i < COLUMNS ? width - i : COLUMNS);
+            for (int r = first; r < last; r++)
+                memcpy(out + (size_t)r * step + i, tile + (r - first) * COLUMNS, count * sizeof *out);
+        }
+    }
+}
+
+/* Head H of the rows at QKV into HEAD. */
+LENS_CLONES static void take_floats(const struct head *head, const float *qkv, size_t row, size_t part)
+{
+    const int width = head->width;
+    const size_t key_step = lens_attention_padded(head->tokens), value_step = lens_attention_padded(width);
+    for (int t = 0; t < head->tokens; t++, qkv += row)
+        for (int i = 0; i < width; i++) {
+            head->queries[t * width + i] = qkv[i];
+            head->keys[(size_t)i * key_step + (size_t)t] = qkv[part + (size_t)i];
+            head->values[(size_t)t * value_step + (size_t)i] = qkv[2 * part + (size_t)i];
+        }
+}
+
+static inline float from_half(uint16_t half)
+{
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+LENS_CLONES static void take_halves(const struct head *head, const uint16_t *qkv, size_t row, size_t part)
+{
+    const int width = head->width;
+    const size_t key_step = lens_attention_padded(head->tokens), value_step = lens_attention_padded(width);
+    for (int t = 0; t < head->tokens; t++, qkv += row)
+        for (int i = 0; i < width; i++) {
+            head->queries[t * width + i] = from_half(qkv[i]);
+            head->keys[(size_t)i * key_step + (size_t)t] = from_half(qkv[part + (size_t)i]);
+            head->values[(size_t)t * value_step + (size_t)i] = from_half(qkv[2 * part + (size_t)i]);
+        }
+}
+
+/* One head of one picture or text: from what lies at QKV, ROW numbers a token -> OUT, PART floats a token. */
+static void run_head(const lens_attention_spec *spec, int tokens, const void *qkv, size_t row, size_t part, float *scratch, float *out)
+{
+    if (spec->from == LENS_TYPE_BF16 && spec->width % 2 == 0 && lens_type_is_fast(LENS_TYPE_BF16)) {
+        lens_attend_halves(spec, tokens, qkv, row, part, scratch, out);
+        return;
+    }
+    const size_t t = (size_t)tokens, width = (size_t)spec->width, rows = lens_attention_padded(tokens);
+    struct head head = {.tokens = tokens, .width = spec->width, .queries = scratch};
+    head.keys = head.queries + (t * width + LENS_LANES - 1) / LENS_LANES * LENS_LANES;
+    head.values = head.keys + width * rows;
+    head.scores = head.values + t * lens_attention_padded(spec->width);
+    if (spec->from == LENS_TYPE_BF16)
+        take_halves(&head, qkv, row, part);
+    else
+        take_floats(&head, qkv, row, part);
+    attend(&head, spec->causal, out, part);
+}
+
+int lens_attention_fast(lens_stream *stream, const lens_layer *layer, int count, int tokens, const void *qkv, void *out, lens_error *err)
+{
+    const lens_attention_spec *spec = &layer->attention;
+    const size_t part = layer->out_size, row = layer->in_size, t = (size_t)tokens, width = (size_t)spec->width;
+    const size_t rows = lens_attention_padded(tokens), all = spec->to == LENS_TYPE_F32 ? 0 : t * part;
+    /* All heads' output, and then what run_head or lens_attend_halves divides: the former needs more. What is behind the last token and
+     * column stays zero. */
+    const size_t each = (t + 1) * width + width * rows + t * lens_attention_padded(spec->width) + LENS_ATTENTION_ROWS * 2 * rows + BOUNDARY;
+    float *scratch = lens_stream_scratch(stream, (all + each + BOUNDARY) * sizeof *scratch);
+    if (!scratch)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    float *head_scratch = scratch + (all + LENS_LANES - 1) / LENS_LANES * LENS_LANES;
+    memset(head_scratch, 0, each * sizeof *scratch);
+    for (int n = 0; n < count; n++) {
+        const size_t first = (size_t)n * t;
+        float *rows_out = spec->to == LENS_TYPE_F32 ? (float *)out + first * part : scratch;
+        for (size_t h = 0; h < (size_t)spec->heads; h++) {
+            const size_t at = first * row + h * width, size = lens_items_size(spec->from, 1, 1);
+            run_head(spec, tokens, (const char *)qkv + at * size, row, part, head_scratch, rows_out + h * width);
+        }
+        if (spec->to == LENS_TYPE_BF16)
+            lens_items_store(LENS_TYPE_BF16, rows_out, t, part, (uint16_t *)out + first * part);
+        for (size_t i = 0; spec->to == LENS_TYPE_BYTES && i < t; i++)
+            lens_items_factors(out, (size_t)count * t, part)[first + i] =
+                lens_bytes_store(rows_out + i * part, part, (uint8_t *)out + (first + i) * part);
+    }
+    return 0;
+}

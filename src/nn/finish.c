@@ -1,0 +1,112 @@
+/* Products of bytes: how their weights become bytes, and what becomes of a linear layer's whole-number sums, one row after the other
+ * while it is in the first cache: the steps, the zeros, the bias, the activation, the residual, and the next layer's type. */
+#include <math.h>
+#include <string.h>
+
+#include "base/clones.h"
+#include "nn/backend.h"
+
+void lens_weights_to_bytes(const lens_layer *layer, const float *weights, int8_t *bytes, float *scales, int32_t *sums)
+{
+    const bool conv = layer->kind == LENS_LAYER_CONV;
+    const size_t out = (size_t)(conv ? layer->conv.out : layer->linear.out);
+    const size_t taps = conv ? (size_t)layer->conv.kernel * (size_t)layer->conv.kernel : 1;
+    const size_t in = (size_t)(conv ? layer->conv.in / layer->conv.groups : layer->linear.in), each = in * taps;
+    const size_t group = conv ? out / (size_t)layer->conv.groups : out;
+    for (size_t o = 0; o < out; o++, weights += each, bytes += each) {
+        const float *steps = layer->in_scales ? layer->in_scales + o / group * in : NULL;
+        float most = 0;
+        for (size_t i = 0; i < each; i++)
+            most = fmaxf(most, fabsf(weights[i] * (steps ? steps[i / taps] : 1)));
+        scales[o] = most > 0 ? most / 127 : 1;
+        sums[o] = 0;
+        for (size_t i = 0; i < each; i++) {
+            bytes[i] = (int8_t)lrintf(weights[i] * (steps ? steps[i / taps] : 1) / scales[o]);
+            sums[o] += bytes[i];
+        }
+    }
+}
+
+LENS_CLONES static void scale_row(int width, const int32_t *sums, const int32_t *zeros, float factor, const float *scales, const float *bias,
+                                  float *row)
+{
+    for (int i = 0; i < width; i++)
+        row[i] = (float)(sums[i] - zeros[i]) * (scales[i] * factor) + bias[i];
+}
+
+/* x sigmoid(1.702 x), by the exponential of what is below zero. */
+LENS_CLONES static void quick_gelu(int width, float *row)
+{
+    for (int i = 0; i < width; i++) {
+        float power = lens_exp_negative(-1.702f * fabsf(row[i]));
+        row[i] *= (row[i] < 0 ? power : 1) / (1 + power);
+    }
+}
+
+/* x (1 + erf(x / sqrt 2)) / 2; erf by Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), 7.1.26, within 1.5e-7: bytes are
+ * coarser. */
+LENS_CLONES static void gelu(int width, float *row)
+{
+    for (int i = 0; i < width; i++) {
+        float z = fabsf(row[i]) * 0.70710678f, t = 1 / (1 + 0.3275911f * z);
+        float sum = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t;
+        float tail = sum * lens_exp_negative(-z * z); /* 1 - erf(z) */
+        row[i] *= 0.5f * (row[i] < 0 ? tail : 2 - tail);
+    }
+}
+
+LENS_CLONES static void clip(int width, float most, float *row)
+{
+    for (int i = 0; i < width; i++)
+        row[i] = row[i] < 0 ? 0 : row[i] > most ? most : row[i];
+}
+
+LENS_CLONES static void add_row(int width, const float *row, float *out)
+{
+    for (int i = 0; i < width; i++)
+        out[i] += row[i];
+}
+
+static void activate(lens_activation activation, int width, float *row)
+{
+    switch (activation) {
+    case LENS_ACTIVATION_CLIP6:
+        clip(width, 6, row);
+        break;
+    case LENS_ACTIVATION_RELU:
+        clip(width, INFINITY, row);
+        break;
+    case LENS_ACTIVATION_GELU:
+        gelu(width, row);
+        break;
+    case LENS_ACTIVATION_QUICK_GELU:
+        quick_gelu(width, row);
+        break;
+    case LENS_ACTIVATION_NONE:
+        break;
+    }
+}
+
+void lens_finish_rows(const lens_layer *layer, int rows, const int32_t *sums, const int32_t *zeros, const float *factors, const float *scales,
+                      const float *bias, float *scratch, void *out, int count, int first)
+{
+    const lens_linear_spec *spec = &layer->linear;
+    const size_t width = (size_t)spec->out;
+    for (int r = 0; r < rows; r++, sums += width) {
+        const size_t at = (size_t)(first + r);
+        float *floats = (float *)out + at * width; /* where they are */
+        float *row = spec->to == LENS_TYPE_F32 && !spec->sum ? floats : scratch;
+        scale_row(spec->out, sums, zeros, factors[r], scales, bias, row);
+        if (spec->sum) {
+            add_row(spec->out, floats, row);
+            activate(spec->activation, spec->out, row);
+            memcpy(floats, row, width * sizeof *row);
+            continue;
+        }
+        activate(spec->activation, spec->out, row);
+        if (spec->to == LENS_TYPE_BF16)
+            lens_items_store(LENS_TYPE_BF16, row, 1, width, (uint16_t *)out + at * width);
+        else if (spec->to == LENS_TYPE_BYTES)
+            lens_items_factors(out, (size_t)count, width)[at] = lens_bytes_store(row, width, (uint8_t *)out + at * width);
+    }
+}
