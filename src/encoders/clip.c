@@ -151,8 +151,8 @@ static int model_read(struct model *model, const lens_model_source *source, lens
         return -1;
     model->tokens = lens_clip_grid(config) * lens_clip_grid(config) + 1;
     model->slice = choose_slice(model->tokens);
-    model->row = lens_clip_row_type(source->precision);
-    model->qkv = lens_clip_qkv_type(source->precision);
+    model->row = lens_precision_rows(source->precision);
+    model->qkv = lens_precision_maps(source->precision);
     if (measure(model, source, &facts->workspace, err) != 0 ||
         (source->towers & LENS_TOWER_PICTURES && lens_clip_pictures_read(source, config, engine, &model->pictures, err) != 0) ||
         (source->towers & LENS_TOWER_WORDS && lens_clip_words_read(source, config, engine, &model->words, err) != 0))

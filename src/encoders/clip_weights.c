@@ -133,7 +133,7 @@ static float *read_matrix(const struct reader *reader, const char *name, int row
 
 static lens_type row_type(const struct reader *reader)
 {
-    return lens_clip_row_type(reader->source->precision);
+    return lens_precision_rows(reader->source->precision);
 }
 
 static const lens_layer *add_norm(const struct reader *reader, const char *name, lens_type to, lens_error *err)
@@ -169,7 +169,7 @@ static const lens_layer *add_qkv(const struct reader *reader, const char *prefix
     int width = reader->shape->width, parts = names->qkv[1] ? 3 : 1, rows = 3 / parts * width;
     size_t each = (size_t)rows * (size_t)width;
     const lens_linear_spec spec = {.in = width, .out = 3 * width, .from = row_type(reader),
-                                   .to = lens_clip_qkv_type(reader->source->precision)};
+                                   .to = lens_precision_maps(reader->source->precision)};
     char layer_name[NAME], name[NAME];
     float *weights = NULL, *bias = NULL;
     int result = 0;
@@ -203,7 +203,7 @@ static int add_block(const struct reader *reader, int index, bool causal, lens_c
     const struct names *names = reader->names;
     const lens_clip_tower *shape = reader->shape;
     const lens_attention_spec attention = {.heads = shape->heads, .width = shape->width / shape->heads, .causal = causal,
-                                           .from = lens_clip_qkv_type(reader->source->precision), .to = row_type(reader)};
+                                           .from = lens_precision_maps(reader->source->precision), .to = row_type(reader)};
     char prefix[48], name[NAME];
     snprintf(prefix, sizeof prefix, "%s%d.", names->blocks, index);
 #define CALLED(part) (snprintf(name, sizeof name, "%s%s", prefix, part), name)
@@ -277,19 +277,6 @@ static const lens_layer *add_patches(const struct reader *reader, const lens_cli
     free(weights);
     free(turned);
     return layer;
-}
-
-lens_type lens_clip_row_type(lens_precision precision)
-{
-    return precision == LENS_PRECISION_INT8   ? LENS_TYPE_BYTES
-           : precision == LENS_PRECISION_BF16 ? LENS_TYPE_BF16
-                                              : LENS_TYPE_F32;
-}
-
-lens_type lens_clip_qkv_type(lens_precision precision)
-{
-    return precision == LENS_PRECISION_BF16 || (precision == LENS_PRECISION_INT8 && lens_type_is_fast(LENS_TYPE_BF16)) ? LENS_TYPE_BF16
-                                                                                                                       : LENS_TYPE_F32;
 }
 
 int lens_clip_pictures_read(const lens_model_source *source, const lens_clip_config *config, lens_engine *engine,

@@ -22,10 +22,6 @@ typedef struct lens_clip_layers {
     float *tokens;            /* of words only: [vocabulary, width] */
 } lens_clip_layers;
 
-/* What a tower's rows are multiplied as, and what its queries, keys and values are kept in. The residual is of floats always. */
-lens_type lens_clip_row_type(lens_precision precision);
-lens_type lens_clip_qkv_type(lens_precision precision);
-
 /* Reads the tower of pictures, or that of words, from SOURCE's weights into layers of ENGINE, named like the tensors. Every shape is
  * checked against CONFIG; a block, or a part of one, that CONFIG does not know of is an error too. Free with lens_clip_layers_free,
  * whatever the result. 0 or -1. */

@@ -8,24 +8,6 @@
 #include "encoders/opened.h"
 #include "encoders/registry.h"
 
-static const char *const precision_names[] = {"auto", "f32", "bf16", "int8"};
-
-int lens_precision_parse(const char *name, lens_precision *precision, lens_error *err)
-{
-    for (size_t i = 0; i < sizeof precision_names / sizeof *precision_names; i++)
-        if (strcmp(name, precision_names[i]) == 0) {
-            *precision = (lens_precision)i;
-            return 0;
-        }
-    return lens_fail(err, LENS_E_ARGUMENT, "precision '%.32s' is not one of auto, f32, bf16, int8", name);
-}
-
-const char *lens_precision_name(lens_precision precision)
-{
-    size_t index = (size_t)precision;
-    return index < sizeof precision_names / sizeof *precision_names ? precision_names[index] : "unknown";
-}
-
 static int no_memory(lens_error *err, const char *folder)
 {
     return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
@@ -164,30 +146,10 @@ static int open_tokenizer(lens_encoder *encoder, const lens_model_source *source
     return 0;
 }
 
-/* What PRECISION comes to on this processor. 0 or -1. */
-static int choose_precision(const lens_family *family, const char *name, lens_precision *precision, lens_error *err)
-{
-    static const struct {
-        lens_precision precision;
-        lens_type type;
-        const char *needs;
-    } quick[] = {{LENS_PRECISION_INT8, LENS_TYPE_BYTES, "AVX-512 VNNI or AVX-VNNI"}, {LENS_PRECISION_BF16, LENS_TYPE_BF16, "AVX-512 BF16"}};
-    for (size_t i = 0; i < sizeof quick / sizeof *quick; i++) {
-        if (*precision == quick[i].precision && !lens_type_is_fast(quick[i].type))
-            return lens_fail(err, LENS_E_UNSUPPORTED, "%s: precision %s needs a processor with %s, which this one is not", name,
-                             lens_precision_name(*precision), quick[i].needs);
-        if (*precision == LENS_PRECISION_AUTO && family->quickest >= quick[i].precision && lens_type_is_fast(quick[i].type))
-            *precision = quick[i].precision;
-    }
-    if (*precision == LENS_PRECISION_AUTO)
-        *precision = LENS_PRECISION_F32;
-    return 0;
-}
-
 static int open_model(lens_encoder *encoder, lens_model_source *source, const char *name, lens_backend backend, lens_error *err)
 {
     encoder->family = find_family(source->config, source->config_path, err);
-    if (!encoder->family || choose_precision(encoder->family, name, &source->precision, err) != 0)
+    if (!encoder->family || lens_precision_choose(encoder->family, name, &source->precision, err) != 0)
         return -1;
     encoder->engine = lens_engine_new(backend, err);
     if (!encoder->engine)

@@ -58,6 +58,16 @@ typedef struct lens_family {
                      lens_error *err);
 } lens_family;
 
+/* What PRECISION comes to for FAMILY on this processor: "auto" becomes another one, and one that it has no instructions for is
+ * LENS_E_UNSUPPORTED. NAME stands in messages. 0 or -1. */
+int lens_precision_choose(const lens_family *family, const char *name, lens_precision *precision, lens_error *err);
+
+/* What rows are multiplied as. */
+lens_type lens_precision_rows(lens_precision precision);
+
+/* What is kept of what is not multiplied by weights next, or not yet: in int8 halves, where this processor knows them. Not bytes. */
+lens_type lens_precision_maps(lens_precision precision);
+
 /* For tests, and for what looks into an encoder. */
 
 /* lens_encoder_open on a backend of one's choice. */

@@ -30,6 +30,7 @@ struct model {
     float *positions; /* [context, width]: the position's row and that of token type 0 */
     const lens_layer *norm;
     struct block *blocks;
+    lens_type row, qkv;
 };
 
 /* Where building has got to. */
@@ -230,7 +231,9 @@ static const lens_layer *add_linear(const struct builder *builder, const char *n
     int result = weights && bias ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
     for (int i = 0; i < count && result == 0; i++)
         result = copy_linear(builder, names[i], out, in, weights + (size_t)i * each, bias + (size_t)i * (size_t)out, err);
-    lens_linear_spec spec = {.in = in, .out = count * out, .sum = sum, .activation = activation};
+    const lens_precision precision = builder->source->precision;
+    const lens_type to = sum ? LENS_TYPE_F32 : count > 1 ? lens_precision_maps(precision) : lens_precision_rows(precision);
+    lens_linear_spec spec = {.in = in, .out = count * out, .sum = sum, .activation = activation, .from = lens_precision_rows(precision), .to = to};
     const lens_layer *layer = result == 0 ? lens_linear_new(builder->engine, name, &spec, weights, bias, err) : NULL;
     free(weights);
     free(bias);
@@ -268,7 +271,9 @@ static int add_block(const struct builder *builder, int index, struct block *blo
         names[i] = text[i];
     }
     snprintf(own, sizeof own, "encoder.layer.%d.attention.self", index);
-    lens_attention_spec attention = {.heads = sizes->heads, .width = width / sizes->heads};
+    const lens_precision precision = builder->source->precision;
+    lens_attention_spec attention = {.heads = sizes->heads, .width = width / sizes->heads, .from = lens_precision_maps(precision),
+                                     .to = lens_precision_rows(precision)};
     if (!(block->qkv = add_linear(builder, own, names + QUERY, 3, width, width, false, LENS_ACTIVATION_NONE, err)) ||
         !(block->attention = lens_attention_new(builder->engine, own, &attention, err)) ||
         !(block->merge = add_linear(builder, names[MERGE], names + MERGE, 1, width, width, true, LENS_ACTIVATION_NONE, err)) ||
@@ -332,19 +337,34 @@ static void model_close(void *opened)
 
 /* ---- the family -------------------------------------------------------------------------------------------------- */
 
-/* Floats for a buffer of COUNT, so that the next one begins on a boundary of 64 bytes. */
-static size_t aligned(size_t count)
-{
-    return (count + 15) / 16 * 16;
-}
+/* The buffers of a text of COUNT tokens, in one piece. */
+struct buffers {
+    float *rows;  /* [count, width]: the residual */
+    void *normed; /* the same as rows to multiply */
+    void *wide;   /* queries, keys and values, or rows [count, inner] */
+    void *mixed;  /* rows [count, width]: what attention gave */
+    size_t size;  /* bytes of all */
+};
 
-/* Floats of the three buffers for a text of CONTEXT tokens: rows, their queries, keys and values or wide rows, and what attention
- * made of them. */
-static void buffers(const struct sizes *sizes, size_t room[3])
+/* Lays them out from WORKSPACE on. */
+static struct buffers divide(const struct model *model, size_t count, void *workspace)
 {
-    size_t tokens = (size_t)sizes->context, width = (size_t)sizes->width, inner = (size_t)sizes->inner;
-    room[0] = room[2] = aligned(tokens * width);
-    room[1] = aligned(tokens * (3 * width > inner ? 3 * width : inner));
+    enum { BOUNDARY = 64 };
+    const size_t width = (size_t)model->sizes.width, rows = lens_items_size(model->row, count, width);
+    const size_t qkv = lens_items_size(model->qkv, count, 3 * width), inner = lens_items_size(model->row, count, (size_t)model->sizes.inner);
+    const size_t sizes[4] = {count * width * sizeof(float), model->row == LENS_TYPE_F32 ? 0 : rows, qkv > inner ? qkv : inner, rows};
+    size_t at[5] = {0};
+    for (int i = 0; i < 4; i++)
+        at[i + 1] = at[i] + (sizes[i] + BOUNDARY - 1) / BOUNDARY * BOUNDARY;
+    char *base = workspace;
+    struct buffers buffers = {.size = at[4]};
+    if (base) {
+        buffers.rows = workspace;
+        buffers.normed = model->row == LENS_TYPE_F32 ? workspace : base + at[1];
+        buffers.wide = base + at[2];
+        buffers.mixed = base + at[3];
+    }
+    return buffers;
 }
 
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
@@ -369,11 +389,11 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
         model_close(model);
         return NULL;
     }
-    size_t room[3];
-    buffers(sizes, room);
+    model->row = lens_precision_rows(source->precision);
+    model->qkv = lens_precision_maps(source->precision);
     facts->dim = sizes->width;
     facts->vocabulary = sizes->vocabulary;
-    facts->workspace = (room[0] + room[1] + room[2]) * sizeof(float);
+    facts->workspace = divide(model, (size_t)sizes->context, NULL).size;
     return model;
 }
 
@@ -397,26 +417,35 @@ static void embed(const struct model *model, const int32_t *ids, int count, floa
     }
 }
 
+/* The norm behind a sum, and its rows to multiply. */
+static int norm_rows(const struct model *model, lens_stream *stream, const lens_layer *norm, int count, const struct buffers *buffers,
+                     lens_error *err)
+{
+    if (lens_norm_run(stream, norm, count, buffers->rows, buffers->rows, err) != 0)
+        return -1;
+    if (model->row != LENS_TYPE_F32)
+        lens_items_store(model->row, buffers->rows, (size_t)count, (size_t)model->sizes.width, buffers->normed);
+    return 0;
+}
+
 static int run_words(const void *opened, lens_stream *stream, void *workspace, const int32_t *ids, int count, float *features,
                      lens_error *err)
 {
     const struct model *model = opened;
-    size_t room[3];
-    buffers(&model->sizes, room);
-    float *rows = workspace, *wide = rows + room[0], *mixed = wide + room[1];
-    embed(model, ids, count, rows);
-    if (lens_norm_run(stream, model->norm, count, rows, rows, err) != 0)
+    const struct buffers buffers = divide(model, (size_t)model->sizes.context, workspace);
+    embed(model, ids, count, buffers.rows);
+    if (norm_rows(model, stream, model->norm, count, &buffers, err) != 0)
         return -1;
     for (const struct block *block = model->blocks; block < model->blocks + model->sizes.layers; block++)
-        if (lens_linear_run(stream, block->qkv, count, rows, wide, err) != 0 ||
-            lens_attention_run(stream, block->attention, 1, count, wide, mixed, err) != 0 ||
-            lens_linear_run(stream, block->merge, count, mixed, rows, err) != 0 ||
-            lens_norm_run(stream, block->norm1, count, rows, rows, err) != 0 ||
-            lens_linear_run(stream, block->widen, count, rows, wide, err) != 0 ||
-            lens_linear_run(stream, block->narrow, count, wide, rows, err) != 0 ||
-            lens_norm_run(stream, block->norm2, count, rows, rows, err) != 0)
+        if (lens_linear_run(stream, block->qkv, count, buffers.normed, buffers.wide, err) != 0 ||
+            lens_attention_run(stream, block->attention, 1, count, buffers.wide, buffers.mixed, err) != 0 ||
+            lens_linear_run(stream, block->merge, count, buffers.mixed, buffers.rows, err) != 0 ||
+            norm_rows(model, stream, block->norm1, count, &buffers, err) != 0 ||
+            lens_linear_run(stream, block->widen, count, buffers.normed, buffers.wide, err) != 0 ||
+            lens_linear_run(stream, block->narrow, count, buffers.wide, buffers.rows, err) != 0 ||
+            norm_rows(model, stream, block->norm2, count, &buffers, err) != 0)
             return -1;
-    lens_mean_positions(1, count, model->sizes.width, rows, features);
+    lens_mean_positions(1, count, model->sizes.width, buffers.rows, features);
     return 0;
 }
 

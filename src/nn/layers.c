@@ -141,7 +141,9 @@ static bool conv_is_sound(const lens_conv_spec *spec)
             return false;
     bool bytes = spec->from == LENS_TYPE_BYTES;
     bool clipped = spec->activation == LENS_ACTIVATION_CLIP6 || spec->activation == LENS_ACTIVATION_RELU;
-    if ((spec->to == LENS_TYPE_BYTES && (!bytes || spec->sum || !clipped)) || (spec->factor && spec->zero != 0) || (bytes && spec->zero != 0 && spec->kernel != 1) ||
+    bool padded = spec->before[0] || spec->before[1] || spec->after[0] || spec->after[1];
+    if ((spec->to == LENS_TYPE_BYTES && (!bytes || spec->sum || (spec->out_zero == 0) != clipped)) || (spec->factor && spec->zero != 0) ||
+        (spec->to != LENS_TYPE_BYTES && spec->out_zero != 0) || (padded && spec->zero != 0) ||
         (spec->from == LENS_TYPE_F32 && spec->to != LENS_TYPE_F32) || (!bytes && (spec->zero != 0 || spec->factor)))
         return false;
     return spec->in % spec->groups == 0 && spec->out % spec->groups == 0;
@@ -187,7 +189,7 @@ int lens_layer_ready(const lens_stream *stream, const lens_layer *layer, int cou
 /* The byte that stands for 0 in what LAYER gives. */
 static int zero_of(const lens_layer *layer)
 {
-    return layer->kind == LENS_LAYER_CONV || layer->kind == LENS_LAYER_GROUP_NORM ? 0 : LENS_BYTE_ZERO;
+    return layer->kind == LENS_LAYER_CONV ? layer->conv.out_zero : layer->kind == LENS_LAYER_GROUP_NORM ? 0 : LENS_BYTE_ZERO;
 }
 
 void lens_layer_seen(const lens_stream *stream, const lens_layer *layer, int count, const void *out)

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -63,15 +64,13 @@ bool lens_type_is_fast(lens_type type);
 void lens_items_store(lens_type type, const float *rows, size_t count, size_t each, void *items);
 
 /* The other way round; ZERO: the byte that stands for 0. */
-void lens_items_load(lens_type type, const void *items, size_t count, size_t each, int zero, float *rows);
+void lens_items_load(lens_type type, const void *items, size_t count, size_t each, float zero, float *rows);
 
 /* Item AT of COUNT items of EACH numbers -> item TO_AT of TO_COUNT such items. */
 void lens_items_copy(lens_type type, size_t each, const void *items, size_t count, size_t at, void *to, size_t to_count, size_t to_at);
 
-/* IN [count, positions, channels] of TYPE, not bytes -> OUT, COUNT items of bytes: value * steps[channel], rounded, plus ZERO. Their
- * factors are 1. */
-void lens_items_store_channels(int count, int positions, int channels, const float *steps, int zero, lens_type type, const void *in,
-                               void *out);
+/* IN [rows, channels] -> OUT: value * steps[channel] + zero, rounded to a byte. */
+void lens_channels_to_bytes(size_t rows, int channels, const float *steps, float zero, const float *in, uint8_t *out);
 
 typedef enum lens_activation {
     LENS_ACTIVATION_NONE,
@@ -94,7 +93,8 @@ typedef struct lens_conv_spec {
     bool sum;                    /* adds to what OUT holds: a residual, without a pass of its own */
     lens_activation activation;
     lens_type from, to;          /* of IN and of OUT; bytes only from bytes */
-    int zero;                    /* of IN's bytes, 0 unless KERNEL is 1: what surrounds the input is the byte 0 */
+    float zero;                  /* of IN's bytes, 0 where there are zeros around the input: what surrounds it is the byte 0 */
+    int out_zero;                /* of OUT's bytes: 0 behind an activation, as bytes end at 0 by themselves; else LENS_BYTE_ZERO */
     bool factor;                 /* whether IN's bytes have factors of their own, other than 1 */
     const float *in_scales, *out_scales; /* [in], [out]: by channel, what a step of IN's and OUT's bytes is worth (NULL: 1); copied */
 } lens_conv_spec;

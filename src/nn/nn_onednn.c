@@ -299,12 +299,12 @@ static int to_bytes(const lens_layer *layer, const float *weights, const float *
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
     lens_weights_to_bytes(layer, weights, *bytes, packed->scales, packed->zeros);
     for (size_t o = 0; o < out; o++) {
-        const float zero = (float)(conv ? layer->conv.zero : LENS_BYTE_ZERO), zeros = zero * (float)packed->zeros[o];
+        const float zeros = conv ? layer->conv.zero * (float)packed->zeros[o] : 0;
         packed->zeros[o] *= LENS_BYTE_ZERO;
         if (!conv)
             continue;
         float step = layer->out_scales ? layer->out_scales[o] : 1;
-        float value = (bias[o] - zeros * packed->scales[o]) / step;
+        float value = (bias[o] - zeros * packed->scales[o]) / step + (float)layer->conv.out_zero;
         packed->scales[o] /= step;
         packed->bias[o] = layer->conv.factor ? value : scaled_bias(value, packed->scales[o]);
     }

@@ -189,7 +189,7 @@ static void store(const lens_layer *layer, int count, const float *floats, void 
         return;
     }
     for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)fmin(fmax(rint((double)floats[i] / (double)layer->out_scales[i % (size_t)layer->conv.out]), 0), 255);
+        bytes[i] = (uint8_t)fmin(fmax(rint((double)floats[i] / (double)layer->out_scales[i % (size_t)layer->conv.out]) + layer->conv.out_zero, 0), 255);
     for (int n = 0; n < count; n++)
         lens_items_factors(out, (size_t)count, layer->out_size)[n] = 1;
 }
