@@ -13,6 +13,7 @@
 enum {
     STAGES = 4,
     GROUPS = 32,
+    STEM_KERNEL = 7,
     NARROWING = 4, /* a bottleneck has a quarter of its block's channels */
     SLICE = 1,     /* pictures a pass: one to eight run equally fast, and one needs the least memory */
 };
@@ -42,7 +43,9 @@ struct model {
     struct block *blocks;
     int count;
     int dim, positions;               /* of the last map */
-    size_t wide, normed, narrow;      /* floats of the three buffers, one picture */
+    size_t pixels;                    /* numbers */
+    lens_type map, normed_type;       /* of what convolutions give, and of what they get */
+    size_t wide, normed, narrow;      /* bytes of the three buffers, one picture */
 };
 
 /* Where building has got to. */
@@ -145,15 +148,18 @@ static void standardise(float *weights, int out, size_t each)
 }
 
 /* The convolution PREFIX.CONV of what BUILDER has got to, to OUT channels, with as many zeros around as keep the size at stride 1.
- * NULL on failure. *SIZE is that of its output, *ROOM at least its floats for one picture. */
+ * NULL on failure. *SIZE is that of its output, *ROOM at least its bytes for one picture. */
 static const lens_layer *add_conv(const struct builder *builder, const char *prefix, const char *conv, int out, int kernel, int stride,
                                   bool sum, int *size, size_t *room, lens_error *err)
 {
     char name[80];
     snprintf(name, sizeof name, "%s%s.weight", prefix, conv);
+    const struct model *model = builder->model;
+    const bool bytes = model->normed_type == LENS_TYPE_BYTES && kernel != STEM_KERNEL;
     int zeros = kernel / 2;
     lens_conv_spec spec = {.height = builder->size, .width = builder->size, .in = builder->channels, .out = out, .groups = 1,
-                           .kernel = kernel, .stride = stride, .before = {zeros, zeros}, .after = {zeros, zeros}, .sum = sum};
+                           .kernel = kernel, .stride = stride, .before = {zeros, zeros}, .after = {zeros, zeros}, .sum = sum,
+                           .from = bytes ? LENS_TYPE_BYTES : model->map, .to = model->map, .factor = bytes};
     float *weights = lens_weights_read(builder->source->weights, name, 4, (int64_t[]){out, spec.in, kernel, kernel}, err);
     if (!weights)
         return NULL;
@@ -162,13 +168,14 @@ static const lens_layer *add_conv(const struct builder *builder, const char *pre
     const lens_layer *layer = lens_conv_new(builder->engine, name, &spec, weights, NULL, err);
     free(weights);
     *size = lens_conv_out_height(&spec);
-    *room = larger(*room, (size_t)*size * (size_t)*size * (size_t)out);
+    *room = larger(*room, lens_items_size(spec.to, SLICE, (size_t)*size * (size_t)*size * (size_t)out));
     return layer;
 }
 
 /* The group norm PREFIX.NORM with the ReLU behind it, of what BUILDER has got to. NULL on failure. */
-static const lens_layer *add_norm(const struct builder *builder, const char *prefix, const char *norm, size_t *room, lens_error *err)
+static const lens_layer *add_norm(const struct builder *builder, const char *prefix, const char *norm, lens_type to, lens_error *err)
 {
+    size_t *room = &builder->model->normed;
     static const char *const parts[2] = {"weight", "bias"};
     float *numbers[2] = {NULL};
     char name[80];
@@ -182,9 +189,10 @@ static const lens_layer *add_norm(const struct builder *builder, const char *pre
     if (numbers[0] && numbers[1]) {
         snprintf(name, sizeof name, "%s%s", prefix, norm);
         lens_group_norm_spec spec = {.positions = builder->size * builder->size, .channels = builder->channels, .groups = GROUPS,
-                                     .epsilon = norm_epsilon, .activation = LENS_ACTIVATION_RELU};
+                                     .epsilon = norm_epsilon, .activation = LENS_ACTIVATION_RELU, .from = builder->model->map,
+                                     .to = to};
         layer = lens_group_norm_new(builder->engine, name, &spec, numbers[0], numbers[1], err);
-        *room = larger(*room, (size_t)spec.positions * (size_t)spec.channels);
+        *room = larger(*room, lens_items_size(to, SLICE, (size_t)spec.positions * (size_t)spec.channels));
     }
     free(numbers[0]);
     free(numbers[1]);
@@ -196,18 +204,18 @@ static int add_block(struct builder *builder, const char *prefix, int out, int s
 {
     struct model *model = builder->model;
     int narrow = out / NARROWING, size;
-    if (!(block->norm1 = add_norm(builder, prefix, "norm1", &model->normed, err)))
+    if (!(block->norm1 = add_norm(builder, prefix, "norm1", model->normed_type, err)))
         return -1;
     if (first && !(block->downsample = add_conv(builder, prefix, "downsample.conv", out, 1, stride, false, &size, &model->wide, err)))
         return -1;
     if (!(block->conv1 = add_conv(builder, prefix, "conv1", narrow, 1, 1, false, &size, &model->narrow, err)))
         return -1;
     builder->channels = narrow;
-    if (!(block->norm2 = add_norm(builder, prefix, "norm2", &model->narrow, err)) ||
-        !(block->conv2 = add_conv(builder, prefix, "conv2", narrow, 3, stride, false, &size, &model->normed, err)))
+    if (!(block->norm2 = add_norm(builder, prefix, "norm2", model->normed_type, err)) ||
+        !(block->conv2 = add_conv(builder, prefix, "conv2", narrow, 3, stride, false, &size, &model->narrow, err)))
         return -1;
     builder->size = size;
-    if (!(block->norm3 = add_norm(builder, prefix, "norm3", &model->normed, err)) ||
+    if (!(block->norm3 = add_norm(builder, prefix, "norm3", model->normed_type, err)) ||
         !(block->conv3 = add_conv(builder, prefix, "conv3", out, 1, 1, true, &size, &model->wide, err)))
         return -1;
     builder->channels = out;
@@ -218,14 +226,16 @@ static int add_block(struct builder *builder, const char *prefix, int out, int s
 static int add_stem(struct builder *builder, int out, lens_error *err)
 {
     struct model *model = builder->model;
-    model->stem = add_conv(builder, "", "stem.conv", out, 7, 2, false, &builder->size, &model->normed, err);
+    model->pixels = (size_t)builder->size * (size_t)builder->size * 3;
+    model->normed = model->map == LENS_TYPE_F32 ? 0 : lens_items_size(model->map, SLICE, model->pixels);
+    model->stem = add_conv(builder, "", "stem.conv", out, STEM_KERNEL, 2, false, &builder->size, &model->narrow, err);
     if (!model->stem)
         return -1;
     builder->channels = out;
     model->pool = (lens_pool_spec){.height = builder->size, .width = builder->size, .channels = out, .kernel = 3, .stride = 2,
-                                   .before = 1, .after = 1};
+                                   .before = 1, .after = 1, .type = model->map};
     builder->size = lens_pool_out_height(&model->pool);
-    model->wide = larger(model->wide, (size_t)builder->size * (size_t)builder->size * (size_t)out);
+    model->wide = larger(model->wide, lens_items_size(model->map, SLICE, (size_t)builder->size * (size_t)builder->size * (size_t)out));
     return 0;
 }
 
@@ -243,6 +253,8 @@ static int check_end(const struct builder *builder, int stage, int block, lens_e
 static int build(struct builder *builder, const struct shape *shape, lens_error *err)
 {
     struct model *model = builder->model;
+    model->map = lens_precision_maps(builder->source->precision);
+    model->normed_type = lens_precision_rows(builder->source->precision);
     for (int stage = 0; stage < STAGES; stage++)
         model->count += shape->layers[stage];
     model->blocks = calloc((size_t)model->count, sizeof *model->blocks);
@@ -261,7 +273,7 @@ static int build(struct builder *builder, const struct shape *shape, lens_error 
         if (check_end(builder, stage, shape->layers[stage], err) != 0)
             return -1;
     }
-    if (check_end(builder, STAGES, 0, err) != 0 || !(model->norm = add_norm(builder, "", "norm", &model->normed, err)))
+    if (check_end(builder, STAGES, 0, err) != 0 || !(model->norm = add_norm(builder, "", "norm", LENS_TYPE_F32, err)))
         return -1;
     model->dim = builder->channels;
     model->positions = builder->size * builder->size;
@@ -276,10 +288,10 @@ static void model_close(void *opened)
     free(model);
 }
 
-/* Floats for SLICE times COUNT, so that the next buffer begins on a boundary of 64 bytes. */
-static size_t room_for(size_t count)
+/* BYTES, so that the next buffer begins on a boundary of 64. */
+static size_t aligned(size_t bytes)
 {
-    return (count * SLICE + 15) / 16 * 16;
+    return (bytes + 63) / 64 * 64;
 }
 
 static int describe(const struct shape *shape, lens_buffer *out)
@@ -308,20 +320,19 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
         model_close(model);
         return NULL;
     }
-    model->wide = room_for(model->wide);
-    model->normed = room_for(model->normed);
-    model->narrow = room_for(model->narrow);
+    model->wide = aligned(model->wide);
+    model->normed = aligned(model->normed);
+    model->narrow = aligned(model->narrow);
     facts->dim = shape.channels[STAGES - 1];
     facts->slice = SLICE;
     /* Two threads on one picture gain nothing on a machine that others use too. */
     facts->threads = 1;
-    facts->workspace = (model->wide + model->normed + model->narrow) * sizeof(float);
+    facts->workspace = model->wide + model->normed + model->narrow;
     return model;
 }
 
 /* WIDE, the block's input, becomes its output. */
-static int run_block(const struct block *block, lens_stream *stream, int count, float *wide, float *normed, float *narrow,
-                     lens_error *err)
+static int run_block(const struct block *block, lens_stream *stream, int count, void *wide, void *normed, void *narrow, lens_error *err)
 {
     if (lens_group_norm_run(stream, block->norm1, count, wide, normed, err) != 0)
         return -1;
@@ -329,9 +340,9 @@ static int run_block(const struct block *block, lens_stream *stream, int count, 
     if (block->downsample && lens_conv_run(stream, block->downsample, count, normed, wide, err) != 0)
         return -1;
     if (lens_conv_run(stream, block->conv1, count, normed, narrow, err) != 0 ||
-        lens_group_norm_run(stream, block->norm2, count, narrow, narrow, err) != 0 ||
-        lens_conv_run(stream, block->conv2, count, narrow, normed, err) != 0 ||
-        lens_group_norm_run(stream, block->norm3, count, normed, normed, err) != 0)
+        lens_group_norm_run(stream, block->norm2, count, narrow, normed, err) != 0 ||
+        lens_conv_run(stream, block->conv2, count, normed, narrow, err) != 0 ||
+        lens_group_norm_run(stream, block->norm3, count, narrow, normed, err) != 0)
         return -1;
     return lens_conv_run(stream, block->conv3, count, normed, wide, err);
 }
@@ -340,19 +351,24 @@ static int run(const void *opened, lens_stream *stream, void *workspace, const f
                lens_error *err)
 {
     const struct model *model = opened;
-    float *wide = workspace, *normed = wide + model->wide, *narrow = normed + model->normed;
-    if (lens_conv_run(stream, model->stem, count, pixels, normed, err) != 0)
+    char *wide = workspace, *normed = wide + model->wide, *narrow = normed + model->normed;
+    const void *from = pixels;
+    if (model->map != LENS_TYPE_F32) {
+        lens_items_store(model->map, pixels, (size_t)count, model->pixels, normed);
+        from = normed;
+    }
+    if (lens_conv_run(stream, model->stem, count, from, narrow, err) != 0)
         return -1;
-    lens_max_pool(&model->pool, count, normed, wide);
+    lens_max_pool(&model->pool, count, narrow, wide);
     for (const struct block *block = model->blocks; block < model->blocks + model->count; block++)
         if (run_block(block, stream, count, wide, normed, narrow, err) != 0)
             return -1;
     if (lens_group_norm_run(stream, model->norm, count, wide, normed, err) != 0)
         return -1;
-    lens_mean_positions(count, model->positions, model->dim, normed, features);
+    lens_mean_positions(count, model->positions, model->dim, (const float *)(const void *)normed, features);
     return 0;
 }
 
 const lens_family lens_family_bit = {
-    .name = "bit", .quickest = LENS_PRECISION_F32, .claims = claims, .open = model_open, .close = model_close, .run = run,
+    .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .open = model_open, .close = model_close, .run = run,
 };

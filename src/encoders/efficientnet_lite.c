@@ -484,5 +484,5 @@ static int run(const void *opened, lens_stream *stream, void *workspace, const f
 }
 
 const lens_family lens_family_efficientnet_lite = {
-    .name = "efficientnet_lite", .quickest = LENS_PRECISION_F32, .claims = claims, .open = model_open, .close = model_close, .run = run,
+    .name = "efficientnet_lite", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close, .run = run,
 };

@@ -450,5 +450,5 @@ static int run_words(const void *opened, lens_stream *stream, void *workspace, c
 }
 
 const lens_family lens_family_minilm = {
-    .name = "minilm", .quickest = LENS_PRECISION_F32, .claims = claims, .open = model_open, .close = model_close, .tokenizer = open_tokenizer, .run_words = run_words,
+    .name = "minilm", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close, .tokenizer = open_tokenizer, .run_words = run_words,
 };
