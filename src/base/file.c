@@ -191,7 +191,26 @@ int lens_folder_put(const char *from, const char *to, lens_error *err)
     return result == 0 ? sync_folder_of(to, err) : -1;
 }
 
+static int write_all(int fd, const char *at, size_t size)
+{
+    while (size > 0) {
+        ssize_t wrote = write(fd, at, size);
+        if (wrote < 0 && errno != EINTR)
+            return -1;
+        if (wrote > 0) {
+            at += wrote;
+            size -= (size_t)wrote;
+        }
+    }
+    return 0;
+}
+
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err)
+{
+    return lens_file_write_runs(path, &(lens_run_of_bytes){bytes, size}, 1, err);
+}
+
+int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t count, lens_error *err)
 {
     lens_buffer temporary = {0};
     if (lens_buffer_print(&temporary, "%s.%ld.part", path, (long)getpid()) != 0)
@@ -204,16 +223,8 @@ int lens_file_write(const char *path, const void *bytes, size_t size, lens_error
         return -1;
     }
     int result = 0;
-    const char *at = bytes;
-    while (result == 0 && size > 0) {
-        ssize_t wrote = write(fd, at, size);
-        if (wrote < 0 && errno != EINTR)
-            result = -1;
-        if (wrote > 0) {
-            at += wrote;
-            size -= (size_t)wrote;
-        }
-    }
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = write_all(fd, runs[i].bytes, runs[i].size);
     if (result != 0 || fsync(fd) != 0)
         result = lens_fail_errno(err, errno, "%s: cannot be written", path);
     if (close(fd) != 0 && result == 0)

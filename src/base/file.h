@@ -29,6 +29,13 @@ int lens_folder_put(const char *from, const char *to, lens_error *err);
 /* Puts SIZE bytes at PATH in one step: a file beside it, synced, renamed over it, the folder synced. */
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err);
 
+/* The same for COUNT runs of bytes, one behind the other. */
+typedef struct lens_run_of_bytes {
+    const void *bytes;
+    size_t size;
+} lens_run_of_bytes;
+int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t count, lens_error *err);
+
 bool lens_file_exists(const char *path);
 
 /* "FOLDER/NAME" (NAME as it is when it is absolute). NULL when memory is short. The caller frees. */

@@ -160,10 +160,12 @@ static const lens_layer *add_conv(const struct builder *builder, const char *pre
     lens_conv_spec spec = {.height = builder->size, .width = builder->size, .in = builder->channels, .out = out, .groups = 1,
                            .kernel = kernel, .stride = stride, .before = {zeros, zeros}, .after = {zeros, zeros}, .sum = sum,
                            .from = bytes ? LENS_TYPE_BYTES : model->map, .to = model->map, .factor = bytes};
-    float *weights = lens_weights_read(builder->source->weights, name, 4, (int64_t[]){out, spec.in, kernel, kernel}, err);
-    if (!weights)
+    const bool warm = lens_engine_is_warm(builder->engine);
+    float *weights = warm ? NULL : lens_weights_read(builder->source->weights, name, 4, (int64_t[]){out, spec.in, kernel, kernel}, err);
+    if (!weights && !warm)
         return NULL;
-    standardise(weights, out, (size_t)spec.in * (size_t)kernel * (size_t)kernel);
+    if (weights)
+        standardise(weights, out, (size_t)spec.in * (size_t)kernel * (size_t)kernel);
     name[strlen(name) - strlen(".weight")] = '\0';
     const lens_layer *layer = lens_conv_new(builder->engine, name, &spec, weights, NULL, err);
     free(weights);
@@ -180,13 +182,14 @@ static const lens_layer *add_norm(const struct builder *builder, const char *pre
     float *numbers[2] = {NULL};
     char name[80];
     const lens_layer *layer = NULL;
-    for (int i = 0; i < 2; i++) {
+    const bool warm = lens_engine_is_warm(builder->engine);
+    for (int i = 0; i < 2 && !warm; i++) {
         snprintf(name, sizeof name, "%s%s.%s", prefix, norm, parts[i]);
         numbers[i] = lens_weights_read(builder->source->weights, name, 1, (int64_t[]){builder->channels}, err);
         if (!numbers[i])
             break;
     }
-    if (numbers[0] && numbers[1]) {
+    if (warm || (numbers[0] && numbers[1])) {
         snprintf(name, sizeof name, "%s%s", prefix, norm);
         lens_group_norm_spec spec = {.positions = builder->size * builder->size, .channels = builder->channels, .groups = GROUPS,
                                      .epsilon = norm_epsilon, .activation = LENS_ACTIVATION_RELU, .from = builder->model->map,

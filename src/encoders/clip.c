@@ -167,7 +167,7 @@ static int model_read(struct model *model, const lens_model_source *source, lens
     facts->embedding = lens_clip_embedding(config);
     if (describe(config, &facts->description) != 0)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
-    if (lens_clip_logit_scale(source, &facts->logit_scale, err) != 0)
+    if (lens_clip_logit_scale(source, engine, &facts->logit_scale, err) != 0)
         return -1;
     return 0;
 }

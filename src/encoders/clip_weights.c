@@ -136,9 +136,16 @@ static lens_type row_type(const struct reader *reader)
     return lens_precision_rows(reader->source->precision);
 }
 
+static bool is_warm(const struct reader *reader)
+{
+    return lens_engine_is_warm(reader->engine);
+}
+
 static const lens_layer *add_norm(const struct reader *reader, const char *name, lens_type to, lens_error *err)
 {
     int width = reader->shape->width;
+    if (is_warm(reader))
+        return lens_norm_new(reader->engine, name, width, reader->shape->epsilon, to, NULL, NULL, err);
     float *gamma = read_vector(reader, name, ".", "weight", width, err);
     float *beta = gamma ? read_vector(reader, name, ".", "bias", width, err) : NULL;
     const lens_layer *layer = beta ? lens_norm_new(reader->engine, name, width, reader->shape->epsilon, to, gamma, beta, err) : NULL;
@@ -154,6 +161,8 @@ static const lens_layer *add_linear(const struct reader *reader, const char *nam
     snprintf(weight, sizeof weight, "%s.weight", name);
     const lens_linear_spec spec = {.in = in, .out = out, .sum = sum, .activation = activation, .from = row_type(reader),
                                    .to = sum ? LENS_TYPE_F32 : row_type(reader)};
+    if (is_warm(reader))
+        return lens_linear_new(reader->engine, name, &spec, NULL, NULL, err);
     float *weights = read_matrix(reader, weight, out, in, err);
     float *bias = weights ? read_vector(reader, name, ".", "bias", out, err) : NULL;
     const lens_layer *layer = bias ? lens_linear_new(reader->engine, name, &spec, weights, bias, err) : NULL;
@@ -173,7 +182,7 @@ static const lens_layer *add_qkv(const struct reader *reader, const char *prefix
     char layer_name[NAME], name[NAME];
     float *weights = NULL, *bias = NULL;
     int result = 0;
-    for (int i = 0; i < parts && result == 0; i++) {
+    for (int i = 0; i < parts && result == 0 && !is_warm(reader); i++) {
         snprintf(layer_name, sizeof layer_name, "%s%s", prefix, names->qkv[i]);
         snprintf(name, sizeof name, "%s%sweight", layer_name, names->qkv_suffix);
         float *part = read_matrix(reader, name, rows, width, err);
@@ -223,6 +232,8 @@ static const lens_layer *add_projection(const struct reader *reader, int dim, le
     int width = reader->shape->width;
     bool transposed = reader->names->transposed;
     const lens_linear_spec spec = {.in = width, .out = dim, .from = row_type(reader)};
+    if (is_warm(reader))
+        return lens_linear_new(reader->engine, reader->names->projection, &spec, NULL, NULL, err);
     const lens_layer *layer = NULL;
     float *weights = read_matrix(reader, reader->names->projection, transposed ? width : dim, transposed ? dim : width, err);
     float *turned = weights && transposed ? lens_floats_new((size_t)width * (size_t)dim) : NULL;
@@ -264,6 +275,8 @@ static const lens_layer *add_patches(const struct reader *reader, const lens_cli
     const size_t area = (size_t)config->patch * (size_t)config->patch, each = 3 * area;
     const lens_linear_spec spec = {.in = (int)each, .out = width, .sum = true, .from = row_type(reader)};
     char name[NAME];
+    if (is_warm(reader))
+        return lens_linear_new(reader->engine, reader->names->patches, &spec, NULL, NULL, err);
     snprintf(name, sizeof name, "%s.weight", reader->names->patches);
     float *weights = lens_weights_read(reader->source->weights, name, 4, (int64_t[]){width, 3, config->patch, config->patch}, err);
     float *turned = weights ? lens_floats_new((size_t)width * each) : NULL;
@@ -279,6 +292,15 @@ static const lens_layer *add_patches(const struct reader *reader, const lens_cli
     return layer;
 }
 
+/* The tensor NAME, [rows, columns], or [columns] where ROWS is 0, as it is. */
+static const float *add_table(const struct reader *reader, const char *name, int rows, int columns, lens_error *err)
+{
+    const int64_t shape[2] = {rows ? rows : columns, columns};
+    const size_t count = (size_t)(rows ? rows : 1) * (size_t)columns;
+    float *numbers = is_warm(reader) ? NULL : lens_weights_read(reader->source->weights, name, rows ? 2 : 1, shape, err);
+    return numbers || is_warm(reader) ? lens_engine_table(reader->engine, name, count, numbers, err) : NULL;
+}
+
 int lens_clip_pictures_read(const lens_model_source *source, const lens_clip_config *config, lens_engine *engine,
                             lens_clip_layers *layers, lens_error *err)
 {
@@ -286,8 +308,8 @@ int lens_clip_pictures_read(const lens_model_source *source, const lens_clip_con
     const struct reader reader = {source, names, &config->pictures, engine};
     int grid = lens_clip_grid(config), width = config->pictures.width;
     bool done = (layers->patches = add_patches(&reader, config, err)) &&
-                (layers->first = lens_weights_read(source->weights, names->first, 1, (int64_t[]){width}, err)) &&
-                (layers->positions = read_matrix(&reader, names->positions, grid * grid + 1, width, err)) &&
+                (layers->first = add_table(&reader, names->first, 0, width, err)) &&
+                (layers->positions = add_table(&reader, names->positions, grid * grid + 1, width, err)) &&
                 (layers->before = add_norm(&reader, names->before, LENS_TYPE_F32, err));
     return done ? read_tower(&reader, false, config->dim, layers, err) : -1;
 }
@@ -298,33 +320,40 @@ int lens_clip_words_read(const lens_model_source *source, const lens_clip_config
     const struct names *names = config->open ? &open_words : &hugging_face_words;
     const struct reader reader = {source, names, &config->words, engine};
     int width = config->words.width;
-    bool done = (layers->tokens = read_matrix(&reader, names->tokens, config->vocabulary, width, err)) &&
-                (layers->positions = read_matrix(&reader, names->positions, config->context, width, err));
+    bool done = (layers->tokens = add_table(&reader, names->tokens, config->vocabulary, width, err)) &&
+                (layers->positions = add_table(&reader, names->positions, config->context, width, err));
     return done ? read_tower(&reader, true, config->dim, layers, err) : -1;
 }
 
 void lens_clip_layers_free(lens_clip_layers *layers)
 {
     free(layers->blocks);
-    free(layers->first);
-    free(layers->positions);
-    free(layers->tokens);
     *layers = (lens_clip_layers){0};
 }
 
-int lens_clip_logit_scale(const lens_model_source *source, double *scale, lens_error *err)
+/* The tensor, or the logarithm of 100: the reference clips the factor to 100 in training, which is where the published models ended. */
+static float *read_logit_scale(const lens_weights *weights, lens_error *err)
 {
     static const char name[] = "logit_scale";
-    /* The reference clips it to 100 in training, which is where the published models ended. */
-    *scale = 100;
-    const lens_tensor_view *view = lens_weights_find(source->weights, name);
-    if (!view)
-        return 0;
-    /* A scalar, or in some of OpenCLIP's a list of one. */
-    float *value = lens_weights_read(source->weights, name, view->dims == 1, (int64_t[]){1}, err);
+    const lens_tensor_view *view = lens_weights_find(weights, name);
+    if (view) /* a scalar, or in some of OpenCLIP's a list of one */
+        return lens_weights_read(weights, name, view->dims == 1, (int64_t[]){1}, err);
+    float *value = lens_floats_new(1);
+    if (value)
+        *value = logf(100);
+    else
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+    return value;
+}
+
+int lens_clip_logit_scale(const lens_model_source *source, lens_engine *engine, double *scale, lens_error *err)
+{
+    float *read = lens_engine_is_warm(engine) ? NULL : read_logit_scale(source->weights, err);
+    if (!read && !lens_engine_is_warm(engine))
+        return -1;
+    const float *value = lens_engine_table(engine, "logit_scale", 1, read, err);
     if (!value)
         return -1;
-    *scale = exp((double)*value);
-    free(value);
-    return isfinite(*scale) ? 0 : lens_fail(err, LENS_E_FORMAT, "%s: tensor %s: its exponential is not finite", source->folder, name);
+    *scale = *value == logf(100) ? 100 : exp((double)*value);
+    return isfinite(*scale) ? 0 : lens_fail(err, LENS_E_FORMAT, "%s: tensor logit_scale: its exponential is not finite", source->folder);
 }

@@ -17,9 +17,9 @@ typedef struct lens_clip_layers {
     const lens_layer *patches, *before; /* of pictures only: each patch's pixels to a row, and the norm before the first block */
     const lens_layer *after;  /* the norm of the token that stands for the whole */
     const lens_layer *projection;
-    float *first;             /* of pictures only: the class token, [width] */
-    float *positions;         /* [tokens, width] */
-    float *tokens;            /* of words only: [vocabulary, width] */
+    const float *first;       /* of pictures only: the class token, [width]; this and the next two are the engine's */
+    const float *positions;   /* [tokens, width] */
+    const float *tokens;      /* of words only: [vocabulary, width] */
 } lens_clip_layers;
 
 /* Reads the tower of pictures, or that of words, from SOURCE's weights into layers of ENGINE, named like the tensors. Every shape is
@@ -35,6 +35,6 @@ void lens_clip_layers_free(lens_clip_layers *layers);
 const char *lens_clip_embedding(const lens_clip_config *config);
 
 /* What cosines are multiplied by before a softmax over labels: exp of the tensor logit_scale. 0 or -1. */
-int lens_clip_logit_scale(const lens_model_source *source, double *scale, lens_error *err);
+int lens_clip_logit_scale(const lens_model_source *source, lens_engine *engine, double *scale, lens_error *err);
 
 #endif

@@ -37,7 +37,7 @@ static const struct variant {
 struct block {
     const lens_layer *expand, *depthwise, *project;
     int channels, positions; /* of the input */
-    float *steps;            /* in int8: by what the input is multiplied to be bytes, [channels] */
+    const float *steps;      /* in int8: by what the input is multiplied to be bytes, [channels]; the engine's */
     bool ready;              /* no block adds to the input: the one before has left it as it is multiplied */
 };
 
@@ -228,7 +228,7 @@ static const lens_layer *make_conv(const struct builder *builder, const char *na
     lens_layer *layer = NULL;
     if (!bias)
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
-    else if (fold_norm(builder->source, norm_name, spec->out, each, weights, bias, spread, err) == 0) {
+    else if (lens_engine_is_warm(builder->engine) || fold_norm(builder->source, norm_name, spec->out, each, weights, bias, spread, err) == 0) {
         if (choose_types(builder, part, direct, spread, spec, &in, &out) == 0)
             layer = lens_conv_new(builder->engine, name, spec, weights, bias, err);
         else
@@ -256,8 +256,9 @@ static const lens_layer *add_conv(struct builder *builder, const char *prefix, c
     else
         lens_conv_pad_same(&spec);
     const int64_t shape[4] = {spec.out, spec.in / spec.groups, spec.kernel, spec.kernel};
-    float *weights = lens_weights_read(builder->source->weights, name, 4, shape, err);
-    if (!weights)
+    const bool warm = lens_engine_is_warm(builder->engine);
+    float *weights = warm ? NULL : lens_weights_read(builder->source->weights, name, 4, shape, err);
+    if (!weights && !warm)
         return NULL;
     name[strlen(name) - strlen(".weight")] = '\0';
     struct spread spread = {NULL, NULL};
@@ -291,12 +292,19 @@ static int add_input(struct builder *builder, bool ready, struct block *block, l
         model->input = larger(model->input, lens_items_size(model->type, 1, (size_t)block->positions * (size_t)block->channels));
     if (model->type != LENS_TYPE_BYTES || ready)
         return 0;
-    block->steps = scales_of(&builder->narrow, block->channels, narrow_scale);
-    if (!block->steps)
+    float *steps = scales_of(&builder->narrow, block->channels, narrow_scale);
+    if (!steps)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
     for (int c = 0; c < block->channels; c++)
-        block->steps[c] = 1 / block->steps[c];
-    return 0;
+        steps[c] = 1 / steps[c];
+    if (lens_engine_is_warm(builder->engine)) { /* these are of no batch norm */
+        free(steps);
+        steps = NULL;
+    }
+    char name[LENS_PACKED_NAME];
+    snprintf(name, sizeof name, "steps of input %d", (int)(block - model->blocks));
+    block->steps = lens_engine_table(builder->engine, name, (size_t)block->channels, steps, err);
+    return block->steps ? 0 : -1;
 }
 
 /* ALONE: nothing is added to the block's output, in it or behind it. */
@@ -374,8 +382,6 @@ static int build(struct builder *builder, const struct variant *variant, lens_er
 static void model_close(void *opened)
 {
     struct model *model = opened;
-    for (int i = 0; model && model->blocks && i <= model->count; i++)
-        free(model->blocks[i].steps);
     if (model) {
         free(model->blocks);
         free(model->steps);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "encoders/opened.h"
+#include "encoders/packed_place.h"
 #include "encoders/registry.h"
 
 static int no_memory(lens_error *err, const char *folder)
@@ -103,14 +104,13 @@ static int name_and_prepare(lens_encoder *encoder, const char *folder, const cha
 }
 
 /* Vectors of two encoders are comparable when the same numbers go through the same pass after the same preparation. */
-static int fingerprint(lens_encoder *encoder, const lens_weights *weights, const lens_buffer *description, lens_error *err)
+static int fingerprint(lens_encoder *encoder, const lens_hash *weights, const lens_buffer *description, lens_error *err)
 {
     lens_buffer text = {0};
-    lens_hash hash;
-    int result = lens_weights_hash(weights, &hash, err);
-    if (result == 0 && (lens_buffer_print(&text, "%s\n%s\n", encoder->family->name, description->data ? description->data : "") != 0 ||
+    int result = 0;
+    if ((lens_buffer_print(&text, "%s\n%s\n", encoder->family->name, description->data ? description->data : "") != 0 ||
                         lens_preparation_describe(&encoder->info.preparation, &text) != 0 ||
-                        lens_buffer_append(&text, hash.bytes, sizeof hash.bytes) != 0))
+                        lens_buffer_append(&text, weights->bytes, sizeof weights->bytes) != 0))
         result = no_memory(err, encoder->folder);
     if (result == 0)
         encoder->info.fingerprint = lens_hash_of(text.data, text.size);
@@ -146,14 +146,30 @@ static int open_tokenizer(lens_encoder *encoder, const lens_model_source *source
     return 0;
 }
 
-static int open_model(lens_encoder *encoder, lens_model_source *source, const char *name, lens_backend backend, lens_error *err)
+/* Lets go of what build made. */
+static void reset(lens_encoder *encoder)
 {
-    encoder->family = find_family(source->config, source->config_path, err);
-    if (!encoder->family || lens_precision_choose(encoder->family, name, &source->precision, err) != 0)
-        return -1;
+    if (encoder->model)
+        encoder->family->close(encoder->model);
+    lens_engine_free(encoder->engine);
+    lens_tokenizer_close(encoder->tokenizer);
+    free(encoder->name);
+    free(encoder->variant);
+    free(encoder->folder);
+    *encoder = (lens_encoder){.family = encoder->family};
+}
+
+/* Makes the model from SOURCE's weights, whose hash is HASH, or from PACKED (NULL: none), which is closed whatever the result. */
+static int build(lens_encoder *encoder, const lens_model_source *source, const char *name, lens_backend backend, lens_packed *packed,
+                 const lens_hash *hash, lens_error *err)
+{
     encoder->engine = lens_engine_new(backend, err);
-    if (!encoder->engine)
+    if (!encoder->engine) {
+        lens_packed_close(packed);
         return -1;
+    }
+    if (packed)
+        lens_engine_warm(encoder->engine, packed);
     lens_model_facts facts = {.slice = 1, .threads = 1};
     encoder->model = encoder->family->open(source, encoder->engine, &facts, err);
     int result = encoder->model ? 0 : -1;
@@ -172,8 +188,48 @@ static int open_model(lens_encoder *encoder, lens_model_source *source, const ch
     if (result == 0)
         result = open_tokenizer(encoder, source, &facts, err);
     if (result == 0)
-        result = fingerprint(encoder, source->weights, &facts.description, err);
+        result = fingerprint(encoder, hash, &facts.description, err);
     lens_buffer_free(&facts.description);
+    return result;
+}
+
+/* Opens the model from the file of packed weights that is kept for it. Whatever keeps it from doing so, the weights themselves do not. */
+static int open_packed(lens_encoder *encoder, const lens_model_source *source, const char *name, const lens_packed_place *place)
+{
+    lens_error ignored = {0};
+    lens_packed *packed = place->path ? lens_packed_open(place->path, &place->key, &ignored) : NULL;
+    const lens_hash *hash = packed ? lens_packed_find(packed, LENS_PACKED_WEIGHTS, sizeof *hash, &ignored) : NULL;
+    if (!hash) {
+        lens_packed_close(packed);
+        return -1;
+    }
+    if (build(encoder, source, name, LENS_BACKEND_ONEDNN, packed, hash, &ignored) == 0)
+        return 0;
+    reset(encoder);
+    return -1;
+}
+
+static int open_model(lens_encoder *encoder, lens_model_source *source, const struct form *form, const char *name, lens_backend backend,
+                      lens_error *err)
+{
+    encoder->family = find_family(source->config, source->config_path, err);
+    if (!encoder->family || lens_precision_choose(encoder->family, name, &source->precision, err) != 0)
+        return -1;
+    lens_packed_place place = {NULL};
+    if (backend == LENS_BACKEND_ONEDNN)
+        lens_packed_place_find(source, encoder->family->name, &place);
+    int result = open_packed(encoder, source, name, &place);
+    if (result != 0) {
+        lens_weights *weights = open_weights(source->folder, form, err);
+        lens_hash hash;
+        source->weights = weights;
+        if (weights && lens_weights_hash(weights, &hash, err) == 0)
+            result = build(encoder, source, name, backend, NULL, &hash, err);
+        if (result == 0)
+            lens_packed_place_fill(&place, encoder->engine, &hash);
+        lens_weights_close(weights);
+    }
+    free(place.path);
     return result;
 }
 
@@ -184,13 +240,11 @@ lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_pr
     lens_encoder *encoder = calloc(1, sizeof *encoder);
     char *config_path = lens_path_join(folder, form->config);
     json_t *config = NULL;
-    lens_weights *weights = NULL;
     int result = -1;
     if (!encoder || !config_path)
         no_memory(err, folder);
-    else if ((config = read_json(folder, config_path, err)) && (weights = open_weights(folder, form, err)))
-        result = open_model(encoder, &(lens_model_source){folder, config_path, config, weights, towers, precision}, name, backend, err);
-    lens_weights_close(weights);
+    else if ((config = read_json(folder, config_path, err)))
+        result = open_model(encoder, &(lens_model_source){folder, config_path, config, NULL, towers, precision}, form, name, backend, err);
     json_decref(config);
     free(config_path);
     if (result != 0) {
@@ -249,13 +303,7 @@ void lens_encoder_close(lens_encoder *encoder)
 {
     if (!encoder)
         return;
-    if (encoder->model)
-        encoder->family->close(encoder->model);
-    lens_engine_free(encoder->engine);
-    lens_tokenizer_close(encoder->tokenizer);
-    free(encoder->name);
-    free(encoder->variant);
-    free(encoder->folder);
+    reset(encoder);
     free(encoder);
 }
 

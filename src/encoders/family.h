@@ -15,7 +15,7 @@ typedef struct lens_model_source {
     const char *folder;
     const char *config_path;
     const json_t *config; /* an object */
-    const lens_weights *weights;
+    const lens_weights *weights; /* NULL when the engine is warm, and knows all numbers */
     lens_tower towers; /* what to make ready; what the family does not have is not asked for */
     lens_precision precision; /* not LENS_PRECISION_AUTO */
 } lens_model_source;

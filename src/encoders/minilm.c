@@ -26,8 +26,8 @@ struct block {
 
 struct model {
     struct sizes sizes;
-    float *words;     /* [vocabulary, width] */
-    float *positions; /* [context, width]: the position's row and that of token type 0 */
+    const float *words;     /* [vocabulary, width]; the engine's, as are these: */
+    const float *positions; /* [context, width]: the position's row and that of token type 0 */
     const lens_layer *norm;
     struct block *blocks;
     lens_type row, qkv;
@@ -226,14 +226,16 @@ static int copy_linear(const struct builder *builder, const char *name, int out,
 static const lens_layer *add_linear(const struct builder *builder, const char *name, const char *const *names, int count, int in, int out,
                                     bool sum, lens_activation activation, lens_error *err)
 {
+    const lens_precision precision = builder->source->precision;
+    const lens_type to = sum ? LENS_TYPE_F32 : count > 1 ? lens_precision_maps(precision) : lens_precision_rows(precision);
+    lens_linear_spec spec = {.in = in, .out = count * out, .sum = sum, .activation = activation, .from = lens_precision_rows(precision), .to = to};
+    if (lens_engine_is_warm(builder->engine))
+        return lens_linear_new(builder->engine, name, &spec, NULL, NULL, err);
     size_t each = (size_t)out * (size_t)in;
     float *weights = lens_floats_new((size_t)count * each), *bias = lens_floats_new((size_t)count * (size_t)out);
     int result = weights && bias ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
     for (int i = 0; i < count && result == 0; i++)
         result = copy_linear(builder, names[i], out, in, weights + (size_t)i * each, bias + (size_t)i * (size_t)out, err);
-    const lens_precision precision = builder->source->precision;
-    const lens_type to = sum ? LENS_TYPE_F32 : count > 1 ? lens_precision_maps(precision) : lens_precision_rows(precision);
-    lens_linear_spec spec = {.in = in, .out = count * out, .sum = sum, .activation = activation, .from = lens_precision_rows(precision), .to = to};
     const lens_layer *layer = result == 0 ? lens_linear_new(builder->engine, name, &spec, weights, bias, err) : NULL;
     free(weights);
     free(bias);
@@ -245,6 +247,8 @@ static const lens_layer *add_norm(const struct builder *builder, const char *nam
 {
     char part[112];
     int width = builder->sizes->width;
+    if (lens_engine_is_warm(builder->engine))
+        return lens_norm_new(builder->engine, name, width, builder->sizes->epsilon, LENS_TYPE_F32, NULL, NULL, err);
     snprintf(part, sizeof part, "%s.weight", name);
     float *gamma = read_tensor(builder, part, width, 0, err);
     snprintf(part, sizeof part, "%s.bias", name);
@@ -285,24 +289,38 @@ static int add_block(const struct builder *builder, int index, struct block *blo
     return 0;
 }
 
+/* The positions' rows with that of token type 0. The caller frees. NULL on failure. */
+static float *read_positions(const struct builder *builder, lens_error *err)
+{
+    const struct sizes *sizes = builder->sizes;
+    float *positions = read_tensor(builder, "embeddings.position_embeddings.weight", sizes->positions, sizes->width, err);
+    float *types = positions ? read_tensor(builder, "embeddings.token_type_embeddings.weight", sizes->types, sizes->width, err) : NULL;
+    if (!types) {
+        free(positions);
+        return NULL;
+    }
+    for (int position = 0; position < sizes->context; position++)
+        for (int i = 0; i < sizes->width; i++)
+            positions[(size_t)position * (size_t)sizes->width + (size_t)i] += types[i];
+    free(types);
+    return positions;
+}
+
 /* The embeddings of words, and of what is the same for every text. */
 static int add_embeddings(const struct builder *builder, struct model *model, lens_error *err)
 {
     const struct sizes *sizes = builder->sizes;
-    model->words = read_tensor(builder, "embeddings.word_embeddings.weight", sizes->vocabulary, sizes->width, err);
-    if (!model->words)
+    const size_t width = (size_t)sizes->width;
+    const bool warm = lens_engine_is_warm(builder->engine);
+    float *words = warm ? NULL : read_tensor(builder, "embeddings.word_embeddings.weight", sizes->vocabulary, sizes->width, err);
+    if (!words && !warm)
         return -1;
-    model->positions = read_tensor(builder, "embeddings.position_embeddings.weight", sizes->positions, sizes->width, err);
-    if (!model->positions)
+    model->words = lens_engine_table(builder->engine, "words", (size_t)sizes->vocabulary * width, words, err);
+    float *positions = model->words && !warm ? read_positions(builder, err) : NULL;
+    if (!model->words || (!positions && !warm))
         return -1;
-    float *types = read_tensor(builder, "embeddings.token_type_embeddings.weight", sizes->types, sizes->width, err);
-    if (!types)
-        return -1;
-    for (int position = 0; position < sizes->context; position++)
-        for (int i = 0; i < sizes->width; i++)
-            model->positions[(size_t)position * (size_t)sizes->width + (size_t)i] += types[i];
-    free(types);
-    return 0;
+    model->positions = lens_engine_table(builder->engine, "positions", (size_t)sizes->positions * width, positions, err);
+    return model->positions ? 0 : -1;
 }
 
 static int build(const struct builder *builder, struct model *model, lens_error *err)
@@ -329,8 +347,6 @@ static void model_close(void *opened)
     struct model *model = opened;
     if (!model)
         return;
-    free(model->words);
-    free(model->positions);
     free(model->blocks);
     free(model);
 }

@@ -9,7 +9,8 @@
 typedef struct bench_worker {
     pthread_t thread;
     const lens_encoder *encoder;
-    int batch; /* this worker's share */
+    int batch;   /* this worker's share */
+    int threads; /* its own */
     atomic_bool *go, *stop;
     atomic_int *ready;
     int64_t pictures;
@@ -24,7 +25,7 @@ static void *bench_run(void *argument)
     size_t side = (size_t)about->preparation.size, count = (size_t)worker->batch * side * side * 3;
     float *pixels = malloc(count * sizeof *pixels);
     float *vectors = malloc((size_t)worker->batch * (size_t)about->dim * sizeof *vectors);
-    lens_session *session = lens_session_new(worker->encoder, worker->batch, 1, &worker->error);
+    lens_session *session = lens_session_new(worker->encoder, worker->batch, worker->threads, &worker->error);
     worker->failed = !pixels || !vectors || !session;
     if (session && worker->failed)
         lens_fail(&worker->error, LENS_E_MEMORY, "not enough memory");
@@ -56,7 +57,7 @@ int lens_model_bench(lens_model *model, int batch, int threads, double seconds, 
     if (batch < 1 || threads < 1 || !(seconds > 0))
         return lens_fail(err, LENS_E_ARGUMENT, "batch, threads and seconds must be above zero");
     int workers = threads < batch ? threads : batch;
-    int share = (batch + workers - 1) / workers;
+    int share = (batch + workers - 1) / workers, each = threads / workers; /* fewer pictures than threads: several threads for each */
     bench_worker *worker = calloc((size_t)workers, sizeof *worker);
     if (!worker)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -64,7 +65,7 @@ int lens_model_bench(lens_model *model, int batch, int threads, double seconds, 
     atomic_int ready = 0;
     int started = 0, result = 0;
     for (; started < workers; started++) {
-        worker[started] = (bench_worker){.encoder = model->encoder, .batch = share, .go = &go, .stop = &stop, .ready = &ready};
+        worker[started] = (bench_worker){.encoder = model->encoder, .batch = share, .threads = each, .go = &go, .stop = &stop, .ready = &ready};
         int errnum = pthread_create(&worker[started].thread, NULL, bench_run, &worker[started]);
         if (errnum != 0) {
             result = lens_fail_errno(err, errnum, "cannot start a thread");

@@ -41,6 +41,11 @@ typedef struct lens_backend_functions {
     int (*pack)(const lens_engine *engine, lens_layer *layer, const float *weights, const float *bias, lens_error *err);
     void (*unpack)(lens_layer *layer);
 
+    /* The same out of ENGINE's file, and into one. Names of runs: lens_run_name. */
+    int (*take)(const lens_engine *engine, lens_layer *layer, lens_error *err);
+    int (*keep)(const lens_layer *layer, lens_packing *packing, lens_error *err);
+    const char *(*kind)(void);
+
     int (*stream_open)(lens_stream *stream, lens_error *err);
     void (*stream_close)(lens_stream *stream);
 
@@ -52,9 +57,19 @@ typedef struct lens_backend_functions {
     bool (*is_fast)(lens_type type); /* lens_type_is_fast */
 } lens_backend_functions;
 
+/* Numbers besides the layers' own. */
+typedef struct lens_table {
+    char name[LENS_PACKED_NAME];
+    float *numbers;
+    size_t count;
+    struct lens_table *next;
+} lens_table;
+
 struct lens_engine {
     const lens_backend_functions *backend;
     lens_layer *layers;
+    lens_table *tables;
+    lens_packed *packed; /* of a warm one */
     int count;
     void *state; /* the backend's */
 };
@@ -74,6 +89,9 @@ extern const lens_backend_functions lens_backend_onednn, lens_backend_plain;
 
 /* A layer with a copy of NAME, owned by ENGINE from now on, so that whatever fails later frees it too. NULL on failure. */
 lens_layer *lens_layer_add(lens_engine *engine, const char *name, lens_layer_kind kind, lens_error *err);
+
+/* What PART of LAYER's numbers is called in a file. */
+void lens_run_name(const lens_layer *layer, const char *part, char name[LENS_PACKED_NAME]);
 
 /* Whether LAYER can run on STREAM with COUNT of what it counts. 0 or -1. */
 int lens_layer_ready(const lens_stream *stream, const lens_layer *layer, int count, lens_error *err);

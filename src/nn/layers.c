@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +43,89 @@ void lens_engine_free(lens_engine *engine)
         engine->layers = layer->next;
         free_layer(engine, layer);
     }
+    while (engine->tables) {
+        lens_table *table = engine->tables;
+        engine->tables = table->next;
+        free(table->numbers);
+        free(table);
+    }
     engine->backend->engine_close(engine);
+    lens_packed_close(engine->packed);
     free(engine);
+}
+
+void lens_engine_warm(lens_engine *engine, lens_packed *packed)
+{
+    engine->packed = packed;
+}
+
+bool lens_engine_is_warm(const lens_engine *engine)
+{
+    return engine->packed;
+}
+
+const char *lens_engine_kind(const lens_engine *engine)
+{
+    return engine->backend->kind();
+}
+
+const float *lens_engine_table(lens_engine *engine, const char *name, size_t count, float *numbers, lens_error *err)
+{
+    if (engine->packed)
+        return lens_packed_find_table(engine->packed, name, count * sizeof *numbers, err);
+    lens_table *table = numbers && strlen(name) < LENS_PACKED_NAME ? calloc(1, sizeof *table) : NULL;
+    if (!table) {
+        free(numbers);
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        return NULL;
+    }
+    strcpy(table->name, name);
+    table->numbers = numbers;
+    table->count = count;
+    table->next = engine->tables;
+    engine->tables = table;
+    return numbers;
+}
+
+void lens_run_name(const lens_layer *layer, const char *part, char name[LENS_PACKED_NAME])
+{
+    snprintf(name, LENS_PACKED_NAME, "%d %s", layer->index, part);
+}
+
+static int keep_norm(const lens_layer *layer, lens_packing *packing, lens_error *err)
+{
+    const size_t size = (size_t)layer->norm.channels * sizeof(float);
+    char name[LENS_PACKED_NAME];
+    lens_run_name(layer, "gamma", name);
+    if (lens_packing_add(packing, name, layer->gamma, size, err) != 0)
+        return -1;
+    lens_run_name(layer, "beta", name);
+    return lens_packing_add(packing, name, layer->beta, size, err);
+}
+
+/* Layers stand in the engine's list from the last to the first; a file has them in the order in which they will be asked for. */
+static int keep_layers(const lens_engine *engine, const lens_layer *layer, lens_packing *packing, lens_error *err)
+{
+    const lens_layer **order = calloc((size_t)engine->count + 1, sizeof *order);
+    int result = order ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (; order && layer; layer = layer->next)
+        order[layer->index] = layer;
+    for (int i = 0; result == 0 && i < engine->count; i++) {
+        if (order[i]->kind == LENS_LAYER_NORM || order[i]->kind == LENS_LAYER_GROUP_NORM)
+            result = keep_norm(order[i], packing, err);
+        else if (order[i]->kind != LENS_LAYER_ATTENTION)
+            result = engine->backend->keep(order[i], packing, err);
+    }
+    free(order);
+    return result;
+}
+
+int lens_engine_save(const lens_engine *engine, lens_packing *packing, lens_error *err)
+{
+    for (const lens_table *table = engine->tables; table; table = table->next)
+        if (lens_packing_add(packing, table->name, table->numbers, table->count * sizeof *table->numbers, err) != 0)
+            return -1;
+    return keep_layers(engine, engine->layers, packing, err);
 }
 
 lens_stream *lens_stream_new(const lens_engine *engine, int threads, lens_error *err)
@@ -220,6 +302,8 @@ void *lens_stream_scratch(lens_stream *stream, size_t size)
 /* Packs a layer with weights, BIAS [out] or NULL. NULL on failure. */
 static lens_layer *pack(const lens_engine *engine, lens_layer *layer, int out, const float *weights, const float *bias, lens_error *err)
 {
+    if (engine->packed)
+        return engine->backend->take(engine, layer, err) == 0 ? layer : NULL;
     float *zeros = NULL;
     if (!bias && (zeros = lens_floats_new((size_t)out)))
         bias = memset(zeros, 0, (size_t)out * sizeof *zeros);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "nn/packed.h"
 
 typedef enum lens_backend { LENS_BACKEND_ONEDNN, LENS_BACKEND_PLAIN } lens_backend;
 
@@ -30,6 +31,24 @@ typedef struct lens_stream lens_stream;
 /* NULL on failure. Free with lens_engine_free, after its streams. */
 lens_engine *lens_engine_new(lens_backend backend, lens_error *err);
 void lens_engine_free(lens_engine *engine);
+
+/* ---- packed weights ---------------------------------------------------------------------------------------------- */
+
+/* An engine is warm when its layers' numbers come out of PACKED, which it closes from now on: then every lens_..._new takes its numbers from
+ * there and ignores its arguments, which may be NULL. The layers must be made in the order in which they were when the file was saved; where
+ * one is not there, or does not suit this processor, making it is an error, and the file worth nothing. */
+void lens_engine_warm(lens_engine *engine, lens_packed *packed);
+bool lens_engine_is_warm(const lens_engine *engine);
+
+/* NUMBERS [count], which belong to ENGINE from now on, as a table called NAME that goes into the file too; of a warm engine those of the
+ * file. NULL on failure. */
+const float *lens_engine_table(lens_engine *engine, const char *name, size_t count, float *numbers, lens_error *err);
+
+/* Adds everything that a warm engine needs to PACKING. It lives in ENGINE. 0 or -1. */
+int lens_engine_save(const lens_engine *engine, lens_packing *packing, lens_error *err);
+
+/* What packed weights depend on besides the weights: the backend's version, and what it knows of this processor. Static or ENGINE's. */
+const char *lens_engine_kind(const lens_engine *engine);
 
 /* Computes on THREADS threads. Make it after the engine's layers, and use it from one thread at a time. NULL on failure.
  * Free with lens_stream_free. */

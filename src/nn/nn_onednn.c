@@ -4,6 +4,7 @@
  * primitive with its memory objects, for every layer and count it has met; a plan that wants the weights in another
  * layout keeps a copy of its own. Plans are cheap (0.2 ms) and so are made when they are first needed. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ struct packed {
     float *scales;  /* [out] of a product of bytes: what a sum is multiplied by */
     int32_t *zeros; /* [out] of a linear layer of bytes: what IN's zeros come to */
     bool biased;    /* whether any of BIAS is not 0 */
+    bool mapped;    /* whether WEIGHTS lie in the engine's file */
+    uint8_t *layout; /* DESC as bytes, while they are being saved */
 };
 
 struct plan {
@@ -116,6 +119,11 @@ static dnnl_data_type_t data_type(lens_type type)
 static dnnl_data_type_t weight_type(const lens_layer *layer)
 {
     return layer->from == LENS_TYPE_BF16 ? dnnl_bf16 : layer->from == LENS_TYPE_BYTES ? dnnl_s8 : dnnl_f32;
+}
+
+static size_t outputs_of(const lens_layer *layer)
+{
+    return (size_t)(layer->kind == LENS_LAYER_LINEAR ? layer->linear.out : layer->conv.out);
 }
 
 /* Whether SUMS of this layer are finished by lens_finish_rows. */
@@ -327,7 +335,7 @@ static dnnl_status_t choose_layout(dnnl_engine_t engine, const lens_layer *layer
 
 static int pack_layer(const lens_engine *engine, lens_layer *layer, const float *weights, const float *bias, lens_error *err)
 {
-    size_t out = (size_t)(layer->kind == LENS_LAYER_LINEAR ? layer->linear.out : layer->conv.out);
+    size_t out = outputs_of(layer);
     const bool bytes = layer->from == LENS_TYPE_BYTES;
     struct packed *packed = layer->packed = calloc(1, sizeof *packed);
     int8_t *small = NULL;
@@ -360,13 +368,112 @@ static void unpack(lens_layer *layer)
     struct packed *packed = layer->packed;
     if (packed) {
         desc_free(packed->desc);
-        free(packed->weights);
+        if (!packed->mapped)
+            free(packed->weights);
+        free(packed->layout);
         free(packed->bias);
         free(packed->scales);
         free(packed->zeros);
         free(packed);
     }
 }
+
+/* ---- packed weights in a file ------------------------------------------------------------------------------------ */
+
+/* A copy of the run PART of LAYER's, of SIZE bytes. NULL on failure. */
+static void *take_copy(const lens_engine *engine, const lens_layer *layer, const char *part, size_t size, lens_error *err)
+{
+    char name[LENS_PACKED_NAME];
+    lens_run_name(layer, part, name);
+    const void *bytes = lens_packed_find(engine->packed, name, size, err);
+    void *copy = bytes ? lens_floats_new(size / sizeof(float) + 1) : NULL;
+    if (bytes && !copy)
+        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    return copy ? memcpy(copy, bytes, size) : NULL;
+}
+
+/* Only what lies as this layer would lay it out now is taken, whatever the file says of it. */
+static int take_weights(const lens_engine *engine, lens_layer *layer, lens_error *err)
+{
+    struct packed *packed = layer->packed;
+    char name[LENS_PACKED_NAME];
+    size_t size = 0;
+    uint8_t *layout = desc_bytes(packed->desc, &size);
+    if (!layout)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    lens_run_name(layer, "layout", name);
+    const void *kept = lens_packed_find(engine->packed, name, size, err);
+    int result = kept ? 0 : -1;
+    if (kept && memcmp(kept, layout, size) != 0)
+        result = lens_fail(err, LENS_E_MISSING, "%s: packed in another layout", layer->name);
+    free(layout);
+    if (result != 0)
+        return -1;
+    lens_run_name(layer, "weights", name);
+    packed->mapped = true;
+    packed->weights = (void *)lens_packed_find(engine->packed, name, dnnl_memory_desc_get_size(packed->desc), err);
+    return packed->weights ? 0 : -1;
+}
+
+static int take(const lens_engine *engine, lens_layer *layer, lens_error *err)
+{
+    const size_t out = outputs_of(layer);
+    const bool bytes = layer->from == LENS_TYPE_BYTES;
+    struct packed *packed = layer->packed = calloc(1, sizeof *packed);
+    if (!packed)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    if (!(packed->bias = take_copy(engine, layer, "bias", out * sizeof(float), err)) ||
+        (bytes && (!(packed->scales = take_copy(engine, layer, "scales", out * sizeof(float), err)) ||
+                   !(packed->zeros = take_copy(engine, layer, "zeros", out * sizeof(int32_t), err)))))
+        return -1;
+    for (size_t o = 0; o < out; o++)
+        packed->biased |= packed->bias[o] != 0;
+    int before = enter(1);
+    dnnl_primitive_desc_t desc = NULL;
+    dnnl_status_t status = describe(engine->state, layer, is_rows_of_bytes(layer) ? CHUNK : 1, &desc);
+    if (status == dnnl_success)
+        status = desc_copy(&packed->desc, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
+    dnnl_primitive_desc_destroy(desc);
+    leave(1, before);
+    return status == dnnl_success ? take_weights(engine, layer, err) : fail(err, layer->name, "describe this layer", status);
+}
+
+static int keep(const lens_layer *layer, lens_packing *packing, lens_error *err)
+{
+    struct packed *packed = layer->packed;
+    const size_t out = outputs_of(layer);
+    size_t layout = 0;
+    free(packed->layout);
+    if (!(packed->layout = desc_bytes(packed->desc, &layout)))
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    const struct {
+        const char *part;
+        const void *bytes;
+        size_t size;
+    } parts[] = {{"bias", packed->bias, out * sizeof(float)},
+                 {"scales", packed->scales, out * sizeof(float)},
+                 {"zeros", packed->zeros, out * sizeof(int32_t)},
+                 {"layout", packed->layout, layout},
+                 {"weights", packed->weights, dnnl_memory_desc_get_size(packed->desc)}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char name[LENS_PACKED_NAME];
+        lens_run_name(layer, parts[i].part, name);
+        if (parts[i].bytes && lens_packing_add(packing, name, parts[i].bytes, parts[i].size, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static const char *kind(void)
+{
+    static _Thread_local char text[96];
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, sizeof text, "oneDNN %d.%d.%d %.32s for %x", version->major, version->minor, version->patch, version->hash,
+             (unsigned)dnnl_get_effective_cpu_isa());
+    return text;
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static int stream_open(lens_stream *stream, lens_error *err)
 {
@@ -611,5 +718,5 @@ static bool is_fast(lens_type type)
 }
 
 const lens_backend_functions lens_backend_onednn = {
-    engine_open, engine_close, pack_layer, unpack, stream_open, stream_close, product, lens_attention_fast, lens_norm_fast, is_fast,
+    engine_open, engine_close, pack_layer, unpack, take, keep, kind, stream_open, stream_close, product, lens_attention_fast, lens_norm_fast, is_fast,
 };

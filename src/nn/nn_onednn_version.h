@@ -4,7 +4,9 @@
 
 #include <oneapi/dnnl/dnnl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* From version 3 descriptors are opaque; before, they are structs, and a primitive's own descriptor comes in two steps. */
 #if DNNL_VERSION_MAJOR >= 3
@@ -25,6 +27,19 @@ static inline void desc_free(memory_desc desc)
 {
     if (desc)
         dnnl_memory_desc_destroy(desc);
+}
+
+/* DESC as bytes, to be freed. NULL when memory is short. */
+static inline uint8_t *desc_bytes(const_memory_desc desc, size_t *size)
+{
+    if (dnnl_memory_desc_get_blob(NULL, size, desc) != dnnl_success)
+        return NULL;
+    uint8_t *bytes = malloc(*size ? *size : 1);
+    if (bytes && dnnl_memory_desc_get_blob(bytes, size, desc) != dnnl_success) {
+        free(bytes);
+        return NULL;
+    }
+    return bytes;
 }
 
 static inline dnnl_status_t append_sum(dnnl_post_ops_t ops)
@@ -90,6 +105,13 @@ static inline dnnl_status_t desc_copy(memory_desc *copy, const_memory_desc desc)
 static inline void desc_free(memory_desc desc)
 {
     free(desc);
+}
+
+/* DESC as bytes, to be freed: it is a struct without pointers, zero where nothing is. NULL when memory is short. */
+static inline uint8_t *desc_bytes(const_memory_desc desc, size_t *size)
+{
+    uint8_t *bytes = malloc(*size = sizeof *desc);
+    return bytes ? memcpy(bytes, desc, sizeof *desc) : NULL;
 }
 
 static inline dnnl_status_t append_sum(dnnl_post_ops_t ops)

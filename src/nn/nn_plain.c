@@ -110,6 +110,24 @@ static void unpack(lens_layer *layer)
     }
 }
 
+/* No file suits slow layers. */
+static int take(const lens_engine *engine, lens_layer *layer, lens_error *err)
+{
+    (void)engine;
+    return lens_fail(err, LENS_E_UNSUPPORTED, "%s: plain layers are not kept in files", layer->name);
+}
+
+static int keep(const lens_layer *layer, lens_packing *packing, lens_error *err)
+{
+    (void)packing;
+    return lens_fail(err, LENS_E_UNSUPPORTED, "%s: plain layers are not kept in files", layer->name);
+}
+
+static const char *kind(void)
+{
+    return "plain";
+}
+
 static int stream_open(lens_stream *stream, lens_error *err)
 {
     (void)stream, (void)err;
@@ -334,5 +352,5 @@ static bool is_fast(lens_type type)
 }
 
 const lens_backend_functions lens_backend_plain = {
-    engine_open, engine_close, pack, unpack, stream_open, stream_close, product, attention, norm, is_fast,
+    engine_open, engine_close, pack, unpack, take, keep, kind, stream_open, stream_close, product, attention, norm, is_fast,
 };

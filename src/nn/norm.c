@@ -36,6 +36,15 @@ static lens_layer *norm_new(lens_engine *engine, const char *name, lens_layer_ki
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
         return NULL;
     }
+    char run[LENS_PACKED_NAME];
+    if (engine->packed) {
+        lens_run_name(layer, "gamma", run);
+        gamma = lens_packed_find(engine->packed, run, channels * sizeof *gamma, err);
+        lens_run_name(layer, "beta", run);
+        beta = gamma ? lens_packed_find(engine->packed, run, channels * sizeof *beta, err) : NULL;
+        if (!beta)
+            return NULL;
+    }
     memcpy(layer->gamma, gamma, channels * sizeof *gamma);
     memcpy(layer->beta, beta, channels * sizeof *beta);
     return layer;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -381,7 +383,7 @@ void lens_weights_close(lens_weights *weights)
 
 size_t lens_weights_count(const lens_weights *weights)
 {
-    return weights->count;
+    return weights ? weights->count : 0;
 }
 
 const lens_tensor_view *lens_weights_at(const lens_weights *weights, size_t index)
@@ -396,7 +398,7 @@ static int name_against_entry(const void *name, const void *entry)
 
 static const struct entry *find_entry(const lens_weights *weights, const char *name)
 {
-    if (weights->count == 0)
+    if (!weights || weights->count == 0)
         return NULL;
     return bsearch(name, weights->entries, weights->count, sizeof *weights->entries, name_against_entry);
 }
@@ -407,6 +409,15 @@ const lens_tensor_view *lens_weights_find(const lens_weights *weights, const cha
     return entry ? &entry->view : NULL;
 }
 
+/* Lets go of the pages of a tensor that has been read: the system keeps them as long as it likes, and they do not count as ours. */
+static void give_back(const struct entry *entry)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)entry->view.data, end = begin + entry->view.size;
+    const uintptr_t first = begin / page * page, last = (end + page - 1) / page * page;
+    if (entry->file->mapped && entry->view.size >= page)
+        madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
 int lens_weights_hash(const lens_weights *weights, lens_hash *hash, lens_error *err)
 {
     lens_buffer list = {0};
@@ -414,6 +425,7 @@ int lens_weights_hash(const lens_weights *weights, lens_hash *hash, lens_error *
     for (size_t i = 0; i < weights->count && result == 0; i++) {
         const struct entry *entry = &weights->entries[i];
         lens_hash data = lens_hash_of(entry->view.data, entry->view.size);
+        give_back(entry);
         result |= lens_buffer_print(&list, "%s %s", entry->name, entry->type->name);
         for (int d = 0; d < entry->view.dims; d++)
             result |= lens_buffer_print(&list, " %lld", (long long)entry->view.shape[d]);
@@ -519,6 +531,7 @@ float *lens_weights_read(const lens_weights *weights, const char *name, int dims
     bool finite = dtype == LENS_F32   ? convert(LENS_F32, data, count, numbers)
                   : dtype == LENS_F16 ? convert(LENS_F16, data, count, numbers)
                                       : convert(LENS_BF16, data, count, numbers);
+    give_back(entry);
     if (!finite) {
         lens_fail(err, LENS_E_FORMAT, "%s: tensor %s holds a number that is not finite", entry->file->path, name);
         free(numbers);
