@@ -31,14 +31,16 @@ PROGRAM_SOURCES := $(wildcard src/cli/*.c)
 TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c)
 TEST_SUPPORT    := $(wildcard tests/support/*.c)
 FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_PROGRAMS  := $(wildcard bench/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBRARY := $(BUILD)/libmemelens.a
 PROGRAM := $(BUILD)/memelens
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage corpus fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage bench corpus fuzz print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -49,6 +51,7 @@ help:
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
+	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
 
 deps:
@@ -105,6 +108,16 @@ coverage: deps
 
 fuzz: deps
 	@tools/fuzz.sh
+
+$(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
+	$(call say,ld)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
+# QUICK=1 ONLY=encoders,jobs ROUNDS=3 SECONDS=3 PICTURES=DIR CORPUS=DIR PEERS=no|DIR MODELS=a,b THREADS=N
+bench: deps
+	@$(MAKE) --no-print-directory $(PROGRAM) $(BENCHES)
+	@python3 bench/run.py --program $(PROGRAM) $(if $(QUICK),--quick) $(foreach name,ONLY ROUNDS SECONDS PICTURES CORPUS PEERS MODELS THREADS,\
+	  $(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
 
 demo: deps
 	@$(MAKE) --no-print-directory all

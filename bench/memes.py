@@ -1,35 +1,11 @@
-"""Measures the whole program on the meme corpus and prints a table: indexing, memory, disk, refresh, cold search, quality, folding.
-
-    PROGRAM=build/memelens python3 bench/memes.py CORPUS QUERIES
-
-CORPUS is a folder of pictures with labels.tsv (file, template); QUERIES holds seed.tsv and real-dev.tsv (query, expected). The default
-model has to be here. Everything is done through the command line, in a library that is thrown away.
-"""
+"""The whole program on labelled memes: disk, refresh, folding, and how often a meme that a person captioned finds its own template."""
 import csv
-import json
 import os
-import platform
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 
-PROGRAM = os.path.abspath(os.environ.get("PROGRAM", "build/memelens"))
+from work import DEFAULT, SHARED, Refused, objects, row
 
-
-def timed(*arguments):
-    """Runs the program: (standard output, seconds, peak resident bytes)."""
-    begin = time.monotonic()
-    with tempfile.TemporaryFile("w+") as out:
-        child = subprocess.Popen([PROGRAM, *arguments], stdout=out)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - begin
-        if child.returncode not in (0, 1):
-            sys.exit(f"memelens {' '.join(arguments)}: exit {child.returncode}")
-        out.seek(0)
-        return out.read(), seconds, usage.ru_maxrss * 1024
+QUERIES = os.path.join(SHARED, "memes", "queries")
 
 
 def table(path):
@@ -37,58 +13,68 @@ def table(path):
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def objects(text):
-    return [json.loads(line) for line in text.splitlines()]
+def labelled(work):
+    """The folder of labelled memes."""
+    folder = work.corpus()
+    if not folder:
+        raise Refused("needs ../shared/memes, or CORPUS=DIR with labels.tsv")
+    return folder
 
 
-def quality(library, queries, name, labels):
+def labels_of(corpus, folder):
+    """The template of each file of FOLDER, which is CORPUS or a sample of it. Refused when nobody labelled them."""
+    try:
+        return {line["file"]: line["template"] for line in table(os.path.join(corpus, "labels.tsv"))
+                if os.path.exists(os.path.join(folder, line["file"]))}
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}") from error
+
+
+def quality(work, library, name, labels, precision="auto"):
+    """Asks LIBRARY each query of NAME.tsv: (asked, the expected template first, among the first three)."""
     first = three = asked = 0
-    for row in table(os.path.join(queries, f"{name}.tsv")):
-        expected = set(filter(None, row["expected"].split(";")))
+    if not os.path.isdir(QUERIES):
+        raise Refused("needs ../shared/memes/queries")
+    for line in table(os.path.join(QUERIES, f"{name}.tsv")):
+        expected = set(filter(None, line["expected"].split(";")))
         if not expected:
             continue
-        out, _, _ = timed("search", "--library", library, "--json", "-n", "3", os.path.join(queries, row["query"]))
-        got = [labels[os.path.basename(result["path"])] for result in objects(out)]
+        ran = work.memelens("search", "--library", library.path, "--precision", precision, "--json", "-n", "3", os.path.join(QUERIES, line["query"]))
+        got = [labels[os.path.basename(result["path"])] for result in objects(ran.out)]
         asked += 1
-        first += got[0] in expected
+        first += got[:1] != [] and got[0] in expected
         three += bool(expected & set(got))
     return asked, first, three
 
 
-def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    corpus, queries = sys.argv[1:]
-    labels = {row["file"]: row["template"] for row in table(os.path.join(corpus, "labels.tsv"))}
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), platform.machine())
-    rows = [("machine", f"{cpu}, {os.cpu_count()} processors, {platform.freedesktop_os_release()['PRETTY_NAME']}")]
-    with tempfile.TemporaryDirectory() as library:
-        out, seconds, memory = timed("index", "-q", "--library", library, "--json", corpus)
-        report = json.loads(out)
-        rows.append(("indexed", f"{report['indexed']} pictures in {seconds:.1f} s, {report['indexed'] / seconds:.0f} a second"))
-        rows.append(("peak resident memory", f"{memory / 1e6:.0f} MB"))
-        rows.append(("library", f"{report['library_bytes'] / 1e6:.1f} MB"))
-        _, seconds, _ = timed("index", "-q", "--library", library)
-        rows.append(("again, nothing changed", f"{seconds:.2f} s"))
-        query = os.path.join(queries, table(os.path.join(queries, "seed.tsv"))[0]["query"])
-        for name, extra in (("cold search", []), ("cold search, folded", ["--fold"])):
-            times = sorted(timed("search", "--library", library, query, *extra)[1] for _ in range(15))
-            rows.append((name, f"median {statistics.median(times) * 1000:.0f} ms, worst of 15 {times[-1] * 1000:.0f} ms"))
-        for name in ("seed", "real-dev"):
-            asked, first, three = quality(library, queries, name, labels)
-            rows.append((name, f"P@1 {first / asked:.3f}, expected among the first three {three} of {asked}"))
-        out, seconds, _ = timed("duplicates", "--library", library, "--json")
-        groups = [[labels[os.path.basename(picture["path"])] for picture in group["pictures"]]
-                  for group in objects(out) if group["kind"] == "near"]
-        grouped = sum(map(len, groups))
-        pure = sum(max(group.count(label) for label in set(group)) for group in groups)
-        sizes = {label: list(labels.values()).count(label) for label in set(labels.values())}
-        share = {label: max((group.count(label) for group in groups), default=0) / size for label, size in sizes.items()}
-        rows.append(("duplicates", f"{len(groups)} groups of {grouped} pictures in {seconds:.1f} s, pure {pure / max(grouped, 1):.4f}"))
-        rows.append(("largest group of a template", f"least {min(share.values()):.2f}, median {statistics.median(share.values()):.2f} of its pictures"))
-    for name, value in rows:
-        print(f"| {name} | {value} |")
+def folding(work, library, labels):
+    """How near-identical pictures are grouped, held against the labels."""
+    ran = work.memelens("duplicates", "--library", library.path, "--json")
+    groups = [[labels[os.path.basename(picture["path"])] for picture in group["pictures"]]
+              for group in objects(ran.out) if group["kind"] == "near"]
+    grouped = sum(map(len, groups))
+    pure = sum(max(group.count(label) for label in set(group)) for group in groups)
+    sizes = {label: list(labels.values()).count(label) for label in set(labels.values())}
+    share = [max((group.count(label) for group in groups), default=0) / size for label, size in sizes.items()]
+    yield row("duplicates", ran.seconds, "s", note=f"{len(groups)} groups of {grouped} pictures")
+    yield row("pictures in a group of their own template", pure / max(grouped, 1))
+    yield row("largest group of a template, share of its pictures, median", statistics.median(share), note=f"least {min(share):.2f}")
 
 
-if __name__ == "__main__":
-    main()
+def measure(work):
+    try:
+        corpus = labelled(work)
+        folder = work.sample(1000, corpus) if work.options.quick else corpus
+        labels = labels_of(corpus, folder)
+        library = work.library(DEFAULT, folder)
+        yield row("library on disk", library.report["library_bytes"] / 1e6, "MB", note=f"{library.report['indexed']:,} pictures")
+        yield row("indexing again, nothing changed", work.memelens("index", "-q", "--library", library.path).seconds, "s")
+        asked = table(os.path.join(QUERIES, "seed.tsv"))[0]["query"]
+        taken = [work.memelens("search", "--library", library.path, os.path.join(QUERIES, asked), "--fold").seconds * 1000 for _ in range(9)]
+        yield row("cold search, folded", statistics.median(taken), "ms", note=f"worst of 9: {max(taken):.0f} ms")
+        for name in ("seed",) if work.options.quick else ("seed", "real-dev"):
+            asked, first, three = quality(work, library, name, labels)
+            yield row(f"{name}: own template first (P@1)", first / asked, note=f"among the first three: {three} of {asked}")
+        yield from folding(work, library, labels)
+    except Refused as error:
+        yield row("memes", note=str(error))
