@@ -17,7 +17,7 @@ def job(work, name, count, precision, wanted):
     work.model(name)
 
     def ours():
-        library = work.index(name, folder, "--threads", str(work.options.threads))
+        library = work.index(name, folder, "--precision", "auto", "--threads", str(work.options.threads))
         work.libraries[name, folder, "auto"] = library
         return library.report["indexed"] / library.seconds
 

@@ -24,7 +24,7 @@ SIDE = 224
 
 
 def prepare(path, mean, std):
-    """The shortest side to 224, bicubic, the centre of it: [3, 224, 224]; None for what is no picture."""
+    """The shortest side to 224, bicubic, the centre of it, as torchvision cuts it: [3, 224, 224]; None for what is no picture."""
     try:
         with Image.open(path) as file:
             image = file.convert("RGB")
@@ -35,7 +35,7 @@ def prepare(path, mean, std):
     short = min(width, height)
     width, height = SIDE * width // short, SIDE * height // short
     image = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - SIDE) // 2, (height - SIDE) // 2
+    left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
     pixels = np.asarray(image.crop((left, top, left + SIDE, top + SIDE)), dtype=np.float32)
     return (pixels * (1 / (255 * std)) - mean / std).transpose(2, 0, 1)
 
