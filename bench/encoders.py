@@ -52,7 +52,8 @@ def beside(work, name):
         wanted = WANTED.get(name, {}).get(got["precision"])
         yield row(f"{name} {got['precision']} beside its peers, batch 32", got["memelens"], "pictures/s", others[fastest], fastest,
                   got["ratio_to_best_peer"], ratio_goal=(">=", wanted) if wanted else None,
-                  note=", ".join(f"{peer} {value:.1f}" for peer, value in others.items() if peer != fastest), peers=others)
+                  note=", ".join([f"{peer} {value:.1f}" for peer, value in others.items() if peer != fastest]
+                                   + ([] if got["memelens"] else ["ours: refused, see above"])), peers=others)
 
 
 def measure(work):
