@@ -4,13 +4,12 @@ import statistics
 
 from work import CLIP, DEFAULT, Refused, interleaved, picture_files, ratio, read_all, row
 
-# The model, how many of the pictures (None: all), the peer's precision, the ratio that is wanted.
-JOBS = ((DEFAULT, None, "f32", 2.0), (CLIP, 1500, "bf16", 1.5))
+# The model, how many of the pictures (None: all), and how many when it has to be quick, the peer's precision, the ratio that is wanted.
+JOBS = ((DEFAULT, None, 1000, "f32", 2.0), (CLIP, 1500, 300, "bf16", 1.5))
 
 
 def job(work, name, count, precision, wanted):
-    sample = min(count or 1000, 300) if work.options.quick else count
-    folder = work.sample(sample) if sample else work.pictures()
+    folder = work.sample(count) if count else work.pictures()
     read_all(folder)
     number = len(picture_files(folder))
     what = f"indexing {number:,} pictures with {name}"
@@ -39,8 +38,8 @@ def job(work, name, count, precision, wanted):
 
 
 def measure(work):
-    for name, count, precision, wanted in JOBS:
+    for name, count, quick, precision, wanted in JOBS:
         try:
-            yield job(work, name, count, precision, wanted)
+            yield job(work, name, quick if work.options.quick else count, precision, wanted)
         except Refused as error:
             yield row(f"indexing with {name}", note=str(error))
