@@ -72,7 +72,6 @@ def openvino(work, photos):
     plan = work.own_path("plan.json")
     with open(plan, "w", encoding="utf-8") as file:
         json.dump({"weights": os.path.join(models, DEFAULT, "model.safetensors"), "pictures": photos, "threads": work.options.threads,
-                   "calibration": pictures_of(os.path.join(SHARED, "memes", "distractors"), 300),
                    "ours": vectors(work, DEFAULT, "f32", photos)}, file)
     return work.peer("peer_accuracy.py", plan)
 

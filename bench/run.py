@@ -48,7 +48,7 @@ def number(value, unit):
     if value is None:
         return ""
     if not unit:
-        return f"{value:.5f}".rstrip("0").rstrip(".") if value < 1 else f"{value:.5f}"
+        return f"{value:.5f}"
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:.{digits}f} {unit}"
 
@@ -61,7 +61,7 @@ def markdown(about, chosen, parts):
         lines.append(f"| **{part}** | | | | | | |")
         for one in rows:
             wanted = ", ".join(filter(None, (
-                one["goal"] and f"{one['goal'][0]} {number(one['goal'][1], one['unit'])}",
+                one["goal"] and f"{one['goal'][0]} {one['goal'][1]:.6g} {one['unit']}".rstrip(),
                 one["ratio_goal"] and f"ratio {one['ratio_goal'][0]} {one['ratio_goal'][1]:g}")))
             cells = (one["what"], number(one["memelens"], one["unit"]),
                      f"{number(one['peer'], one['unit'])} {one['beside']}" if one["peer"] is not None else "",
