@@ -123,23 +123,24 @@ int lens_attention_fast(lens_stream *stream, const lens_layer *layer, int count,
     /* All heads' output, and then what run_head or lens_attend_halves divides: the former needs more. What is behind the last token and
      * column stays zero. */
     const size_t each = (t + 1) * width + width * rows + t * lens_attention_padded(spec->width) + LENS_ATTENTION_ROWS * 2 * rows + BOUNDARY;
-    float *scratch = lens_stream_scratch(stream, (all + each + BOUNDARY) * sizeof *scratch);
+    const size_t own = (each + LENS_LANES - 1) / LENS_LANES * LENS_LANES, threads = (size_t)stream->threads;
+    float *scratch = lens_stream_scratch(stream, (all + threads * own + BOUNDARY) * sizeof *scratch);
     if (!scratch)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
     float *head_scratch = scratch + (all + LENS_LANES - 1) / LENS_LANES * LENS_LANES;
-    memset(head_scratch, 0, each * sizeof *scratch);
+    memset(head_scratch, 0, threads * own * sizeof *scratch);
     for (int n = 0; n < count; n++) {
         const size_t first = (size_t)n * t;
         float *rows_out = spec->to == LENS_TYPE_F32 ? (float *)out + first * part : scratch;
-        for (size_t h = 0; h < (size_t)spec->heads; h++) {
-            const size_t at = first * row + h * width, size = lens_items_size(spec->from, 1, 1);
-            run_head(spec, tokens, (const char *)qkv + at * size, row, part, head_scratch, rows_out + h * width);
+#pragma omp parallel for num_threads(stream->threads) if (stream->threads > 1)
+        for (int h = 0; h < spec->heads; h++) {
+            const size_t at = first * row + (size_t)h * width, size = lens_items_size(spec->from, 1, 1);
+            run_head(spec, tokens, (const char *)qkv + at * size, row, part, head_scratch + (size_t)lens_thread() * own,
+                     rows_out + (size_t)h * width);
         }
-        if (spec->to == LENS_TYPE_BF16)
-            lens_items_store(LENS_TYPE_BF16, rows_out, t, part, (uint16_t *)out + first * part);
-        for (size_t i = 0; spec->to == LENS_TYPE_BYTES && i < t; i++)
-            lens_items_factors(out, (size_t)count * t, part)[first + i] =
-                lens_bytes_store(rows_out + i * part, part, (uint8_t *)out + (first + i) * part);
+#pragma omp parallel for num_threads(stream->threads) if (stream->threads > 1)
+        for (int i = 0; i < tokens; i++)
+            lens_items_store_one(spec->to, rows_out + (size_t)i * part, part, out, (size_t)count * t, first + (size_t)i);
     }
     return 0;
 }

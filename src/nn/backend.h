@@ -104,12 +104,20 @@ int lens_norm_fast(lens_stream *stream, const lens_layer *layer, int count, cons
 int lens_attention_fast(lens_stream *stream, const lens_layer *layer, int count, int tokens, const void *qkv, void *out, lens_error *err);
 
 /* What follows a product of bytes: SUMS [rows, out] of a linear layer's products, of which ZEROS [out] is what the bytes' zeros come to;
- * FACTORS [rows] of the bytes; SCALES and BIAS [out] -> rows FIRST to FIRST + ROWS of COUNT at OUT. SCRATCH [out]. */
-void lens_finish_rows(const lens_layer *layer, int rows, const int32_t *sums, const int32_t *zeros, const float *factors, const float *scales,
+ * FACTORS [rows] of the bytes; SCALES and BIAS [out] -> rows FIRST to FIRST + ROWS of COUNT at OUT. SCRATCH [threads, out]. */
+void lens_finish_rows(const lens_layer *layer, int threads, int rows, const int32_t *sums, const int32_t *zeros, const float *factors, const float *scales,
                       const float *bias, float *scratch, void *out, int count, int first);
 
-/* ROW [each] -> BYTES [each] as lens_items_store does it; returns their factor. */
-float lens_bytes_store(const float *row, size_t each, uint8_t *bytes);
+/* ROW [each] -> item AT of COUNT at ITEMS, as lens_items_store does it; floats that are there already stay where they are. */
+void lens_items_store_one(lens_type type, const float *row, size_t each, void *items, size_t count, size_t at);
+
+/* The calling thread's number among those of an OpenMP loop, 0 outside. The passes around the products use the threads that oneDNN has
+ * anyhow, when a stream has several. */
+static inline int lens_thread(void)
+{
+    extern int omp_get_thread_num(void);
+    return omp_get_thread_num();
+}
 
 /* The weights of a product of bytes, [out, each] -> [out, each] of -127 to 127, each output's by a step of its own, SCALES [out]. IN_SCALES
  * of the layer are in them. SUMS [out]: of each output's. */

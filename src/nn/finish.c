@@ -87,26 +87,20 @@ static void activate(lens_activation activation, int width, float *row)
     }
 }
 
-void lens_finish_rows(const lens_layer *layer, int rows, const int32_t *sums, const int32_t *zeros, const float *factors, const float *scales,
-                      const float *bias, float *scratch, void *out, int count, int first)
+void lens_finish_rows(const lens_layer *layer, int threads, int rows, const int32_t *sums, const int32_t *zeros, const float *factors,
+                      const float *scales, const float *bias, float *scratch, void *out, int count, int first)
 {
     const lens_linear_spec *spec = &layer->linear;
     const size_t width = (size_t)spec->out;
-    for (int r = 0; r < rows; r++, sums += width) {
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+    for (int r = 0; r < rows; r++) {
         const size_t at = (size_t)(first + r);
         float *floats = (float *)out + at * width; /* where they are */
-        float *row = spec->to == LENS_TYPE_F32 && !spec->sum ? floats : scratch;
-        scale_row(spec->out, sums, zeros, factors[r], scales, bias, row);
-        if (spec->sum) {
+        float *row = spec->to == LENS_TYPE_F32 && !spec->sum ? floats : scratch + (size_t)lens_thread() * width;
+        scale_row(spec->out, sums + (size_t)r * width, zeros, factors[r], scales, bias, row);
+        if (spec->sum)
             add_row(spec->out, floats, row);
-            activate(spec->activation, spec->out, row);
-            memcpy(floats, row, width * sizeof *row);
-            continue;
-        }
         activate(spec->activation, spec->out, row);
-        if (spec->to == LENS_TYPE_BF16)
-            lens_items_store(LENS_TYPE_BF16, row, 1, width, (uint16_t *)out + at * width);
-        else if (spec->to == LENS_TYPE_BYTES)
-            lens_items_factors(out, (size_t)count, width)[at] = lens_bytes_store(row, width, (uint8_t *)out + at * width);
+        lens_items_store_one(spec->to, row, width, out, (size_t)count, at);
     }
 }

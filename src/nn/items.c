@@ -76,7 +76,8 @@ LENS_CLONES static void row_to_bytes(const float *restrict row, size_t count, fl
     }
 }
 
-float lens_bytes_store(const float *row, size_t each, uint8_t *bytes)
+/* ROW [each] -> BYTES [each]; returns their factor. */
+static float store_bytes(const float *row, size_t each, uint8_t *bytes)
 {
     const float most = largest_magnitude(row, each), steps = most > 0 ? 127 / most : 0;
     row_to_bytes(row, each, isfinite(steps) ? steps : 0, bytes);
@@ -94,9 +95,19 @@ void lens_items_store(lens_type type, const float *rows, size_t count, size_t ea
         break;
     case LENS_TYPE_BYTES:
         for (size_t n = 0; n < count; n++)
-            lens_items_factors(items, count, each)[n] = lens_bytes_store(rows + n * each, each, (uint8_t *)items + n * each);
+            lens_items_factors(items, count, each)[n] = store_bytes(rows + n * each, each, (uint8_t *)items + n * each);
         break;
     }
+}
+
+void lens_items_store_one(lens_type type, const float *row, size_t each, void *items, size_t count, size_t at)
+{
+    if (type == LENS_TYPE_BYTES)
+        lens_items_factors(items, count, each)[at] = store_bytes(row, each, (uint8_t *)items + at * each);
+    else if (type == LENS_TYPE_BF16)
+        to_halves(row, each, (uint16_t *)items + at * each);
+    else if (row != (float *)items + at * each)
+        memcpy((float *)items + at * each, row, each * sizeof *row);
 }
 
 void lens_items_load(lens_type type, const void *items, size_t count, size_t each, float zero, float *rows)

@@ -677,14 +677,15 @@ static int run_rows_of_bytes(lens_stream *stream, const lens_layer *layer, int c
     struct state *state = stream->state;
     const struct packed *packed = layer->packed;
     const float *factors = lens_items_factors((void *)in, (size_t)count, layer->in_size);
-    float *scratch = lens_stream_scratch(stream, layer->out_size * sizeof *scratch);
+    float *scratch = lens_stream_scratch(stream, (size_t)stream->threads * layer->out_size * sizeof *scratch);
     if (!scratch || reserve((float **)&state->sums, &state->sums_size, CHUNK * layer->out_size * sizeof *state->sums) != 0)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
     for (int first = 0; first < count; first += CHUNK) {
         const int rows = count - first < CHUNK ? count - first : CHUNK;
         if (execute(stream, layer, rows, in + (size_t)first * layer->in_size, NULL, state->sums, err) != 0)
             return -1;
-        lens_finish_rows(layer, rows, state->sums, packed->zeros, factors + first, packed->scales, packed->bias, scratch, out, count, first);
+        lens_finish_rows(layer, stream->threads, rows, state->sums, packed->zeros, factors + first, packed->scales, packed->bias, scratch, out,
+                         count, first);
     }
     return 0;
 }

@@ -280,16 +280,14 @@ int lens_norm_fast(lens_stream *stream, const lens_layer *layer, int count, cons
     if (layer->kind == LENS_LAYER_GROUP_NORM)
         return group_norm(stream, layer, count, in, out, err);
     const size_t size = layer->in_size;
-    float *row = layer->to == LENS_TYPE_F32 ? NULL : lens_stream_scratch(stream, size * sizeof *row);
-    if (layer->to != LENS_TYPE_F32 && !row)
+    float *scratch = layer->to == LENS_TYPE_F32 ? NULL : lens_stream_scratch(stream, (size_t)stream->threads * size * sizeof *scratch);
+    if (layer->to != LENS_TYPE_F32 && !scratch)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
-    for (size_t n = 0; n < (size_t)count; n++) {
-        const float *from = (const float *)in + n * size;
-        norm_row(layer, from, row ? row : (float *)out + n * size);
-        if (layer->to == LENS_TYPE_BF16)
-            lens_items_store(LENS_TYPE_BF16, row, 1, size, (uint16_t *)out + n * size);
-        else if (layer->to == LENS_TYPE_BYTES)
-            lens_items_factors(out, (size_t)count, size)[n] = lens_bytes_store(row, size, (uint8_t *)out + n * size);
+#pragma omp parallel for num_threads(stream->threads) if (stream->threads > 1 && count > 1)
+    for (int n = 0; n < count; n++) {
+        float *row = scratch ? scratch + (size_t)lens_thread() * size : (float *)out + (size_t)n * size;
+        norm_row(layer, (const float *)in + (size_t)n * size, row);
+        lens_items_store_one(layer->to, row, size, out, (size_t)count, (size_t)n);
     }
     return 0;
 }
