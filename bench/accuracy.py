@@ -1,5 +1,6 @@
 """What bf16 and int8 cost: cosines to f32 on real weights, beside OpenVINO's on the same pictures, and P@1 on real memes."""
 import csv
+import glob
 import json
 import math
 import os
@@ -24,7 +25,7 @@ def real(work, name):
 
 
 def vectors(work, model, precision, arguments):
-    ran = work.memelens("embed", "--model", real(work, model), "--precision", precision, "--json", *arguments)
+    ran = work.memelens("embed", "--model", model, "--precision", precision, "--json", *arguments)
     return [one["vector"] for one in objects(ran.out)]
 
 
@@ -44,7 +45,7 @@ def summary(values):
 
 def against_f32(work, model, count, arguments, theirs):
     """Rows of MODEL's cosines at each smaller precision; THEIRS: OpenVINO's cosines by precision."""
-    exact = vectors(work, model, "f32", arguments)
+    exact = vectors(work, real(work, model), "f32", arguments)
     for precision, wanted in WANTED.items():
         what = f"{model} {precision}, cosine to f32 on {count}"
         try:
@@ -72,7 +73,7 @@ def openvino(work, photos):
     plan = work.own_path("plan.json")
     with open(plan, "w", encoding="utf-8") as file:
         json.dump({"weights": os.path.join(models, DEFAULT, "model.safetensors"), "pictures": photos, "threads": work.options.threads,
-                   "ours": vectors(work, DEFAULT, "f32", photos)}, file)
+                   "ours": vectors(work, real(work, DEFAULT), "f32", photos)}, file)
     return work.peer("peer_accuracy.py", plan)
 
 
@@ -93,6 +94,22 @@ def captions(work, count):
         first = {line["file"]: line["caption"] for line in reversed(list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)))}
     words = [first[name] for name in sorted(first)][:count]
     yield from against_f32(work, TEXTS, f"{len(words)} captions", [part for caption in words for part in ("--text", caption)], {})
+
+
+def golden(work):
+    """The small checkpoints of ../shared/golden on their own few pictures: reported, nothing is wanted of them."""
+    home = os.path.join(SHARED, "golden")
+    for weights in sorted(glob.glob(os.path.join(glob.escape(home), "*", "*model.safetensors"))):
+        folder = os.path.dirname(weights)
+        name = os.path.basename(folder)
+        pictures = sorted(glob.glob(os.path.join(glob.escape(folder), "picture*.png")))
+        for precision in WANTED:
+            what = f"golden {name} {precision}, least cosine to f32"
+            try:
+                some, exact = (vectors(work, folder, chosen, pictures) for chosen in (precision, "f32"))
+                yield row(what, min(cosines(some, exact)), note=f"{len(pictures)} pictures")
+            except Refused as error:
+                yield row(what, note=str(error))
 
 
 def memes(work):
@@ -116,8 +133,8 @@ def measure(work):
         yield row("accuracy", note="needs ../shared/photos")
         return
     count = 100 if work.options.quick else 500
-    for part in (lambda: photos(work, count), lambda: captions(work, count), *(() if work.options.quick else (lambda: memes(work),))):
+    for part in (photos(work, count), captions(work, count), golden(work), *(() if work.options.quick else (memes(work),))):
         try:
-            yield from part()
+            yield from part
         except Refused as error:
             yield row("accuracy", note=str(error))

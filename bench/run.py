@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 
 import machine
 from work import DEFAULT, ROOT, Refused, Work, objects, row, say
@@ -94,7 +95,7 @@ def get_default_model(work):
 def main():
     chosen = options()
     about = machine.describe(chosen.program)
-    parts = {}
+    parts, broken = {}, []
     try:
         with tempfile.TemporaryDirectory(prefix="memelens-bench.") as scratch:
             work = Work(chosen, scratch)
@@ -105,8 +106,12 @@ def main():
                     for one in importlib.import_module(name).measure(work):
                         parts[name].append(one)
                         say(f"{name}: {one['what']}: {number(one['memelens'], one['unit'])} {one['note']}".rstrip(": "))
-                except Refused as error:
-                    parts[name].append(row(name, note=str(error)))
+                except Exception as error:
+                    # The other parts are worth their time all the same; what is no refusal is a fault of the bench, and said at the end.
+                    parts[name].append(row(name, note=str(error) or type(error).__name__))
+                    if not isinstance(error, Refused):
+                        traceback.print_exc()
+                        broken.append(name)
                 write(chosen, about, parts)
     except Refused as error:
         sys.exit(f"bench: {error}")
@@ -116,6 +121,8 @@ def main():
         sys.exit(130)
     print(markdown(about, chosen, parts), end="")
     say(f"written to {os.path.relpath(chosen.out)}.md and .json")
+    if broken:
+        sys.exit(f"bench: broken: {', '.join(broken)}; the faults stand above")
 
 
 if __name__ == "__main__":
