@@ -3,6 +3,7 @@ import datetime
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 
@@ -40,6 +41,18 @@ def field(path, name):
 def onednn(program):
     found = re.search(r"libdnnl\S* => (\S+)", text("ldd", program))
     return text(sys.executable, "-c", ONEDNN, found[1]) if found else ""
+
+
+def others_seconds():
+    """Processor seconds that went to anything but this process and the children that ended: two readings tell how noisy it was between."""
+    try:
+        with open("/proc/stat", encoding="utf-8") as file:
+            ticks = [int(value) for value in file.readline().split()[1:9]]
+    except (OSError, ValueError):
+        return 0.0
+    idle = ticks[3] + ticks[4]
+    ours = sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK") - ours
 
 
 def describe(program):

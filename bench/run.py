@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 import traceback
 
 import machine
@@ -54,12 +55,18 @@ def number(value, unit):
     return f"{value:.{digits}f} {unit}"
 
 
+def noise(rows):
+    """How many processors other programs had while ROWS were measured."""
+    seconds = sum(one["seconds"] for one in rows)
+    return f"others had {max(sum(one['others_seconds'] for one in rows) / seconds, 0):.2f} processors meanwhile" if seconds else ""
+
+
 def markdown(about, chosen, parts):
     lines = ["# memelens, measured", *(f"- {name}: {value}" for name, value in about.items()),
              f"- rounds: {chosen.rounds}, {chosen.seconds:g} s each; threads: {chosen.threads}{'; quick' if chosen.quick else ''}", "",
              "| | memelens | beside it | ratio | wanted | held | |", "|---|---|---|---|---|---|---|"]
     for part, rows in parts.items():
-        lines.append(f"| **{part}** | | | | | | |")
+        lines.append(f"| **{part}** | | | | | | {noise(rows)} |")
         for one in rows:
             wanted = ", ".join(filter(None, (
                 one["goal"] and f"{one['goal'][0]} {one['goal'][1]:.6g} {one['unit']}".rstrip(),
@@ -103,12 +110,15 @@ def main():
             for name in filter(chosen.only.__contains__, PARTS):
                 parts[name] = []
                 try:
+                    begin, others = time.monotonic(), machine.others_seconds()
                     for one in importlib.import_module(name).measure(work):
-                        parts[name].append(one)
+                        now, taken = time.monotonic(), machine.others_seconds()
+                        parts[name].append({**one, "seconds": now - begin, "others_seconds": taken - others})
+                        begin, others = now, taken
                         say(f"{name}: {one['what']}: {number(one['memelens'], one['unit'])} {one['note']}".rstrip(": "))
                 except Exception as error:
                     # The other parts are worth their time all the same; what is no refusal is a fault of the bench, and said at the end.
-                    parts[name].append(row(name, note=str(error) or type(error).__name__))
+                    parts[name].append({**row(name, note=str(error) or type(error).__name__), "seconds": 0, "others_seconds": 0})
                     if not isinstance(error, Refused):
                         traceback.print_exc()
                         broken.append(name)
