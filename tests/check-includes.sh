@@ -1,6 +1,6 @@
 #!/bin/sh
 # The way of the data, files -> pixels -> vectors -> store -> results, as a rule: fails on an include that points the
-# wrong way, and on a file other than nn_onednn.c that names oneDNN.
+# wrong way, and on a file other than nn_onednn* that names oneDNN.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -39,9 +39,12 @@ check cli      compare base memelens.h
 check server   compare base memelens.h
 
 for file in $(grep -lE '(dnnl|oneapi/dnnl)[a-z_/]*\.h' -r src include || true); do
-    [ "$file" = src/nn/nn_onednn_version.h ] || { echo "$file: only src/nn/nn_onednn.c names oneDNN" >&2; bad=1; }
+    [ "$file" = src/nn/nn_onednn_version.h ] || { echo "$file: only src/nn/nn_onednn_version.h names oneDNN" >&2; bad=1; }
 done
 for file in $(grep -lE '"nn/nn_onednn_version\.h"' -r src include || true); do
-    [ "$file" = src/nn/nn_onednn.c ] || { echo "$file: only src/nn/nn_onednn.c names oneDNN" >&2; bad=1; }
+    [ "$file" = src/nn/nn_onednn.h ] || { echo "$file: only src/nn/nn_onednn.h names the versions of oneDNN" >&2; bad=1; }
+done
+for file in $(grep -lE '"nn/nn_onednn\.h"' -r src include || true); do
+    case $file in src/nn/nn_onednn*.c) ;; *) echo "$file: only src/nn/nn_onednn*.c know oneDNN" >&2; bad=1 ;; esac
 done
 exit $bad

@@ -172,7 +172,22 @@ static float narrow_scale(const struct spread *spread, int channel)
     return (float)(fmax(fabs(spread->mean[channel]) + reach * sqrt(spread->variance[channel]), least) / 127);
 }
 
-/* The scales [channels] of SPREAD. NULL when memory is short. */
+/* The mean of a normal distribution that a ReLU6 cuts off. */
+static float wide_mean(const struct spread *spread, int channel)
+{
+    const double mean = spread->mean[channel], deviation = fmax(sqrt(spread->variance[channel]), 1e-6);
+    const double low = -mean / deviation, high = (6 - mean) / deviation, root = sqrt(2 * M_PI);
+    const double below = erfc(-low / sqrt(2)) / 2, above = erfc(high / sqrt(2)) / 2; /* shares of what is cut off at 0 and at 6 */
+    const double tails = (exp(-low * low / 2) - exp(-high * high / 2)) / root;
+    return (float)(mean * (1 - below - above) + deviation * tails + 6 * above);
+}
+
+static float narrow_mean(const struct spread *spread, int channel)
+{
+    return spread->mean ? (float)spread->mean[channel] : 0;
+}
+
+/* What SCALE gives for each of SPREAD's channels. NULL when memory is short. */
 static float *scales_of(const struct spread *spread, int channels, float (*scale)(const struct spread *spread, int channel))
 {
     float *scales = lens_floats_new((size_t)channels);
@@ -195,28 +210,35 @@ static float pixel_scale(const lens_preparation *preparation)
     return (float)most / pixel_zero;
 }
 
-/* Types and scales of a PART of the network; DIRECT: nothing is added to its output. IN and OUT [channels of either], where they are bytes,
- * are for the caller to free. 0 or -1. */
+/* What rounding needs to know: by channel of the input, its scales and means, and of the output, its scales. */
+struct scales {
+    float *in, *means, *out;
+};
+
+/* Types and scales of a PART of the network; DIRECT: nothing is added to its output. SCALES are for the caller to free. 0 or -1. */
 static int choose_types(const struct builder *builder, enum part part, bool direct, const struct spread *spread, lens_conv_spec *spec,
-                        float **in, float **out)
+                        struct scales *scales)
 {
     const lens_type type = builder->model->type;
     const bool wide_in = part == DEPTHWISE || part == PROJECT;
     spec->from = type;
     spec->to = part == HEAD_PART || (part == PROJECT && !direct) ? LENS_TYPE_F32 : type;
-    *in = *out = NULL;
-    if (type != LENS_TYPE_BYTES)
+    if (type == LENS_TYPE_F32)
         return 0;
-    *in = wide_in ? scales_of(&builder->wide, spec->in, wide_scale) : scales_of(&builder->narrow, spec->in, narrow_scale);
-    for (int c = 0; *in && part == STEM_PART && c < spec->in; c++)
-        (*in)[c] = builder->pixel_scale;
+    const struct spread *from = wide_in ? &builder->wide : &builder->narrow;
+    spec->in_means = scales->means = scales_of(from, spec->in, wide_in ? wide_mean : narrow_mean);
+    if (type == LENS_TYPE_BF16)
+        return scales->means ? 0 : -1;
+    scales->in = scales_of(from, spec->in, wide_in ? wide_scale : narrow_scale);
+    for (int c = 0; scales->in && part == STEM_PART && c < spec->in; c++)
+        scales->in[c] = builder->pixel_scale;
     spec->zero = wide_in ? 0 : part == STEM_PART ? pixel_zero : LENS_BYTE_ZERO;
     if (spec->to == LENS_TYPE_BYTES)
-        *out = scales_of(spread, spec->out, part == PROJECT ? narrow_scale : wide_scale);
+        scales->out = scales_of(spread, spec->out, part == PROJECT ? narrow_scale : wide_scale);
     spec->out_zero = spec->to == LENS_TYPE_BYTES && part == PROJECT ? LENS_BYTE_ZERO : 0;
-    spec->in_scales = *in;
-    spec->out_scales = *out;
-    return *in && (*out || spec->to != LENS_TYPE_BYTES) ? 0 : -1;
+    spec->in_scales = scales->in;
+    spec->out_scales = scales->out;
+    return scales->in && scales->means && (scales->out || spec->to != LENS_TYPE_BYTES) ? 0 : -1;
 }
 
 /* The convolution CONV, already read, folded with the batch norm NORM_NAME, whose spread goes to SPREAD. NULL on failure. */
@@ -224,19 +246,21 @@ static const lens_layer *make_conv(const struct builder *builder, const char *na
                                    lens_conv_spec *spec, float *weights, const struct spread *spread, lens_error *err)
 {
     const size_t each = (size_t)(spec->in / spec->groups) * (size_t)spec->kernel * (size_t)spec->kernel;
-    float *bias = lens_floats_new((size_t)spec->out), *in = NULL, *out = NULL;
+    float *bias = lens_floats_new((size_t)spec->out);
+    struct scales scales = {NULL, NULL, NULL};
     lens_layer *layer = NULL;
     if (!bias)
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
     else if (lens_engine_is_warm(builder->engine) || fold_norm(builder->source, norm_name, spec->out, each, weights, bias, spread, err) == 0) {
-        if (choose_types(builder, part, direct, spread, spec, &in, &out) == 0)
+        if (choose_types(builder, part, direct, spread, spec, &scales) == 0)
             layer = lens_conv_new(builder->engine, name, spec, weights, bias, err);
         else
             lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
     }
     free(bias);
-    free(in);
-    free(out);
+    free(scales.in);
+    free(scales.means);
+    free(scales.out);
     return layer;
 }
 

@@ -120,8 +120,12 @@ static inline int lens_thread(void)
 }
 
 /* The weights of a product of bytes, [out, each] -> [out, each] of -127 to 127, each output's by a step of its own, SCALES [out]. IN_SCALES
- * of the layer are in them. SUMS [out]: of each output's. */
-void lens_weights_to_bytes(const lens_layer *layer, const float *weights, int8_t *bytes, float *scales, int32_t *sums);
+ * of the layer are in them. SUMS [out]: of each output's. LOST [out]: what the expected outputs lose by the rounding, which the bias makes
+ * up for: Nagel et al. (2019). */
+void lens_weights_to_bytes(const lens_layer *layer, const float *weights, int8_t *bytes, float *scales, int32_t *sums, float *lost);
+
+/* What the expected outputs of LAYER lose when its weights are rounded to halves -> LOST [out], which stays as it is where nothing is known. */
+void lens_weights_to_halves(const lens_layer *layer, const float *weights, float *lost);
 
 /* SIZE bytes of scratch memory, until the next call. NULL when memory is short. */
 void *lens_stream_scratch(lens_stream *stream, size_t size);

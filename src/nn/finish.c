@@ -1,31 +1,10 @@
-/* Products of bytes: how their weights become bytes, and what becomes of a linear layer's whole-number sums, one row after the other
- * while it is in the first cache: the steps, the zeros, the bias, the activation, the residual, and the next layer's type. */
+/* What becomes of the whole-number sums of a linear layer of bytes, one row after the other while it is in the first cache: the steps, the
+ * zeros, the bias, the activation, the residual, and the next layer's type. */
 #include <math.h>
 #include <string.h>
 
 #include "base/clones.h"
 #include "nn/backend.h"
-
-void lens_weights_to_bytes(const lens_layer *layer, const float *weights, int8_t *bytes, float *scales, int32_t *sums)
-{
-    const bool conv = layer->kind == LENS_LAYER_CONV;
-    const size_t out = (size_t)(conv ? layer->conv.out : layer->linear.out);
-    const size_t taps = conv ? (size_t)layer->conv.kernel * (size_t)layer->conv.kernel : 1;
-    const size_t in = (size_t)(conv ? layer->conv.in / layer->conv.groups : layer->linear.in), each = in * taps;
-    const size_t group = conv ? out / (size_t)layer->conv.groups : out;
-    for (size_t o = 0; o < out; o++, weights += each, bytes += each) {
-        const float *steps = layer->in_scales ? layer->in_scales + o / group * in : NULL;
-        float most = 0;
-        for (size_t i = 0; i < each; i++)
-            most = fmaxf(most, fabsf(weights[i] * (steps ? steps[i / taps] : 1)));
-        scales[o] = most > 0 ? most / 127 : 1;
-        sums[o] = 0;
-        for (size_t i = 0; i < each; i++) {
-            bytes[i] = (int8_t)lrintf(weights[i] * (steps ? steps[i / taps] : 1) / scales[o]);
-            sums[o] += bytes[i];
-        }
-    }
-}
 
 LENS_CLONES static void scale_row(int width, const int32_t *sums, const int32_t *zeros, float factor, const float *scales, const float *bias,
                                   float *row)

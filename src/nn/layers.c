@@ -351,7 +351,9 @@ lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
         return NULL;
     }
-    return pack(engine, layer, spec->out, weights, bias, err);
+    lens_layer *packed = pack(engine, layer, spec->out, weights, bias, err);
+    layer->conv.in_means = NULL; /* the caller's */
+    return packed;
 }
 
 int lens_conv_run(lens_stream *stream, const lens_layer *layer, int count, const void *in, void *out, lens_error *err)

@@ -115,6 +115,8 @@ typedef struct lens_conv_spec {
     float zero;                  /* of IN's bytes, 0 where there are zeros around the input: what surrounds it is the byte 0 */
     int out_zero;                /* of OUT's bytes: 0 behind an activation, as bytes end at 0 by themselves; else LENS_BYTE_ZERO */
     bool factor;                 /* whether IN's bytes have factors of their own, other than 1 */
+    const float *in_means;       /* [in]: what is to be expected of IN: what rounding the weights then changes of the outputs' expectation
+                                    goes into the bias. NULL: nothing is known */
     const float *in_scales, *out_scales; /* [in], [out]: by channel, what a step of IN's and OUT's bytes is worth (NULL: 1); copied */
 } lens_conv_spec;
 

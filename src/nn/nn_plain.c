@@ -32,8 +32,9 @@ struct conv {
     float *bias;    /* [out] */
 };
 
-/* A copy of WEIGHTS [out, each], rounded as the type that they are multiplied in rounds them. NULL when memory is short. */
-static float *rounded(const lens_layer *layer, const float *weights, size_t out, size_t each)
+/* A copy of WEIGHTS [out, each], rounded as the type that they are multiplied in rounds them; what that changes goes to LOST [out]. NULL when
+ * memory is short. */
+static float *rounded(const lens_layer *layer, const float *weights, size_t out, size_t each, float *lost)
 {
     const lens_conv_spec spec = conv_of(layer);
     const size_t taps = (size_t)spec.kernel * (size_t)spec.kernel, in = each / taps, group = out / (size_t)spec.groups;
@@ -46,13 +47,14 @@ static float *rounded(const lens_layer *layer, const float *weights, size_t out,
     if (done && layer->from == LENS_TYPE_BF16) {
         uint16_t *halves = malloc(out * each * sizeof *halves);
         if ((done = halves)) {
+            lens_weights_to_halves(layer, weights, lost);
             lens_items_store(LENS_TYPE_BF16, weights, out, each, halves);
             lens_items_load(LENS_TYPE_BF16, halves, out, each, 0, copy);
         }
         free(halves);
     }
     if (done && layer->from == LENS_TYPE_BYTES) {
-        lens_weights_to_bytes(layer, weights, bytes, scales, sums);
+        lens_weights_to_bytes(layer, weights, bytes, scales, sums, lost);
         for (size_t o = 0; o < out; o++)
             for (size_t i = 0; i < each; i++) {
                 float step = layer->in_scales ? layer->in_scales[o / group * in + i / taps] : 1;
@@ -94,8 +96,12 @@ static int pack(const lens_engine *engine, lens_layer *layer, const float *weigh
     (void)engine;
     const lens_conv_spec spec = conv_of(layer);
     const size_t each = (size_t)(spec.in / spec.groups) * (size_t)spec.kernel * (size_t)spec.kernel;
-    float *copy = rounded(layer, weights, (size_t)spec.out, each);
-    int result = copy ? pack_rounded(layer, copy, bias, err) : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    float *made_up = calloc((size_t)spec.out, sizeof *made_up);
+    float *copy = made_up ? rounded(layer, weights, (size_t)spec.out, each, made_up) : NULL;
+    for (int o = 0; copy && o < spec.out; o++)
+        made_up[o] += bias[o];
+    int result = copy ? pack_rounded(layer, copy, made_up, err) : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    free(made_up);
     free(copy);
     return result;
 }

@@ -3,7 +3,7 @@
 
 static float *embed(const test_world *world, const char *path)
 {
-    test_run run = test_world_expect(world, 0, "embed", "--json", path, NULL);
+    test_run run = test_world_expect(world, 0, "embed", "--precision", "f32", "--json", path, NULL);
     json_t *lines = test_json_lines(&run.out);
     const json_t *vector = json_object_get(json_array_get(lines, 0), "vector");
     size_t dim = json_array_size(vector);

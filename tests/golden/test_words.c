@@ -27,7 +27,7 @@ static struct golden golden_open(const test_world *world, const char *name)
     assert_true(golden.images.shape[0] == PICTURES && golden.texts.shape[0] == TEXTS && json_array_size(golden.list) == TEXTS);
     for (size_t i = 0; i < TEXTS; i++)
         golden.text[i] = json_string_value(json_object_get(json_array_get(golden.list, i), "text"));
-    test_run run = test_world_expect(world, 0, "index", "-q", "--model", golden.folder, golden.folder, NULL);
+    test_run run = test_world_expect(world, 0, "index", "-q", "--precision", "f32", "--model", golden.folder, golden.folder, NULL);
     test_run_free(&run);
     free(images), free(texts), free(list);
     return golden;
@@ -84,7 +84,7 @@ static void check_search(const test_world *world, const char *name)
     const size_t dim = golden.images.shape[1];
     double worst = 0;
     for (size_t t = 0; t < TEXTS; t++) {
-        test_run run = test_world_expect(world, 0, "search", "--json", "--", golden.text[t], NULL);
+        test_run run = test_world_expect(world, 0, "search", "--json", "--precision", "f32", "--", golden.text[t], NULL);
         json_t *lines = test_json_lines(&run.out);
         assert_int_equal(json_array_size(lines), PICTURES);
         for (size_t i = 0; i < PICTURES; i++) {
@@ -127,7 +127,7 @@ static void test_terms_add_up(void **state)
     char words[300], away[300];
     snprintf(words, sizeof words, "+%s", golden.text[0]);
     snprintf(away, sizeof away, "-0.5:%s", golden.text[1]);
-    test_run run = test_world_expect(world, 0, "search", "--json", picture, words, away, NULL);
+    test_run run = test_world_expect(world, 0, "search", "--json", "--precision", "f32", picture, words, away, NULL);
     const double weights[3] = {1, 1, -0.5};
     const float *vectors[3] = {row(&golden.images, 2), row(&golden.texts, 0), row(&golden.texts, 1)};
     float *sum = calloc(dim, sizeof *sum);
@@ -166,7 +166,7 @@ static void test_embed_words(void **state)
     test_world *world = *state;
     struct golden golden = golden_open(world, "golden/tiny-openclip");
     const size_t dim = golden.texts.shape[1];
-    test_run run = test_world_expect(world, 0, "embed", "--json", "--model", golden.folder, "--text", golden.text[0], "--text", golden.text[3],
+    test_run run = test_world_expect(world, 0, "embed", "--json", "--precision", "f32", "--model", golden.folder, "--text", golden.text[0], "--text", golden.text[3],
                                      NULL);
     json_t *lines = test_json_lines(&run.out);
     assert_int_equal(json_array_size(lines), 2);
@@ -206,7 +206,7 @@ static void test_label(void **state)
     char *picture = test_path(golden.folder, "picture4.png"), *missing = test_path(golden.folder, "nothing.png");
     char labels[600];
     snprintf(labels, sizeof labels, " %s,%s ,,", golden.text[0], golden.text[1]);
-    test_run run = test_world_expect(world, 2, "label", "--json", "--model", golden.folder, missing, picture, "--labels", labels, "--label",
+    test_run run = test_world_expect(world, 2, "label", "--json", "--precision", "f32", "--model", golden.folder, missing, picture, "--labels", labels, "--label",
                                      golden.text[3], NULL);
     assert_non_null(strstr(run.err.data, "nothing.png: No such file"));
     json_t *lines = test_json_lines(&run.out);
