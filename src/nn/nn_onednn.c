@@ -262,6 +262,16 @@ static int run_pictures_of_bytes(lens_stream *stream, const lens_layer *layer, i
     return 0;
 }
 
+/* Rows of COUNT at a time: as many each time, where that can be, so that all share one plan and none is short. */
+static int chunk_of(int count)
+{
+    const int least = (count + LENS_DNNL_CHUNK - 1) / LENS_DNNL_CHUNK;
+    for (int pieces = least; pieces <= least + least / 2; pieces++)
+        if (count % pieces == 0)
+            return count / pieces;
+    return (count + least - 1) / least;
+}
+
 static int run_rows_of_bytes(lens_stream *stream, const lens_layer *layer, int count, const uint8_t *in, void *out, lens_error *err)
 {
     struct state *state = stream->state;
@@ -270,8 +280,9 @@ static int run_rows_of_bytes(lens_stream *stream, const lens_layer *layer, int c
     float *scratch = lens_stream_scratch(stream, (size_t)stream->threads * layer->out_size * sizeof *scratch);
     if (!scratch || reserve((float **)&state->sums, &state->sums_size, LENS_DNNL_CHUNK * layer->out_size * sizeof *state->sums) != 0)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
-    for (int first = 0; first < count; first += LENS_DNNL_CHUNK) {
-        const int rows = count - first < LENS_DNNL_CHUNK ? count - first : LENS_DNNL_CHUNK;
+    const int chunk = chunk_of(count);
+    for (int first = 0; first < count; first += chunk) {
+        const int rows = count - first < chunk ? count - first : chunk;
         if (execute(stream, layer, rows, in + (size_t)first * layer->in_size, NULL, state->sums, err) != 0)
             return -1;
         lens_finish_rows(layer, stream->threads, rows, state->sums, packed->zeros, factors + first, packed->scales, packed->bias, scratch, out,
