@@ -11,7 +11,7 @@
 enum { PACKING = 3 };
 
 /* Models with fewer bytes of weights than that are packed in no time. */
-enum { LEAST = 16 << 20 };
+enum { LEAST = 8 << 20 };
 
 static int is_weights(const struct dirent *entry)
 {
