@@ -1,8 +1,9 @@
-/* Resampling against a plain twin of its definition: src/pixels/resample.c. */
+/* Resampling against a plain twin of its definition: src/pixels/resample.c. With the passes for every kind of processor that this
+ * one can stand in for. */
 #include <math.h>
 
 #include "pictures.h"
-#include "pixels/resample.h"
+#include "pixels/resample_passes.h"
 #include "support.h"
 
 /* One axis by the book: a weight for every input, most of them 0. [out, in], 22 bits behind the point. */
@@ -123,33 +124,85 @@ static void test_equal_to_the_definition(void **state)
         if (i % 2)
             window = (lens_window){0, 0, to_width, to_height};
         lens_error err = {0};
-        assert_done(lens_resample(&source, to_width, to_height, window, filter, &got, &err), &err);
-        assert_int_equal(got.width, window.width);
-        assert_int_equal(got.height, window.height);
-        for (int y = 0; y < window.height; y++)
-            if (memcmp(got.rgb + 3 * y * window.width, expected.rgb + 3 * ((window.y + y) * to_width + window.x), 3 * (size_t)window.width) != 0)
-                fail_msg("%d x %d to %d x %d, filter %d: row %d of a window at %d, %d", width, height, to_width, to_height, filter, y, window.x, window.y);
+        const lens_resampler *with;
+        for (size_t n = 0; (with = lens_resampler_nth(n)); n++) {
+            assert_done(lens_resample_with(with, &source, to_width, to_height, window, filter, &got, &err), &err);
+            assert_int_equal(got.width, window.width);
+            assert_int_equal(got.height, window.height);
+            for (int y = 0; y < window.height; y++)
+                if (memcmp(got.rgb + 3 * y * window.width, expected.rgb + 3 * ((window.y + y) * to_width + window.x), 3 * (size_t)window.width) != 0)
+                    fail_msg("%s: %d x %d to %d x %d, filter %d: row %d of a window at %d, %d", with->name, width, height, to_width, to_height,
+                             filter, y, window.x, window.y);
+            lens_image_free(&got);
+        }
         lens_image_free(&source);
         lens_image_free(&expected);
+    }
+}
+
+/* The whole of a picture WIDTH x HEIGHT resized, by all passes. */
+static void compare(int width, int height, int to_width, int to_height, lens_filter filter, lens_image *source)
+{
+    lens_image expected = twin(source, to_width, to_height, filter), got;
+    lens_error err = {0};
+    const lens_resampler *with;
+    for (size_t n = 0; (with = lens_resampler_nth(n)); n++) {
+        assert_done(lens_resample_with(with, source, to_width, to_height, (lens_window){0, 0, to_width, to_height}, filter, &got, &err), &err);
+        if (memcmp(got.rgb, expected.rgb, (size_t)to_width * (size_t)to_height * 3) != 0)
+            fail_msg("%s: %d x %d to %d x %d, filter %d", with->name, width, height, to_width, to_height, filter);
         lens_image_free(&got);
     }
+    lens_image_free(&expected);
 }
 
 static void test_long_pictures_pass_through_little_memory(void **state)
 {
     (void)state;
-    /* Taller than the first pass keeps at a time, in both directions of change. */
+    /* Taller, or wider, than the first pass keeps at a time, in both directions of change. */
     unsigned random = 9;
-    const int sides[][2] = {{3000, 50}, {700, 1200}, {1500, 1499}, {40, 900}};
+    const int sides[][2] = {{3000, 50}, {700, 1200}, {1500, 1499}, {40, 900}, {4000, 7}, {9000, 3}};
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
-        lens_image source = noise(3, sides[i][0], &random), expected = twin(&source, 5, sides[i][1], LENS_FILTER_BICUBIC), got;
-        lens_error err = {0};
-        assert_done(lens_resample(&source, 5, sides[i][1], (lens_window){0, 0, 5, sides[i][1]}, LENS_FILTER_BICUBIC, &got, &err), &err);
-        assert_memory_equal(got.rgb, expected.rgb, (size_t)got.width * (size_t)got.height * 3);
-        lens_image_free(&source);
-        lens_image_free(&expected);
-        lens_image_free(&got);
+        lens_image upright = noise(3, sides[i][0], &random), flat = noise(sides[i][0], 3, &random);
+        compare(3, sides[i][0], 5, sides[i][1], LENS_FILTER_BICUBIC, &upright);
+        compare(sides[i][0], 3, sides[i][1], 5, LENS_FILTER_BICUBIC, &flat);
+        lens_image_free(&upright);
+        lens_image_free(&flat);
     }
+}
+
+static void test_extremes(void **state)
+{
+    (void)state;
+    /* White and black side by side weigh the most, the widest filter has the largest weights at the borders of what it enlarges. */
+    const int sides[] = {1, 2, 3, 21, 22, 43, 64, 300};
+    enum { SIDES = sizeof sides / sizeof *sides };
+    for (int i = 0; i < SIDES * SIDES * 3; i++) {
+        int from = sides[i % SIDES], to = sides[i / SIDES % SIDES], cut = i / SIDES / SIDES;
+        for (int across = 0; across < 2; across++) {
+            int width = across ? from : 5, height = across ? 5 : from;
+            lens_image source;
+            lens_error err = {0};
+            assert_done(lens_image_new(width, height, &source, &err), &err);
+            for (int p = 0; p < width * height; p++) {
+                int place = across ? p % width : p / width;
+                memset(source.rgb + 3 * p, cut == 0 || place % 7 < 3 * cut ? 255 : 0, 3);
+            }
+            for (lens_filter filter = LENS_FILTER_BILINEAR; filter <= LENS_FILTER_LANCZOS; filter++)
+                compare(width, height, across ? to : 4, across ? 6 : to, filter, &source);
+            lens_image_free(&source);
+        }
+    }
+}
+
+static void test_there_is_always_a_way(void **state)
+{
+    (void)state;
+    assert_non_null(lens_resampler_nth(0));
+    size_t count = 0;
+    while (lens_resampler_nth(count))
+        printf("measured: passes for %s\n", lens_resampler_nth(count++)->name);
+    assert_string_equal(lens_resampler_nth(count - 1)->name, "plain");
+    assert_null(lens_resampler_nth(count + 1));
 }
 
 static void test_one_colour_stays(void **state)
@@ -210,6 +263,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_to_the_definition),
         cmocka_unit_test(test_long_pictures_pass_through_little_memory),
+        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_there_is_always_a_way),
         cmocka_unit_test(test_one_colour_stays),
         cmocka_unit_test(test_nearest_takes_the_pixel_at_the_middle),
         cmocka_unit_test(test_windows_outside_are_refused),
