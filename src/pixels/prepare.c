@@ -187,15 +187,3 @@ int lens_prepare_picture(const lens_image *image, const lens_preparation *prepar
     default: return whole(image, p->size, p->size, p->filter, seen, err);
     }
 }
-
-void lens_prepare_pixels(const lens_image *seen, const lens_preparation *preparation, float *pixels)
-{
-    float values[256][3]; /* of each of the 256 values in each channel */
-    for (int v = 0; v < 256; v++)
-        for (int c = 0; c < 3; c++)
-            values[v][c] = ((float)v / 255.0f - preparation->mean[c]) / preparation->std[c];
-    size_t count = (size_t)seen->width * (size_t)seen->height;
-    for (size_t i = 0; i < 3 * count; i += 3)
-        for (size_t c = 0; c < 3; c++)
-            pixels[i + c] = values[seen->rgb[i + c]][c];
-}

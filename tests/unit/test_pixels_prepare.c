@@ -232,6 +232,49 @@ static void test_pixels_are_normalised(void **state)
     lens_image_free(&seen);
 }
 
+/* To the last bit what two divisions give, for the means and deviations that models have, and for some that no model has. */
+static void test_pixels_are_two_divisions(void **state)
+{
+    (void)state;
+    const float usual_ones[][2][3] = {
+        {{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}},
+        {{0.48145466f, 0.4578275f, 0.40821073f}, {0.26862954f, 0.26130258f, 0.27577711f}},
+        {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}},
+        {{0, 0, 0}, {1, 1, 1}},
+        {{0, 0, 0}, {0x1.fffffep-1f, 0x1.fffffep-3f, 0x1.fffffep+5f}}, /* the hardest to divide by */
+        {{0.1f, 2, -1}, {1e-38f, 1e-42f, 1e38f}},
+        {{0.5f, 0.5f, 0.5f}, {0, 1, -1}},
+    };
+    unsigned random = 5;
+    for (int i = 0; i < 400; i++) {
+        lens_preparation p = usual();
+        for (int c = 0; c < 3; c++) {
+            bool known = (size_t)i < sizeof usual_ones / sizeof *usual_ones;
+            random = random * 1664525u + 1013904223u;
+            p.mean[c] = known ? usual_ones[i][0][c] : (float)(random >> 8) / (float)(1 << 24);
+            random = random * 1664525u + 1013904223u;
+            p.std[c] = known ? usual_ones[i][1][c] : (float)(1 + (random >> 8)) / (float)(1 << 24);
+        }
+        lens_image seen; /* 17 x 17: no whole number of vectors */
+        lens_error err = {0};
+        assert_done(lens_image_new(17, 17, &seen, &err), &err);
+        float pixels[17 * 17 * 3 + 1];
+        for (int j = 0; j < 17 * 17 * 3; j++)
+            seen.rgb[j] = (uint8_t)(j / 3);
+        pixels[17 * 17 * 3] = 7;
+        lens_prepare_pixels(&seen, &p, pixels);
+        for (int j = 0; j < 17 * 17 * 3; j++) {
+            volatile float share = (float)seen.rgb[j] / 255.0f, above = share - p.mean[j % 3], expected = above / p.std[j % 3];
+            float wanted = expected;
+            if (memcmp(&pixels[j], &wanted, sizeof wanted) != 0)
+                fail_msg("(%d / 255 - %a) / %a: %a instead of %a", seen.rgb[j], (double)p.mean[j % 3], (double)p.std[j % 3],
+                         (double)pixels[j], (double)wanted);
+        }
+        assert_true(pixels[17 * 17 * 3] == 7);
+        lens_image_free(&seen);
+    }
+}
+
 static void test_what_cannot_be_prepared_is_refused(void **state)
 {
     (void)state;
@@ -269,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_overrides_are_read_strictly),
         cmocka_unit_test(test_descriptions_tell_apart_what_differs),
         cmocka_unit_test(test_pixels_are_normalised),
+        cmocka_unit_test(test_pixels_are_two_divisions),
         cmocka_unit_test(test_what_cannot_be_prepared_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
