@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "encoders/catalogue.h"
+#include "library/copies.h"
 #include "library/index_run.h"
 
 enum { WRITE_MOST = 256 };             /* entries of one transaction */
@@ -342,6 +343,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     }
     if (result == 0)
         result = lens_store_compact(run->store, false, err);
+    for (size_t m = 0; result == 0 && m < run->model_count; m++)
+        lens_copies_refresh(run->store, run->models[m].id, LENS_COPIES_LEAST);
     lens_store_counts counts;
     if (result == 0 && (result = lens_store_count(run->store, &counts, err)) == 0)
         report->library_bytes = counts.bytes;

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/processors.h"
+#include "library/copies.h"
 #include "library/terms.h"
 #include "search/fold.h"
 #include "search/scan.h"
@@ -114,7 +115,11 @@ static int rank(query *self, const lens_view *view, size_t wanted, float least, 
     lens_hit *plain = calloc(wanted + 1, sizeof *plain);
     if (!plain)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    result = lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
+    lens_bytes_view bytes;
+    lens_packed *copies = lens_copies_open(&self->vectors, &bytes);
+    result = copies ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
+                    : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
+    lens_packed_close(copies);
     for (size_t i = 0; result == 0 && i < *found; i++)
         hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};
     free(plain);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "nn/packed.h"
+#include "base/packed.h"
 
 typedef enum lens_backend { LENS_BACKEND_ONEDNN, LENS_BACKEND_PLAIN } lens_backend;
 

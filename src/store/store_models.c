@@ -294,8 +294,11 @@ void lens_strays_remove(lens_store *store)
         return;
     }
     const struct dirent *entry;
-    while ((entry = readdir(folder)))
-        if (lens_vector_file_is_name(entry->d_name) && named(store, entry->d_name) == 0)
+    while ((entry = readdir(folder))) {
+        char file[LENS_VECTOR_NAME];
+        const bool copy = lens_vector_copy_is_name(entry->d_name, file);
+        if ((copy || lens_vector_file_is_name(entry->d_name)) && named(store, copy ? file : entry->d_name) == 0)
             unlinkat(store->dir, entry->d_name, 0);
+    }
     closedir(folder);
 }

@@ -153,7 +153,8 @@ static int64_t bytes_of(lens_store *store)
     int64_t bytes = 0;
     const struct dirent *entry;
     while ((entry = readdir(folder))) {
-        bool ours = lens_vector_file_is_name(entry->d_name);
+        char file[LENS_VECTOR_NAME];
+        bool ours = lens_vector_file_is_name(entry->d_name) || lens_vector_copy_is_name(entry->d_name, file);
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             ours |= strcmp(entry->d_name, names[i]) == 0;
         struct stat info;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/store_internal.h"
 
 enum { TRIES = 20 };
@@ -219,7 +220,12 @@ static int map_file(lens_store *store, int fd, off_t size, const lens_model_row 
     out->map_size = (size_t)size;
     out->data = (const float *)((const char *)map + LENS_VECTOR_HEADER);
     out->dim = model->identity.dim;
-    return 0;
+    out->committed = (size_t)model->slots;
+    out->identity = lens_hash_of(map, LENS_VECTOR_HEADER);
+    char name[LENS_VECTOR_COPY_NAME];
+    lens_vector_copy_name(model->file, name);
+    out->copy = lens_path_join(store->folder, name);
+    return out->copy ? 0 : lens_sql_memory(store, err);
 }
 
 int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
@@ -277,6 +283,7 @@ void lens_store_vectors_free(lens_store_vectors *vectors)
 {
     free(vectors->slots);
     free(vectors->ids);
+    free(vectors->copy);
     if (vectors->map)
         munmap((void *)vectors->map, vectors->map_size);
     *vectors = (lens_store_vectors){0};

@@ -80,6 +80,23 @@ bool lens_vector_file_is_name(const char *name)
     return true;
 }
 
+static const char copy_suffix[] = ".bytes";
+
+void lens_vector_copy_name(const char *file, char copy[LENS_VECTOR_COPY_NAME])
+{
+    snprintf(copy, LENS_VECTOR_COPY_NAME, "%s%s", file, copy_suffix);
+}
+
+bool lens_vector_copy_is_name(const char *name, char file[LENS_VECTOR_NAME])
+{
+    const size_t length = strlen(name), end = sizeof copy_suffix - 1;
+    if (length <= end || length - end >= LENS_VECTOR_NAME || strcmp(name + length - end, copy_suffix) != 0)
+        return false;
+    memcpy(file, name, length - end);
+    file[length - end] = '\0';
+    return lens_vector_file_is_name(file);
+}
+
 off_t lens_vector_offset(int dim, int64_t slot)
 {
     return (off_t)LENS_VECTOR_HEADER + (off_t)slot * dim * (off_t)sizeof(float);

@@ -44,6 +44,13 @@ void lens_vector_file_name(const char *model, int64_t generation, char name[LENS
 /* Whether NAME could have come from lens_vector_file_name: then it is safe to open, or to remove, in a library's folder. */
 bool lens_vector_file_is_name(const char *name);
 
+/* The name of what is worked out from the vector file FILE and kept beside it: COPY, "...-7.vectors.bytes". */
+enum { LENS_VECTOR_COPY_NAME = LENS_VECTOR_NAME + 8 };
+void lens_vector_copy_name(const char *file, char copy[LENS_VECTOR_COPY_NAME]);
+
+/* Whether NAME is such a name; then FILE is the vector file's. */
+bool lens_vector_copy_is_name(const char *name, char file[LENS_VECTOR_NAME]);
+
 /* Makes the file NAME in the folder DIR (SHOWN in messages), over one that an interrupted run left. Not synced yet.
  * Returns the open file, or -1. */
 int lens_vector_file_create(int dir, const char *shown, const char *name, const lens_vector_identity *identity,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/packed.h"
+#include "base/packed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

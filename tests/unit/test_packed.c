@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "encoders/family.h"
-#include "nn/packed.h"
+#include "base/packed.h"
 #include "support.h"
 #include "weights.h"
 

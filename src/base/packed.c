@@ -1,4 +1,4 @@
-#include "nn/packed.h"
+#include "base/packed.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,11 +62,11 @@ lens_packed *lens_packed_view(const void *bytes, size_t size, const char *path, 
 {
     const struct header *header = bytes;
     if (size < sizeof *header || memcmp(header->magic, magic, sizeof magic) != 0) {
-        damaged(err, path, "no file of packed weights");
+        damaged(err, path, "not a file of that kind");
         return NULL;
     }
     if (header->version != VERSION || memcmp(&header->key, key, sizeof *key) != 0) {
-        lens_fail(err, LENS_E_MISSING, "%s: packed from other weights, by another version or for another processor", path);
+        lens_fail(err, LENS_E_MISSING, "%s: made from something else, by another version or for another processor", path);
         return NULL;
     }
     if (check(header, size, path, err) != 0)

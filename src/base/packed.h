@@ -1,11 +1,11 @@
-/* Packed weights kept in a file, so that the next opening maps them instead of packing again.
+/* A file of what was worked out once, so that the next run maps it instead of working it out again: packed weights, vectors in bytes.
  *
  * A file holds named runs of bytes, each on a boundary of 64, under one key: a hash of everything that they depend on. Whoever finds another
  * key, or a file that is damaged, makes a new one: nothing is lost with it. A header (magic, version, count, size, key, hash of the list)
  * is followed by the list (name, place, size, hash of the bytes) and the runs. Opening checks the header and the list against the size of
  * the file, and a run's hash is checked when it is found. */
-#ifndef LENS_NN_PACKED_H
-#define LENS_NN_PACKED_H
+#ifndef LENS_BASE_PACKED_H
+#define LENS_BASE_PACKED_H
 
 #include <stddef.h>
 

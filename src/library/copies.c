@@ -1,0 +1,75 @@
+#include "library/copies.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Raised when what is in the file means something else. */
+enum { FORMAT = 1 };
+
+static const char count_name[] = "count", codes_name[] = "codes", bounds_name[] = "bounds";
+
+static lens_hash key_of(const lens_store_vectors *vectors)
+{
+    const uint64_t format = FORMAT;
+    uint8_t text[sizeof vectors->identity + sizeof format];
+    memcpy(text, &vectors->identity, sizeof vectors->identity);
+    memcpy(text + sizeof vectors->identity, &format, sizeof format);
+    return lens_hash_of(text, sizeof text);
+}
+
+lens_packed *lens_copies_open(const lens_store_vectors *vectors, lens_bytes_view *view)
+{
+    const lens_hash key = key_of(vectors);
+    lens_error ignored = {0};
+    lens_packed *packed = lens_packed_open(vectors->copy, &key, &ignored);
+    const uint64_t *count = packed ? lens_packed_find(packed, count_name, sizeof *count, &ignored) : NULL;
+    if (count && *count <= vectors->committed) {
+        *view = (lens_bytes_view){.count = (size_t)*count};
+        view->codes = lens_packed_find_table(packed, codes_name, view->count * lens_code_size(vectors->dim), &ignored);
+        view->bounds = view->codes ? lens_packed_find_table(packed, bounds_name, view->count * sizeof *view->bounds, &ignored) : NULL;
+        if (view->bounds)
+            return packed;
+    }
+    lens_packed_close(packed);
+    return NULL;
+}
+
+/* Codes all of VECTORS into a file. 0 or -1. */
+static int make(const lens_store_vectors *vectors, lens_error *err)
+{
+    const size_t size = lens_code_size(vectors->dim), dim = (size_t)vectors->dim;
+    const uint64_t count = vectors->committed;
+    const lens_hash key = key_of(vectors);
+    lens_packing *packing = lens_packing_new();
+    uint8_t *codes = aligned_alloc(64, count * size);
+    lens_row_bounds *bounds = malloc(count * sizeof *bounds);
+    int result = packing && codes && bounds ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t slot = 0; result == 0 && slot < count; slot++)
+        lens_code_row(vectors->data + slot * dim, vectors->dim, codes + slot * size, &bounds[slot]);
+    if (result == 0 && (lens_packing_add(packing, count_name, &count, sizeof count, err) != 0 ||
+                        lens_packing_add(packing, codes_name, codes, count * size, err) != 0 ||
+                        lens_packing_add(packing, bounds_name, bounds, count * sizeof *bounds, err) != 0))
+        result = -1;
+    if (result == 0)
+        result = lens_packing_write(packing, vectors->copy, &key, err);
+    lens_packing_free(packing);
+    free(codes);
+    free(bounds);
+    return result;
+}
+
+void lens_copies_refresh(lens_store *store, int64_t model, size_t least)
+{
+    lens_store_vectors vectors;
+    lens_error ignored = {0};
+    if (lens_store_vectors_open(store, model, NULL, 0, &vectors, &ignored) != 0)
+        return;
+    if (vectors.committed > 0 && vectors.committed >= least / (size_t)vectors.dim) {
+        lens_bytes_view view = {0};
+        lens_packed *packed = lens_copies_open(&vectors, &view);
+        if (!packed || vectors.committed - view.count > vectors.committed / 8)
+            make(&vectors, &ignored);
+        lens_packed_close(packed);
+    }
+    lens_store_vectors_free(&vectors);
+}

@@ -1,0 +1,138 @@
+/* src/library/copies.c: vectors in bytes beside a vector file are the same vectors, for as long as they are that file's. */
+#include <math.h>
+
+#include "library/copies.h"
+#include "support_store.h"
+
+enum { DIM = 6, ROWS = 50 };
+
+static int64_t fill(lens_store *store, int first, int count)
+{
+    int64_t model = test_model(store, "m", DIM);
+    for (int i = first; i < first + count; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/p/%d", i);
+        test_write_picture(store, model, DIM, path, i + 1, 0);
+    }
+    return model;
+}
+
+/* Searches with and without copies, which must be of COPIED slots (0: none at all). */
+static void expect_copies(lens_store *store, int64_t model, size_t copied)
+{
+    lens_error err = {0};
+    lens_store_vectors vectors;
+    assert_done(lens_store_vectors_open(store, model, NULL, 0, &vectors, &err), &err);
+    lens_bytes_view bytes = {0};
+    lens_packed *packed = lens_copies_open(&vectors, &bytes);
+    assert_int_equal(packed ? bytes.count : 0, copied);
+    const lens_view view = {vectors.data, vectors.slots, vectors.ids, vectors.count, vectors.dim};
+    lens_hit a[9], b[9];
+    size_t a_count, b_count;
+    const float *query = lens_view_row(&view, view.count / 2);
+    assert_done(lens_scan(&view, query, 9, -INFINITY, 1, a, &a_count, &err), &err);
+    if (packed) {
+        assert_done(lens_scan_bytes(&view, &bytes, query, 9, -INFINITY, 1, b, &b_count, NULL, &err), &err);
+        assert_int_equal(a_count, b_count);
+        for (size_t i = 0; i < a_count; i++)
+            assert_true(a[i].id == b[i].id && a[i].score == b[i].score);
+    }
+    lens_packed_close(packed);
+    lens_store_vectors_free(&vectors);
+}
+
+static char *copy_path(lens_store *store, int64_t model)
+{
+    lens_error err = {0};
+    lens_store_vectors vectors;
+    assert_done(lens_store_vectors_open(store, model, NULL, 0, &vectors, &err), &err);
+    char *path = strdup(vectors.copy);
+    lens_store_vectors_free(&vectors);
+    return path;
+}
+
+static void test_copies_follow_their_file(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    int64_t model = fill(store, 0, ROWS);
+    expect_copies(store, model, 0);
+    lens_copies_refresh(store, model, ROWS * DIM + DIM);
+    expect_copies(store, model, 0); /* not worth it */
+    lens_copies_refresh(store, model, ROWS * DIM);
+    expect_copies(store, model, ROWS);
+    fill(store, ROWS, 3); /* few enough to be compared as they are */
+    lens_copies_refresh(store, model, 1);
+    expect_copies(store, model, ROWS);
+    fill(store, ROWS + 3, 20);
+    lens_copies_refresh(store, model, 1);
+    expect_copies(store, model, ROWS + 23);
+    lens_store_close(store);
+    test_folder_remove(folder);
+}
+
+static void test_a_damaged_copy_is_no_copy(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    int64_t model = fill(store, 0, ROWS);
+    lens_copies_refresh(store, model, 1);
+    char *path = copy_path(store, model);
+    lens_buffer whole = test_read(path);
+    for (size_t at = 0; at < 64 + 3 * 96; at += 5) { /* header and list */
+        if (at >= 56 && at < 64)
+            continue; /* nothing is there */
+        whole.data[at] ^= 0x20;
+        test_write(path, whole.data, whole.size);
+        whole.data[at] ^= 0x20;
+        expect_copies(store, model, 0);
+    }
+    for (size_t size = 0; size < whole.size; size += 7) {
+        test_write(path, whole.data, size);
+        expect_copies(store, model, 0);
+    }
+    lens_copies_refresh(store, model, 1);
+    expect_copies(store, model, ROWS);
+    lens_buffer_free(&whole);
+    free(path);
+    lens_store_close(store);
+    test_folder_remove(folder);
+}
+
+/* A compaction makes another vector file; the copy of the old one is a stray. */
+static void test_copies_go_with_their_file(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    lens_error err = {0};
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    int64_t model = fill(store, 0, ROWS);
+    lens_copies_refresh(store, model, 1);
+    char *old = copy_path(store, model);
+    assert_true(lens_file_exists(old));
+    int64_t removed = 0;
+    assert_done(lens_store_forget(store, "/p/7", &removed, &err), &err);
+    assert_done(lens_store_compact(store, true, &err), &err);
+    expect_copies(store, model, 0);
+    lens_copies_refresh(store, model, 1);
+    expect_copies(store, model, ROWS - 1);
+    lens_store_close(store);
+    store = test_store(folder, LENS_STORE_WRITE);
+    assert_false(lens_file_exists(old));
+    expect_copies(store, model, ROWS - 1);
+    lens_store_close(store);
+    free(old);
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copies_follow_their_file),
+        cmocka_unit_test(test_a_damaged_copy_is_no_copy),
+        cmocka_unit_test(test_copies_go_with_their_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
