@@ -14,10 +14,12 @@ enum { ROWS = 4, COLUMNS = LENS_ATTENTION_COLUMNS, BOUNDARY = 64 };
 /* A head of one picture or text, as floats. */
 struct head {
     int tokens, width;
-    float *queries; /* [tokens, width] */
-    float *keys;    /* [width, tokens padded] */
-    float *values;  /* [tokens, width padded] */
-    float *scores;  /* [ROWS, tokens padded] */
+    const float *queries; /* [tokens, width], rows so far apart: */
+    size_t query_step;
+    float *keys;          /* [width, tokens padded] */
+    const float *values;  /* [tokens, width padded], rows so far apart: */
+    size_t value_step;
+    float *scores;        /* [ROWS, tokens padded] */
 };
 
 /* C [ROWS, COLUMNS], rows C_STEP apart = A [ROWS, depth], a pointer a row, times B [depth, COLUMNS], rows B_STEP apart. */
@@ -37,13 +39,13 @@ static inline __attribute__((always_inline)) void multiply(const float *const a[
 LENS_CLONES static void attend(const struct head *head, bool causal, float *restrict out, size_t step)
 {
     const int tokens = head->tokens, width = head->width;
-    const size_t key_step = lens_attention_padded(tokens), value_step = lens_attention_padded(width);
+    const size_t key_step = lens_attention_padded(tokens);
     const float scale = 1 / sqrtf((float)width);
     for (int first = 0; first < tokens; first += ROWS) {
         const int last = first + ROWS < tokens ? first + ROWS : tokens, seen = causal ? last : tokens;
         const float *rows[ROWS];
         for (int r = 0; r < ROWS; r++) /* behind the last the last again */
-            rows[r] = head->queries + (size_t)(first + r < last ? first + r : last - 1) * (size_t)width;
+            rows[r] = head->queries + (size_t)(first + r < last ? first + r : last - 1) * head->query_step;
         for (int t = 0; t < seen; t += COLUMNS)
             multiply(rows, head->keys + t, key_step, width, head->scores + t, key_step);
         for (int r = 0; r < ROWS; r++) {
@@ -55,25 +57,12 @@ LENS_CLONES static void attend(const struct head *head, bool causal, float *rest
         }
         for (int i = 0; i < width; i += COLUMNS) {
             float tile[ROWS * COLUMNS];
-            multiply(rows, head->values + i, value_step, seen, tile, COLUMNS);
+            multiply(rows, head->values + i, head->value_step, seen, tile, COLUMNS);
             const size_t count = (size_t)(width - i < COLUMNS ? width - i : COLUMNS);
             for (int r = first; r < last; r++)
                 memcpy(out + (size_t)r * step + i, tile + (r - first) * COLUMNS, count * sizeof *out);
         }
     }
-}
-
-/* Head H of the rows at QKV into HEAD. */
-LENS_CLONES static void take_floats(const struct head *head, const float *qkv, size_t row, size_t part)
-{
-    const int width = head->width;
-    const size_t key_step = lens_attention_padded(head->tokens), value_step = lens_attention_padded(width);
-    for (int t = 0; t < head->tokens; t++, qkv += row)
-        for (int i = 0; i < width; i++) {
-            head->queries[t * width + i] = qkv[i];
-            head->keys[(size_t)i * key_step + (size_t)t] = qkv[part + (size_t)i];
-            head->values[(size_t)t * value_step + (size_t)i] = qkv[2 * part + (size_t)i];
-        }
 }
 
 static inline float from_half(uint16_t half)
@@ -84,34 +73,48 @@ static inline float from_half(uint16_t half)
     return value;
 }
 
-LENS_CLONES static void take_halves(const struct head *head, const uint16_t *qkv, size_t row, size_t part)
+/* Rows of halves to floats, rows STEP apart. */
+LENS_CLONES static void widen(int tokens, int width, const uint16_t *rows, size_t row, float *out, size_t step)
 {
-    const int width = head->width;
-    const size_t key_step = lens_attention_padded(head->tokens), value_step = lens_attention_padded(width);
-    for (int t = 0; t < head->tokens; t++, qkv += row)
-        for (int i = 0; i < width; i++) {
-            head->queries[t * width + i] = from_half(qkv[i]);
-            head->keys[(size_t)i * key_step + (size_t)t] = from_half(qkv[part + (size_t)i]);
-            head->values[(size_t)t * value_step + (size_t)i] = from_half(qkv[2 * part + (size_t)i]);
-        }
+    for (int t = 0; t < tokens; t++)
+        for (int i = 0; i < width; i++)
+            out[(size_t)t * step + (size_t)i] = from_half(rows[(size_t)t * row + (size_t)i]);
 }
 
 /* One head of one picture or text: from what lies at QKV, ROW numbers a token -> OUT, PART floats a token. */
 static void run_head(const lens_attention_spec *spec, int tokens, const void *qkv, size_t row, size_t part, float *scratch, float *out)
 {
-    if (spec->from == LENS_TYPE_BF16 && spec->width % 2 == 0 && lens_type_is_fast(LENS_TYPE_BF16)) {
+    const bool halves = spec->from == LENS_TYPE_BF16;
+    if (halves && spec->width % 2 == 0 && lens_type_is_fast(LENS_TYPE_BF16)) {
         lens_attend_halves(spec, tokens, qkv, row, part, scratch, out);
         return;
     }
-    const size_t t = (size_t)tokens, width = (size_t)spec->width, rows = lens_attention_padded(tokens);
-    struct head head = {.tokens = tokens, .width = spec->width, .queries = scratch};
-    head.keys = head.queries + (t * width + LENS_LANES - 1) / LENS_LANES * LENS_LANES;
-    head.values = head.keys + width * rows;
-    head.scores = head.values + t * lens_attention_padded(spec->width);
-    if (spec->from == LENS_TYPE_BF16)
-        take_halves(&head, qkv, row, part);
-    else
-        take_floats(&head, qkv, row, part);
+    const size_t t = (size_t)tokens, width = (size_t)spec->width, step = lens_attention_padded(spec->width);
+    struct head head = {.tokens = tokens, .width = spec->width, .queries = qkv, .query_step = row, .value_step = row};
+    float *queries = scratch, *values = queries + t * step;
+    head.keys = values + t * step;
+    head.scores = head.keys + width * lens_attention_padded(tokens);
+    const float *keys = (const float *)qkv + part;
+    head.values = (const float *)qkv + 2 * part;
+    size_t key_row = row;
+    if (halves) {
+        widen(tokens, spec->width, (const uint16_t *)qkv + part, row, queries, step); /* the keys, until they are turned */
+        keys = queries;
+        key_row = step;
+    }
+    lens_turn(tokens, spec->width, keys, key_row * sizeof *keys, (uint32_t *)(void *)head.keys, lens_attention_padded(tokens));
+    if (halves) {
+        widen(tokens, spec->width, qkv, row, queries, step);
+        widen(tokens, spec->width, (const uint16_t *)qkv + 2 * part, row, values, step);
+        head.queries = queries;
+        head.values = values;
+        head.query_step = head.value_step = step;
+    } else if (width % COLUMNS != 0) { /* a tile would read beyond the last value */
+        for (size_t i = 0; i < t; i++)
+            memcpy(values + i * step, head.values + i * row, width * sizeof *values);
+        head.values = values;
+        head.value_step = step;
+    }
     attend(&head, spec->causal, out, part);
 }
 
@@ -122,7 +125,7 @@ int lens_attention_fast(lens_stream *stream, const lens_layer *layer, int count,
     const size_t rows = lens_attention_padded(tokens), all = spec->to == LENS_TYPE_F32 ? 0 : t * part;
     /* All heads' output, and then what run_head or lens_attend_halves divides: the former needs more. What is behind the last token and
      * column stays zero. */
-    const size_t each = (t + 1) * width + width * rows + t * lens_attention_padded(spec->width) + LENS_ATTENTION_ROWS * 2 * rows + BOUNDARY;
+    const size_t each = 2 * (t + 1) * lens_attention_padded(spec->width) + width * rows + LENS_ATTENTION_ROWS * 2 * rows + BOUNDARY;
     const size_t own = (each + LENS_LANES - 1) / LENS_LANES * LENS_LANES, threads = (size_t)stream->threads;
     float *scratch = lens_stream_scratch(stream, (all + threads * own + BOUNDARY) * sizeof *scratch);
     if (!scratch)

@@ -42,6 +42,10 @@ static inline __attribute__((always_inline)) void lens_softmax(float *row, int c
         row[c] *= share;
 }
 
+/* TOKENS rows of WORDS 32-bit words, ROW bytes apart -> OUT [words, tokens], rows STEP words apart, a multiple of 16 that holds them: what is
+ * behind the last token may be written with zeros. */
+void lens_turn(int tokens, int words, const void *rows, size_t row, uint32_t *out, size_t step);
+
 /* One head with instructions that multiply pairs of halves, on processors that lens_type_is_fast(LENS_TYPE_BF16) says have them: the rows
  * at QKV are ROW halves apart, keys and values PART and 2 * PART behind the queries -> OUT, rows PART floats apart. SCRATCH is zeros at
  * first, and this function's own between the heads of one layer. */

@@ -43,46 +43,6 @@ BF16 static inline void to_halves(const float *row, size_t count, uint16_t *out)
     }
 }
 
-/* 16 tokens' 16 pairs, a row each -> for each pair the tokens' ones, rows STEP apart. */
-BF16 static inline void turn(__m512i r[LANES], uint32_t *out, size_t step)
-{
-    __m512i t[LANES];
-    for (int i = 0; i < LANES; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < LANES; i += 4) {
-        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    for (int i = 0; i < 4; i++) { /* pairs i, i + 4, i + 8 and i + 12 of each four tokens */
-        const __m512i a = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88), b = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-        const __m512i c = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd), d = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-        _mm512_storeu_si512(out + (size_t)i * step, _mm512_shuffle_i32x4(a, b, 0x88));
-        _mm512_storeu_si512(out + (size_t)(i + 4) * step, _mm512_shuffle_i32x4(c, d, 0x88));
-        _mm512_storeu_si512(out + (size_t)(i + 8) * step, _mm512_shuffle_i32x4(a, b, 0xdd));
-        _mm512_storeu_si512(out + (size_t)(i + 12) * step, _mm512_shuffle_i32x4(c, d, 0xdd));
-    }
-}
-
-BF16 static void take_keys(int tokens, int width, const uint16_t *rows, size_t row, uint32_t *keys)
-{
-    const size_t step = lens_attention_padded(tokens);
-    const int pairs = width / 2, whole = pairs / LANES * LANES;
-    for (int t = 0; t < tokens; t += LANES)
-        for (int p = 0; p < whole; p += LANES) {
-            __m512i block[LANES];
-            for (int i = 0; i < LANES; i++)
-                block[i] = t + i < tokens ? _mm512_loadu_si512(rows + (size_t)(t + i) * row + 2 * p) : _mm512_setzero_si512();
-            turn(block, keys + (size_t)p * step + t, step);
-        }
-    for (int t = 0; t < tokens; t++)
-        for (int p = whole; p < pairs; p++)
-            memcpy(keys + (size_t)p * step + t, rows + (size_t)t * row + 2 * p, sizeof *keys);
-}
-
 /* Token T's value goes into the lower halves of pair T / 2 for an even T, else into the upper ones. */
 BF16 static void take_values(int tokens, int width, const uint16_t *rows, size_t row, uint16_t *values)
 {
@@ -119,7 +79,7 @@ BF16 void lens_attend_halves(const lens_attention_spec *spec, int tokens, const 
     uint16_t *shares = (uint16_t *)(scores + ROWS * key_step);                  /* the same as halves */
     uint32_t *keys = (uint32_t *)(void *)(shares + ROWS * key_step);            /* [width / 2, tokens padded] pairs */
     uint16_t *values = (uint16_t *)(keys + (size_t)(width / 2) * key_step);     /* [(tokens + 1) / 2, width padded] pairs */
-    take_keys(tokens, width, (const uint16_t *)qkv + part, row, keys);
+    lens_turn(tokens, width / 2, (const uint16_t *)qkv + part, row * sizeof(uint16_t), keys, key_step);
     take_values(tokens, width, (const uint16_t *)qkv + 2 * part, row, values);
     for (int first = 0; first < tokens; first += ROWS) {
         const int last = first + ROWS < tokens ? first + ROWS : tokens, seen = spec->causal ? last : tokens;
