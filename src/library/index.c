@@ -324,12 +324,15 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
         if (run->targets[i].absent)
             tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
+    if (result == 0 && !(run->reader = lens_store_open(run->library_folder, LENS_STORE_READ, 0, err)))
+        result = -1;
     if (result == 0) {
         int threads = run->options->threads > 0 ? run->options->threads : lens_processors();
         result = run_threads(run, &self, threads);
         if (result != 0 && err)
             *err = run->error;
     }
+    lens_store_close(run->reader);
     report->unchanged += atomic_load(&run->unchanged);
     report->failed += atomic_load(&run->failed_before);
     report->stopped = result == 0 && atomic_load(&run->stop);
@@ -371,6 +374,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
         return -1;
     }
     pthread_mutex_init(&run.store_lock, NULL);
+    pthread_mutex_init(&run.reader_lock, NULL);
     pthread_mutex_init(&run.error_lock, NULL);
     int result = index_all(&run, report, err);
     lens_queue_free(run.jobs);
@@ -385,6 +389,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     lens_store_paths_free(&run.roots);
     lens_store_paths_free(&run.forgotten);
     pthread_mutex_destroy(&run.error_lock);
+    pthread_mutex_destroy(&run.reader_lock);
     pthread_mutex_destroy(&run.store_lock);
     lens_store_close(run.store);
     return result;

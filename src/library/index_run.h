@@ -71,6 +71,8 @@ typedef struct lens_run {
     const lens_index_options *options;
     lens_store *store;
     pthread_mutex_t store_lock; /* the store is one connection: whoever uses it holds this */
+    lens_store *reader;         /* a second one for the workers' questions: they need not wait while a batch reaches the disk */
+    pthread_mutex_t reader_lock;
     const char *library_folder;
     lens_index_model *models;
     size_t model_count;
@@ -85,7 +87,7 @@ typedef struct lens_run {
     atomic_int workers_left;
     atomic_llong found, unchanged, failed_before;
 
-    int64_t *claimed; /* pictures that a job of this run was moved from; under store_lock */
+    int64_t *claimed; /* pictures that a job of this run was moved from; under reader_lock */
     size_t claimed_count;
 
     pthread_mutex_t error_lock;

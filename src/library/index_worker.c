@@ -115,15 +115,15 @@ static int look_for_old_name(void *context, const lens_store_picture *picture)
     return 1;
 }
 
-/* Asks the store what is known of the job's bytes. With the store's lock held. *NEEDED[m]: whether model m has to encode them. */
+/* Asks the store what is known of the job's bytes. With the reader's lock held. *NEEDED[m]: whether model m has to encode them. */
 static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err)
 {
     int64_t content = 0;
-    int known = lens_store_content_by_hash(run->store, job->hash, &content, err);
+    int known = lens_store_content_by_hash(run->reader, job->hash, &content, err);
     if (known < 0)
         return -1;
     for (size_t m = 0; m < run->model_count; m++) {
-        int has = known ? lens_store_has_vector(run->store, run->models[m].id, content, err) : 0;
+        int has = known ? lens_store_has_vector(run->reader, run->models[m].id, content, err) : 0;
         if (has < 0)
             return -1;
         needed[m] = !has;
@@ -136,7 +136,7 @@ static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err
     if (job->known_id)
         return 0;
     move_search search = {run, job, 0};
-    if (lens_store_pictures_of(run->store, content, look_for_old_name, &search, err) < 0)
+    if (lens_store_pictures_of(run->reader, content, look_for_old_name, &search, err) < 0)
         return -1;
     if (search.from) {
         int64_t *claimed = realloc(run->claimed, (run->claimed_count + 1) * sizeof *claimed);
@@ -194,9 +194,9 @@ static int process(worker *self, lens_job *job, bool *needed)
         return 0;
     }
     job->hash = lens_hash_of(file.data, file.size);
-    pthread_mutex_lock(&run->store_lock);
+    pthread_mutex_lock(&run->reader_lock);
     result = ask_store(run, job, needed, &error);
-    pthread_mutex_unlock(&run->store_lock);
+    pthread_mutex_unlock(&run->reader_lock);
     if (result != 0) {
         lens_run_fail(run, &error);
         lens_job_free(run, job);
