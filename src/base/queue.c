@@ -53,16 +53,22 @@ bool lens_queue_push(lens_queue *queue, void *item)
     return open;
 }
 
+/* Called with the lock held, and an item there. */
+static void *take_one(lens_queue *queue)
+{
+    void *item = queue->items[queue->first];
+    queue->first = (queue->first + 1) % queue->capacity;
+    queue->count--;
+    pthread_cond_signal(&queue->drained);
+    return item;
+}
+
 /* Called with the lock held; releases it. */
 static bool take(lens_queue *queue, void **item)
 {
     bool got = queue->count > 0;
-    if (got) {
-        *item = queue->items[queue->first];
-        queue->first = (queue->first + 1) % queue->capacity;
-        queue->count--;
-        pthread_cond_signal(&queue->drained);
-    }
+    if (got)
+        *item = take_one(queue);
     pthread_mutex_unlock(&queue->lock);
     return got;
 }
@@ -73,6 +79,18 @@ bool lens_queue_pop(lens_queue *queue, void **item)
     while (queue->count == 0 && !queue->closed)
         pthread_cond_wait(&queue->filled, &queue->lock);
     return take(queue, item);
+}
+
+size_t lens_queue_pop_share(lens_queue *queue, void **items, size_t most, size_t sharers)
+{
+    pthread_mutex_lock(&queue->lock);
+    while (queue->count == 0 && !queue->closed)
+        pthread_cond_wait(&queue->filled, &queue->lock);
+    size_t share = (queue->count + sharers - 1) / sharers, count = share < most ? share : most;
+    for (size_t i = 0; i < count; i++)
+        items[i] = take_one(queue);
+    pthread_mutex_unlock(&queue->lock);
+    return count;
 }
 
 bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds)

@@ -20,6 +20,10 @@ bool lens_queue_pop(lens_queue *queue, void **item);
 /* Like pop, but waits at most SECONDS: false too when nothing came by then. */
 bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds);
 
+/* Waits for an item, and takes with it as many more as are there, at most MOST (1 or more) and at most what each of SHARERS threads may
+ * have of all of them. How many; 0 when the queue is closed and empty. */
+size_t lens_queue_pop_share(lens_queue *queue, void **items, size_t most, size_t sharers);
+
 /* No more pushes; what is inside can still be popped. */
 void lens_queue_close(lens_queue *queue);
 

@@ -222,8 +222,9 @@ static void write_all(writer *self)
 
 /* ---- the threads ---- */
 
-static int run_threads(lens_run *run, writer *out, int threads)
+static int run_threads(lens_run *run, writer *out)
 {
+    int threads = run->threads;
     run->jobs = lens_queue_new(LENS_INDEX_JOBS);
     run->done = lens_queue_new(LENS_INDEX_DONE);
     pthread_t *workers = calloc((size_t)threads, sizeof *workers);
@@ -327,8 +328,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     if (result == 0 && !(run->reader = lens_store_open(run->library_folder, LENS_STORE_READ, 0, err)))
         result = -1;
     if (result == 0) {
-        int threads = run->options->threads > 0 ? run->options->threads : lens_processors();
-        result = run_threads(run, &self, threads);
+        run->threads = run->options->threads > 0 ? run->options->threads : lens_processors();
+        result = run_threads(run, &self);
         if (result != 0 && err)
             *err = run->error;
     }

@@ -85,6 +85,7 @@ typedef struct lens_run {
     atomic_bool stop;
     atomic_bool walking;
     atomic_int workers_left;
+    int threads;
     atomic_llong found, unchanged, failed_before;
 
     int64_t *claimed; /* pictures that a job of this run was moved from; under reader_lock */

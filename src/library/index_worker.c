@@ -269,11 +269,15 @@ static void work(worker *self, bool *needed)
     void *next[LENS_INDEX_BATCH];
     bool ended = false;
     while (!ended) {
-        size_t count = 0;
-        if (!lens_queue_pop(run->jobs, &next[0]))
+        size_t count = lens_queue_pop_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads);
+        if (count == 0)
             break;
-        for (count = 1; count < LENS_INDEX_BATCH && lens_queue_pop_within(run->jobs, &next[count], 0); count++)
-            read_ahead(next[count]);
+        /* The last pictures are shared out evenly, so what waits must not be left to the end: another worker may have nothing. */
+        size_t at_least = count < LENS_INDEX_BATCH && !atomic_load(&run->walking) ? 1 : LENS_INDEX_BATCH;
+        if (at_least == 1 && encode_full(self, 1) != 0)
+            ended = true;
+        for (size_t i = 1; i < count; i++)
+            read_ahead(next[i]);
         for (size_t i = 0; i < count; i++) {
             memset(needed, 0, run->model_count * sizeof *needed);
             if (ended || atomic_load(&run->stop)) {
@@ -283,6 +287,8 @@ static void work(worker *self, bool *needed)
                 ended = true;
             }
         }
+        if (!ended && at_least == 1 && encode_full(self, 1) != 0)
+            ended = true;
     }
     if (!atomic_load(&run->stop))
         encode_full(self, 1);

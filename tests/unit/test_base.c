@@ -145,6 +145,33 @@ static void test_queue(void **state)
     lens_queue_free(queue);
 }
 
+static void test_queue_is_shared_out(void **state)
+{
+    (void)state;
+    lens_queue *queue = lens_queue_new(20);
+    void *items[8];
+    for (size_t i = 1; i <= 20; i++)
+        assert_true(lens_queue_push(queue, (void *)i));
+    const size_t expected[] = {7, 5, 3, 2, 1, 1, 1, 0}; /* a third of what is left each time, at most 7 */
+    lens_queue_close(queue);
+    for (size_t i = 0, next = 1; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(lens_queue_pop_share(queue, items, 7, 3), expected[i]);
+        for (size_t j = 0; j < expected[i]; j++)
+            assert_int_equal((size_t)items[j], next++);
+    }
+    lens_queue_free(queue);
+    queue = lens_queue_new(3); /* waits, and makes room for who pushes */
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, fill, queue), 0);
+    size_t next = 1;
+    for (size_t count; (count = lens_queue_pop_share(queue, items, 8, 2));)
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal((size_t)items[i], next++);
+    assert_int_equal(next, 1001);
+    pthread_join(thread, NULL);
+    lens_queue_free(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_hash_is_canonical),
         cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_queue_is_shared_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
