@@ -99,13 +99,13 @@ int lens_dnnl_pack(const lens_engine *engine, lens_layer *layer, const float *we
         lens_weights_to_halves(layer, weights, packed->bias);
     for (size_t o = 0; o < out; o++)
         packed->bias[o] += bias[o];
-    for (size_t o = 0; o < out; o++)
-        packed->biased |= bias[o] != 0;
     if (bytes && to_bytes(layer, weights, bias, out, &small, err) != 0) {
         free(small);
         return -1;
     }
 
+    for (size_t o = 0; o < out; o++)
+        packed->biased |= packed->bias[o] != 0;
     int before = lens_dnnl_enter(1);
     dnnl_dims_t sizes;
     dnnl_format_tag_t tag;
