@@ -95,7 +95,7 @@ static void test_a_path_cannot_steer_the_terminal(void **state)
 static void test_bench_and_plain_answers(void **state)
 {
     const test_world *world = *state;
-    test_run run = test_world_expect(world, 0, "bench", "--json", "--seconds", "0.1", "--batch", "3", "--threads", "2", NULL);
+    test_run run = test_world_expect(world, 0, "bench", "--json", "--precision", "f32", "--seconds", "0.1", "--batch", "3", "--threads", "2", NULL);
     json_t *lines = test_json_lines(&run.out);
     const json_t *line = json_array_get(lines, 0);
     assert_int_equal(test_json_integer(line, "batch"), 3);
