@@ -14,12 +14,24 @@ LENS_CLONES static void scale_row(int width, const int32_t *sums, const int32_t 
 }
 
 /* x sigmoid(1.702 x), by the exponential of what is below zero. */
+static inline float quick_gelu_of(float x)
+{
+    const float power = lens_exp_negative(-1.702f * fabsf(x));
+    return x * (x < 0 ? power : 1) / (1 + power);
+}
+
 LENS_CLONES static void quick_gelu(int width, float *row)
 {
-    for (int i = 0; i < width; i++) {
-        float power = lens_exp_negative(-1.702f * fabsf(row[i]));
-        row[i] *= (row[i] < 0 ? power : 1) / (1 + power);
-    }
+    for (int i = 0; i < width; i++)
+        row[i] = quick_gelu_of(row[i]);
+}
+
+/* scale_row and quick_gelu in one: most of what is between an int8 transformer's products. */
+LENS_CLONES static void scale_and_quick_gelu(int width, const int32_t *sums, const int32_t *zeros, float factor, const float *scales,
+                                             const float *bias, float *row)
+{
+    for (int i = 0; i < width; i++)
+        row[i] = quick_gelu_of((float)(sums[i] - zeros[i]) * (scales[i] * factor) + bias[i]);
 }
 
 /* x (1 + erf(x / sqrt 2)) / 2; erf by Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), 7.1.26, within 1.5e-7: bytes are
@@ -76,10 +88,12 @@ void lens_finish_rows(const lens_layer *layer, int threads, int rows, const int3
         const size_t at = (size_t)(first + r);
         float *floats = (float *)out + at * width; /* where they are */
         float *row = spec->to == LENS_TYPE_F32 && !spec->sum ? floats : scratch + (size_t)lens_thread() * width;
-        scale_row(spec->out, sums + (size_t)r * width, zeros, factors[r], scales, bias, row);
+        const bool gelu_too = spec->activation == LENS_ACTIVATION_QUICK_GELU && !spec->sum;
+        (gelu_too ? scale_and_quick_gelu : scale_row)(spec->out, sums + (size_t)r * width, zeros, factors[r], scales, bias, row);
         if (spec->sum)
             add_row(spec->out, floats, row);
-        activate(spec->activation, spec->out, row);
+        if (!gelu_too)
+            activate(spec->activation, spec->out, row);
         lens_items_store_one(spec->to, row, width, out, (size_t)count, at);
     }
 }

@@ -9,7 +9,7 @@
 #include "base/clones.h"
 #include "nn/backend.h"
 
-enum { LANES = 16 };
+enum { LANES = 16, RUN = 32 };
 
 static lens_layer *norm_new(lens_engine *engine, const char *name, lens_layer_kind kind, const lens_group_norm_spec *spec,
                             const float *gamma, const float *beta, lens_error *err)
@@ -130,47 +130,72 @@ static inline __attribute__((always_inline)) float number_at(lens_type type, con
 /* What one pass over a picture finds out of each channel. The values' distances from its first one are summed, and their squares: near
  * enough to the mean that nothing cancels, and known beforehand. */
 struct channels {
-    float *pivot, *sums, *squares;   /* of a block of positions */
-    float *least, *most;             /* of all */
+    float *pivot;
+    float *least, *most; /* for bytes only */
     double *all, *all_squares;
 };
 
+/* Channels FIRST to FIRST + RUN, at most, of the positions from P on: sums stay in registers. EXTREMES: whether least and most are wanted. */
+static inline __attribute__((always_inline)) void look_at_run(lens_type type, int p, int last, int channels, int first, int run, bool extremes,
+                                                              const void *in, struct channels *c)
+{
+    float pivot[RUN], sums[RUN] = {0}, squares[RUN] = {0}, least[RUN], most[RUN];
+    for (int i = 0; i < run; i++) {
+        pivot[i] = c->pivot[first + i];
+        least[i] = c->least[first + i];
+        most[i] = c->most[first + i];
+    }
+    for (; p < last; p++)
+        for (int i = 0; i < run; i++) {
+            const float value = number_at(type, in, (size_t)p * (size_t)channels + (size_t)(first + i)), distance = value - pivot[i];
+            sums[i] += distance;
+            squares[i] += distance * distance;
+            if (extremes) {
+                least[i] = value < least[i] ? value : least[i];
+                most[i] = value > most[i] ? value : most[i];
+            }
+        }
+    for (int i = 0; i < run; i++) {
+        c->all[first + i] += (double)sums[i];
+        c->all_squares[first + i] += (double)squares[i];
+        c->least[first + i] = least[i];
+        c->most[first + i] = most[i];
+    }
+}
+
 /* In blocks of positions, so that no float sums more than some dozens of values. */
-static inline __attribute__((always_inline)) void look(lens_type type, int positions, int channels, const void *in, struct channels *c)
+static inline __attribute__((always_inline)) void look(lens_type type, int positions, int channels, bool extremes, const void *in,
+                                                       struct channels *c)
 {
     enum { BLOCK = 64 };
     for (int i = 0; i < channels; i++) {
         c->pivot[i] = c->least[i] = c->most[i] = number_at(type, in, (size_t)i);
         c->all[i] = c->all_squares[i] = 0;
     }
-    for (int first = 0; first < positions; first += BLOCK) {
-        int last = first + BLOCK < positions ? first + BLOCK : positions;
-        memset(c->sums, 0, (size_t)channels * sizeof *c->sums);
-        memset(c->squares, 0, (size_t)channels * sizeof *c->squares);
-        for (int p = first; p < last; p++)
-            for (int i = 0; i < channels; i++) {
-                float value = number_at(type, in, (size_t)p * (size_t)channels + (size_t)i), distance = value - c->pivot[i];
-                c->sums[i] += distance;
-                c->squares[i] += distance * distance;
-                c->least[i] = value < c->least[i] ? value : c->least[i];
-                c->most[i] = value > c->most[i] ? value : c->most[i];
-            }
-        for (int i = 0; i < channels; i++) {
-            c->all[i] += (double)c->sums[i];
-            c->all_squares[i] += (double)c->squares[i];
-        }
+    for (int p = 0; p < positions; p += BLOCK) {
+        const int last = p + BLOCK < positions ? p + BLOCK : positions;
+        int first = 0;
+        for (; first + RUN <= channels; first += RUN)
+            look_at_run(type, p, last, channels, first, RUN, extremes, in, c);
+        for (; first < channels; first++)
+            look_at_run(type, p, last, channels, first, 1, extremes, in, c);
     }
 }
 
-LENS_CLONES static void look_floats(int positions, int channels, const void *in, struct channels *c)
-{
-    look(LENS_TYPE_F32, positions, channels, in, c);
-}
+#define LOOK(name, type, extremes)                                                                                                     \
+    LENS_CLONES static void name(int positions, int channels, const void *in, struct channels *c)                                      \
+    {                                                                                                                                  \
+        look(type, positions, channels, extremes, in, c);                                                                              \
+    }
+LOOK(look_floats, LENS_TYPE_F32, false)
+LOOK(look_halves, LENS_TYPE_BF16, false)
+LOOK(look_floats_for_bytes, LENS_TYPE_F32, true)
+LOOK(look_halves_for_bytes, LENS_TYPE_BF16, true)
+#undef LOOK
 
-LENS_CLONES static void look_halves(int positions, int channels, const void *in, struct channels *c)
-{
-    look(LENS_TYPE_BF16, positions, channels, in, c);
-}
+typedef void looker(int positions, int channels, const void *in, struct channels *c);
+
+static looker *const lookers[2][2] = {{look_floats, look_floats_for_bytes}, {look_halves, look_halves_for_bytes}};
 
 /* out = in * scale + shift, by channel, and nothing below FLOOR; for bytes the shift is in their steps already. */
 static inline __attribute__((always_inline)) void spread(lens_type from, lens_type to, int positions, int channels, const float *scale,
@@ -233,7 +258,7 @@ static float norm_groups(const lens_layer *layer, const void *in, void *out, str
 {
     const lens_group_norm_spec *spec = &layer->norm;
     const int channels = spec->channels, each = channels / spec->groups;
-    (spec->from == LENS_TYPE_BF16 ? look_halves : look_floats)(spec->positions, channels, in, c);
+    lookers[spec->from == LENS_TYPE_BF16][spec->to == LENS_TYPE_BYTES](spec->positions, channels, in, c);
     float most = 0;
     for (int first = 0; first < channels; first += each) {
         double mean, variance;
@@ -260,15 +285,14 @@ static float norm_groups(const lens_layer *layer, const void *in, void *out, str
 static int group_norm(lens_stream *stream, const lens_layer *layer, int count, const char *in, char *out, lens_error *err)
 {
     const size_t channels = (size_t)layer->norm.channels, size = layer->in_size;
-    double *scratch = lens_stream_scratch(stream, channels * (2 * sizeof(double) + 7 * sizeof(float)));
+    double *scratch = lens_stream_scratch(stream, channels * (2 * sizeof(double) + 5 * sizeof(float)));
     if (!scratch)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
     float *floats = (float *)(scratch + 2 * channels);
-    struct channels c = {floats, floats + channels, floats + 2 * channels, floats + 3 * channels, floats + 4 * channels,
-                         scratch, scratch + channels};
+    struct channels c = {floats, floats + channels, floats + 2 * channels, scratch, scratch + channels};
     const size_t in_step = lens_items_size(layer->from, 1, size), out_step = layer->to == LENS_TYPE_BYTES ? size : lens_items_size(layer->to, 1, size);
     for (int n = 0; n < count; n++) {
-        float factor = norm_groups(layer, in + (size_t)n * in_step, out + (size_t)n * out_step, &c, floats + 5 * channels, floats + 6 * channels);
+        float factor = norm_groups(layer, in + (size_t)n * in_step, out + (size_t)n * out_step, &c, floats + 3 * channels, floats + 4 * channels);
         if (layer->to == LENS_TYPE_BYTES)
             lens_items_factors(out, (size_t)count, size)[n] = factor;
     }
