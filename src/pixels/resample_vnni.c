@@ -219,11 +219,11 @@ static int plan_new(const lens_axis *axis, int low, int columns, plan *out)
     return result;
 }
 
-/* The sums of weights, from those of the digits: rounded, without the bits behind the point. */
+/* The sums of weights, from those of the digits, the first of which began with a half: without the bits behind the point. */
 VNNI static inline __m512i whole(__m512i d0, __m512i d1, __m512i d2)
 {
     __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(_mm512_add_epi32(_mm512_slli_epi32(d2, 8), d1), 8), d0);
-    return _mm512_srai_epi32(_mm512_add_epi32(sum, _mm512_set1_epi32(1 << (LENS_WEIGHT_BITS - 1))), LENS_WEIGHT_BITS);
+    return _mm512_srai_epi32(sum, LENS_WEIGHT_BITS);
 }
 
 /* Four registers of 32 bits as bytes, cut to 0 to 255: of each four lanes those of A, B, C and D. */
@@ -236,12 +236,15 @@ VNNI static inline __m512i narrow(__m512i a, __m512i b, __m512i c, __m512i d)
 VNNI static void across(const plan *p, const uint8_t *const in[QUAD], uint8_t *restrict out)
 {
     const __mmask64 readable = p->row < 64 ? ((__mmask64)1 << p->row) - 1 : ~(__mmask64)0;
+    const __m512i half = _mm512_set1_epi32(1 << (LENS_WEIGHT_BITS - 1));
     const __m512i by_column = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
     size_t s = 0;
     for (int b = 0; b < p->blocks; b++, out += QUAD * BLOCK) {
         __m512i sums[QUAD][3];
-        for (int r = 0; r < QUAD; r++)
-            sums[r][0] = sums[r][1] = sums[r][2] = _mm512_setzero_si512();
+        for (int r = 0; r < QUAD; r++) {
+            sums[r][0] = half;
+            sums[r][1] = sums[r][2] = _mm512_setzero_si512();
+        }
         for (; s < p->ends[b]; s++) {
             const step *now = &p->steps[s];
             __m512i pick = _mm512_load_si512(now->pick), d0 = _mm512_load_si512(now->digits[0]);
@@ -265,11 +268,14 @@ VNNI static void across(const plan *p, const uint8_t *const in[QUAD], uint8_t *r
 /* One row of WIDTH values from GROUPS lines of quads, STRIDE apart. */
 VNNI static void down(const uint8_t *restrict quads, size_t stride, const digits *weights, int groups, size_t width, uint8_t *restrict out)
 {
+    const __m512i half = _mm512_set1_epi32(1 << (LENS_WEIGHT_BITS - 1));
     const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     for (size_t x = 0; x < width; x += WIDE, quads += QUAD * WIDE) {
         __m512i sums[4][3];
-        for (int i = 0; i < 4; i++)
-            sums[i][0] = sums[i][1] = sums[i][2] = _mm512_setzero_si512();
+        for (int i = 0; i < 4; i++) {
+            sums[i][0] = half;
+            sums[i][1] = sums[i][2] = _mm512_setzero_si512();
+        }
         const uint8_t *at = quads;
         for (int g = 0; g < groups; g++, at += stride) {
             __m512i d0 = _mm512_set1_epi32((int)weights[g].of[0]), d1 = _mm512_set1_epi32((int)weights[g].of[1]);
