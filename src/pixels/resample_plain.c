@@ -35,7 +35,8 @@ static inline __attribute__((always_inline)) void sum_lanes(const uint16_t *rest
             sums[l] += weights[t] * in[l];
 }
 
-LENS_CLONES static void weigh_to_16(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps, uint16_t *restrict out)
+LENS_CLONES static void weigh_to_16(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps,
+                                    uint16_t *restrict out)
 {
     int32_t sums[LANES];
     sum_lanes(in, step, weights, taps, sums);
@@ -43,7 +44,8 @@ LENS_CLONES static void weigh_to_16(const uint16_t *restrict in, size_t step, co
         out[l] = narrow(sums[l]);
 }
 
-LENS_CLONES static void weigh_to_8(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps, uint8_t *restrict out)
+LENS_CLONES static void weigh_to_8(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps,
+                                   uint8_t *restrict out)
 {
     int32_t sums[LANES];
     sum_lanes(in, step, weights, taps, sums);
@@ -197,8 +199,8 @@ static void down_first(rows *r, const lens_axis *down, const across *a, uint8_t 
     }
 }
 
-int lens_passes_plain(const lens_image *source, const lens_axis *horizontal, const lens_axis *vertical, bool columns_first, lens_window window,
-                    lens_image *out, lens_error *err)
+int lens_passes_plain(const lens_image *source, const lens_axis *horizontal, const lens_axis *vertical, bool columns_first,
+                      lens_window window, lens_image *out, lens_error *err)
 {
     across a = {.axis = horizontal};
     rows r = {.source = source, .resized = horizontal && !columns_first ? &a : NULL};
