@@ -62,8 +62,8 @@ $(BUILD)/%.o: %.c
 	$(call say,cc)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# The loops that run on several threads of one stream.
-$(BUILD)/src/nn/attention.o $(BUILD)/src/nn/finish.o $(BUILD)/src/nn/norm.o: CFLAGS_ALL += -fopenmp
+# The loops that run on several threads of one stream. (clang has an OpenMP of its own, beside which oneDNN's would run too.)
+$(BUILD)/src/nn/attention.o $(BUILD)/src/nn/finish.o $(BUILD)/src/nn/norm.o: CFLAGS_ALL += $(if $(findstring clang,$(CC)),,-fopenmp)
 
 # Multiplications and additions fused, where there are such instructions: half as many to do.
 $(BUILD)/src/nn/attention.o $(BUILD)/src/nn/attention_bf16.o $(BUILD)/src/nn/finish.o: CFLAGS_ALL += -ffp-contract=fast
