@@ -107,15 +107,13 @@ static int name_and_prepare(lens_encoder *encoder, const char *folder, const cha
 static int fingerprint(lens_encoder *encoder, const lens_hash *weights, const lens_buffer *description, lens_error *err)
 {
     lens_buffer text = {0};
-    int result = 0;
-    if ((lens_buffer_print(&text, "%s\n%s\n", encoder->family->name, description->data ? description->data : "") != 0 ||
-                        lens_preparation_describe(&encoder->info.preparation, &text) != 0 ||
-                        lens_buffer_append(&text, weights->bytes, sizeof weights->bytes) != 0))
-        result = no_memory(err, encoder->folder);
-    if (result == 0)
+    bool done = lens_buffer_print(&text, "%s\n%s\n", encoder->family->name, description->data ? description->data : "") == 0 &&
+                lens_preparation_describe(&encoder->info.preparation, &text) == 0 &&
+                lens_buffer_append(&text, weights->bytes, sizeof weights->bytes) == 0;
+    if (done)
         encoder->info.fingerprint = lens_hash_of(text.data, text.size);
     lens_buffer_free(&text);
-    return result;
+    return done ? 0 : no_memory(err, encoder->folder);
 }
 
 /* Of the towers that were asked for those that the model has. 0 or -1. */
