@@ -50,18 +50,27 @@ LENS_CLONES static void from_halves(const uint16_t *in, size_t count, float *row
     }
 }
 
+/* By their bits, which are in the order of the magnitudes, and behind an infinity's are those of what is not a number: it comes out. */
 LENS_CLONES static float largest_magnitude(const float *row, size_t count)
 {
-    float most[LANES] = {0};
+    int32_t most[LANES] = {0}, bits;
     size_t i = 0;
     for (; i + LANES <= count; i += LANES)
-        for (int lane = 0; lane < LANES; lane++)
-            most[lane] = fabsf(row[i + (size_t)lane]) > most[lane] ? fabsf(row[i + (size_t)lane]) : most[lane];
-    for (; i < count; i++)
-        most[0] = fabsf(row[i]) > most[0] ? fabsf(row[i]) : most[0];
+        for (size_t lane = 0; lane < LANES; lane++) {
+            memcpy(&bits, row + i + lane, sizeof bits);
+            bits &= INT32_MAX;
+            most[lane] = bits > most[lane] ? bits : most[lane];
+        }
+    for (; i < count; i++) {
+        memcpy(&bits, row + i, sizeof bits);
+        bits &= INT32_MAX;
+        most[0] = bits > most[0] ? bits : most[0];
+    }
     for (int lane = 1; lane < LANES; lane++)
         most[0] = most[lane] > most[0] ? most[lane] : most[0];
-    return most[0];
+    float largest;
+    memcpy(&largest, most, sizeof largest);
+    return largest;
 }
 
 /* Of numbers that are -127 to 127 then: nothing to clip, which is half of the work. */
@@ -81,7 +90,7 @@ static float store_bytes(const float *row, size_t each, uint8_t *bytes)
 {
     const float most = largest_magnitude(row, each), steps = most > 0 ? 127 / most : 0;
     row_to_bytes(row, each, isfinite(steps) ? steps : 0, bytes);
-    return most / 127; /* of a row with an infinity an infinity, which shows in whatever is made of it */
+    return most / 127; /* of a row with an infinity or no number at all the same, which shows in whatever is made of it */
 }
 
 void lens_items_store(lens_type type, const float *rows, size_t count, size_t each, void *items)

@@ -228,6 +228,10 @@ static bool conv_is_sound(const lens_conv_spec *spec)
         (spec->to != LENS_TYPE_BYTES && spec->out_zero != 0) || (padded && spec->zero != 0) ||
         (spec->from == LENS_TYPE_F32 && spec->to != LENS_TYPE_F32) || (!bytes && (spec->zero != 0 || spec->factor)))
         return false;
+    /* Bytes end at 255 by themselves, which must not be above 6 then. */
+    for (int c = 0; spec->to == LENS_TYPE_BYTES && spec->activation == LENS_ACTIVATION_CLIP6 && c < spec->out; c++)
+        if (!spec->out_scales || spec->out_scales[c] * 255 > 6.0001f)
+            return false;
     return spec->in % spec->groups == 0 && spec->out % spec->groups == 0;
 }
 

@@ -103,8 +103,7 @@ int lens_dnnl_pack(const lens_engine *engine, lens_layer *layer, const float *we
         free(small);
         return -1;
     }
-
-    for (size_t o = 0; o < out; o++)
+    for (size_t o = 0; o < out; o++) /* what is added: OUT's zero and what rounding loses are in it */
         packed->biased |= packed->bias[o] != 0;
     int before = lens_dnnl_enter(1);
     dnnl_dims_t sizes;

@@ -196,7 +196,10 @@ static float *load(const lens_layer *layer, int count, const void *in)
 {
     const lens_conv_spec spec = layer->kind == LENS_LAYER_CONV || layer->kind == LENS_LAYER_LINEAR ? conv_of(layer) : (lens_conv_spec){0};
     float *floats = lens_floats_new((size_t)count * layer->in_size);
-    if (floats)
+    if (floats && layer->kind == LENS_LAYER_CONV && layer->from == LENS_TYPE_BYTES && !spec.factor)
+        for (size_t i = 0; i < (size_t)count * layer->in_size; i++) /* without factors, which may not even be there */
+            floats[i] = (float)((const uint8_t *)in)[i] - spec.zero;
+    else if (floats)
         lens_items_load(layer->from, in, (size_t)count, layer->in_size, spec.zero, floats);
     for (size_t i = 0; floats && layer->in_scales && i < (size_t)count * layer->in_size; i++)
         floats[i] *= layer->in_scales[i % (size_t)spec.in];
@@ -324,7 +327,8 @@ static void store_positive(const lens_layer *layer, int count, const float *floa
     for (size_t n = 0; n < (size_t)count; n++) {
         double most = 0;
         for (size_t i = 0; i < size; i++)
-            most = fmax(most, (double)floats[n * size + i]);
+            if (isnan(floats[n * size + i]) || (double)floats[n * size + i] > most)
+                most = (double)floats[n * size + i]; /* what is no number stays: nothing is above it */
         for (size_t i = 0; i < size; i++)
             ((uint8_t *)out)[n * size + i] = (uint8_t)(most > 0 ? rint((double)floats[n * size + i] * 255 / most) : 0);
         lens_items_factors(out, (size_t)count, size)[n] = (float)(most / 255);

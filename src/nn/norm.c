@@ -206,7 +206,7 @@ static inline __attribute__((always_inline)) void spread(lens_type from, lens_ty
         for (int i = 0; i < channels; i++) {
             const size_t at = p * (size_t)channels + (size_t)i;
             float value = number_at(from, in, at) * scale[i] + shift[i];
-            value = value > floor ? value : floor;
+            value = value < floor ? floor : value; /* and what is no number stays so */
             if (to == LENS_TYPE_F32) {
                 ((float *)out)[at] = value;
             } else if (to == LENS_TYPE_BF16) {
@@ -214,7 +214,8 @@ static inline __attribute__((always_inline)) void spread(lens_type from, lens_ty
                 memcpy(&bits, &value, sizeof bits);
                 ((uint16_t *)out)[at] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
             } else {
-                ((uint8_t *)out)[at] = (uint8_t)(int)(value + 0.5f); /* 0 to 255 */
+                value = value < 255 ? value : 255; /* where a mean is large the largest may be rounded to more */
+                ((uint8_t *)out)[at] = (uint8_t)(int)(value + 0.5f);
             }
         }
     }
@@ -260,6 +261,7 @@ static float norm_groups(const lens_layer *layer, const void *in, void *out, str
     const int channels = spec->channels, each = channels / spec->groups;
     lookers[spec->from == LENS_TYPE_BF16][spec->to == LENS_TYPE_BYTES](spec->positions, channels, in, c);
     float most = 0;
+    bool numbers = true;
     for (int first = 0; first < channels; first += each) {
         double mean, variance;
         moments(c, first, first + each, spec->positions, &mean, &variance);
@@ -268,6 +270,7 @@ static float norm_groups(const lens_layer *layer, const void *in, void *out, str
             scale[i] = (float)by;
             shift[i] = (float)((double)layer->beta[i] - mean * by);
             most = fmaxf(most, fmaxf(c->least[i] * scale[i], c->most[i] * scale[i]) + shift[i]);
+            numbers &= isfinite(shift[i]) != 0;
         }
     }
     if (spec->to == LENS_TYPE_BYTES) {
@@ -279,7 +282,7 @@ static float norm_groups(const lens_layer *layer, const void *in, void *out, str
     }
     const float floor = spec->activation == LENS_ACTIVATION_RELU ? 0 : -INFINITY;
     spreaders[spec->from == LENS_TYPE_BF16][spec->to](spec->positions, channels, scale, shift, floor, in, out);
-    return most / 255;
+    return numbers ? most / 255 : NAN; /* which shows in whatever is made of bytes */
 }
 
 static int group_norm(lens_stream *stream, const lens_layer *layer, int count, const char *in, char *out, lens_error *err)
