@@ -72,6 +72,9 @@ typedef struct lens_index_options {
     bool include_hidden;
     uint64_t max_pixels; /* of one picture */
     double wait;         /* seconds to wait for another writer */
+    /* Whether the file at PATH is to be taken in; what is in the library and is not wanted goes. NULL: every picture. Called from a thread of
+     * its own. */
+    bool (*wants)(void *context, const char *path);
     /* Called from the thread that called lens_index. Returning false stops the run: what is done is kept. */
     bool (*event)(void *context, const lens_index_event *event);
     void *context;
@@ -118,6 +121,8 @@ typedef struct lens_search_options {
     const char *precision; /* of the query's encoding */
     double min_score;      /* below -1: none */
     bool fold;             /* one of each group of near-identical pictures */
+    bool unhub;            /* pictures that lie near to many others stand back: ranked by the cosine less half the mean cosine to the
+                              picture's ten nearest others (Conneau et al., 2018); scores stay cosines */
     const char *const *in; /* only pictures at or below these folders (see lens_index for bringing them in first) */
     size_t in_count;
     bool leave_out_terms; /* the terms' own pictures are no results (lens_similar) */

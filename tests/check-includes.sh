@@ -33,8 +33,8 @@ check encoders nn pixels text base
 check store    base
 check net      base
 check search   base
-check library  encoders text nn pixels files store search net base memelens.h
-check compare  base memelens.h
+check library  encoders text nn pixels files store search net base memelens.h memelens_study.h
+check compare  base memelens.h memelens_study.h
 check cli      compare base memelens.h
 check server   compare base memelens.h
 

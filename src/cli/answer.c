@@ -59,6 +59,7 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     search.precision = options->precision;
     search.min_score = options->min_score;
     search.fold = options->fold;
+    search.unhub = options->unhub;
     search.in = options->in.items;
     search.in_count = options->in.count;
     search.leave_out_terms = leave_out_terms;

@@ -10,7 +10,7 @@ typedef struct cli_answer_options {
     long n;
     const char *model, *precision;
     double min_score;
-    bool fold, as_json, paths, nul, preview, open;
+    bool fold, unhub, as_json, paths, nul, preview, open;
     cli_list in;
 } cli_answer_options;
 
@@ -21,6 +21,7 @@ typedef struct cli_answer_options {
     {"precision", 0, CLI_TEXT, &(o).precision, "P", "of the query's encoding: auto, f32, bf16 or int8"}, \
     {"min-score", 0, CLI_NUMBER, &(o).min_score, "S", "only results with a cosine of at least S"}, \
     {"fold", 0, CLI_FLAG, &(o).fold, NULL, "show one of each group of near-identical pictures"}, \
+    {"unhub", 0, CLI_FLAG, &(o).unhub, NULL, "let pictures stand back that are near to everything"}, \
     {"in", 0, CLI_LIST, &(o).in, "DIR", "only pictures below DIR, which is indexed first where it is new or changed"}, \
     {"json", 0, CLI_FLAG, &(o).as_json, NULL, "one JSON object a line"}, \
     {"paths", 0, CLI_FLAG, &(o).paths, NULL, "only paths, one a line"}, \

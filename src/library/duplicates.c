@@ -4,8 +4,8 @@
 
 #include "base/processors.h"
 #include "library/internal.h"
+#include "library/view.h"
 #include "search/fold.h"
-#include "search/scan.h"
 
 /* A row of the view and the group it is in; sorting by group brings the groups together. */
 typedef struct member {
@@ -100,7 +100,7 @@ static int add_group(maker *self, bool exact, const member *members, size_t coun
         return result < 0 ? -1 : 0;
     }
     qsort(group.pictures, group.count, sizeof *group.pictures, best_copy_first);
-    lens_view view = {self->vectors.data, self->vectors.slots, self->vectors.ids, self->vectors.count, self->vectors.dim};
+    lens_view view = lens_vectors_view(&self->vectors);
     const float *best = lens_view_row(&view, (size_t)group.pictures[0].score);
     for (size_t i = 0; i < group.count; i++)
         group.pictures[i].score = (double)lens_dot(best, lens_view_row(&view, (size_t)group.pictures[i].score), view.dim);
@@ -125,7 +125,7 @@ static int add_runs(maker *self, bool exact, member *members, lens_error *err)
 static int add_near(maker *self, member *members, lens_error *err)
 {
     size_t count = self->vectors.count;
-    lens_view view = {self->vectors.data, self->vectors.slots, self->vectors.ids, count, self->vectors.dim};
+    lens_view view = lens_vectors_view(&self->vectors);
     float *shapes = malloc((count + 1) * sizeof *shapes);
     size_t *groups = malloc((count + 1) * sizeof *groups);
     int result = -1;

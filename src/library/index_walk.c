@@ -1,11 +1,7 @@
 /* The walker of an index run: which files need work. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "files/walk.h"
 #include "library/index_run.h"
 
@@ -25,22 +21,6 @@ static bool enter(void *context, const char *path)
 {
     const lens_run *run = context;
     return strcmp(path, run->library_folder) != 0 && !left_out(run, path);
-}
-
-/* Whether the first bytes of PATH are a picture's. A file that cannot be opened is none here: only names that promise a picture are
- * worth a complaint, and those are not sniffed. */
-static bool looks_like_picture(const char *path)
-{
-    unsigned char head[LENS_SNIFF_BYTES];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return false;
-    ssize_t size;
-    do
-        size = read(fd, head, sizeof head);
-    while (size < 0 && errno == EINTR);
-    close(fd);
-    return size > 0 && lens_sniff(head, (size_t)size) != LENS_FORMAT_NONE;
 }
 
 /* 1 when the picture at PATH needs work, 0 when not (it is then counted and marked as seen), -1 on error. */
@@ -75,7 +55,7 @@ static int meet_file(void *context, const lens_walk_file *file)
     lens_run *run = context;
     if (atomic_load(&run->stop))
         return 1;
-    if (left_out(run, file->path))
+    if (left_out(run, file->path) || (run->options->wants && !run->options->wants(run->options->context, file->path)))
         return 0;
     lens_job *job = lens_job_new(run, file->path);
     if (!job)
@@ -90,8 +70,7 @@ static int meet_file(void *context, const lens_walk_file *file)
         lens_run_fail(run, &error);
     if (work == 1) {
         /* Whoever names a file means it. */
-        bool named = lens_named_as_picture(file->path) || strcmp(file->path, run->targets[run->target].path) == 0;
-        if (named || looks_like_picture(file->path)) {
+        if (strcmp(file->path, run->targets[run->target].path) == 0 || lens_is_picture_file(file->path)) {
             atomic_fetch_add(&run->found, 1);
             if (lens_queue_push(run->jobs, job))
                 return 0;

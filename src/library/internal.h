@@ -39,6 +39,10 @@ int lens_library_model(lens_store *store, const char *library, const char *wante
 /* "PATH: the vectors of MODEL here were made by other weights…" -> -1 when ENCODER is not what made MODEL's vectors. */
 int lens_library_model_matches(const lens_store_model *model, const lens_encoder *encoder, lens_error *err);
 
+/* Whether the file at PATH is expected to be a picture: by its name, or else by its first bytes. A file that cannot be opened is none here:
+ * only names that promise a picture are worth a complaint, and those are not sniffed. */
+bool lens_is_picture_file(const char *path);
+
 /* Encodes one decoded picture. VECTOR [dim]. */
 int lens_encode_image(const lens_encoder *encoder, lens_session *session, const lens_image *image, float *vector, lens_error *err);
 

@@ -6,7 +6,9 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "library/copies.h"
+#include "library/nearness.h"
 #include "library/terms.h"
+#include "library/view.h"
 #include "search/fold.h"
 #include "search/scan.h"
 
@@ -29,12 +31,8 @@ typedef struct query {
     double length;       /* of the weighted sum, before it was made 1 */
     int64_t *own;        /* the terms' own pictures */
     size_t own_count;
+    float *penalties;    /* [vectors.count], with options->unhub */
 } query;
-
-static lens_view view_of(const lens_store_vectors *vectors)
-{
-    return (lens_view){vectors->data, vectors->slots, vectors->ids, vectors->count, vectors->dim};
-}
 
 static int query_vector(query *self, lens_error *err)
 {
@@ -116,7 +114,7 @@ static int rank(query *self, const lens_view *view, size_t wanted, float least, 
     if (!plain)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     lens_bytes_view bytes;
-    lens_packed *copies = lens_copies_open(&self->vectors, &bytes);
+    lens_packed *copies = view->penalty ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
     result = copies ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
                     : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
     lens_packed_close(copies);
@@ -129,7 +127,8 @@ static int rank(query *self, const lens_view *view, size_t wanted, float least, 
 static lens_results *nearest(query *self, lens_error *err)
 {
     const lens_search_options *options = self->options;
-    lens_view view = view_of(&self->vectors);
+    lens_view view = lens_vectors_view(&self->vectors);
+    view.penalty = self->penalties;
     lens_results *results = calloc(1, sizeof *results);
     size_t wanted = options->n < view.count ? options->n : view.count, found = 0;
     lens_fold_hit *hits = calloc(wanted + 1, sizeof *hits);
@@ -148,7 +147,8 @@ static lens_results *nearest(query *self, lens_error *err)
         if (known != 1)
             continue;
         lens_result *item = &results->items[results->count++];
-        *item = (lens_result){hits[i].score, hits[i].id, picture.path, hits[i].stands_for, shares_of(self, hits[i].row)};
+        const double score = (double)hits[i].score + (view.penalty ? (double)view.penalty[hits[i].row] : 0);
+        *item = (lens_result){score, hits[i].id, picture.path, hits[i].stands_for, shares_of(self, hits[i].row)};
         picture.path = NULL;
         lens_store_picture_free(&picture);
         if (!item->terms)
@@ -196,9 +196,13 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
         query_vector(&self, err) == 0) {
         if (options->leave_out_terms)
             leave_out_own(&self);
-        results = nearest(&self, err);
+        if (options->unhub)
+            self.penalties = lens_nearness_of_some(self.store, self.model.id, &self.vectors, lens_processors(), err);
+        if (!options->unhub || self.penalties)
+            results = nearest(&self, err);
     }
     lens_store_paths_free(&self.in);
+    free(self.penalties);
     free(self.own);
     free(self.term_vectors);
     free(self.sum);

@@ -64,11 +64,11 @@ static void sift_up(lens_hit *heap, size_t at, lens_hit hit)
     heap[at] = hit;
 }
 
-static void offer(part *p, size_t row, float score)
+static void offer(part *p, size_t row, float cosine)
 {
-    if (!(score >= p->min_score)) /* nor is a NaN */
+    if (!(cosine >= p->min_score)) /* nor is a NaN */
         return;
-    lens_hit hit = {p->view->ids[row], row, score};
+    lens_hit hit = {p->view->ids[row], row, p->view->penalty ? cosine - p->view->penalty[row] : cosine};
     if (p->count < p->k)
         sift_up(p->heap, p->count++, hit);
     else if (better(&hit, &p->heap[0]))

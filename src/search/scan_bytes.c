@@ -201,7 +201,7 @@ static int compare(const lens_view *view, const float *above, float least, const
         ids[at] = view->ids[row];
         rows[at++] = row;
     }
-    const lens_view few = {view->data, slots, ids, count, view->dim};
+    const lens_view few = {view->data, slots, ids, count, view->dim, NULL};
     if (result == 0)
         result = lens_scan(&few, query, k, min_score, threads, hits, found, err);
     for (size_t i = 0; result == 0 && i < *found; i++)

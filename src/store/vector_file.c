@@ -80,21 +80,25 @@ bool lens_vector_file_is_name(const char *name)
     return true;
 }
 
-static const char copy_suffix[] = ".bytes";
+static const char *const suffixes[] = {[LENS_VECTOR_BYTES] = ".bytes", [LENS_VECTOR_NEAR] = ".near"};
 
-void lens_vector_copy_name(const char *file, char copy[LENS_VECTOR_COPY_NAME])
+void lens_vector_copy_name(const char *file, lens_vector_copy kind, char copy[LENS_VECTOR_COPY_NAME])
 {
-    snprintf(copy, LENS_VECTOR_COPY_NAME, "%s%s", file, copy_suffix);
+    snprintf(copy, LENS_VECTOR_COPY_NAME, "%s%s", file, suffixes[kind]);
 }
 
 bool lens_vector_copy_is_name(const char *name, char file[LENS_VECTOR_NAME])
 {
-    const size_t length = strlen(name), end = sizeof copy_suffix - 1;
-    if (length <= end || length - end >= LENS_VECTOR_NAME || strcmp(name + length - end, copy_suffix) != 0)
-        return false;
-    memcpy(file, name, length - end);
-    file[length - end] = '\0';
-    return lens_vector_file_is_name(file);
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        const size_t end = strlen(suffixes[i]);
+        if (length <= end || length - end >= LENS_VECTOR_NAME || strcmp(name + length - end, suffixes[i]) != 0)
+            continue;
+        memcpy(file, name, length - end);
+        file[length - end] = '\0';
+        return lens_vector_file_is_name(file);
+    }
+    return false;
 }
 
 off_t lens_vector_offset(int dim, int64_t slot)

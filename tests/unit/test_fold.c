@@ -59,7 +59,7 @@ static int setup(void **state)
         f->slots[r] = (uint32_t)r;
         f->ids[r] = 100 + r;
     }
-    f->view = (lens_view){f->data, f->slots, f->ids, ROWS, DIM};
+    f->view = (lens_view){f->data, f->slots, f->ids, ROWS, DIM, NULL};
     *state = f;
     return 0;
 }

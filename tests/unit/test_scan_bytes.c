@@ -28,7 +28,7 @@ static struct world world_new(size_t rows, int dim, size_t copied, uint64_t seed
         w.slots[i] = (uint32_t)(rows - 1 - i);
         w.ids[i] = (int64_t)(1000 + i);
     }
-    w.view = (lens_view){w.data, w.slots, w.ids, rows, dim};
+    w.view = (lens_view){w.data, w.slots, w.ids, rows, dim, NULL};
     w.bytes = (lens_bytes_view){w.codes, w.bounds, copied};
     return w;
 }
