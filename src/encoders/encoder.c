@@ -1,5 +1,6 @@
 #include "encoders/encoder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +291,32 @@ lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err)
     json_decref(config);
     free(path);
     return tokenizer;
+}
+
+lens_encoder *lens_encoder_open_weightless(const char *name, lens_tower towers, lens_error *err)
+{
+    char base[32];
+    snprintf(base, sizeof base, "%.*s", (int)strcspn(name, "@"), name);
+    const lens_family *family = lens_family_weightless(base);
+    lens_encoder *encoder = family ? calloc(1, sizeof *encoder) : NULL;
+    if (!encoder) {
+        if (family)
+            no_memory(err, name);
+        else
+            lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
+        return NULL;
+    }
+    encoder->family = family;
+    const lens_model_source source = {base, base, NULL, NULL, towers, LENS_PRECISION_F32};
+    if (build(encoder, &source, name, LENS_BACKEND_PLAIN, NULL, &(lens_hash){{0}}, err) == 0)
+        return encoder;
+    lens_encoder_close(encoder);
+    return NULL;
+}
+
+bool lens_encoder_is_weightless(const char *base)
+{
+    return lens_family_weightless(base) != NULL;
 }
 
 lens_encoder *lens_encoder_open(const char *folder, const char *name, lens_precision precision, lens_tower towers, lens_error *err)

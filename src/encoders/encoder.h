@@ -44,6 +44,12 @@ typedef struct lens_encoder_info {
 lens_encoder *lens_encoder_open(const char *folder, const char *name, lens_precision precision, lens_tower towers, lens_error *err);
 void lens_encoder_close(lens_encoder *encoder);
 
+/* The same for what is called by its name alone and has no folder: NAME "colour" or "colour@crop". */
+lens_encoder *lens_encoder_open_weightless(const char *name, lens_tower towers, lens_error *err);
+
+/* Whether BASE, a name without "@PREP", is such a one. */
+bool lens_encoder_is_weightless(const char *base);
+
 /* Lives as long as ENCODER. */
 const lens_encoder_info *lens_encoder_about(const lens_encoder *encoder);
 

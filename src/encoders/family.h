@@ -38,6 +38,8 @@ typedef struct lens_family {
     const char *name; /* "efficientnet_lite" */
     lens_precision quickest; /* that was measured to keep the cosine which docs/MODELS.md promises: what "auto" takes at most */
 
+    bool weightless; /* nothing but its code: it is called by its name, which no folder has, and computes in f32 */
+
     /* Whether CONFIG says that the model is one of this family. Looks, and judges nothing else. */
     bool (*claims)(const json_t *config);
 

@@ -7,4 +7,7 @@
 /* The family that claims a model with this configuration, or NULL. Static. */
 const lens_family *lens_family_for(const json_t *config);
 
+/* The weightless family called NAME, or NULL. Static. */
+const lens_family *lens_family_weightless(const char *name);
+
 #endif

@@ -121,6 +121,11 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_t
     lens_precision wanted = LENS_PRECISION_AUTO;
     if (precision && lens_precision_parse(precision, &wanted, err) != 0)
         return NULL;
+    char *base = strndup(name, base_length(name));
+    const bool weightless = base && lens_encoder_is_weightless(base);
+    free(base);
+    if (weightless)
+        return lens_encoder_open_weightless(name, towers, err);
     char *folder = lens_model_folder(name, err);
     if (!folder)
         return NULL;
