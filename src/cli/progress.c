@@ -96,6 +96,17 @@ bool cli_progress_pull(void *context, const lens_pull_event *event)
     return !cli_interrupted();
 }
 
+void cli_progress_queries(size_t done, size_t total)
+{
+    static double next;
+    if (!on_terminal() || (lens_seconds() < next && done < total))
+        return;
+    char text[64];
+    snprintf(text, sizeof text, " %s of %s queries", cli_count_text((int64_t)done), cli_count_text((int64_t)total));
+    draw((double)done, (double)total, text);
+    next = lens_seconds() + 0.1;
+}
+
 void cli_progress_end(void)
 {
     if (drawn)
