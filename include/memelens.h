@@ -223,9 +223,57 @@ int lens_words_context(const lens_words *words);
 /* IDS [context] are filled with *COUNT numbers. A longer text is cut, and its last token kept. What is not UTF-8 in TEXT counts as U+FFFD. */
 int lens_words_tokens(const lens_words *words, const char *text, int32_t *ids, int *count, lens_error *err);
 
+/* The path of the library's picture ID. The caller frees. NULL on failure: LENS_E_MISSING when there is none. */
+char *lens_picture_path(lens_library *library, int64_t id, lens_error *err);
+
 /* A small upright picture of the file at PATH, within SIDE x SIDE: RGB rows without padding. The caller frees with free(). NULL on
  * failure. */
 uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
+
+/* ---- what an encoder saw, and where a score comes from ----------------------------------------------------------- */
+
+typedef struct lens_seen {
+    int side;          /* of the prepared picture, pixels */
+    uint8_t *rgb;      /* [side, side, 3]: the very pixels that go into the network */
+    int width, height; /* of the upright picture */
+    double window[4];  /* x, y, width and height of what is in it, in units of the picture's sides: beyond 0..1 where it is padded */
+    double share;      /* of the area that is in it, 0 to 1 */
+    uint8_t *picture;  /* [shown_height, shown_width, 3]: the whole of it, small */
+    int shown_width, shown_height;
+} lens_seen;
+
+/* What MODEL gets of TERM, a file or bytes. 0 or -1. Free with lens_seen_free. */
+int lens_model_seen(const lens_model *model, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err);
+void lens_seen_free(lens_seen *seen);
+
+/* Where in one picture a score comes from. */
+typedef struct lens_explained {
+    int grid;       /* positions along a side of the map, which lies over the prepared picture; 0: words, which have no map */
+    double *parts;  /* [grid, grid]: what each position adds to the score, or takes from it */
+    double rest;    /* what belongs to no position */
+    lens_seen seen; /* not of words */
+} lens_explained;
+
+/* The score of a picture for a query: the sum of the picture's parts and rest, and as well that of the query's, where it is a picture. */
+typedef struct lens_explanation {
+    double score;       /* cosine, in f32 */
+    const char *method; /* how the parts were found; static */
+    lens_explained query, picture;
+} lens_explanation;
+
+/* For an encoder that takes the mean over positions the cosine splits exactly; CLIP's is split as Gandelsman, Efros and Steinhardt (2024) do.
+ * MODEL must be opened in "f32". NULL on failure: LENS_E_UNSUPPORTED for a model without a map. Free with lens_explanation_free. */
+lens_explanation *lens_model_explain(lens_model *model, const lens_term *query, const lens_term *picture, uint64_t max_pixels, lens_error *err);
+void lens_explanation_free(lens_explanation *explanation);
+
+/* EXPLANATION as one picture, RGB rows: the query at the left (unless it is words), the result at the right; above with the map laid over what
+ * was seen and the rest dimmed, below as the network got them. What adds to the score is warm, what takes from it cold. SIDE: pixels of
+ * each of the four. The caller frees with free(). NULL on failure. */
+uint8_t *lens_explanation_draw(const lens_explanation *explanation, int side, int *width, int *height, lens_error *err);
+
+/* RGB rows as the bytes of a file; the caller frees *BYTES with free(). 0 or -1. */
+int lens_png(const uint8_t *rgb, int width, int height, void **bytes, size_t *size, lens_error *err);
+int lens_jpeg(const uint8_t *rgb, int width, int height, int quality, void **bytes, size_t *size, lens_error *err);
 
 /* ---- what there is ----------------------------------------------------------------------------------------------- */
 

@@ -328,6 +328,8 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     model->narrow = aligned(model->narrow);
     facts->dim = shape.channels[STAGES - 1];
     facts->slice = SLICE;
+    facts->grid = builder.size;
+    facts->method = "mean of positions";
     /* Two threads on one picture gain nothing on a machine that others use too. */
     facts->threads = 1;
     facts->workspace = model->wide + model->normed + model->narrow;
@@ -350,8 +352,8 @@ static int run_block(const struct block *block, lens_stream *stream, int count, 
     return lens_conv_run(stream, block->conv3, count, normed, wide, err);
 }
 
-static int run(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
-               lens_error *err)
+/* PIXELS -> the last map, [count, positions, dim] floats, in *MAP. */
+static int run_map(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, const float **map, lens_error *err)
 {
     const struct model *model = opened;
     char *wide = workspace, *normed = wide + model->wide, *narrow = normed + model->normed;
@@ -368,10 +370,34 @@ static int run(const void *opened, lens_stream *stream, void *workspace, const f
             return -1;
     if (lens_group_norm_run(stream, model->norm, count, wide, normed, err) != 0)
         return -1;
-    lens_mean_positions(count, model->positions, model->dim, (const float *)(const void *)normed, features);
+    *map = (const float *)(const void *)normed;
+    return 0;
+}
+
+static int run(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
+               lens_error *err)
+{
+    const struct model *model = opened;
+    const float *map;
+    if (run_map(opened, stream, workspace, pixels, count, &map, err) != 0)
+        return -1;
+    lens_mean_positions(count, model->positions, model->dim, map, features);
+    return 0;
+}
+
+/* The features are a mean over positions, so that each position's part in them is plain. */
+static int parts(const void *opened, lens_stream *stream, void *workspace, const float *pixels, float *out, lens_error *err)
+{
+    const struct model *model = opened;
+    const float *map;
+    if (run_map(opened, stream, workspace, pixels, 1, &map, err) != 0)
+        return -1;
+    lens_mean_parts(model->positions, model->dim, map, out);
+    memset(out + (size_t)model->positions * (size_t)model->dim, 0, (size_t)model->dim * sizeof *out);
     return 0;
 }
 
 const lens_family lens_family_bit = {
     .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .open = model_open, .close = model_close, .run = run,
+    .parts = parts,
 };

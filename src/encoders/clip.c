@@ -9,16 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "encoders/clip_config.h"
-#include "encoders/clip_weights.h"
-#include "encoders/family.h"
-
-struct model {
-    lens_clip_config config;
-    lens_clip_layers pictures, words; /* empty unless it was opened for them */
-    int tokens;                       /* of a picture */
-    int slice;
-    lens_type row, qkv;               /* of the buffers below */
-};
+#include "encoders/clip_pass.h"
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
@@ -77,7 +68,7 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* Lays the buffers out from WORKSPACE on; PATCHES, of a picture, each of so many numbers. */
-static struct buffers divide(const struct model *model, const lens_clip_tower *shape, size_t count, size_t tokens, void *workspace)
+static struct buffers divide(const lens_clip_model *model, const lens_clip_tower *shape, size_t count, size_t tokens, void *workspace)
 {
     enum { BOUNDARY = 64 };
     const bool pictures = shape == &model->config.pictures;
@@ -108,7 +99,7 @@ static struct buffers divide(const struct model *model, const lens_clip_tower *s
     return buffers;
 }
 
-static int measure(const struct model *model, const lens_model_source *source, size_t *workspace, lens_error *err)
+static int measure(const lens_clip_model *model, const lens_model_source *source, size_t *workspace, lens_error *err)
 {
     /* 16385 tokens of 131072 floats, eight times, are 64 GB: what a hostile configuration could ask for with tensors of a few megabytes. */
     const size_t most = (size_t)4 << 30;
@@ -125,7 +116,7 @@ static int measure(const struct model *model, const lens_model_source *source, s
 
 static void model_close(void *opened)
 {
-    struct model *model = opened;
+    lens_clip_model *model = opened;
     if (model) {
         lens_clip_layers_free(&model->pictures);
         lens_clip_layers_free(&model->words);
@@ -141,7 +132,7 @@ static int choose_slice(int tokens)
     return slice < 1 ? 1 : slice > 8 ? 8 : slice;
 }
 
-static int model_read(struct model *model, const lens_model_source *source, lens_engine *engine, lens_model_facts *facts,
+static int model_read(lens_clip_model *model, const lens_model_source *source, lens_engine *engine, lens_model_facts *facts,
                       lens_error *err)
 {
     lens_clip_config *config = &model->config;
@@ -158,6 +149,8 @@ static int model_read(struct model *model, const lens_model_source *source, lens
         (source->towers & LENS_TOWER_WORDS && lens_clip_words_read(source, config, engine, &model->words, err) != 0))
         return -1;
     facts->dim = config->dim;
+    facts->grid = lens_clip_grid(config);
+    facts->method = "decomposition by attention (Gandelsman et al., 2024)";
     facts->pictures = facts->words = true;
     facts->slice = model->slice;
     /* ViT-B/32, one picture, two threads for one: 47 ms for 86 on an idle machine, 120 for 90 on a busy one, as every layer waits for the
@@ -174,7 +167,7 @@ static int model_read(struct model *model, const lens_model_source *source, lens
 
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
 {
-    struct model *model = calloc(1, sizeof *model);
+    lens_clip_model *model = calloc(1, sizeof *model);
     if (!model) {
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
         return NULL;
@@ -215,7 +208,7 @@ static int run_mlp(lens_stream *stream, const lens_clip_block *block, int rows, 
 
 /* The blocks, the norm and the projection: the residual stream of BUFFERS [count, tokens, width], of which row TOKEN stands for the
  * whole -> FEATURES [count, dim]. */
-static int run_blocks(const struct model *model, const lens_clip_layers *tower, lens_stream *stream, const struct buffers *buffers, int count,
+static int run_blocks(const lens_clip_model *model, const lens_clip_layers *tower, lens_stream *stream, const struct buffers *buffers, int count,
                       int tokens, int token, float *features, lens_error *err)
 {
     const int width = tower->shape.width, rows = count * tokens;
@@ -253,27 +246,43 @@ static void cut(const lens_clip_config *config, const float *picture, float *row
                 memcpy(rows, picture + (y * patch + row) * line + x * run, run * sizeof *rows);
 }
 
+/* One picture's PIXELS -> X [tokens, width]: the class token and the patches, each with its position. ROOM: for the patches as floats; ROWS: as
+ * they are multiplied, which may be the same. */
+static int embed(const lens_clip_model *model, lens_stream *stream, const float *pixels, float *room, void *rows, float *x, lens_error *err)
+{
+    const lens_clip_layers *tower = &model->pictures;
+    const lens_clip_config *config = &model->config;
+    const int patches = model->tokens - 1;
+    const size_t width = (size_t)tower->shape.width, patch = 3 * (size_t)config->patch * (size_t)config->patch;
+    memcpy(x, tower->positions, (size_t)model->tokens * width * sizeof *x);
+    for (size_t i = 0; i < width; i++)
+        x[i] += tower->first[i];
+    cut(config, pixels, room);
+    if (model->row != LENS_TYPE_F32)
+        lens_items_store(model->row, room, (size_t)patches, patch, rows);
+    return lens_linear_run(stream, tower->patches, patches, rows, x + width, err);
+}
+
+int lens_clip_embed(const lens_clip_model *model, lens_stream *stream, const float *pixels, float *room, float *x, lens_error *err)
+{
+    if (embed(model, stream, pixels, room, room, x, err) != 0)
+        return -1;
+    return lens_norm_run(stream, model->pictures.before, model->tokens, x, x, err);
+}
+
 static int run(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
                lens_error *err)
 {
-    const struct model *model = opened;
+    const lens_clip_model *model = opened;
     const lens_clip_layers *tower = &model->pictures;
     const lens_clip_config *config = &model->config;
-    const int tokens = model->tokens, patches = tokens - 1;
-    const size_t width = (size_t)tower->shape.width, patch = 3 * (size_t)config->patch * (size_t)config->patch;
-    const size_t side = (size_t)config->size;
+    const int tokens = model->tokens;
+    const size_t width = (size_t)tower->shape.width, side = (size_t)config->size;
     const struct buffers buffers = divide(model, &config->pictures, (size_t)model->slice, (size_t)tokens, workspace);
     float *x = buffers.stream;
-    for (int n = 0; n < count; n++, x += (size_t)tokens * width, pixels += side * side * 3) {
-        memcpy(x, tower->positions, (size_t)tokens * width * sizeof *x);
-        for (size_t i = 0; i < width; i++)
-            x[i] += tower->first[i];
-        cut(config, pixels, buffers.pixels);
-        if (model->row != LENS_TYPE_F32)
-            lens_items_store(model->row, buffers.pixels, (size_t)patches, patch, buffers.wide);
-        if (lens_linear_run(stream, tower->patches, patches, buffers.wide, x + width, err) != 0)
+    for (int n = 0; n < count; n++, x += (size_t)tokens * width, pixels += side * side * 3)
+        if (embed(model, stream, pixels, buffers.pixels, buffers.wide, x, err) != 0)
             return -1;
-    }
     if (lens_norm_run(stream, tower->before, count * tokens, buffers.stream, buffers.stream, err) != 0)
         return -1;
     return run_blocks(model, tower, stream, &buffers, count, tokens, 0, features, err);
@@ -304,7 +313,7 @@ static int padded(int count, int context)
 static int run_words(const void *opened, lens_stream *stream, void *workspace, const int32_t *ids, int count, float *features,
                      lens_error *err)
 {
-    const struct model *model = opened;
+    const lens_clip_model *model = opened;
     const lens_clip_layers *tower = &model->words;
     const size_t width = (size_t)tower->shape.width;
     const struct buffers buffers = divide(model, &model->config.words, 1, (size_t)model->config.context, workspace);
@@ -320,5 +329,5 @@ static int run_words(const void *opened, lens_stream *stream, void *workspace, c
 
 const lens_family lens_family_clip = {
     .name = "clip", .quickest = LENS_PRECISION_BF16, .claims = lens_clip_claims, .open = model_open, .close = model_close, .tokenizer = tokenizer,
-    .run = run, .run_words = run_words,
+    .run = run, .run_words = run_words, .parts = lens_clip_parts,
 };

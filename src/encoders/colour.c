@@ -25,6 +25,8 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     facts->dim = VALUES + 1;
     facts->pictures = true;
     facts->slice = 8;
+    facts->grid = GRID;
+    facts->method = "values of positions";
     if (lens_buffer_print(&facts->description, "%s %d", architecture, (int)GRID) == 0) {
         char *model = strdup(architecture);
         if (model)
@@ -44,6 +46,19 @@ static int run(const void *model, lens_stream *stream, void *workspace, const fl
     return 0;
 }
 
+/* A position's part are its own three values; the 1 belongs to none. */
+static int parts(const void *model, lens_stream *stream, void *workspace, const float *pixels, float *out, lens_error *err)
+{
+    (void)model, (void)stream, (void)workspace, (void)err;
+    const size_t dim = VALUES + 1;
+    memset(out, 0, (GRID * GRID + 1) * dim * sizeof *out);
+    for (size_t i = 0; i < VALUES; i++)
+        out[i / 3 * dim + i] = pixels[i];
+    out[GRID * GRID * dim + VALUES] = 1;
+    return 0;
+}
+
 const lens_family lens_family_colour = {
     .name = architecture, .quickest = LENS_PRECISION_F32, .weightless = true, .claims = claims, .open = model_open, .close = free, .run = run,
+    .parts = parts,
 };

@@ -175,6 +175,8 @@ static int build(lens_encoder *encoder, const lens_model_source *source, const c
     if (result == 0) {
         encoder->info.dim = facts.dim;
         encoder->info.logit_scale = facts.logit_scale;
+        encoder->info.grid = encoder->family->parts ? facts.grid : 0;
+        encoder->info.method = encoder->info.grid ? facts.method : NULL;
         encoder->info.precision = source->precision;
         encoder->info.preparation = facts.preparation;
         encoder->slice = facts.slice;

@@ -33,6 +33,8 @@ typedef struct lens_encoder_info {
     int dim;                      /* length of a vector */
     bool pictures, words;         /* what the model can encode, whatever it was opened for */
     double logit_scale;           /* what cosines of pictures and words are multiplied by before a softmax over words; 0: no such thing */
+    int grid;                     /* side of the map of lens_session_parts; 0: none */
+    const char *method;           /* how its parts are found: "mean of positions"; static, NULL without a map */
     lens_precision precision;     /* what "auto" came to */
     lens_preparation preparation; /* of pictures */
     lens_hash fingerprint;        /* of weights, configuration and preparation: vectors are comparable only when it is equal */
@@ -61,6 +63,11 @@ void lens_session_free(lens_session *session);
 /* PIXELS [count, size, size, 3] as lens_prepare_pixels gives them -> VECTORS [count, dim], each of length 1.
  * COUNT is 1 to the session's batch. 0 or -1. */
 int lens_session_run(lens_session *session, const float *pixels, int count, float *vectors, lens_error *err);
+
+/* Where in a picture its vector comes from: PIXELS of one -> PARTS [grid * grid + 1, dim], which add up to the vector before it is made 1 long,
+ * a row for each position of a GRID x GRID map of the prepared picture and one for what belongs to no position. LENS_E_UNSUPPORTED for an
+ * encoder without a map, or not opened in f32. 0 or -1. */
+int lens_session_parts(lens_session *session, const float *pixels, float *parts, lens_error *err);
 
 /* TEXT, UTF-8 -> VECTOR [dim], of length 1. 0 or -1. */
 int lens_session_run_words(lens_session *session, const char *text, float *vector, lens_error *err);

@@ -31,6 +31,8 @@ typedef struct lens_model_facts {
     int vocabulary;               /* rows of the embedding of tokens, which the tokenizer must fill */
     const char *embedding;        /* its tensor, for messages; static */
     double logit_scale;           /* what cosines of pictures and words are multiplied by before a softmax; 0: no such thing */
+    int grid;                     /* side of the map that PARTS fills; 0: none */
+    const char *method;           /* how it does, for the person; static */
     lens_buffer description;      /* what of the configuration changes the vectors, for the fingerprint */
 } lens_model_facts;
 
@@ -54,6 +56,10 @@ typedef struct lens_family {
      * changes is in STREAM and WORKSPACE, so that threads share MODEL. 0 or -1. */
     int (*run)(const void *model, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
                lens_error *err);
+
+    /* One picture's PIXELS -> PARTS [grid * grid + 1, dim]: rows that add up to what RUN gives, one for each position of the map, row by row,
+     * and at last what belongs to none. In f32 only: elsewhere roundings are not spread over parts. 0 or -1. NULL where there is no map. */
+    int (*parts)(const void *model, lens_stream *stream, void *workspace, const float *pixels, float *parts, lens_error *err);
 
     /* The tokenizer's IDS [count] -> FEATURES [dim], of any length. NULL where there is no tokenizer. */
     int (*run_words)(const void *model, lens_stream *stream, void *workspace, const int32_t *ids, int count, float *features,

@@ -168,6 +168,21 @@ int lens_session_run(lens_session *session, const float *pixels, int count, floa
     return 0;
 }
 
+int lens_session_parts(lens_session *session, const float *pixels, float *parts, lens_error *err)
+{
+    const lens_encoder *encoder = session->encoder;
+    if (!(encoder->towers & LENS_TOWER_PICTURES))
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s was not opened for pictures", encoder->name);
+    if (!encoder->info.grid || encoder->info.precision != LENS_PRECISION_F32)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s", encoder->name,
+                         encoder->info.grid ? "where a vector comes from can be said in f32 only" : "has no map of where its vectors come from");
+    const struct lane *lane = &session->lane[0];
+    lens_error own = {0};
+    if (encoder->family->parts(encoder->model, lane->stream, lane->workspace, pixels, parts, &own) != 0)
+        return lens_fail(err, own.code, "%s: %s", encoder->folder, own.message);
+    return 0;
+}
+
 int lens_session_word_features(lens_session *session, const int32_t *ids, int count, float *features, lens_error *err)
 {
     const lens_encoder *encoder = session->encoder;

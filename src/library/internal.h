@@ -46,6 +46,9 @@ bool lens_is_picture_file(const char *path);
 /* Encodes one decoded picture. VECTOR [dim]. */
 int lens_encode_image(const lens_encoder *encoder, lens_session *session, const lens_image *image, float *vector, lens_error *err);
 
+/* IMAGE within SIDE x SIDE, not enlarged. The caller frees SMALL. */
+int lens_shrink(const lens_image *image, int side, lens_image *small, lens_error *err);
+
 /* Reads and decodes a term that is a file or bytes. The message names it. The caller frees IMAGE. */
 int lens_decode_term(const lens_term *term, uint64_t max_pixels, lens_image *image, lens_error *err);
 

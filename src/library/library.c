@@ -98,6 +98,21 @@ int lens_library_model_matches(const lens_store_model *model, const lens_encoder
                      model->name, model->name, model->name);
 }
 
+char *lens_picture_path(lens_library *library, int64_t id, lens_error *err)
+{
+    lens_store *store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    lens_store_picture picture = {0};
+    const int known = store ? lens_store_picture_by_id(store, id, &picture, err) : -1;
+    char *path = known == 1 ? picture.path : NULL;
+    if (known == 1)
+        picture.path = NULL;
+    else if (known == 0)
+        lens_fail(err, LENS_E_MISSING, "id:%lld: no such picture in this library", (long long)id);
+    lens_store_picture_free(&picture);
+    lens_store_close(store);
+    return path;
+}
+
 /* ---- status ---- */
 
 static int keep_failure(void *context, const lens_store_picture *picture)

@@ -154,6 +154,9 @@ void lens_max_pool(const lens_pool_spec *spec, int count, const void *in, void *
 /* The mean over positions: IN [count, positions, channels] -> OUT [count, channels]. */
 void lens_mean_positions(int count, int positions, int channels, const float *in, float *out);
 
+/* The mean as the sum of its parts: IN [positions, channels] -> PARTS [positions, channels], each row over POSITIONS. */
+void lens_mean_parts(int positions, int channels, const float *in, float *parts);
+
 /* ---- transformers ------------------------------------------------------------------------------------------------ */
 
 /* out = activation(weights * in + bias [+ out]) for each row. */
@@ -192,6 +195,9 @@ int lens_attention_run(lens_stream *stream, const lens_layer *layer, int count, 
  * copied. EPSILON is added to the (biased) variance. OUT's rows are of the type TO. */
 lens_layer *lens_norm_new(lens_engine *engine, const char *name, int channels, double epsilon, lens_type to, const float *gamma,
                           const float *beta, lens_error *err);
+
+/* The GAMMA [channels] of a norm; lives as long as it. */
+const float *lens_norm_gamma(const lens_layer *layer);
 
 /* IN [rows, channels] -> OUT [rows, channels], which may be IN where it is of floats too. 0 or -1. */
 int lens_norm_run(lens_stream *stream, const lens_layer *layer, int rows, const float *in, void *out, lens_error *err);

@@ -57,6 +57,11 @@ lens_layer *lens_norm_new(lens_engine *engine, const char *name, int channels, d
     return norm_new(engine, name, LENS_LAYER_NORM, &spec, gamma, beta, err);
 }
 
+const float *lens_norm_gamma(const lens_layer *layer)
+{
+    return layer->gamma;
+}
+
 lens_layer *lens_group_norm_new(lens_engine *engine, const char *name, const lens_group_norm_spec *spec, const float *gamma,
                                 const float *beta, lens_error *err)
 {

@@ -97,3 +97,10 @@ LENS_CLONES void lens_mean_positions(int count, int positions, int channels, con
             mean[c] *= share;
     }
 }
+
+void lens_mean_parts(int positions, int channels, const float *in, float *parts)
+{
+    const size_t count = (size_t)positions * (size_t)channels;
+    for (size_t i = 0; i < count; i++)
+        parts[i] = in[i] / (float)positions;
+}

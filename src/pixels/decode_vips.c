@@ -417,6 +417,13 @@ static void take_reason(const uint8_t *bytes, size_t size, lens_format format, l
     lib.vips_error_clear();
 }
 
+bool lens_vips_ready(const char **why)
+{
+    pthread_once(&once, open_library);
+    *why = cannot_open;
+    return !cannot_open[0];
+}
+
 int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
                      int *orientation, lens_error *err)
 {

@@ -26,6 +26,9 @@ int lens_decode_dib(const uint8_t *bytes, size_t size, size_t pixels, bool icon,
 int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
                      int *orientation, lens_error *err);
 
+/* Opens libvips at the first need. False when it is not there; *WHY then says why; it is static. */
+bool lens_vips_ready(const char **why);
+
 /* Fails with LENS_E_FORMAT for a side of 0 or less, with LENS_E_LIMIT for more pixels than LIMITS allow. For the size that
  * a header declares, before anything is allocated for it. */
 int lens_decode_check_size(int64_t width, int64_t height, const lens_decode_limits *limits, lens_error *err);

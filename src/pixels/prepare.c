@@ -109,28 +109,44 @@ static int too_narrow(const lens_image *image, lens_error *err)
     return lens_fail(err, LENS_E_LIMIT, "%d x %d pixels: too narrow to be resized by its shortest side", image->width, image->height);
 }
 
-/* As torchvision, timm and transformers: the long side is cut, not rounded, to whole pixels. */
+/* What a picture of WIDTH x HEIGHT is resized to before the crop: as torchvision, timm and transformers, the long side is cut, not rounded, to
+ * whole pixels. */
+static void frame_of_crop(const lens_preparation *p, int width, int height, int64_t *out_width, int64_t *out_height)
+{
+    const bool upright = width < height;
+    const int64_t most = (int64_t)p->resize * (upright ? height : width) / (upright ? width : height);
+    *out_width = upright ? p->resize : most;
+    *out_height = upright ? most : p->resize;
+}
+
 static int fit_crop(const lens_image *image, const lens_preparation *p, lens_image *seen, lens_error *err)
 {
     if (p->resize < p->size)
         return lens_fail(err, LENS_E_ARGUMENT, "a crop of %d pixels from a side of %d", p->size, p->resize);
-    bool upright = image->width < image->height;
-    int64_t least = upright ? image->width : image->height, most = upright ? image->height : image->width;
-    most = p->resize * most / least;
-    if (most > INT_MAX)
+    int64_t width, height;
+    frame_of_crop(p, image->width, image->height, &width, &height);
+    if (width > INT_MAX || height > INT_MAX)
         return too_narrow(image, err);
-    int width = upright ? p->resize : (int)most, height = upright ? (int)most : p->resize;
-    return crop(image, width, height, p->size, p->corner, p->filter, seen, err);
+    return crop(image, (int)width, (int)height, p->size, p->corner, p->filter, seen, err);
+}
+
+/* The sides that a picture of WIDTH x HEIGHT has inside of its padding. */
+static void frame_of_pad(const lens_preparation *p, int width, int height, int *out_width, int *out_height)
+{
+    const bool upright = width < height;
+    const int64_t least = upright ? width : height, most = upright ? height : width;
+    int other = (int)((2 * p->size * least + most) / (2 * most)); /* rounded */
+    other = other < 1 ? 1 : other;
+    *out_width = upright ? other : p->size;
+    *out_height = upright ? p->size : other;
 }
 
 static int fit_pad(const lens_image *image, const lens_preparation *p, lens_image *seen, lens_error *err)
 {
-    bool upright = image->width < image->height;
-    int64_t least = upright ? image->width : image->height, most = upright ? image->height : image->width;
-    int other = (int)((2 * p->size * least + most) / (2 * most)); /* rounded */
-    other = other < 1 ? 1 : other;
+    int width, height;
     lens_image inner;
-    if (whole(image, upright ? other : p->size, upright ? p->size : other, p->filter, &inner, err) != 0)
+    frame_of_pad(p, image->width, image->height, &width, &height);
+    if (whole(image, width, height, p->filter, &inner, err) != 0)
         return -1;
     if (lens_image_new(p->size, p->size, seen, err) != 0) {
         lens_image_free(&inner);
@@ -154,10 +170,17 @@ static int fit_pad(const lens_image *image, const lens_preparation *p, lens_imag
 
 /* What the ImageNormalizer of Jina's executors (jinahub, 2021) does, then enlarged: there both sides are rounded, half to
  * even, after a division of its own, and the corner is cut. */
+static void frame_of_jina(int width, int height, double *out_width, double *out_height)
+{
+    const double percent = (double)JINA_RESIZE / (width < height ? width : height);
+    *out_width = nearbyint(width * percent);
+    *out_height = nearbyint(height * percent);
+}
+
 static int jina(const lens_image *image, const lens_preparation *p, lens_image *inner, lens_error *err)
 {
-    double percent = (double)JINA_RESIZE / (image->width < image->height ? image->width : image->height);
-    double width = nearbyint(image->width * percent), height = nearbyint(image->height * percent);
+    double width, height;
+    frame_of_jina(image->width, image->height, &width, &height);
     if (width > INT_MAX || height > INT_MAX)
         return too_narrow(image, err);
     return crop(image, (int)width, (int)height, p->jina, LENS_CORNER_FLOOR, LENS_FILTER_LANCZOS, inner, err);
@@ -186,4 +209,36 @@ int lens_prepare_picture(const lens_image *image, const lens_preparation *prepar
     case LENS_FIT_PAD: return fit_pad(image, p, seen, err);
     default: return whole(image, p->size, p->size, p->filter, seen, err);
     }
+}
+
+/* A window of SIDE in the middle of a frame of WIDTH x HEIGHT, in units of the frame. */
+static void centre(double width, double height, double x, double y, double side, double window[4])
+{
+    window[0] = x / width;
+    window[1] = y / height;
+    window[2] = side / width;
+    window[3] = side / height;
+}
+
+double lens_preparation_window(const lens_preparation *preparation, int width, int height, double window[4])
+{
+    const lens_preparation *p = preparation;
+    window[0] = window[1] = 0;
+    window[2] = window[3] = 1;
+    if (p->jina) {
+        double w, h;
+        frame_of_jina(width, height, &w, &h);
+        centre(w, h, floor((w - p->jina) / 2), floor((h - p->jina) / 2), p->jina, window);
+    } else if (!p->before && p->fit == LENS_FIT_CROP) {
+        int64_t w, h;
+        frame_of_crop(p, width, height, &w, &h);
+        if (w <= INT_MAX && h <= INT_MAX)
+            centre((double)w, (double)h, corner_of((int)w, p->size, p->corner), corner_of((int)h, p->size, p->corner), p->size, window);
+    } else if (!p->before && p->fit == LENS_FIT_PAD) {
+        int w, h;
+        frame_of_pad(p, width, height, &w, &h);
+        centre(w, h, -((p->size - w) / 2), -((p->size - h) / 2), p->size, window);
+    }
+    const double inside[2] = {fmin(1, window[0] + window[2]) - fmax(0, window[0]), fmin(1, window[1] + window[3]) - fmax(0, window[1])};
+    return fmax(0, inside[0]) * fmax(0, inside[1]);
 }

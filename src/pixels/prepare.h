@@ -39,6 +39,10 @@ int lens_preparation_describe(const lens_preparation *preparation, lens_buffer *
 /* What the network will see, as a picture: size x size, 8 bits. The caller frees SEEN. 0 or -1. */
 int lens_prepare_picture(const lens_image *image, const lens_preparation *preparation, lens_image *seen, lens_error *err);
 
+/* Which part of a picture of WIDTH x HEIGHT the network sees: WINDOW is x, y, width and height in units of the picture's sides, beyond 0..1 where
+ * it is padded. Returns the share of the picture's area that is in it, 0 to 1. */
+double lens_preparation_window(const lens_preparation *preparation, int width, int height, double window[4]);
+
 /* SEEN (size x size) -> PIXELS, [size, size, 3] (channels last), each (value / 255 - mean) / std. */
 void lens_prepare_pixels(const lens_image *seen, const lens_preparation *preparation, float *pixels);
 

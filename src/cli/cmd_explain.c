@@ -1,0 +1,195 @@
+/* memelens explain */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/terms.h"
+
+static const char *model_name, *output;
+static long side = 448;
+static bool as_json;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, &output, "PNG", "draw it: the map laid over both pictures, and below what the encoder saw"},
+    {"model", 'm', CLI_TEXT, &model_name, "NAME", "the model that gives the score; else the default one, or for words the first that knows them"},
+    {"side", 0, CLI_COUNT, &side, "N", "pixels of each picture in the PNG (448)"},
+    {"json", 0, CLI_FLAG, &as_json, NULL, "the map's numbers as one JSON object"},
+};
+
+static json_t *rows_of(const lens_explained *side_of)
+{
+    json_t *rows = json_array();
+    for (int y = 0; y < side_of->grid; y++) {
+        json_t *row = json_array();
+        for (int x = 0; x < side_of->grid; x++)
+            json_array_append_new(row, json_real(side_of->parts[y * side_of->grid + x]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static json_t *numbers(const double *values, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_real(values[i]));
+    return array;
+}
+
+static void put_json(const cli_list *operands, const lens_model *model, const lens_explanation *why)
+{
+    json_t *object = json_object();
+    cli_json_path(object, "query", operands->items[0]);
+    cli_json_path(object, "picture", operands->items[1]);
+    json_object_set_new(object, "model", json_string(lens_model_name(model)));
+    json_object_set_new(object, "score", json_real(why->score));
+    json_object_set_new(object, "method", json_string(why->method));
+    json_object_set_new(object, "grid", json_integer(why->picture.grid));
+    json_object_set_new(object, "parts", rows_of(&why->picture));
+    json_object_set_new(object, "rest", json_real(why->picture.rest));
+    json_object_set_new(object, "window", numbers(why->picture.seen.window, 4));
+    json_object_set_new(object, "seen_share", json_real(why->picture.seen.share));
+    json_object_set_new(object, "query_grid", json_integer(why->query.grid));
+    if (why->query.grid) {
+        json_object_set_new(object, "query_parts", rows_of(&why->query));
+        json_object_set_new(object, "query_rest", json_real(why->query.rest));
+        json_object_set_new(object, "query_window", numbers(why->query.seen.window, 4));
+        json_object_set_new(object, "query_seen_share", json_real(why->query.seen.share));
+    }
+    cli_json(object);
+}
+
+static int descending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+/* What the best quarter of the positions adds up to, and in which ninth of what was seen their middle lies. */
+static void put_side(const char *name, const lens_explained *side_of, double score)
+{
+    static const char *const places[3][3] = {{"upper left", "upper middle", "upper right"}, {"left", "middle", "right"}, {"lower left", "lower middle", "lower right"}};
+    const int count = side_of->grid * side_of->grid, best = (count + 3) / 4;
+    double *sorted = calloc((size_t)count + 1, sizeof *sorted), sum = 0, weight = 0, x = 0, y = 0;
+    if (!sorted)
+        return;
+    memcpy(sorted, side_of->parts, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, descending);
+    for (int i = 0; i < best; i++)
+        sum += sorted[i];
+    for (int i = 0; i < count; i++)
+        if (side_of->parts[i] >= sorted[best - 1] && side_of->parts[i] > 0) {
+            weight += side_of->parts[i];
+            x += side_of->parts[i] * (i % side_of->grid + 0.5) / side_of->grid;
+            y += side_of->parts[i] * (i / side_of->grid + 0.5) / side_of->grid;
+        }
+    free(sorted);
+    if (!(weight > 0)) {
+        printf("%s: no position adds to the score\n", name);
+        return;
+    }
+    x /= weight;
+    y /= weight;
+    printf("%s: the best quarter of what was seen gives %+.4f of %.4f, mostly at the %s", name, sum, score,
+           places[y < 1.0 / 3 ? 0 : y < 2.0 / 3 ? 1 : 2][x < 1.0 / 3 ? 0 : x < 2.0 / 3 ? 1 : 2]);
+    printf(fabs(side_of->rest) > 5e-5 ? "; %+.4f belongs to no place\n" : "\n", side_of->rest);
+}
+
+static void say_seen(const char *name, const lens_explained *side_of)
+{
+    if (side_of->grid && side_of->seen.share < 0.5)
+        cli_note("memelens: %s: the encoder sees only %.0f %% of it", name, 100 * side_of->seen.share);
+}
+
+static int draw(const lens_explanation *why)
+{
+    lens_error error = {0};
+    int width, height, result = -1;
+    void *bytes = NULL;
+    size_t size = 0;
+    uint8_t *rgb = lens_explanation_draw(why, side > 4096 ? 4097 : (int)side, &width, &height, &error);
+    if (rgb && lens_png(rgb, width, height, &bytes, &size, &error) == 0)
+        result = lens_file_write(output, bytes, size, &error);
+    free(bytes);
+    free(rgb);
+    return result == 0 ? CLI_DONE : cli_fail_with(&error);
+}
+
+static int answer(const cli_list *operands, const lens_model *model, const lens_explanation *why)
+{
+    if (as_json) {
+        put_json(operands, model, why);
+    } else {
+        printf("%.4f by %s: %s\n", why->score, lens_model_name(model), why->method);
+        if (why->query.grid)
+            put_side("query", &why->query, why->score);
+        put_side("picture", &why->picture, why->score);
+    }
+    say_seen(operands->items[0], &why->query);
+    say_seen(operands->items[1], &why->picture);
+    if (output)
+        return draw(why);
+    if (!as_json)
+        cli_note("with -o heatmap.png it is drawn");
+    return CLI_DONE;
+}
+
+/* A term of the library becomes the file that it is. *PATH: to be freed. */
+static int resolve(lens_term *term, char **path)
+{
+    lens_error error = {0};
+    if (term->kind != LENS_TERM_ID)
+        return CLI_DONE;
+    lens_library *library = cli_open_library();
+    if (!library)
+        return CLI_ERROR;
+    *path = lens_picture_path(library, term->id, &error);
+    lens_library_close(library);
+    if (!*path)
+        return cli_fail_with(&error);
+    *term = (lens_term){.kind = LENS_TERM_FILE, .text = *path, .weight = 1};
+    return CLI_DONE;
+}
+
+static int run(const cli_list *operands)
+{
+    static const cli_list none;
+    if (operands->count != 2)
+        return cli_fail("explain: `memelens explain QUERY PICTURE`: which query, and which of its results?");
+    cli_terms terms;
+    char *paths[2] = {NULL};
+    lens_error error = {0};
+    int status = cli_terms_read(operands, &none, &terms) == 0 ? CLI_DONE : CLI_ERROR;
+    if (status == CLI_DONE && terms.items[1].kind == LENS_TERM_WORDS)
+        status = cli_fail("%s: no such picture", operands->items[1]);
+    for (int i = 0; i < 2 && status == CLI_DONE; i++)
+        status = resolve(&terms.items[i], &paths[i]);
+    if (status == CLI_DONE) {
+        const bool words = terms.items[0].kind == LENS_TERM_WORDS;
+        lens_model *model = lens_model_open(model_name, "f32", LENS_PICTURES | (words ? LENS_WORDS : 0), &error);
+        lens_explanation *why = model ? lens_model_explain(model, &terms.items[0], &terms.items[1], 0, &error) : NULL;
+        status = why ? answer(operands, model, why) : cli_fail_with(&error);
+        lens_explanation_free(why);
+        lens_model_close(model);
+    }
+    free(paths[0]);
+    free(paths[1]);
+    cli_terms_free(&terms);
+    return status;
+}
+
+const cli_command cli_explain = {
+    .name = "explain",
+    .summary = "show where in two pictures their score comes from, and what the encoder saw",
+    .usage = "QUERY PICTURE [-o heatmap.png] [options]",
+    .details = "QUERY is a picture or words, as for `memelens search`; PICTURE one of its results (a path, an address, - or id:N). The score is split\n"
+               "over positions, and the parts add up to it. For encoders that take the mean of positions (EfficientNet-Lite, BigTransfer) that is\n"
+               "exact and plain; for CLIP it is what each patch gives by attention (Gandelsman et al., 2024), and what is left belongs to no place.\n"
+               "In the PNG what adds to the score is orange, what takes from it blue, what the encoder never saw dark; below are the very pixels\n"
+               "that went into it. Computed in f32: scores of a library in another precision differ in the third or fourth digit.",
+    CLI_OPTIONS(options),
+    .run = run,
+};
