@@ -70,6 +70,7 @@ $(BUILD)/src/nn/attention.o $(BUILD)/src/nn/attention_bf16.o $(BUILD)/src/nn/fin
 
 # The scripts are built in (.incbin), which the compiler's list of dependencies does not know.
 $(BUILD)/src/library/pull_package.o: tools/convert_efficientnet.py tools/unpack_model.py
+$(BUILD)/src/compare/report.o: $(wildcard src/compare/report/*)
 
 $(LIBRARY): $(call object,$(LIBRARY_SOURCES))
 	$(call say,ar)

@@ -168,6 +168,32 @@ static int say_unreadable(const lens_found *found, lens_error *err)
     return 0;
 }
 
+static void put_seen(lens_found *found, json_t *mine, const char *path, json_t *data)
+{
+    char key[24];
+    json_t *index = lens_found_shown(found, path, NULL);
+    snprintf(key, sizeof key, "%lld", (long long)json_integer_value(index));
+    json_object_set(mine, key, data);
+    json_decref(index);
+}
+
+/* What each model saw, by the report's own indices: {"MODEL": {"17": "data:..."}}. */
+static json_t *seen_by_all(lens_found *found)
+{
+    json_t *all = json_object();
+    for (size_t m = 0; m < found->count; m++) {
+        const json_t *look = json_object_get(found->models[m].result, "look");
+        json_t *mine = json_object(), *data;
+        const char *key;
+        json_object_foreach(json_object_get(look, "seen"), key, data)
+            put_seen(found, mine, found->plan->pictures[strtoull(key, NULL, 10)].path, data);
+        json_object_foreach(json_object_get(look, "seen_query"), key, data)
+            put_seen(found, mine, found->plan->queries[strtoull(key, NULL, 10)].path, data);
+        json_object_set_new(all, found->models[m].name, mine);
+    }
+    return all;
+}
+
 json_t *lens_found_close(lens_found *found, lens_error *err)
 {
     const lens_plan *plan = found->plan;
@@ -185,10 +211,10 @@ json_t *lens_found_close(lens_found *found, lens_error *err)
     json_t *pairs = models ? lens_found_pairs(found, err) : NULL;
     json_t *all = NULL;
     if (pairs) {
-        all = json_pack("{ss ss ss so sI sI sO so s{sI sI} sO sO sO sO}", "memelens", lens_version(), "command", plan->options->command, "date", date,
+        all = json_pack("{ss ss ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command", plan->options->command, "date", date,
                         "machine", machine(), "seed", (json_int_t)plan->options->seed, "top", (json_int_t)plan->options->top, "notes", plan->notes,
                         "pictures", pictures(found), "queries", "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models",
-                        models, "pairs", pairs, "rows", rows, "thumbs", found->shown_paths);
+                        models, "pairs", pairs, "rows", rows, "seen", seen_by_all(found), "thumbs", found->shown_paths);
         if (!all)
             no_memory(err);
     }
