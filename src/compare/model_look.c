@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 enum {
-    SEEN_MOST = 900,    /* pictures of each model that are shown as it saw them: 4 kB each */
+    SEEN_MOST = 4000,   /* pictures of all models together that are shown as those saw them: 6 kB each */
     SHARE_SAMPLE = 64,  /* pictures that the mean share is taken of */
     SEEN_SIDE = 128,    /* pixels; what is smaller is left as it is */
     QUALITY = 80,
@@ -17,7 +17,7 @@ struct look {
     const lens_answer *answers;
     lens_model *model; /* in f32, for the maps */
     json_t *query_share, *seen, *seen_query, *explain;
-    size_t shown;
+    size_t shown, most;
 };
 
 static int no_memory(lens_error *err)
@@ -76,7 +76,7 @@ static int show(struct look *self, const char *path, size_t key_number, json_t *
     if (share)
         json_object_set_new(share, key, json_real(seen.share));
     int result = 0;
-    if (self->shown < SEEN_MOST) {
+    if (self->shown < self->most) {
         json_t *data = data_of(&seen, err);
         result = data ? json_object_set_new(to, key, data) : -1;
         self->shown++;
@@ -133,7 +133,7 @@ static int look_at_rows(struct look *self, bool surprising, size_t *done, lens_e
             continue;
         if (plan->queries[q].path && show(self, plan->queries[q].path, q, self->seen_query, self->query_share, err) != 0)
             return -1;
-        for (size_t i = 0; i < answer->count && i < plan->options->top && self->shown < SEEN_MOST; i++)
+        for (size_t i = 0; i < answer->count && i < plan->options->top && self->shown < self->most; i++)
             if (show(self, plan->pictures[answer->top[i].picture].path, answer->top[i].picture, self->seen, NULL, err) != 0)
                 return -1;
         if (surprising && answer->count)
@@ -166,7 +166,7 @@ static double mean_share(const struct look *self)
 int lens_model_look(const lens_model_run *run, const lens_answer *answers, json_t **out, lens_error *err)
 {
     struct look self = {.run = run, .answers = answers, .query_share = json_object(), .seen = json_object(), .seen_query = json_object(),
-                        .explain = json_object()};
+                        .explain = json_object(), .most = SEEN_MOST / run->plan->options->model_count};
     bool words = false;
     for (size_t q = 0; q < run->plan->query_count; q++)
         words |= !run->plan->queries[q].path && !answers[q].error;

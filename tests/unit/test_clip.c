@@ -42,12 +42,15 @@ static void reference_linear(const char *prefix, const char *name, int in, int o
 
 enum { MOST = 48, ROWS = 32 }; /* floats of a row, rows */
 
+/* What each token gave the one that stands for the whole, over all blocks: filled by the last pass. And that one's residual in the end. */
+static double given[ROWS][MOST], whole[MOST];
+
 /* X [tokens, width], in place, through all blocks; then the norm and the projection of row TOKEN. */
 static void reference_tower(const test_clip_shape *shape, bool causal, bool quick, double x[ROWS][MOST], int tokens, int token,
                             double *features)
 {
     const int width = shape->width, each = width / shape->heads;
-    double normed[MOST], q[ROWS][MOST], k[ROWS][MOST], v[ROWS][MOST], mixed[ROWS][MOST], added[MOST], wide[MOST];
+    double normed[MOST], q[ROWS][MOST], k[ROWS][MOST], v[ROWS][MOST], mixed[ROWS][MOST], each_mixed[ROWS][MOST], added[MOST], wide[MOST];
     for (int layer = 0; layer < shape->layers; layer++) {
         char block[64];
         snprintf(block, sizeof block, "%sencoder.layers.%d.", shape->prefix, layer);
@@ -69,10 +72,21 @@ static void reference_tower(const test_clip_shape *shape, bool causal, bool quic
                 }
                 for (int i = h * each; i < (h + 1) * each; i++) {
                     mixed[t][i] = 0;
-                    for (int s = 0; s < seen; s++)
+                    for (int s = 0; s < seen; s++) {
                         mixed[t][i] += weights[s] / sum * v[s][i];
+                        if (t == token)
+                            each_mixed[s][i] = weights[s] / sum * v[s][i];
+                    }
                 }
             }
+        for (int s = 0; s < tokens && !causal; s++) { /* through the projection, without its bias */
+            const double nothing[MOST] = {0};
+            double bias[MOST];
+            reference_linear(block, "self_attn.out_proj", width, width, each_mixed[s], added);
+            reference_linear(block, "self_attn.out_proj", width, width, nothing, bias);
+            for (int i = 0; i < width; i++)
+                given[s][i] = (layer == 0 ? 0 : given[s][i]) + added[i] - bias[i];
+        }
         for (int t = 0; t < tokens; t++) {
             reference_linear(block, "self_attn.out_proj", width, width, mixed[t], added);
             for (int i = 0; i < width; i++)
@@ -86,6 +100,7 @@ static void reference_tower(const test_clip_shape *shape, bool causal, bool quic
                 x[t][i] += added[i];
         }
     }
+    memcpy(whole, x[token], sizeof whole);
     reference_norm(shape->prefix, shape->after, width, shape->epsilon, x[token], normed);
     const float *projection = test_clip_numbers("", shape->projection);
     for (int d = 0; d < CLIP_DIM; d++) {
@@ -185,6 +200,70 @@ static void test_pictures_are_as_documented(void **state)
     printf("measured: pictures are at most %.2g from a pass in double precision\n", worst);
     test_folder_remove(folder);
     free(pixels);
+}
+
+/* The part of patch T in the features, from what the last pass noted. */
+static void reference_part(int t, double *part)
+{
+    const test_clip_shape *shape = &test_clip_shapes[0];
+    const int width = shape->width;
+    char name[96];
+    snprintf(name, sizeof name, "%s.weight", shape->after);
+    const float *gamma = test_clip_numbers(shape->prefix, name), *projection = test_clip_numbers("", shape->projection);
+    double mean = 0, variance = 0, own = 0;
+    for (int i = 0; i < width; i++) {
+        mean += whole[i] / width;
+        own += given[t][i] / width;
+    }
+    for (int i = 0; i < width; i++)
+        variance += (whole[i] - mean) * (whole[i] - mean) / width;
+    for (int d = 0; d < CLIP_DIM; d++) {
+        part[d] = 0;
+        for (int i = 0; i < width; i++)
+            part[d] += (double)projection[d * width + i] * (double)gamma[i] * (given[t][i] - own) / sqrt(variance + shape->epsilon);
+    }
+}
+
+static void test_parts_are_what_each_patch_gives(void **state)
+{
+    (void)state;
+    enum { GRID = CLIP_GRID, PLACES = GRID * GRID };
+    char *folder = test_clip_folder(CLIP_GOOD_CONFIG, CLIP_GOOD_PROCESSOR, &(test_clip_faults){0});
+    lens_error err = {0};
+    lens_encoder *encoder = lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN, &err);
+    assert_done(encoder ? 0 : -1, &err);
+    assert_int_equal(lens_encoder_about(encoder)->grid, GRID);
+    lens_session *session = lens_session_new(encoder, 1, 1, &err);
+    assert_done(session ? 0 : -1, &err);
+    float pixels[PIXELS], parts[(PLACES + 1) * CLIP_DIM], features[CLIP_DIM];
+    uint64_t seed = 8;
+    double worst = 0, largest = 0;
+    for (int n = 0; n < 5; n++) {
+        test_random_fill(&seed, -1, 1, PIXELS, pixels);
+        double expected[CLIP_DIM], part[CLIP_DIM];
+        reference_picture(pixels, true, expected);
+        assert_done(lens_session_parts(session, pixels, parts, &err), &err);
+        assert_done(lens_session_features(session, pixels, 1, features, &err), &err);
+        for (int t = 0; t < PLACES; t++) {
+            reference_part(t + 1, part);
+            for (int d = 0; d < CLIP_DIM; d++) {
+                worst = fmax(worst, fabs((double)parts[t * CLIP_DIM + d] - part[d]));
+                largest = fmax(largest, fabs(part[d]));
+            }
+        }
+        for (int d = 0; d < CLIP_DIM; d++) {
+            double sum = 0;
+            for (int t = 0; t <= PLACES; t++)
+                sum += (double)parts[t * CLIP_DIM + d];
+            assert_true(fabs(sum - (double)features[d]) < 2e-5);
+        }
+    }
+    printf("measured: parts of up to %.2g are at most %.2g from those of a pass in double precision\n", largest, worst);
+    assert_true(largest > 0.02);
+    assert_true(worst < 2e-5);
+    lens_session_free(session);
+    lens_encoder_close(encoder);
+    test_folder_remove(folder);
 }
 
 static void test_words_are_as_documented(void **state)
@@ -311,7 +390,8 @@ static void test_words_through_a_session(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pictures_are_as_documented), cmocka_unit_test(test_words_are_as_documented),
+        cmocka_unit_test(test_pictures_are_as_documented), cmocka_unit_test(test_parts_are_what_each_patch_gives),
+        cmocka_unit_test(test_words_are_as_documented),
         cmocka_unit_test(test_the_form_of_open_clip),      cmocka_unit_test(test_half_precision),
         cmocka_unit_test(test_words_through_a_session),
     };
