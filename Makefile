@@ -98,7 +98,8 @@ $(BUILD)/tests/fuzz/make_picture_corpus: %: %.o $(call object,$(TEST_SUPPORT)) $
 	$(call say,ld)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
 
-test: deps
+test:
+	@tools/deps.sh tests
 	@$(MAKE) --no-print-directory run-tests
 
 run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) check-includes

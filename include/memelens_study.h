@@ -34,7 +34,7 @@ lens_study *lens_study_open(lens_library *library, const char *model, const char
 void lens_study_close(lens_study *study);
 const lens_study_info *lens_study_about(const lens_study *study);
 
-/* The absolute path of the picture in ROW; lives as long as STUDY. */
+/* The absolute path of the picture in ROW; rows are in order of their paths. It lives as long as STUDY. */
 const char *lens_study_path(const lens_study *study, size_t row);
 
 /* VECTOR [dim], of length 1, of a query that is a file, bytes or words; always encoded, never looked up. 0 or -1. */

@@ -56,5 +56,28 @@ for source in tests/fuzz/fuzz_*.c; do
     fi
 done
 
+# The report in a browser, where there is one. (The sanitizers have nothing to do with it.)
+case $BUILD in
+*sanitize*|*coverage*) ;;
+*)
+    python=/usr/bin/python3 # the distribution's, which has its packages
+    [ -x "$python" ] || python=python3
+    "$python" tests/browser/test_report.py "$MEMELENS_PROGRAM" >"$log" 2>&1
+    status=$?
+    p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log")
+    if [ "$status" -eq 77 ]; then
+        echo "skipped: tests/browser/test_report.py: $(tail -n 1 "$log")"
+        skipped=$((skipped + 1))
+    elif [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
+        cat "$log"
+        [ "$f" -ne 0 ] || f=1
+        echo "FAILED  tests/browser/test_report.py (exit $status)"
+    else
+        echo "ok      tests/browser/test_report.py: $p passed"
+    fi
+    passed=$((passed + p)) failed=$((failed + f))
+    ;;
+esac
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
+# usage: deps.sh [tests]      with "tests" also a browser for the tests of pages, where the distribution has it as a package
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
@@ -34,6 +35,11 @@ for plugin in libheif-plugin-libde265 libheif-plugin-dav1d libheif-plugin-x265 l
         packages="$packages $plugin"
     fi
 done
+
+# What the tests of pages need is no package on Ubuntu, whose chromium is a snap: they are skipped then, and say so.
+if [ "${1:-}" = tests ] && [ "$(sed -n 's/^ID=//p' /etc/os-release)" = debian ]; then
+    packages="$packages chromium chromium-driver python3-selenium"
+fi
 
 installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -1,10 +1,13 @@
 /* What each picture is, for judging: from a table, or else by the name of its folder or its own. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "compare/plan.h"
+
+enum { TWINS_MOST = 5000 }; /* labels that are looked at for twins */
 
 /* A line of the table of labels. */
 struct entry {
@@ -163,6 +166,16 @@ static int from_table(lens_plan *plan, char **names, lens_error *err)
     return result;
 }
 
+/* Labels that differ in nothing but their case are two, but hardly meant so. */
+static void note_twins(lens_plan *plan)
+{
+    for (size_t i = 0; i < plan->label_count; i++)
+        for (size_t j = i + 1; j < plan->label_count && plan->label_count <= TWINS_MOST; j++)
+            if (strcasecmp(plan->labels[i], plan->labels[j]) == 0)
+                lens_plan_note(plan, "the labels %s and %s differ in case only: a result of the one counts as wrong for the other", plan->labels[i],
+                               plan->labels[j]);
+}
+
 int lens_plan_labels(lens_plan *plan, lens_error *err)
 {
     char **names = calloc(plan->picture_count + 1, sizeof *names);
@@ -182,6 +195,8 @@ int lens_plan_labels(lens_plan *plan, lens_error *err)
     }
     if (result == 0)
         result = take(plan, names, err);
+    if (result == 0)
+        note_twins(plan);
     for (size_t i = 0; names && i < plan->picture_count; i++)
         free(names[i]);
     free(names);

@@ -38,6 +38,36 @@ static int read_paths(lens_study *study, lens_error *err)
     return 0;
 }
 
+struct row {
+    char *path;
+    uint32_t slot;
+    int64_t id;
+};
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct row *)a)->path, ((const struct row *)b)->path);
+}
+
+/* Puts the rows in order of their paths: ids come as workers finished, and what ties must not depend on that. */
+static int sort_rows(lens_study *study, lens_error *err)
+{
+    const size_t count = study->vectors.count;
+    struct row *rows = malloc((count + 1) * sizeof *rows);
+    if (!rows)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < count; i++)
+        rows[i] = (struct row){study->paths[i], study->vectors.slots[i], study->vectors.ids[i]};
+    qsort(rows, count, sizeof *rows, by_path);
+    for (size_t i = 0; i < count; i++) {
+        study->paths[i] = rows[i].path;
+        study->vectors.slots[i] = rows[i].slot;
+        study->vectors.ids[i] = rows[i].id;
+    }
+    free(rows);
+    return 0;
+}
+
 static int open_encoder(lens_study *study, const char *precision, lens_error *err)
 {
     study->encoder.encoder = lens_model_encoder(study->model.name, precision, LENS_TOWER_BOTH, err);
@@ -64,7 +94,7 @@ lens_study *lens_study_open(lens_library *library, const char *model, const char
     }
     if ((study->store = lens_store_open(library->folder, LENS_STORE_READ, 0, err)) &&
         lens_library_model(study->store, library->folder, model, false, &study->model, err) == 0 &&
-        lens_store_vectors_open(study->store, study->model.id, NULL, 0, &study->vectors, err) == 0 && read_paths(study, err) == 0 &&
+        lens_store_vectors_open(study->store, study->model.id, NULL, 0, &study->vectors, err) == 0 && read_paths(study, err) == 0 && sort_rows(study, err) == 0 &&
         open_encoder(study, precision, err) == 0)
         return study;
     lens_study_close(study);

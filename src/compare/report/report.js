@@ -343,6 +343,7 @@ function enlarge(index, options, button) {
     at = Math.max(0, all.indexOf(button));
     show_large(index, options);
     if (!$("large").open) $("large").showModal();
+    $("large").querySelector(".closes").focus();
 }
 
 function show_large(index, options) {
@@ -365,7 +366,7 @@ function show_large(index, options) {
     const step = (by) => () => move(by);
     $("large").replaceChildren(
         node("div", { class: "bar-top" }, node("button", { type: "button", class: "plain", onclick: step(-1) }, "← previous"), node("button", { type: "button", class: "plain", onclick: step(1) }, "next →"),
-            node("button", { type: "button", class: "plain", autofocus: true, onclick: () => $("large").close() }, "close")),
+            node("button", { type: "button", class: "plain closes", onclick: () => $("large").close() }, "close")),
         thumb.data ? node("img", { class: "main", src: thumb.data, alt: thumb.label || name_of(thumb.path) }) : node("p", {}, "This picture could not be read."),
         node("p", {}, thumb.label ? node("strong", {}, thumb.label + " ") : null, options.result ? `score ${number(options.result.score, 4)} by ${options.model} ` : null, node("br"), node("code", {}, thumb.path || thumb.path_base64 || "")),
         seen.length ? node("h3", {}, "What the encoders saw of it") : null, node("ul", { class: "strip" }, ...seen));
@@ -379,7 +380,8 @@ function move(by) {
 
 $("large").addEventListener("close", () => { if (opener && opener.isConnected) opener.focus(); });
 $("large").addEventListener("click", (event) => { if (event.target === $("large")) $("large").close(); });
-$("large").addEventListener("keydown", (event) => {
+document.addEventListener("keydown", (event) => {
+    if (!$("large").open) return;
     if (event.key === "ArrowRight" || event.key === "ArrowLeft") { event.preventDefault(); move(event.key === "ArrowRight" ? 1 : -1); }
 });
 
@@ -428,11 +430,13 @@ function start() {
     select_of($("filters").elements.model, [["", "all encoders"], ...models.map((m) => [m.model, m.model])], "");
     recall();
     $("filters").addEventListener("submit", (event) => event.preventDefault());
-    $("filters").addEventListener("input", (event) => {
-        const field = event.target;
-        state[field.name] = field.type === "checkbox" ? field.checked : field.value;
-        choose();
-    });
+    for (const kind of ["input", "change"])
+        $("filters").addEventListener(kind, (event) => {
+            const field = event.target, value = field.type === "checkbox" ? field.checked : field.value;
+            if (state[field.name] === value) return;
+            state[field.name] = value;
+            choose();
+        });
     choose();
     new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) while (built < chosen.length && $("more").getBoundingClientRect().top < innerHeight + 1500) build(BATCH); }, { rootMargin: "1500px" }).observe($("more"));
     addEventListener("scroll", () => { if (built < chosen.length && $("more").getBoundingClientRect().top < innerHeight + 1500) build(BATCH); }, { passive: true });
