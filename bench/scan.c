@@ -138,7 +138,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "scan: %s: cannot be written\n", out);
         return 1;
     }
-    struct world world = {{data, NULL, ids, rows, dim}, {codes, bounds, rows}, data + rows * width, 1};
+    struct world world = {{data, NULL, ids, rows, dim, NULL}, {codes, bounds, rows}, data + rows * width, 1};
     for (world.threads = threads ? threads : 1; world.threads <= (threads ? threads : lens_processors()); world.threads++)
         measure(&world);
     return 0;

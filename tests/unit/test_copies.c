@@ -26,7 +26,7 @@ static void expect_copies(lens_store *store, int64_t model, size_t copied)
     lens_bytes_view bytes = {0};
     lens_packed *packed = lens_copies_open(&vectors, &bytes);
     assert_int_equal(packed ? bytes.count : 0, copied);
-    const lens_view view = {vectors.data, vectors.slots, vectors.ids, vectors.count, vectors.dim};
+    const lens_view view = {vectors.data, vectors.slots, vectors.ids, vectors.count, vectors.dim, NULL};
     lens_hit a[9], b[9];
     size_t a_count, b_count;
     const float *query = lens_view_row(&view, view.count / 2);

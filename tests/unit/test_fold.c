@@ -184,7 +184,7 @@ static void test_a_family_larger_than_a_neighbour_list(void **state)
         shapes[r] = 1;
         ids[r] = r + 1;
     }
-    lens_view view = {data, NULL, ids, MANY, DIM};
+    lens_view view = {data, NULL, ids, MANY, DIM, NULL};
     size_t groups[MANY], largest = 0;
     lens_error err = {0};
     assert_done(lens_fold_groups(&view, shapes, 2, groups, &err), &err);
@@ -223,7 +223,7 @@ static void test_many_that_tie_are_one_group(void **state)
 static void test_nothing_and_broken_rows(void **state)
 {
     fixture *f = *state;
-    lens_view empty = {f->data, f->slots, f->ids, 0, DIM};
+    lens_view empty = {f->data, f->slots, f->ids, 0, DIM, NULL};
     size_t groups[ROWS], found = 9;
     lens_fold_hit hits[4];
     lens_error err = {0};

@@ -70,7 +70,7 @@ static void test_against_the_twin(void **state)
         for (size_t i = 0; i < count; i++)
             slots[i] = (uint32_t)((i * 5 + 1) % count);
         for (int with_slots = 0; with_slots < 2; with_slots++) {
-            lens_view view = {data, with_slots ? slots : NULL, ids, count, dim};
+            lens_view view = {data, with_slots ? slots : NULL, ids, count, dim, NULL};
             for (int threads = 1; threads < 6; threads += 2) {
                 static const float thresholds[] = {-2, 0.3f, 0.8f};
                 for (size_t h = 0; h < 3; h++) {
@@ -103,7 +103,7 @@ static void test_ends_when_told(void **state)
     float *data = vectors(COUNT, DIM, 5);
     data[0] = NAN; /* a row that is near nothing */
     int64_t ids[COUNT] = {0};
-    lens_view view = {data, NULL, ids, COUNT, DIM};
+    lens_view view = {data, NULL, ids, COUNT, DIM, NULL};
     table t = {0};
     lens_error err;
     clear(&t, COUNT);
@@ -138,7 +138,7 @@ static void test_speed(void **state)
     enum { COUNT = 10000, DIM = 1280 };
 #endif
     float *data = vectors(COUNT, DIM, 2000 < COUNT ? 2000 : 200);
-    lens_view view = {data, NULL, NULL, COUNT, DIM};
+    lens_view view = {data, NULL, NULL, COUNT, DIM, NULL};
     for (int threads = 1; threads <= 2; threads++) {
         size_t count = 0;
         lens_error err;

@@ -139,7 +139,7 @@ static void test_against_the_twin(void **state)
                 memcpy(data + i * (size_t)dim, data, (size_t)dim * sizeof *data);
         }
         for (int with_slots = 0; with_slots < 2; with_slots++) {
-            lens_view view = {data, with_slots ? slots : NULL, ids, count, dim};
+            lens_view view = {data, with_slots ? slots : NULL, ids, count, dim, NULL};
             for (int threads = 0; threads < 9; threads += 4) {
                 static const size_t ks[] = {0, 1, 2, 10, 1000, 40000};
                 for (size_t k = 0; k < sizeof ks / sizeof *ks; k++) {
@@ -160,7 +160,7 @@ static void test_what_is_no_number_is_no_hit(void **state)
     (void)state;
     float data[] = {1, 0, NAN, 0, 0.6f, 0.8f, 0, NAN, -1, 0, INFINITY, 0}, query[] = {1, 0};
     int64_t ids[] = {1, 2, 3, 4, 5, 6};
-    lens_view view = {data, NULL, ids, 5, 2};
+    lens_view view = {data, NULL, ids, 5, 2, NULL};
     lens_hit hits[6];
     size_t found;
     lens_error err;
@@ -183,7 +183,7 @@ static void test_speed(void **state)
     assert_non_null(ids);
     for (int i = 0; i < COUNT; i++)
         ids[i] = i + 1;
-    lens_view view = {data, NULL, ids, COUNT, DIM};
+    lens_view view = {data, NULL, ids, COUNT, DIM, NULL};
     for (int threads = 1; threads <= 2; threads++) {
         double best = INFINITY;
         for (int round = 0; round < ROUNDS; round++) {
