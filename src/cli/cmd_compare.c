@@ -32,6 +32,8 @@ static const cli_option options[] = {
 static bool tell(void *context, const char *step, const lens_index_event *event, size_t done, size_t total)
 {
     (void)context;
+    if (cli_interrupted())
+        cli_progress_end();
     if (event)
         return cli_progress_event(NULL, event);
     if (step) {

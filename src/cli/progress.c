@@ -99,7 +99,9 @@ bool cli_progress_pull(void *context, const lens_pull_event *event)
 void cli_progress_queries(size_t done, size_t total)
 {
     static double next;
-    if (!on_terminal() || (lens_seconds() < next && done < total))
+    if (done >= total)
+        cli_progress_end();
+    if (!on_terminal() || lens_seconds() < next || done >= total)
         return;
     char text[64];
     snprintf(text, sizeof text, " %s of %s queries", cli_count_text((int64_t)done), cli_count_text((int64_t)total));

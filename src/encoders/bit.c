@@ -393,7 +393,6 @@ static int parts(const void *opened, lens_stream *stream, void *workspace, const
     if (run_map(opened, stream, workspace, pixels, 1, &map, err) != 0)
         return -1;
     lens_mean_parts(model->positions, model->dim, map, out);
-    memset(out + (size_t)model->positions * (size_t)model->dim, 0, (size_t)model->dim * sizeof *out);
     return 0;
 }
 

@@ -534,7 +534,6 @@ static int parts(const void *opened, lens_stream *stream, void *workspace, const
     if (run_map(opened, stream, workspace, pixels, 1, &map, err) != 0)
         return -1;
     lens_mean_parts(model->positions, HEAD, map, out);
-    memset(out + (size_t)model->positions * HEAD, 0, HEAD * sizeof *out);
     return 0;
 }
 

@@ -154,7 +154,8 @@ void lens_max_pool(const lens_pool_spec *spec, int count, const void *in, void *
 /* The mean over positions: IN [count, positions, channels] -> OUT [count, channels]. */
 void lens_mean_positions(int count, int positions, int channels, const float *in, float *out);
 
-/* The mean as the sum of its parts: IN [positions, channels] -> PARTS [positions, channels], each row over POSITIONS. */
+/* The mean as the sum of its parts: IN [positions, channels] -> PARTS [positions + 1, channels], each row over POSITIONS, and a row of zeros,
+ * as nothing belongs to no position. */
 void lens_mean_parts(int positions, int channels, const float *in, float *parts);
 
 /* ---- transformers ------------------------------------------------------------------------------------------------ */

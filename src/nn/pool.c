@@ -103,4 +103,5 @@ void lens_mean_parts(int positions, int channels, const float *in, float *parts)
     const size_t count = (size_t)positions * (size_t)channels;
     for (size_t i = 0; i < count; i++)
         parts[i] = in[i] / (float)positions;
+    memset(parts + count, 0, (size_t)channels * sizeof *parts);
 }
