@@ -185,8 +185,9 @@ static int pairs(const json_t *found, lens_buffer *out)
     }
     const size_t all = json_array_size(json_object_get(found, "pairs"));
     if (all > told)
-        result |= lens_buffer_print(out, "- %s %zu pair%s of models: too few queries to tell which is better\n",
-                                    told ? "the other" : "all", all - told, all - told == 1 ? "" : "s");
+        result |= all == 1 ? lens_buffer_print(out, "- too few queries to tell which is better\n")
+                           : lens_buffer_print(out, "- %s %zu pair%s of models: too few queries to tell which is better\n", told ? "the other" : "all",
+                                               all - told, all - told == 1 ? "" : "s");
     return result | (all ? lens_buffer_print(out, "\n") : 0);
 }
 
