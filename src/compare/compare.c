@@ -32,7 +32,7 @@ static void hex(const lens_buffer *text, char key[17])
 /* What the answers depend on besides the pictures and the model: the queries, what they expect, and how much is kept of each answer. */
 static int key_of(const lens_plan *plan, char key[17], lens_error *err)
 {
-    enum { FORMAT = 1 }; /* raised when the files of a run mean something else */
+    enum { FORMAT = 2 }; /* raised when the files of a run mean something else */
     lens_buffer text = {0};
     const lens_compare_options *options = plan->options;
     int result = lens_buffer_print(&text, "%d %s %zu %zu\n", (int)FORMAT, options->precision, options->top, options->model_count);

@@ -93,16 +93,13 @@ static json_t *numbers(const double *values, size_t count)
     return array;
 }
 
-/* Where the score of the first result of query Q comes from. A model without a map has none, and a picture that is gone by now is no error. */
-static void explain(struct look *self, size_t q)
+/* Where the score of PICTURE for ASKED comes from, as an object; null for a model without a map, or a picture that is gone by now. */
+static json_t *explain(struct look *self, const lens_term *asked, const char *path)
 {
-    const lens_plan *plan = self->run->plan;
-    const lens_plan_query *query = &plan->queries[q];
-    const lens_term picture = file_term(plan->pictures[self->answers[q].top[0].picture].path);
-    const lens_term asked = query->path ? file_term(query->path) : (lens_term){.kind = LENS_TERM_WORDS, .text = query->text, .weight = 1};
-    lens_explanation *why = lens_model_explain(self->model, &asked, &picture, 0, NULL);
+    const lens_term picture = file_term(path);
+    lens_explanation *why = lens_model_explain(self->model, asked, &picture, 0, NULL);
     if (!why)
-        return;
+        return json_null();
     const size_t size = (size_t)why->picture.grid * (size_t)why->picture.grid;
     json_t *object = json_pack("{sf si so sf so}", "score", why->score, "grid", why->picture.grid, "parts", numbers(why->picture.parts, size), "rest",
                                why->picture.rest, "window", numbers(why->picture.seen.window, 4));
@@ -112,10 +109,23 @@ static void explain(struct look *self, size_t q)
         json_object_set_new(object, "query_rest", json_real(why->query.rest));
         json_object_set_new(object, "query_window", numbers(why->query.seen.window, 4));
     }
+    lens_explanation_free(why);
+    return object;
+}
+
+/* The first results of query Q. */
+static void explain_all(struct look *self, size_t q)
+{
+    const lens_plan *plan = self->run->plan;
+    const lens_plan_query *query = &plan->queries[q];
+    const lens_answer *answer = &self->answers[q];
+    const lens_term asked = query->path ? file_term(query->path) : (lens_term){.kind = LENS_TERM_WORDS, .text = query->text, .weight = 1};
+    json_t *all = json_array();
+    for (size_t i = 0; i < answer->count && i < LENS_VERDICT_TOP; i++)
+        json_array_append_new(all, explain(self, &asked, plan->pictures[answer->top[i].picture].path));
     char key[24];
     snprintf(key, sizeof key, "%zu", q);
-    json_object_set_new(self->explain, key, object);
-    lens_explanation_free(why);
+    json_object_set_new(self->explain, key, all);
 }
 
 static bool surprises(const lens_answer *answer)
@@ -136,8 +146,8 @@ static int look_at_rows(struct look *self, bool surprising, size_t *done, lens_e
         for (size_t i = 0; i < answer->count && i < plan->options->top && self->shown < self->most; i++)
             if (show(self, plan->pictures[answer->top[i].picture].path, answer->top[i].picture, self->seen, NULL, err) != 0)
                 return -1;
-        if (surprising && answer->count)
-            explain(self, q);
+        if (surprising)
+            explain_all(self, q);
         if (lens_model_run_tell(self->run, NULL, ++*done, plan->query_count, err) != 0)
             return -1;
     }

@@ -6,7 +6,7 @@
 #include "compare/model_run.h"
 
 /* *OUT: {"seen_share": mean over the pictures, "query_share": {"Q": s}, "seen": {"P": "data:..."} of shown pictures (index of the plan),
- * "seen_query": {"Q": ...}, "explain": {"Q": {...}} of bad and unexpected answers}. 0 or -1. Free with json_decref. */
+ * "seen_query": {"Q": ...}, "explain": {"Q": [...]} of the first results of bad and unexpected answers}. 0 or -1. Free with json_decref. */
 int lens_model_look(const lens_model_run *run, const lens_answer *answers, json_t **out, lens_error *err);
 
 #endif

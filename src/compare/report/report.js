@@ -304,21 +304,24 @@ function draw_asked(row) {
         row.words ? null : node("div", { class: "soft" }, row.query || row.query_base64), row.error ? node("p", { class: "bad" }, row.error) : null, node("dl", {}, ...facts));
 }
 
+/* The explanation of the result at POSITION; null where there is none. */
+const why_of = (row, model, position) => (row.explain[model] || [])[position] || null;
+
 function draw_result(row, model, result, position) {
     const kind = result.relevant ? "expected" : result.related ? "related" : "other";
     const mark = { expected: node("span", { class: "mark-expected" }, "✓ expected"), related: node("span", { class: "mark-related" }, "≈ related"), other: null }[kind];
-    const why = position === 0 && row.explain[model];
+    const why = why_of(row, model, position);
     return node("li", { class: "is-" + kind }, picture(result.picture, { title: result.label || name_of(result.path), row, model, result, map: why ? { grid: why.grid, parts: why.parts } : null }),
         result.label || name_of(result.path), node("br"), node("span", { class: "soft" }, number(result.score, 3)), mark ? " " : null, mark);
 }
 
 function draw_answer(row, model) {
-    const verdict = row.verdict[model], results = row.results[model], rank = row.rank[model], why = row.explain[model], share = row.seen_share[model];
+    const verdict = row.verdict[model], results = row.results[model], rank = row.rank[model], why = why_of(row, model, 0), share = row.seen_share[model];
     const facts = [];
     if (results && row.judged) facts.push(rank ? `first right one at ${rank.toLocaleString("en")}` : "no right one at all");
     if (row.winners.includes(model) && row.winners.length < models.length) facts.push("★ ahead");
     if (typeof share === "number" && share < 0.5) facts.push(`sees ${Math.round(100 * share)} % of the query`);
-    if (state.why && why) facts.push(`score ${number(why.score, 3)} = ${number(why.parts.reduce((a, b) => a + b, 0), 3)} from places ${signed(why.rest, 3)} from none`);
+    if (state.why && why) facts.push(`first score ${number(why.score, 3)} = ${number(why.parts.reduce((a, b) => a + b, 0), 3)} from places ${signed(why.rest, 3)} from none`);
     const head = node("h4", {}, model, node("span", { class: "verdict " + verdict }, VERDICTS[verdict]), node("span", { class: "soft" }, facts.join(" · ")));
     if (!results) return node("div", { class: "answer" }, head, node("p", { class: "soft" }, row.reason[model] || row.error || ""));
     const strip = node("ul", { class: "strip" });
@@ -354,9 +357,9 @@ function show_large(index, options) {
     for (const m of models) {
         const given = data.seen[m.model] && data.seen[m.model][index];
         if (!given) continue;
-        const explain = options.row && options.row.explain[m.model];
-        const own = explain && options.row.picture === index && explain.query_grid ? { grid: explain.query_grid, parts: explain.query_parts }
-            : explain && options.row.results[m.model][0].picture === index ? { grid: explain.grid, parts: explain.parts } : null;
+        const results = (options.row && options.row.results[m.model]) || [], place = results.findIndex((result) => result.picture === index);
+        const first = options.row && options.row.picture === index ? why_of(options.row, m.model, 0) : null, why_here = place >= 0 ? why_of(options.row, m.model, place) : null;
+        const own = first && first.query_grid ? { grid: first.query_grid, parts: first.query_parts } : why_here ? { grid: why_here.grid, parts: why_here.parts } : null;
         const shown = picture(index, { model: m.model, map: own });
         const still = node("span", { class: "picture" }, ...shown.childNodes);
         seen.push(node("li", {}, still, m.model));
