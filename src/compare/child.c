@@ -13,10 +13,12 @@
 
 static const double look_every = 0.05; /* seconds */
 
-static void run(int (*body)(void *context, lens_error *err), void *context, int pipe)
+static void run(int (*body)(void *context, lens_error *err), void *context, int pipe, pid_t parent)
 {
     lens_error error = {0};
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) /* it was gone before that was asked for */
+        _exit(2);
     int result = body(context, &error);
     fflush(stdout);
     fflush(stderr);
@@ -48,6 +50,7 @@ int lens_child_run(int (*body)(void *context, lens_error *err), void *context, b
     fflush(stderr);
     if (pipe(ends) != 0)
         return lens_fail_errno(err, errno, "cannot make a pipe");
+    const pid_t parent = getpid();
     pid_t child = fork();
     if (child < 0) {
         int errnum = errno;
@@ -57,7 +60,7 @@ int lens_child_run(int (*body)(void *context, lens_error *err), void *context, b
     }
     if (child == 0) {
         close(ends[0]);
-        run(body, context, ends[1]);
+        run(body, context, ends[1], parent);
     }
     close(ends[1]);
     bool stopped = false;
