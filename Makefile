@@ -17,7 +17,7 @@ CC      ?= cc
 CFLAGS  ?= -O3 -g
 # Long messages are cut on purpose.
 WARN    := -Wall -Wextra -Wno-format-truncation -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
-PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc
+PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libmicrohttpd
 # Opened at run time (src/pixels/decode_vips.c and src/net/http.c say why): their headers are needed, and the tests link them.
 HEADERS  := vips libcurl
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
@@ -71,6 +71,8 @@ $(BUILD)/src/nn/attention.o $(BUILD)/src/nn/attention_bf16.o $(BUILD)/src/nn/fin
 # The scripts are built in (.incbin), which the compiler's list of dependencies does not know.
 $(BUILD)/src/library/pull_package.o: tools/convert_efficientnet.py tools/unpack_model.py
 $(BUILD)/src/compare/report.o: $(wildcard src/compare/report/*)
+$(BUILD)/src/server/page.o: $(wildcard web/*) $(wildcard web/*/*)
+$(BUILD)/src/server/api_status.o: src/server/openapi.json
 
 $(LIBRARY): $(call object,$(LIBRARY_SOURCES))
 	$(call say,ar)

@@ -44,6 +44,16 @@ lens_library *lens_library_open(const char *folder, lens_error *err);
 void lens_library_close(lens_library *library);
 const char *lens_library_path(const lens_library *library);
 
+/* What a program that answers many queries keeps between them, for one library: encoders, vectors, what terms came to. Any number of threads
+ * may share one, each through a lens_library of its own, by which all the functions below work as ever and see what other processes write
+ * within a fifth of a second (lens_warm_refresh: at once). FOLDER NULL: the default. A library that is not there yet may come later. Close
+ * the libraries before the warm. */
+typedef struct lens_warm lens_warm;
+lens_warm *lens_warm_new(const char *folder, lens_error *err);
+void lens_warm_free(lens_warm *warm);
+void lens_warm_refresh(lens_warm *warm);
+lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
+
 /* ---- indexing ---------------------------------------------------------------------------------------------------- */
 
 typedef enum lens_index_event_kind {
@@ -117,6 +127,7 @@ typedef struct lens_term {
 
 typedef struct lens_search_options {
     size_t n;
+    size_t offset;         /* results to leave out at the head, for the next page */
     const char *model;     /* NULL: the library's first one, or the first that knows words where a term is words */
     const char *precision; /* of the query's encoding */
     double min_score;      /* below -1: none */
@@ -125,6 +136,8 @@ typedef struct lens_search_options {
                               picture's ten nearest others (Conneau et al., 2018); scores stay cosines */
     const char *const *in; /* only pictures at or below these folders (see lens_index for bringing them in first) */
     size_t in_count;
+    const char *path;       /* only pictures whose path matches this pattern (*, ?, [a-z]; without respect to the case of ASCII); NULL: all */
+    int64_t after, before;  /* only files changed at or after, and before, these moments, seconds since 1970; 0: at any time */
     bool leave_out_terms; /* the terms' own pictures are no results (lens_similar) */
     uint64_t max_pixels;
 } lens_search_options;
@@ -141,6 +154,9 @@ typedef struct lens_result {
     int64_t id;
     char *path;
     int64_t stands_for;     /* pictures of its group, itself included; 1 without fold */
+    int64_t bytes, modified; /* of the file; seconds since 1970 */
+    int width, height;
+    char *format;           /* "JPEG" */
     lens_term_share *terms; /* [term_count], in the order of the terms */
 } lens_result;
 
@@ -150,12 +166,17 @@ typedef struct lens_results {
     size_t term_count;
     char *model;      /* that answered */
     size_t compared;  /* pictures the query was held against */
+    bool more;        /* there are results behind these */
 } lens_results;
 
 /* The normalised weighted sum of the terms' vectors against every picture, exactly. NULL on failure. */
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err);
 void lens_results_free(lens_results *results);
+
+/* The name of the model that would answer a query of LIBRARY: WANTED if the library has it (NULL: its first, or the first that knows words). The
+ * caller frees. NULL on failure. */
+char *lens_library_model_name(lens_library *library, const char *wanted, bool words, lens_error *err);
 
 /* ---- groups of near-identical pictures --------------------------------------------------------------------------- */
 
@@ -223,12 +244,35 @@ int lens_words_context(const lens_words *words);
 /* IDS [context] are filled with *COUNT numbers. A longer text is cut, and its last token kept. What is not UTF-8 in TEXT counts as U+FFFD. */
 int lens_words_tokens(const lens_words *words, const char *text, int32_t *ids, int *count, lens_error *err);
 
-/* The path of the library's picture ID. The caller frees. NULL on failure: LENS_E_MISSING when there is none. */
-char *lens_picture_path(lens_library *library, int64_t id, lens_error *err);
+/* A picture of the library as it was when it was indexed. */
+typedef struct lens_picture {
+    int64_t id;
+    char *path;
+    int64_t bytes, modified; /* of the file; seconds since 1970 */
+    int width, height;       /* upright; 0 when it failed */
+    char *format;            /* "JPEG"; NULL when it failed */
+    char *reason;            /* why it failed, else NULL */
+} lens_picture;
+
+/* Fills *OUT with picture ID: free it with lens_picture_free. 0, or -1: LENS_E_MISSING when there is none. */
+int lens_picture_get(lens_library *library, int64_t id, lens_picture *out, lens_error *err);
+void lens_picture_free(lens_picture *picture);
+
+/* The ids of up to COUNT pictures, spread over the library, into IDS. How many; -1 on failure. */
+int lens_picture_some(lens_library *library, int64_t *ids, int count, lens_error *err);
+
+/* The upright sides of the picture that TERM, a file or bytes, is: it is decoded whole. 0 or -1. */
+int lens_picture_size(const lens_term *term, uint64_t max_pixels, int *width, int *height, lens_error *err);
+
+/* Whether the SIZE bytes begin as a picture of a kind that can be read: its name ("JPEG"), else NULL. Static. */
+const char *lens_picture_kind(const void *bytes, size_t size);
 
 /* A small upright picture of the file at PATH, within SIDE x SIDE: RGB rows without padding. The caller frees with free(). NULL on
  * failure. */
 uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
+
+/* The same of TERM, a file or bytes. */
+uint8_t *lens_thumbnail_of(const lens_term *term, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
 
 /* ---- what an encoder saw, and where a score comes from ----------------------------------------------------------- */
 
@@ -287,6 +331,7 @@ typedef struct lens_status {
         char *name;
         int dim;
         int64_t vectors, bytes;
+        bool words; /* it can answer queries of words */
     } *models;
     size_t model_count;
     struct lens_status_failure {

@@ -35,7 +35,7 @@ check net      base
 check search   base
 check library  encoders text nn pixels files store search net base memelens.h memelens_study.h
 check compare  base memelens.h memelens_study.h
-check cli      compare base memelens.h
+check cli      compare server base memelens.h
 check server   compare base memelens.h
 
 for file in $(grep -lE '(dnnl|oneapi/dnnl)[a-z_/]*\.h' -r src include || true); do

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "base/error.h"
 
 /* Whether the SIZE bytes are well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
 bool lens_utf8_valid(const char *bytes, size_t size);
@@ -16,5 +17,9 @@ int lens_text_printable(const char *bytes, size_t size, lens_buffer *out);
 
 /* Appends the base64 form (RFC 4648, padded) of the SIZE bytes to OUT. 0 or -1. */
 int lens_base64_encode(const void *bytes, size_t size, lens_buffer *out);
+
+/* Appends what the SIZE bytes of TEXT, base64 (RFC 4648; blanks and line ends between are passed by, the padding may be missing), stand for to
+ * OUT. 0, or -1: LENS_E_ARGUMENT when it is no base64. */
+int lens_base64_decode(const char *text, size_t size, lens_buffer *out, lens_error *err);
 
 #endif

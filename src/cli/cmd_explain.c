@@ -146,10 +146,14 @@ static int resolve(lens_term *term, char **path)
     lens_library *library = cli_open_library();
     if (!library)
         return CLI_ERROR;
-    *path = lens_picture_path(library, term->id, &error);
+    lens_picture picture;
+    const int result = lens_picture_get(library, term->id, &picture, &error);
     lens_library_close(library);
-    if (!*path)
+    if (result != 0)
         return cli_fail_with(&error);
+    *path = picture.path;
+    picture.path = NULL;
+    lens_picture_free(&picture);
     *term = (lens_term){.kind = LENS_TERM_FILE, .text = *path, .weight = 1};
     return CLI_DONE;
 }

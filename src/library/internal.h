@@ -9,7 +9,18 @@
 
 struct lens_library {
     char *folder;
+    lens_warm *warm; /* NULL: nothing is kept between calls, and nothing below is used */
+    lens_store *store;
+    struct lens_library_session { /* of the warm's encoders, which one thread may use */
+        const lens_encoder *encoder;
+        lens_session *session;
+    } *sessions;
+    size_t session_count;
 };
+
+/* A store to read LIBRARY with: the warm library's own, which stays open, or a new one. NULL on failure. Give it back. */
+lens_store *lens_library_reader(lens_library *library, lens_error *err);
+void lens_library_reader_done(lens_library *library, lens_store *store);
 
 struct lens_model {
     lens_encoder *encoder;
@@ -35,6 +46,9 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_t
 /* The model that answers in STORE: WANTED, or when it is NULL the first one that knows words where WORDS asks for it. A copy in *OUT:
  * free its name. LENS_E_MISSING when the library has none, or not this one; LENS_E_UNSUPPORTED when none knows words. */
 int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+
+/* The same out of MODELS. */
+int lens_library_choose(const lens_store_models *models, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* "PATH: the vectors of MODEL here were made by other weights…" -> -1 when ENCODER is not what made MODEL's vectors. */
 int lens_library_model_matches(const lens_store_model *model, const lens_encoder *encoder, lens_error *err);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "library/internal.h"
+#include "library/warm.h"
 
 const char *lens_version(void)
 {
@@ -31,12 +32,39 @@ lens_library *lens_library_open(const char *folder, lens_error *err)
     return library;
 }
 
+lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err)
+{
+    lens_library *library = lens_library_open(lens_warm_folder(warm), err);
+    if (library)
+        library->warm = warm;
+    return library;
+}
+
 void lens_library_close(lens_library *library)
 {
     if (!library)
         return;
+    for (size_t i = 0; i < library->session_count; i++)
+        lens_session_free(library->sessions[i].session);
+    free(library->sessions);
+    lens_store_close(library->store);
     free(library->folder);
     free(library);
+}
+
+lens_store *lens_library_reader(lens_library *library, lens_error *err)
+{
+    if (!library->warm)
+        return lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    if (!library->store)
+        library->store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    return library->store;
+}
+
+void lens_library_reader_done(lens_library *library, lens_store *store)
+{
+    if (store != library->store)
+        lens_store_close(store);
 }
 
 const char *lens_library_path(const lens_library *library)
@@ -54,36 +82,40 @@ static bool knows_words(const char *name)
     return known && (towers & LENS_TOWER_WORDS);
 }
 
-int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+int lens_library_choose(const lens_store_models *models, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
     char *name = NULL;
     if (wanted && !(name = lens_model_canonical_name(wanted, err)))
         return -1;
-    lens_store_models models = {0};
-    if (lens_store_models_list(store, &models, err) != 0) {
-        free(name);
-        return -1;
-    }
     int result = -1;
     size_t at = 0;
-    while (at < models.count && (name ? strcmp(models.items[at].name, name) != 0 : words && !knows_words(models.items[at].name)))
+    while (at < models->count && (name ? strcmp(models->items[at].name, name) != 0 : words && !knows_words(models->items[at].name)))
         at++;
-    if (at < models.count) {
-        *out = models.items[at];
-        models.items[at].name = NULL; /* it is the caller's now */
-        result = 0;
-    } else if (models.count == 0) {
+    if (at < models->count) {
+        *out = models->items[at];
+        out->name = strdup(out->name);
+        result = out->name ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    } else if (models->count == 0) {
         lens_fail(err, LENS_E_MISSING, "%s: nothing is indexed yet: run `memelens index FOLDER`", library);
     } else if (name) {
         lens_fail(err, LENS_E_MISSING, "%s: not indexed with %s (but with %s): run `memelens index --model %s`", library, name,
-                  models.items[0].name, name);
+                  models->items[0].name, name);
     } else {
         lens_fail(err, LENS_E_UNSUPPORTED,
                   "%s knows pictures, not words: run `memelens pull clip-vit-b-32`, then `memelens index --model clip-vit-b-32`",
-                  models.items[0].name);
+                  models->items[0].name);
     }
-    lens_store_models_free(&models);
     free(name);
+    return result;
+}
+
+int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+{
+    lens_store_models models = {0};
+    if (lens_store_models_list(store, &models, err) != 0)
+        return -1;
+    int result = lens_library_choose(&models, library, wanted, words, out, err);
+    lens_store_models_free(&models);
     return result;
 }
 
@@ -98,19 +130,46 @@ int lens_library_model_matches(const lens_store_model *model, const lens_encoder
                      model->name, model->name, model->name);
 }
 
-char *lens_picture_path(lens_library *library, int64_t id, lens_error *err)
+int lens_picture_get(lens_library *library, int64_t id, lens_picture *out, lens_error *err)
 {
-    lens_store *store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    *out = (lens_picture){0};
+    lens_store *store = lens_library_reader(library, err);
     lens_store_picture picture = {0};
     const int known = store ? lens_store_picture_by_id(store, id, &picture, err) : -1;
-    char *path = known == 1 ? picture.path : NULL;
-    if (known == 1)
-        picture.path = NULL;
-    else if (known == 0)
+    lens_library_reader_done(library, store);
+    if (known == 0)
         lens_fail(err, LENS_E_MISSING, "id:%lld: no such picture in this library", (long long)id);
-    lens_store_picture_free(&picture);
-    lens_store_close(store);
-    return path;
+    if (known != 1)
+        return -1;
+    *out = (lens_picture){picture.id, picture.path, picture.size, lens_store_seconds(picture.mtime_ns), picture.width, picture.height, picture.format, picture.reason};
+    return 0;
+}
+
+void lens_picture_free(lens_picture *picture)
+{
+    free(picture->path);
+    free(picture->format);
+    free(picture->reason);
+    *picture = (lens_picture){0};
+}
+
+int lens_picture_some(lens_library *library, int64_t *ids, int count, lens_error *err)
+{
+    lens_store *store = lens_library_reader(library, err);
+    int found = store ? lens_store_pictures_some(store, ids, count, err) : -1;
+    lens_library_reader_done(library, store);
+    return found;
+}
+
+char *lens_library_model_name(lens_library *library, const char *wanted, bool words, lens_error *err)
+{
+    lens_store_model model = {0};
+    if (library->warm)
+        return lens_warm_model(library->warm, wanted, words, &model, err) == 0 ? model.name : NULL;
+    lens_store *store = lens_library_reader(library, err);
+    const int result = store ? lens_library_model(store, library->folder, wanted, words, &model, err) : -1;
+    lens_library_reader_done(library, store);
+    return result == 0 ? model.name : NULL;
 }
 
 /* ---- status ---- */
@@ -154,7 +213,7 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
         status->folder_present[i] = lens_file_exists(roots.items[i]);
     for (size_t i = 0; enough && i < models.count; i++) {
         const lens_store_model *model = &models.items[i];
-        status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes};
+        status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes, knows_words(model->name)};
         status->model_count = i + 1;
         enough = status->models[i].name != NULL;
     }
@@ -169,7 +228,7 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
 
 lens_status *lens_status_get(lens_library *library, lens_error *err)
 {
-    lens_store *store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    lens_store *store = lens_library_reader(library, err);
     if (!store)
         return NULL;
     lens_status *status = calloc(1, sizeof *status);
@@ -181,7 +240,7 @@ lens_status *lens_status_get(lens_library *library, lens_error *err)
         lens_status_free(status);
         status = NULL;
     }
-    lens_store_close(store);
+    lens_library_reader_done(library, store);
     return status;
 }
 

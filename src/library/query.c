@@ -9,6 +9,7 @@
 #include "library/nearness.h"
 #include "library/terms.h"
 #include "library/view.h"
+#include "library/warm.h"
 #include "search/fold.h"
 #include "search/scan.h"
 
@@ -19,6 +20,7 @@ lens_search_options lens_search_options_default(void)
 
 /* A query in the making. */
 typedef struct query {
+    lens_library *library;
     lens_store *store;
     lens_store_model model;
     const lens_search_options *options;
@@ -26,6 +28,8 @@ typedef struct query {
     size_t term_count;
     lens_store_paths in; /* the options' folders, absolute */
     lens_store_vectors vectors;
+    lens_warm_view *warm; /* whose VECTORS these are, to be looked at only; NULL: our own */
+    bool own_rows;        /* but IDS and SLOTS are our own */
     float *term_vectors; /* [terms, dim], each of length 1 */
     float *sum;          /* [dim], of length 1: what is searched for */
     double length;       /* of the weighted sum, before it was made 1 */
@@ -45,7 +49,7 @@ static int query_vector(query *self, lens_error *err)
     for (size_t t = 0; t < count; t++)
         if (!isfinite(self->terms[t].weight))
             return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a finite number");
-    const lens_terms_place place = {self->store, &self->model, &self->vectors, self->options->in_count > 0, self->options->precision,
+    const lens_terms_place place = {self->library, self->store, &self->model, &self->vectors, self->options->in_count > 0, self->options->precision,
                                     self->options->max_pixels};
     if (lens_terms_vectors(&place, self->terms, count, self->term_vectors, self->own, &self->own_count, err) != 0)
         return -1;
@@ -80,9 +84,56 @@ static lens_term_share *shares_of(const query *self, size_t row)
     return shares;
 }
 
-/* Takes the terms' own pictures out of the view, so that they are no results and no part of a group. */
-static void leave_out_own(query *self)
+/* The model's vectors: the warm view of them all, or our own of those in the folders asked for. */
+static int open_vectors(query *self, lens_error *err)
 {
+    if (!self->library->warm || self->in.count)
+        return lens_store_vectors_open(self->store, self->model.id, (const char *const *)self->in.items, self->in.count, &self->vectors, err);
+    self->warm = lens_warm_view_of(self->library->warm, self->model.id, err);
+    if (self->warm)
+        self->vectors = self->warm->vectors;
+    return self->warm ? 0 : -1;
+}
+
+/* Before rows are taken out of a view that is shared. */
+static int own_rows(query *self, lens_error *err)
+{
+    if (!self->warm || self->own_rows)
+        return 0;
+    lens_store_vectors *vectors = &self->vectors;
+    int64_t *ids = malloc((vectors->count + 1) * sizeof *ids);
+    uint32_t *slots = malloc((vectors->count + 1) * sizeof *slots);
+    if (!ids || !slots) {
+        free(ids);
+        free(slots);
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    memcpy(ids, vectors->ids, vectors->count * sizeof *ids);
+    memcpy(slots, vectors->slots, vectors->count * sizeof *slots);
+    vectors->ids = ids;
+    vectors->slots = slots;
+    self->own_rows = true;
+    return 0;
+}
+
+static void close_vectors(query *self)
+{
+    if (!self->warm) {
+        lens_store_vectors_free(&self->vectors);
+        return;
+    }
+    if (self->own_rows) {
+        free(self->vectors.ids);
+        free(self->vectors.slots);
+    }
+    lens_warm_view_release(self->warm);
+}
+
+/* Takes the terms' own pictures out of the view, so that they are no results and no part of a group. */
+static int leave_out_own(query *self, lens_error *err)
+{
+    if (own_rows(self, err) != 0)
+        return -1;
     lens_store_vectors *vectors = &self->vectors;
     size_t kept = 0;
     for (size_t i = 0; i < vectors->count; i++) {
@@ -95,6 +146,41 @@ static void leave_out_own(query *self)
         vectors->slots[kept++] = vectors->slots[i];
     }
     vectors->count = kept;
+    return 0;
+}
+
+/* Leaves only what the options' path and dates let in. */
+static int narrow(query *self, lens_error *err)
+{
+    const lens_search_options *options = self->options;
+    if (!options->path && !options->after && !options->before)
+        return 0;
+    if (own_rows(self, err) != 0)
+        return -1;
+    return lens_store_vectors_narrow(self->store, &self->vectors, options->path, options->after ? options->after : INT64_MIN,
+                                     options->before ? options->before : INT64_MAX, err);
+}
+
+/* width / height of each row's picture. NULL on failure. The caller frees. */
+static float *shapes_of(query *self, lens_error *err)
+{
+    const size_t count = self->vectors.count;
+    float *shapes = malloc((count + 1) * sizeof *shapes);
+    if (!shapes) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    if (self->warm) { /* our rows are some of its rows, in the same order */
+        for (size_t i = 0, at = 0; i < count; i++) {
+            while (self->warm->vectors.ids[at] != self->vectors.ids[i])
+                at++;
+            shapes[i] = self->warm->shapes[at];
+        }
+    } else if (lens_store_vectors_shapes(self->store, &self->vectors, shapes, err) != 0) {
+        free(shapes);
+        return NULL;
+    }
+    return shapes;
 }
 
 /* The best WANTED rows, or of each group of near-identical ones the best. */
@@ -102,10 +188,8 @@ static int rank(query *self, const lens_view *view, size_t wanted, float least, 
 {
     int threads = lens_processors(), result = -1;
     if (self->options->fold) {
-        float *shapes = malloc((view->count + 1) * sizeof *shapes);
-        if (!shapes)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        else if (lens_store_vectors_shapes(self->store, &self->vectors, shapes, err) == 0)
+        float *shapes = shapes_of(self, err);
+        if (shapes)
             result = lens_fold_scan(view, shapes, self->sum, wanted, least, threads, hits, found, err);
         free(shapes);
         return result;
@@ -114,8 +198,10 @@ static int rank(query *self, const lens_view *view, size_t wanted, float least, 
     if (!plain)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     lens_bytes_view bytes;
-    lens_packed *copies = view->penalty ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
-    result = copies ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
+    lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
+    if (self->warm && self->warm->copies && !view->penalty)
+        bytes = self->warm->bytes;
+    result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
                     : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
     lens_packed_close(copies);
     for (size_t i = 0; result == 0 && i < *found; i++)
@@ -130,7 +216,9 @@ static lens_results *nearest(query *self, lens_error *err)
     lens_view view = lens_vectors_view(&self->vectors);
     view.penalty = self->penalties;
     lens_results *results = calloc(1, sizeof *results);
-    size_t wanted = options->n < view.count ? options->n : view.count, found = 0;
+    /* One more than asked for tells whether there are more. */
+    const size_t asked = options->n > SIZE_MAX - options->offset - 1 ? SIZE_MAX : options->offset + options->n + 1;
+    size_t wanted = asked < view.count ? asked : view.count, found = 0;
     lens_fold_hit *hits = calloc(wanted + 1, sizeof *hits);
     float least = options->min_score < -1 ? -INFINITY : (float)options->min_score;
     int result = -1;
@@ -139,7 +227,8 @@ static lens_results *nearest(query *self, lens_error *err)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
     else
         result = rank(self, &view, wanted, least, hits, &found, err);
-    for (size_t i = 0; result == 0 && i < found; i++) {
+    const size_t end = found > options->offset + options->n ? options->offset + options->n : found;
+    for (size_t i = options->offset; result == 0 && i < end; i++) {
         lens_store_picture picture;
         int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
         if (known < 0)
@@ -148,8 +237,17 @@ static lens_results *nearest(query *self, lens_error *err)
             continue;
         lens_result *item = &results->items[results->count++];
         const double score = (double)hits[i].score + (view.penalty ? (double)view.penalty[hits[i].row] : 0);
-        *item = (lens_result){score, hits[i].id, picture.path, hits[i].stands_for, shares_of(self, hits[i].row)};
-        picture.path = NULL;
+        *item = (lens_result){.score = score,
+                              .id = hits[i].id,
+                              .path = picture.path,
+                              .stands_for = hits[i].stands_for,
+                              .bytes = picture.size,
+                              .modified = lens_store_seconds(picture.mtime_ns),
+                              .width = picture.width,
+                              .height = picture.height,
+                              .format = picture.format,
+                              .terms = shares_of(self, hits[i].row)};
+        picture.path = picture.format = NULL;
         lens_store_picture_free(&picture);
         if (!item->terms)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -161,6 +259,7 @@ static lens_results *nearest(query *self, lens_error *err)
     }
     results->term_count = self->term_count;
     results->compared = view.count;
+    results->more = found > end;
     return results;
 }
 
@@ -178,6 +277,13 @@ static int absolute_folders(query *self, lens_error *err)
     return 0;
 }
 
+static int choose_model(query *self, bool words, lens_error *err)
+{
+    const char *wanted = self->options->model;
+    return self->library->warm ? lens_warm_model(self->library->warm, wanted, words, &self->model, err)
+                               : lens_library_model(self->store, self->library->folder, wanted, words, &self->model, err);
+}
+
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err)
 {
@@ -185,17 +291,14 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
         lens_fail(err, LENS_E_ARGUMENT, "nothing to search for");
         return NULL;
     }
-    query self = {.options = options, .terms = terms, .term_count = term_count};
+    query self = {.library = library, .options = options, .terms = terms, .term_count = term_count};
     bool words = false;
     for (size_t t = 0; t < term_count; t++)
         words |= terms[t].kind == LENS_TERM_WORDS;
     lens_results *results = NULL;
-    self.store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
-    if (self.store && absolute_folders(&self, err) == 0 && lens_library_model(self.store, library->folder, options->model, words, &self.model, err) == 0 &&
-        lens_store_vectors_open(self.store, self.model.id, (const char *const *)self.in.items, self.in.count, &self.vectors, err) == 0 &&
-        query_vector(&self, err) == 0) {
-        if (options->leave_out_terms)
-            leave_out_own(&self);
+    self.store = lens_library_reader(library, err);
+    if (self.store && absolute_folders(&self, err) == 0 && choose_model(&self, words, err) == 0 && open_vectors(&self, err) == 0 &&
+        query_vector(&self, err) == 0 && (!options->leave_out_terms || leave_out_own(&self, err) == 0) && narrow(&self, err) == 0) {
         if (options->unhub)
             self.penalties = lens_nearness_of_some(self.store, self.model.id, &self.vectors, lens_processors(), err);
         if (!options->unhub || self.penalties)
@@ -206,9 +309,9 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
     free(self.own);
     free(self.term_vectors);
     free(self.sum);
-    lens_store_vectors_free(&self.vectors);
+    close_vectors(&self);
     free(self.model.name);
-    lens_store_close(self.store);
+    lens_library_reader_done(library, self.store);
     return results;
 }
 
@@ -218,6 +321,7 @@ void lens_results_free(lens_results *results)
         return;
     for (size_t i = 0; i < results->count; i++) {
         free(results->items[i].path);
+        free(results->items[i].format);
         free(results->items[i].terms);
     }
     free(results->items);

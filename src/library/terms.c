@@ -6,14 +6,18 @@
 
 #include "base/file.h"
 #include "base/processors.h"
+#include "library/warm.h"
 #include "pixels/sniff.h"
 
 typedef struct resolver {
     const lens_terms_place *place;
     int64_t *own;
     size_t own_count;
-    lens_encoder *encoder;
-    lens_session *session;
+    struct tower {
+        lens_encoder *opened; /* by us; NULL: the warm's */
+        const lens_encoder *encoder;
+        lens_session *session;
+    } pictures, words;
 } resolver;
 
 /* The vector of picture ID as it is stored: 1 and VECTOR filled, or 0 when this model has none of it. -1 on error. */
@@ -64,6 +68,12 @@ static int known_file(resolver *self, const char *path, float *vector, lens_erro
     return found;
 }
 
+static int recall(const resolver *self, const lens_term *term, float *vector)
+{
+    lens_warm *warm = self->place->library->warm;
+    return warm && lens_warm_recall(warm, self->place->model, term, vector);
+}
+
 /* What the library knows of TERM: 1 and VECTOR filled, or 0 when it has to be encoded. -1 on error. */
 static int look_up(resolver *self, const lens_term *term, float *vector, lens_error *err)
 {
@@ -80,9 +90,9 @@ static int look_up(resolver *self, const lens_term *term, float *vector, lens_er
         /* A mistyped name is no description of a picture. */
         if (lens_named_as_picture(term->text) && !strchr(term->text, ' '))
             return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
-        return 0;
+        return recall(self, term, vector);
     case LENS_TERM_BYTES:
-        return 0;
+        return recall(self, term, vector);
     }
     return lens_fail(err, LENS_E_ARGUMENT, "unknown kind of term");
 }
@@ -92,14 +102,26 @@ static lens_tower tower_of(const lens_term *term)
     return term->kind == LENS_TERM_WORDS ? LENS_TOWER_WORDS : LENS_TOWER_PICTURES;
 }
 
-static int open_encoder(resolver *self, lens_tower towers, lens_error *err)
+static int open_tower(resolver *self, lens_tower tower, struct tower *out, lens_error *err)
 {
-    const lens_store_model *model = self->place->model;
-    self->encoder = lens_model_encoder(model->name, self->place->precision, towers, err);
-    if (!self->encoder || lens_library_model_matches(model, self->encoder, err) != 0)
+    const lens_terms_place *place = self->place;
+    lens_warm *warm = place->library->warm;
+    if (warm)
+        out->encoder = lens_warm_encoder(warm, place->model->name, place->precision, tower, err);
+    else
+        out->encoder = out->opened = lens_model_encoder(place->model->name, place->precision, tower, err);
+    if (!out->encoder || lens_library_model_matches(place->model, out->encoder, err) != 0)
         return -1;
-    self->session = lens_session_new(self->encoder, 1, lens_processors(), err);
-    return self->session ? 0 : -1;
+    out->session = warm ? lens_warm_session(place->library, out->encoder, err) : lens_session_new(out->encoder, 1, lens_processors(), err);
+    return out->session ? 0 : -1;
+}
+
+static void close_tower(struct tower *tower)
+{
+    if (!tower->opened)
+        return;
+    lens_session_free(tower->session);
+    lens_encoder_close(tower->opened);
 }
 
 /* Fails where the terms want what MODEL does not know, before anything is opened. */
@@ -108,22 +130,22 @@ static int check_towers(resolver *self, const lens_term *terms, size_t count, co
     int wanted = 0;
     for (size_t t = 0; t < count; t++)
         wanted |= known[t] ? 0 : (int)tower_of(&terms[t]);
-    if (!wanted)
-        return 0;
-    return open_encoder(self, (lens_tower)wanted, err);
+    if ((wanted & LENS_TOWER_WORDS) && open_tower(self, LENS_TOWER_WORDS, &self->words, err) != 0)
+        return -1;
+    return wanted & LENS_TOWER_PICTURES ? open_tower(self, LENS_TOWER_PICTURES, &self->pictures, err) : 0;
 }
 
 static int encode(resolver *self, const lens_term *term, float *vector, lens_error *err)
 {
     if (term->kind == LENS_TERM_WORDS) {
-        if (lens_session_run_words(self->session, term->text, vector, err) != 0)
+        if (lens_session_run_words(self->words.session, term->text, vector, err) != 0)
             return lens_fail_in(err, term->text);
         return 0;
     }
     lens_image image = {0};
     if (lens_decode_term(term, self->place->max_pixels, &image, err) != 0)
         return -1;
-    int result = lens_encode_image(self->encoder, self->session, &image, vector, err);
+    int result = lens_encode_image(self->pictures.encoder, self->pictures.session, &image, vector, err);
     lens_image_free(&image);
     return result;
 }
@@ -143,11 +165,11 @@ int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, si
     if (result == 0)
         result = check_towers(&self, terms, count, known, err);
     for (size_t t = 0; t < count && result == 0; t++)
-        if (!known[t])
-            result = encode(&self, &terms[t], vectors + t * dim, err);
+        if (!known[t] && (result = encode(&self, &terms[t], vectors + t * dim, err)) == 0 && place->library->warm && terms[t].kind != LENS_TERM_FILE)
+            lens_warm_remember(place->library->warm, place->model, &terms[t], vectors + t * dim);
     *own_count = self.own_count;
     free(known);
-    lens_session_free(self.session);
-    lens_encoder_close(self.encoder);
+    close_tower(&self.words);
+    close_tower(&self.pictures);
     return result;
 }

@@ -6,6 +6,7 @@
 
 /* Where terms are looked up. */
 typedef struct lens_terms_place {
+    lens_library *library;
     lens_store *store;
     const lens_store_model *model;
     const lens_store_vectors *vectors; /* of the pictures that may be results */

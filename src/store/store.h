@@ -106,6 +106,15 @@ void lens_store_picture_free(lens_store_picture *picture);
 int lens_store_picture_by_path(lens_store *store, const char *path, lens_store_picture *out, lens_error *err);
 int lens_store_picture_by_id(lens_store *store, int64_t id, lens_store_picture *out, lens_error *err);
 
+/* The seconds of MTIME_NS, rounded down. */
+static inline int64_t lens_store_seconds(int64_t mtime_ns)
+{
+    return mtime_ns / 1000000000 - (mtime_ns % 1000000000 < 0);
+}
+
+/* The ids of up to COUNT pictures with a content, spread evenly, into IDS. How many; -1 on error. */
+int lens_store_pictures_some(lens_store *store, int64_t *ids, int count, lens_error *err);
+
 /* 1 and *CONTENT when a content with HASH is known, else 0; -1 on error. */
 int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *content, lens_error *err);
 
@@ -173,6 +182,13 @@ void lens_store_vectors_free(lens_store_vectors *vectors);
 
 /* Fills SHAPES [vectors->count] with width / height of each row's picture. */
 int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);
+
+/* Leaves in VECTORS, which must own its rows, only the pictures whose path matches PATTERN (NULL: any; SQLite's GLOB, without respect to the
+ * case of ASCII) and whose file was changed at or after AFTER and before BEFORE (seconds since 1970). */
+int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, const char *pattern, int64_t after, int64_t before, lens_error *err);
+
+/* A number that is another one after another connection has written to the library. */
+int lens_store_version(lens_store *store, int64_t *version, lens_error *err);
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 

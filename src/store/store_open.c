@@ -200,3 +200,15 @@ void lens_store_paths_free(lens_store_paths *paths)
     free(paths->items);
     *paths = (lens_store_paths){0};
 }
+
+int lens_store_version(lens_store *store, int64_t *version, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "PRAGMA data_version", err);
+    if (!statement)
+        return -1;
+    const int result = lens_sql_step(store, statement, err);
+    if (result > 0)
+        *version = sqlite3_column_int64(statement, 0);
+    lens_sql_done(store, statement);
+    return result > 0 ? 0 : -1;
+}

@@ -74,6 +74,32 @@ int lens_store_picture_by_id(lens_store *store, int64_t id, lens_store_picture *
     return one_picture(store, statement, out, err);
 }
 
+int lens_store_pictures_some(lens_store *store, int64_t *ids, int count, lens_error *err)
+{
+    /* Each is the first at or after an even step of the ids: no walk over all of them. */
+    sqlite3_stmt *statement = lens_sql(store, "SELECT min(id), max(id) FROM picture WHERE content IS NOT NULL", err);
+    if (!statement)
+        return -1;
+    int result = lens_sql_step(store, statement, err);
+    const bool none = result <= 0 || sqlite3_column_type(statement, 0) == SQLITE_NULL;
+    const int64_t first = none ? 0 : sqlite3_column_int64(statement, 0), last = none ? 0 : sqlite3_column_int64(statement, 1);
+    lens_sql_done(store, statement);
+    if (result < 0 || none)
+        return result < 0 ? -1 : 0;
+    int found = 0;
+    for (int i = 0; i < count && result >= 0; i++) {
+        if (!(statement = lens_sql(store, "SELECT id FROM picture WHERE id >= ?1 AND content IS NOT NULL ORDER BY id LIMIT 1", err)))
+            return -1;
+        sqlite3_bind_int64(statement, 1, first + (last - first) / count * i + (last - first) % count * i / count);
+        result = lens_sql_step(store, statement, err);
+        const int64_t id = result > 0 ? sqlite3_column_int64(statement, 0) : 0;
+        lens_sql_done(store, statement);
+        if (result > 0 && (found == 0 || ids[found - 1] != id))
+            ids[found++] = id;
+    }
+    return result < 0 ? -1 : found;
+}
+
 int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err)
 {
     sqlite3_stmt *statement = content ? lens_sql(store, PICTURE_SELECT "WHERE picture.content = ?1 ORDER BY path", err)

@@ -281,6 +281,36 @@ int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vecto
     return result;
 }
 
+int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, const char *pattern, int64_t after, int64_t before, lens_error *err)
+{
+    /* A path is bytes: what is not UTF-8 in it matches as it is. */
+    sqlite3_stmt *statement = lens_sql(store, "SELECT id FROM picture WHERE (?1 IS NULL OR lower(CAST(path AS TEXT)) GLOB lower(?1))"
+                                              " AND mtime_ns >= ?2 AND mtime_ns < ?3 AND content IS NOT NULL ORDER BY id", err);
+    if (!statement)
+        return -1;
+    const int64_t most = INT64_MAX / 1000000000;
+    if (pattern)
+        sqlite3_bind_text(statement, 1, pattern, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(statement, 1);
+    sqlite3_bind_int64(statement, 2, after <= -most ? INT64_MIN : after >= most ? INT64_MAX : after * 1000000000);
+    sqlite3_bind_int64(statement, 3, before <= -most ? INT64_MIN : before >= most ? INT64_MAX : before * 1000000000);
+    size_t at = 0, kept = 0;
+    int result;
+    while ((result = lens_sql_step(store, statement, err)) > 0) {
+        const int64_t id = sqlite3_column_int64(statement, 0);
+        while (at < vectors->count && vectors->ids[at] < id)
+            at++;
+        if (at < vectors->count && vectors->ids[at] == id) {
+            vectors->ids[kept] = id;
+            vectors->slots[kept++] = vectors->slots[at++];
+        }
+    }
+    lens_sql_done(store, statement);
+    vectors->count = result == 0 ? kept : 0;
+    return result;
+}
+
 void lens_store_vectors_free(lens_store_vectors *vectors)
 {
     free(vectors->slots);

@@ -1,0 +1,385 @@
+/* The warm: shared by threads under one lock, which no one holds while encoding or scanning. A thread of its own asks five times a second
+ * whether another connection wrote to the library, and exchanges the views; whoever searches meanwhile goes on with the old ones. */
+#include "library/warm.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "library/copies.h"
+
+enum { TERMS = 512, VIEWS_MOST = 64 };
+enum { COPIES_LEAST = 1 << 18 }; /* numbers: with a scan a query, bytes pay much earlier than for one search */
+static const double look_every = 0.2, rest_factor = 4; /* seconds; exchanging takes at most a fifth of one core's time */
+
+typedef struct warm_encoder {
+    struct warm_encoder *next;
+    char *name, *precision;
+    lens_tower tower;
+    pthread_mutex_t lock; /* while it is being opened */
+    lens_encoder *encoder;
+} warm_encoder;
+
+typedef struct warm_term {
+    lens_hash key;
+    float *vector; /* NULL: free place */
+    uint64_t used;
+} warm_term;
+
+struct lens_warm {
+    char *folder;
+    pthread_mutex_t lock;         /* of all below but the store */
+    pthread_mutex_t refresh_lock; /* of the store and of exchanging */
+    pthread_cond_t ended;
+    bool ends;
+    pthread_t refresher;
+    bool has_refresher;
+    lens_store *store;
+    int64_t version;
+    lens_store_models models;
+    bool models_known;
+    lens_warm_view *views[VIEWS_MOST];
+    size_t view_count;
+    warm_encoder *encoders;
+    warm_term terms[TERMS];
+    uint64_t clock;
+};
+
+const char *lens_warm_folder(const lens_warm *warm)
+{
+    return warm->folder;
+}
+
+/* ---- views ---- */
+
+void lens_warm_view_release(lens_warm_view *view)
+{
+    if (!view || atomic_fetch_sub(&view->users, 1) != 1)
+        return;
+    lens_packed_close(view->copies);
+    lens_store_vectors_free(&view->vectors);
+    free(view->shapes);
+    free(view);
+}
+
+/* A view of MODEL as the store has it now, with one user. */
+static lens_warm_view *load_view(lens_store *store, int64_t model, lens_error *err)
+{
+    lens_warm_view *view = calloc(1, sizeof *view);
+    if (!view) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    atomic_init(&view->users, 1);
+    view->model = model;
+    lens_copies_refresh(store, model, COPIES_LEAST);
+    int result = lens_store_vectors_open(store, model, NULL, 0, &view->vectors, err);
+    if (result == 0) {
+        view->copies = lens_copies_open(&view->vectors, &view->bytes);
+        view->shapes = malloc((view->vectors.count + 1) * sizeof *view->shapes);
+        result = view->shapes ? lens_store_vectors_shapes(store, &view->vectors, view->shapes, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    if (result == 0)
+        return view;
+    lens_warm_view_release(view);
+    return NULL;
+}
+
+/* Opens the store and reads its models, if that was not done yet. Under refresh_lock. */
+static int need_store(lens_warm *warm, lens_error *err)
+{
+    if (!warm->store)
+        warm->store = lens_store_open(warm->folder, LENS_STORE_READ, 0, err);
+    if (!warm->store)
+        return -1;
+    if (warm->models_known)
+        return 0;
+    lens_store_models models = {0};
+    if (lens_store_version(warm->store, &warm->version, err) != 0 || lens_store_models_list(warm->store, &models, err) != 0)
+        return -1;
+    pthread_mutex_lock(&warm->lock);
+    lens_store_models_free(&warm->models);
+    warm->models = models;
+    warm->models_known = true;
+    pthread_mutex_unlock(&warm->lock);
+    return 0;
+}
+
+static void drop_view(lens_warm *warm, size_t at)
+{
+    lens_warm_view *old = warm->views[at];
+    warm->views[at] = warm->views[--warm->view_count];
+    lens_warm_view_release(old);
+}
+
+void lens_warm_refresh(lens_warm *warm)
+{
+    lens_error ignored = {0};
+    int64_t version;
+    pthread_mutex_lock(&warm->refresh_lock);
+    if (warm->store && lens_store_version(warm->store, &version, &ignored) == 0 && version != warm->version) {
+        warm->models_known = false;
+        if (need_store(warm, &ignored) == 0) {
+            for (size_t i = warm->view_count; i-- > 0;) { /* only this function takes views away, and refresh_lock is held */
+                lens_warm_view *fresh = load_view(warm->store, warm->views[i]->model, &ignored), *old = warm->views[i];
+                pthread_mutex_lock(&warm->lock);
+                if (fresh)
+                    warm->views[i] = fresh;
+                else
+                    drop_view(warm, i); /* the model was forgotten; if not, whoever asks next is told why */
+                pthread_mutex_unlock(&warm->lock);
+                if (fresh)
+                    lens_warm_view_release(old);
+            }
+        }
+    }
+    pthread_mutex_unlock(&warm->refresh_lock);
+}
+
+static void *refresh_always(void *context)
+{
+    lens_warm *warm = context;
+    double rest = look_every;
+    pthread_mutex_lock(&warm->lock);
+    while (!warm->ends) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        const int64_t ns = until.tv_nsec + (int64_t)(rest * 1e9);
+        until.tv_sec += ns / 1000000000;
+        until.tv_nsec = ns % 1000000000;
+        if (pthread_cond_timedwait(&warm->ended, &warm->lock, &until) != ETIMEDOUT)
+            continue;
+        pthread_mutex_unlock(&warm->lock);
+        const double begun = lens_seconds();
+        lens_warm_refresh(warm);
+        const double took = (lens_seconds() - begun) * rest_factor;
+        rest = took > look_every ? took : look_every;
+        pthread_mutex_lock(&warm->lock);
+    }
+    pthread_mutex_unlock(&warm->lock);
+    return NULL;
+}
+
+static lens_warm_view *held_view(lens_warm *warm, int64_t model)
+{
+    lens_warm_view *view = NULL;
+    pthread_mutex_lock(&warm->lock);
+    for (size_t i = 0; i < warm->view_count && !view; i++)
+        if (warm->views[i]->model == model)
+            view = warm->views[i];
+    if (view)
+        atomic_fetch_add(&view->users, 1);
+    pthread_mutex_unlock(&warm->lock);
+    return view;
+}
+
+lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *err)
+{
+    lens_warm_view *view = held_view(warm, model);
+    if (view)
+        return view;
+    pthread_mutex_lock(&warm->refresh_lock);
+    view = held_view(warm, model); /* another thread may have been faster */
+    if (!view && need_store(warm, err) == 0 && (view = load_view(warm->store, model, err))) {
+        pthread_mutex_lock(&warm->lock);
+        if (warm->view_count < VIEWS_MOST) {
+            warm->views[warm->view_count++] = view;
+            atomic_fetch_add(&view->users, 1);
+        }
+        pthread_mutex_unlock(&warm->lock);
+    }
+    pthread_mutex_unlock(&warm->refresh_lock);
+    return view;
+}
+
+int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+{
+    pthread_mutex_lock(&warm->lock);
+    bool known = warm->models_known;
+    pthread_mutex_unlock(&warm->lock);
+    if (!known) {
+        pthread_mutex_lock(&warm->refresh_lock);
+        const int result = need_store(warm, err);
+        pthread_mutex_unlock(&warm->refresh_lock);
+        if (result != 0)
+            return -1;
+    }
+    pthread_mutex_lock(&warm->lock);
+    const int result = lens_library_choose(&warm->models, warm->folder, wanted, words, out, err);
+    pthread_mutex_unlock(&warm->lock);
+    return result;
+}
+
+/* ---- encoders ---- */
+
+const lens_encoder *lens_warm_encoder(lens_warm *warm, const char *name, const char *precision, lens_tower tower, lens_error *err)
+{
+    precision = precision ? precision : "auto";
+    pthread_mutex_lock(&warm->lock);
+    warm_encoder *at = warm->encoders;
+    while (at && (at->tower != tower || strcmp(at->name, name) != 0 || strcmp(at->precision, precision) != 0))
+        at = at->next;
+    if (!at && (at = calloc(1, sizeof *at))) {
+        pthread_mutex_init(&at->lock, NULL);
+        at->name = strdup(name);
+        at->precision = strdup(precision);
+        at->tower = tower;
+        at->next = warm->encoders;
+        if (at->name && at->precision) {
+            warm->encoders = at;
+        } else {
+            free(at->name);
+            free(at->precision);
+            free(at);
+            at = NULL;
+        }
+    }
+    pthread_mutex_unlock(&warm->lock);
+    if (!at) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    pthread_mutex_lock(&at->lock);
+    if (!at->encoder)
+        at->encoder = lens_model_encoder(name, precision, tower, err);
+    const lens_encoder *encoder = at->encoder;
+    pthread_mutex_unlock(&at->lock);
+    return encoder;
+}
+
+lens_session *lens_warm_session(lens_library *library, const lens_encoder *encoder, lens_error *err)
+{
+    for (size_t i = 0; i < library->session_count; i++)
+        if (library->sessions[i].encoder == encoder)
+            return library->sessions[i].session;
+    void *grown = realloc(library->sessions, (library->session_count + 1) * sizeof *library->sessions);
+    if (!grown) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    library->sessions = grown;
+    /* One thread each: those who ask are many, and every core has its own. */
+    lens_session *session = lens_session_new(encoder, 1, 1, err);
+    if (session)
+        library->sessions[library->session_count++] = (struct lens_library_session){encoder, session};
+    return session;
+}
+
+/* ---- terms ---- */
+
+static lens_hash key_of(const lens_store_model *model, const lens_term *term)
+{
+    const bool words = term->kind == LENS_TERM_WORDS;
+    const lens_hash own = words ? lens_hash_of(term->text, strlen(term->text)) : lens_hash_of(term->bytes, term->size);
+    uint8_t text[sizeof own + sizeof model->fingerprint + 1];
+    memcpy(text, &own, sizeof own);
+    memcpy(text + sizeof own, &model->fingerprint, sizeof model->fingerprint);
+    text[sizeof text - 1] = words;
+    return lens_hash_of(text, sizeof text);
+}
+
+static warm_term *find_term(lens_warm *warm, const lens_hash *key)
+{
+    for (size_t i = 0; i < TERMS; i++)
+        if (warm->terms[i].vector && memcmp(&warm->terms[i].key, key, sizeof *key) == 0)
+            return &warm->terms[i];
+    return NULL;
+}
+
+bool lens_warm_recall(lens_warm *warm, const lens_store_model *model, const lens_term *term, float *vector)
+{
+    const lens_hash key = key_of(model, term);
+    pthread_mutex_lock(&warm->lock);
+    warm_term *at = find_term(warm, &key);
+    if (at) {
+        memcpy(vector, at->vector, (size_t)model->dim * sizeof *vector);
+        at->used = ++warm->clock;
+    }
+    pthread_mutex_unlock(&warm->lock);
+    return at != NULL;
+}
+
+void lens_warm_remember(lens_warm *warm, const lens_store_model *model, const lens_term *term, const float *vector)
+{
+    const lens_hash key = key_of(model, term);
+    float *copy = malloc((size_t)model->dim * sizeof *copy);
+    if (!copy)
+        return;
+    memcpy(copy, vector, (size_t)model->dim * sizeof *copy);
+    pthread_mutex_lock(&warm->lock);
+    warm_term *at = find_term(warm, &key), *oldest = &warm->terms[0];
+    for (size_t i = 0; i < TERMS && !at; i++)
+        if (warm->terms[i].used < oldest->used)
+            oldest = &warm->terms[i];
+    at = at ? at : oldest;
+    free(at->vector);
+    *at = (warm_term){key, copy, ++warm->clock};
+    pthread_mutex_unlock(&warm->lock);
+}
+
+/* ---- the whole ---- */
+
+lens_warm *lens_warm_new(const char *folder, lens_error *err)
+{
+    lens_library *place = lens_library_open(folder, err);
+    lens_warm *warm = place ? calloc(1, sizeof *warm) : NULL;
+    if (!warm) {
+        if (place)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_library_close(place);
+        return NULL;
+    }
+    warm->folder = place->folder;
+    place->folder = NULL;
+    lens_library_close(place);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&warm->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&warm->lock, NULL);
+    pthread_mutex_init(&warm->refresh_lock, NULL);
+    const int errnum = pthread_create(&warm->refresher, NULL, refresh_always, warm);
+    warm->has_refresher = errnum == 0;
+    if (warm->has_refresher)
+        return warm;
+    lens_fail_errno(err, errnum, "cannot start a thread");
+    lens_warm_free(warm);
+    return NULL;
+}
+
+void lens_warm_free(lens_warm *warm)
+{
+    if (!warm)
+        return;
+    if (warm->has_refresher) {
+        pthread_mutex_lock(&warm->lock);
+        warm->ends = true;
+        pthread_cond_signal(&warm->ended);
+        pthread_mutex_unlock(&warm->lock);
+        pthread_join(warm->refresher, NULL);
+    }
+    while (warm->view_count)
+        drop_view(warm, 0);
+    lens_store_models_free(&warm->models);
+    lens_store_close(warm->store);
+    while (warm->encoders) {
+        warm_encoder *at = warm->encoders;
+        warm->encoders = at->next;
+        lens_encoder_close(at->encoder);
+        pthread_mutex_destroy(&at->lock);
+        free(at->name);
+        free(at->precision);
+        free(at);
+    }
+    for (size_t i = 0; i < TERMS; i++)
+        free(warm->terms[i].vector);
+    pthread_cond_destroy(&warm->ended);
+    pthread_mutex_destroy(&warm->refresh_lock);
+    pthread_mutex_destroy(&warm->lock);
+    free(warm->folder);
+    free(warm);
+}

@@ -1,0 +1,40 @@
+/* What a warm library's handles share: encoders, one view of each model's vectors, and what terms came to. */
+#ifndef LENS_LIBRARY_WARM_H
+#define LENS_LIBRARY_WARM_H
+
+#include <stdatomic.h>
+
+#include "base/packed.h"
+#include "library/internal.h"
+#include "search/scan_bytes.h"
+
+/* A model's vectors as they were at one moment. */
+typedef struct lens_warm_view {
+    int64_t model;
+    lens_store_vectors vectors; /* of all pictures */
+    lens_packed *copies;        /* of BYTES; NULL: none */
+    lens_bytes_view bytes;
+    float *shapes; /* [vectors.count] */
+    atomic_int users;
+} lens_warm_view;
+
+const char *lens_warm_folder(const lens_warm *warm);
+
+/* lens_library_model, out of what is known already. */
+int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+
+/* The newest view of MODEL's vectors, or NULL. Give it back with lens_warm_view_release (NULL allowed). */
+lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *err);
+void lens_warm_view_release(lens_warm_view *view);
+
+/* The encoder of NAME for one tower, opened at the first call; it lives as long as WARM. NULL on failure. */
+const lens_encoder *lens_warm_encoder(lens_warm *warm, const char *name, const char *precision, lens_tower tower, lens_error *err);
+
+/* LIBRARY's session on ENCODER, made at the first call; it lives as long as LIBRARY. NULL on failure. */
+lens_session *lens_warm_session(lens_library *library, const lens_encoder *encoder, lens_error *err);
+
+/* What TERM (words or bytes) came to before, as MODEL sees it: true and VECTOR [dim] filled. The last few hundred are kept. */
+bool lens_warm_recall(lens_warm *warm, const lens_store_model *model, const lens_term *term, float *vector);
+void lens_warm_remember(lens_warm *warm, const lens_store_model *model, const lens_term *term, const float *vector);
+
+#endif

@@ -1,0 +1,118 @@
+/* Filling in answers. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "server/server.h"
+
+static void put(lens_exchange *exchange, unsigned status, struct MHD_Response *response)
+{
+    if (exchange->response)
+        MHD_destroy_response(exchange->response);
+    exchange->response = response;
+    exchange->status = status;
+    if (response)
+        lens_guard_headers(exchange, response);
+}
+
+void lens_answer_bytes(lens_exchange *exchange, unsigned status, const char *type, const void *bytes, size_t size)
+{
+    put(exchange, status, MHD_create_response_from_buffer(size, (void *)bytes, MHD_RESPMEM_MUST_COPY));
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+}
+
+void lens_answer_header(lens_exchange *exchange, const char *name, const char *value)
+{
+    if (exchange->response)
+        MHD_add_response_header(exchange->response, name, value);
+}
+
+void lens_answer_json(lens_exchange *exchange, unsigned status, json_t *object)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    if (!text) {
+        static const char short_of_memory[] = "{\"error\":{\"code\":\"internal\",\"message\":\"not enough memory\"}}";
+        lens_answer_bytes(exchange, 500, "application/json", short_of_memory, sizeof short_of_memory - 1);
+    } else {
+        put(exchange, status, MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    }
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+}
+
+int lens_answer_error(lens_exchange *exchange, unsigned status, const char *code, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    lens_buffer printable = {0};
+    lens_text_printable(message, strlen(message), &printable);
+    lens_answer_json(exchange, status, json_pack("{s{ssss}}", "error", "code", code, "message", printable.data ? printable.data : ""));
+    lens_buffer_free(&printable);
+    return -1;
+}
+
+/* MESSAGE without the paths of this machine: they stand before a colon at its head. */
+static const char *without_paths(const char *message)
+{
+    while (*message == '/') {
+        const char *colon = strstr(message, ": ");
+        if (!colon)
+            return "it could not be done";
+        message = colon + 2;
+    }
+    return strstr(message, " /") ? "it could not be done" : message;
+}
+
+int lens_answer_failure(lens_exchange *exchange, const lens_error *error)
+{
+    static const struct {
+        lens_error_code code;
+        unsigned status;
+        const char *name;
+    } statuses[] = {
+        {LENS_E_MISSING, 404, "not_found"},   {LENS_E_ARGUMENT, 400, "bad_request"}, {LENS_E_FORMAT, 422, "unprocessable"},
+        {LENS_E_LIMIT, 413, "too_large"},     {LENS_E_UNSUPPORTED, 422, "unprocessable"}, {LENS_E_BUSY, 503, "unavailable"},
+        {LENS_E_CANCELLED, 503, "unavailable"},
+    };
+    const char *message = exchange->server->show_paths ? error->message : without_paths(error->message);
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (statuses[i].code == error->code)
+            return lens_answer_error(exchange, statuses[i].status, statuses[i].name, "%s", message);
+    return lens_answer_error(exchange, 500, "internal", "%s", message);
+}
+
+bool lens_answer_unchanged(lens_exchange *exchange, const char *etag, const char *caching)
+{
+    const char *had = lens_request_header(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    if (!had || !strstr(had, etag))
+        return false;
+    lens_answer_bytes(exchange, 304, "", "", 0);
+    MHD_del_response_header(exchange->response, MHD_HTTP_HEADER_CONTENT_TYPE, "");
+    lens_answer_header(exchange, MHD_HTTP_HEADER_ETAG, etag);
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, caching);
+    return true;
+}
+
+int lens_parameter(lens_exchange *exchange, const char *name, const char **value)
+{
+    size_t size = 0;
+    *value = NULL;
+    if (MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), value, &size) != MHD_YES || !*value) {
+        *value = NULL;
+        return 0;
+    }
+    if (strlen(*value) == size && lens_utf8_valid(*value, size))
+        return 0;
+    return lens_answer_error(exchange, 400, "bad_request", "%s is not UTF-8", name);
+}
+
+const char *lens_request_header(const lens_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}

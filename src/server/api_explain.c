@@ -1,0 +1,236 @@
+/* Why a result came up, and what an encoder sees of a picture. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "server/asking.h"
+#include "server/server.h"
+
+enum { SIDE = 336 }; /* pixels of each of the four pictures of an explanation */
+
+static json_t *side_json(const lens_explained *explained)
+{
+    if (!explained->grid)
+        return json_null();
+    json_t *rows = json_array(), *window = json_array();
+    for (int y = 0; y < explained->grid; y++) {
+        json_t *row = json_array();
+        for (int x = 0; x < explained->grid; x++)
+            json_array_append_new(row, json_real(explained->parts[y * explained->grid + x]));
+        json_array_append_new(rows, row);
+    }
+    for (int i = 0; i < 4; i++)
+        json_array_append_new(window, json_real(explained->seen.window[i]));
+    return json_pack("{sisosfsosf}", "grid", explained->grid, "parts", rows, "rest", explained->rest, "window", window, "seen_share", explained->seen.share);
+}
+
+/* The share of the score that the best quarter of the places gives, in a sentence. */
+static json_t *sentence(const lens_explanation *why)
+{
+    const lens_explained *picture = &why->picture;
+    const int count = picture->grid * picture->grid;
+    double above = 0, x = 0, y = 0;
+    for (int i = 0; i < count; i++)
+        if (picture->parts[i] > 0) {
+            above += picture->parts[i];
+            x += picture->parts[i] * (i % picture->grid + 0.5);
+            y += picture->parts[i] * (i / picture->grid + 0.5);
+        }
+    if (!(above > 0))
+        return json_sprintf("No place in this picture adds to its score of %.3f.", why->score);
+    x /= above * picture->grid;
+    y /= above * picture->grid;
+    return json_sprintf("Score %.3f. What speaks for this picture lies mostly %s%s%s; the encoder saw %.0f %% of it.", why->score,
+                        y < 0.42 ? "at the top" : y > 0.58 ? "at the bottom" : "", fabs(y - 0.5) > 0.08 && fabs(x - 0.5) > 0.08 ? " and " : "",
+                        x < 0.42 ? "at the left" : x > 0.58 ? "at the right" : fabs(y - 0.5) > 0.08 ? "" : "in the middle", 100 * fmin(1, picture->seen.share));
+}
+
+/* The drawing as a data URI. NULL on failure. */
+static json_t *drawing(const lens_explanation *why, lens_error *err)
+{
+    int width, height;
+    void *bytes = NULL;
+    size_t size = 0;
+    lens_buffer text = {0};
+    json_t *string = NULL;
+    uint8_t *rgb = lens_explanation_draw(why, SIDE, &width, &height, err);
+    if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0 && lens_buffer_print(&text, "data:image/jpeg;base64,") == 0 &&
+        lens_base64_encode(bytes, size, &text) == 0)
+        string = json_stringn(text.data, text.size);
+    lens_buffer_free(&text);
+    free(bytes);
+    free(rgb);
+    return string;
+}
+
+/* The term of the address: text, id or upload. 0, or -1 with an answer. */
+static int read_asked(lens_exchange *exchange, lens_query *query)
+{
+    const char *text, *id, *upload;
+    lens_error error = {0};
+    int result;
+    if (lens_parameter(exchange, "text", &text) != 0 || lens_parameter(exchange, "id", &id) != 0 || lens_parameter(exchange, "upload", &upload) != 0)
+        return -1;
+    if (!!text + !!id + !!upload != 1)
+        return lens_answer_error(exchange, 400, "bad_request", "one of text, id and upload is what to explain it by");
+    if (text)
+        result = lens_query_add(query, LENS_ASKED_TEXT, text, NULL, 0, 0, 1, &error);
+    else if (upload)
+        result = lens_query_add(query, LENS_ASKED_UPLOAD, upload, NULL, 0, 0, 1, &error);
+    else if (strspn(id, "0123456789") != strlen(id) || !*id || strlen(id) > 18)
+        return lens_answer_error(exchange, 400, "bad_request", "id wants the number of a picture");
+    else
+        result = lens_query_add(query, LENS_ASKED_ID, NULL, NULL, 0, strtoll(id, NULL, 10), 1, &error);
+    return result == 0 ? 0 : lens_answer_failure(exchange, &error);
+}
+
+/* A picture of the library becomes the file that it is; *PICTURE is to be freed. 0, or -1 with an answer. */
+static int file_of(lens_exchange *exchange, int64_t id, lens_picture *picture, lens_term *term)
+{
+    lens_error error = {0};
+    if (lens_picture_get(exchange->library, id, picture, &error) != 0)
+        return error.code == LENS_E_MISSING ? lens_answer_error(exchange, 404, "not_found", "there is no picture %lld", (long long)id)
+                                            : lens_answer_failure(exchange, &error);
+    *term = (lens_term){.kind = LENS_TERM_FILE, .text = picture->path, .weight = 1};
+    return 0;
+}
+
+/* The model that answers: the one named, or the library's first that can. *NAME is the caller's. 0, or -1 with an answer. */
+static int choose_model(lens_exchange *exchange, bool words, char **name)
+{
+    const char *wanted;
+    lens_error error = {0};
+    lens_query query;
+    if (lens_parameter(exchange, "model", &wanted) != 0)
+        return -1;
+    lens_query_init(&query);
+    const int named = wanted ? lens_query_option(&query, "model", wanted, &error) : 1;
+    lens_query_free(&query);
+    if (named != 1)
+        return lens_answer_failure(exchange, &error);
+    *name = lens_library_model_name(exchange->library, wanted, words, &error);
+    if (*name)
+        return 0;
+    error.code = error.code == LENS_E_MISSING ? LENS_E_UNSUPPORTED : error.code;
+    return lens_answer_failure(exchange, &error);
+}
+
+static void answer_explanation(lens_exchange *exchange, const char *model, const lens_explanation *why)
+{
+    lens_error error = {0};
+    json_t *image = drawing(why, &error);
+    if (!image) {
+        lens_answer_failure(exchange, &error);
+        return;
+    }
+    json_t *object = side_json(&why->picture);
+    json_object_set_new(object, "model", json_string(model));
+    json_object_set_new(object, "score", json_real(why->score));
+    json_object_set_new(object, "method", json_string(why->method));
+    json_object_set_new(object, "text", sentence(why));
+    json_object_set_new(object, "query", side_json(&why->query));
+    json_object_set_new(object, "image", image);
+    lens_answer_json(exchange, 200, object);
+}
+
+void lens_api_explain(lens_exchange *exchange)
+{
+    lens_query query;
+    lens_picture picture = {0}, other = {0};
+    lens_term terms[2];
+    lens_error error = {0};
+    char *name = NULL;
+    lens_query_init(&query);
+    if (read_asked(exchange, &query) == 0 && lens_asked_term(exchange, &query.terms[0], &terms[0]) == 0 &&
+        (terms[0].kind != LENS_TERM_ID || file_of(exchange, terms[0].id, &other, &terms[0]) == 0) &&
+        file_of(exchange, exchange->id, &picture, &terms[1]) == 0) {
+        const bool words = terms[0].kind == LENS_TERM_WORDS;
+        if (choose_model(exchange, words, &name) == 0) {
+            lens_model *model = lens_model_open(name, "f32", LENS_PICTURES | (words ? LENS_WORDS : 0), &error);
+            lens_explanation *why = model ? lens_model_explain(model, &terms[0], &terms[1], exchange->server->options.max_pixels, &error) : NULL;
+            if (why)
+                answer_explanation(exchange, lens_model_name(model), why);
+            else
+                lens_answer_failure(exchange, &error);
+            lens_explanation_free(why);
+            lens_model_close(model);
+        }
+    }
+    free(name);
+    lens_picture_free(&picture);
+    lens_picture_free(&other);
+    lens_query_free(&query);
+}
+
+static void answer_seen(lens_exchange *exchange, const lens_term *term)
+{
+    lens_error error = {0};
+    lens_seen seen = {0};
+    char *name = NULL, share[32];
+    void *bytes = NULL;
+    size_t size = 0;
+    if (choose_model(exchange, false, &name) != 0)
+        return;
+    lens_model *model = lens_model_open(name, "auto", LENS_PICTURES, &error);
+    if (model && lens_model_seen(model, term, exchange->server->options.max_pixels, &seen, &error) == 0 &&
+        lens_png(seen.rgb, seen.side, seen.side, &bytes, &size, &error) == 0) {
+        snprintf(share, sizeof share, "%.4f", seen.share);
+        lens_answer_bytes(exchange, 200, "image/png", bytes, size);
+        lens_answer_header(exchange, "X-Seen-Share", share);
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "private, max-age=3600");
+    } else {
+        lens_answer_failure(exchange, &error);
+    }
+    free(bytes);
+    free(name);
+    lens_seen_free(&seen);
+    lens_model_close(model);
+}
+
+void lens_api_seen(lens_exchange *exchange)
+{
+    lens_picture picture = {0};
+    lens_term term;
+    if (file_of(exchange, exchange->id, &picture, &term) == 0)
+        answer_seen(exchange, &term);
+    lens_picture_free(&picture);
+}
+
+void lens_api_upload_seen(lens_exchange *exchange)
+{
+    lens_asked asked = {.kind = LENS_ASKED_UPLOAD, .text = exchange->key, .weight = 1};
+    lens_term term;
+    if (lens_asked_term(exchange, &asked, &term) == 0)
+        answer_seen(exchange, &term);
+    lens_blob_release(asked.blob);
+}
+
+void lens_api_upload(lens_exchange *exchange)
+{
+    void *bytes = NULL;
+    size_t size = 0;
+    if (lens_upload_body(exchange, &bytes, &size) != 0)
+        return;
+    lens_error error = {0};
+    int width, height;
+    char key[33];
+    const lens_hash hash = lens_hash_of(bytes, size);
+    for (size_t i = 0; i < sizeof hash.bytes; i++)
+        snprintf(key + 2 * i, 3, "%02x", hash.bytes[i]);
+    const lens_term term = {.kind = LENS_TERM_BYTES, .bytes = bytes, .size = size, .weight = 1};
+    if (size > exchange->server->options.max_upload) {
+        lens_answer_error(exchange, 413, "too_large", "a picture may have %llu bytes", (unsigned long long)exchange->server->options.max_upload);
+    } else if (lens_picture_size(&term, exchange->server->options.max_pixels, &width, &height, &error) != 0) {
+        lens_answer_failure(exchange, &error);
+    } else {
+        if (lens_cache_put(exchange->server->uploads, key, bytes, size))
+            lens_answer_json(exchange, 200, json_pack("{sssisi}", "upload", key, "width", width, "height", height));
+        else
+            lens_answer_error(exchange, 413, "too_large", "the picture cannot be held");
+        bytes = NULL;
+    }
+    free(bytes);
+}

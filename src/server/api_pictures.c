@@ -1,0 +1,208 @@
+/* One picture: what is known of it, the file, a small one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/picture.h"
+#include "server/server.h"
+
+static const char for_ever[] = "private, max-age=31536000, immutable", ask_again[] = "private, no-cache";
+
+/* The picture of the path. 0, or -1 with an answer. */
+static int find(lens_exchange *exchange, lens_picture *picture)
+{
+    lens_error error = {0};
+    if (lens_picture_get(exchange->library, exchange->id, picture, &error) == 0)
+        return 0;
+    return error.code == LENS_E_MISSING ? lens_answer_error(exchange, 404, "not_found", "there is no picture %lld", (long long)exchange->id)
+                                        : lens_answer_failure(exchange, &error);
+}
+
+void lens_api_picture(lens_exchange *exchange)
+{
+    lens_picture picture;
+    if (find(exchange, &picture) != 0)
+        return;
+    json_t *object = lens_picture_json(exchange, &picture);
+    if (object && picture.reason)
+        json_object_set_new(object, "reason", json_string(picture.reason));
+    lens_answer_json(exchange, 200, object);
+    lens_picture_free(&picture);
+}
+
+static const char *type_of(const char *kind)
+{
+    static const char *const types[][2] = {
+        {"JPEG", "image/jpeg"}, {"PNG", "image/png"},   {"GIF", "image/gif"},   {"WebP", "image/webp"}, {"AVIF", "image/avif"},
+        {"HEIC", "image/heic"}, {"TIFF", "image/tiff"}, {"BMP", "image/bmp"},   {"SVG", "image/svg+xml"}, {"ICO", "image/x-icon"},
+        {"JPEG XL", "image/jxl"}, {"JPEG 2000", "image/jp2"}, {"PNM", "image/x-portable-anymap"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcasecmp(types[i][0], kind) == 0)
+            return types[i][1];
+    return "application/octet-stream";
+}
+
+/* "attachment; filename*=UTF-8''..." (RFC 8187). */
+static void name_download(lens_exchange *exchange, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    lens_buffer header = {0};
+    lens_buffer_print(&header, "attachment; filename*=UTF-8''");
+    for (const unsigned char *at = (const unsigned char *)(slash ? slash + 1 : path); *at; at++) {
+        const bool plain = (*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || strchr(".-_", *at);
+        lens_buffer_print(&header, plain ? "%c" : "%%%02X", *at);
+    }
+    if (header.data)
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CONTENT_DISPOSITION, header.data);
+    lens_buffer_free(&header);
+}
+
+/* Opens PATH if a regular file is there that still begins as a picture: what is put in a picture's place is not given away. Its KIND, or NULL. */
+static const char *open_picture(const char *path, int *fd, struct stat *info)
+{
+    char head[4096];
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0)
+        return NULL;
+    const ssize_t size = fstat(*fd, info) == 0 && S_ISREG(info->st_mode) ? pread(*fd, head, sizeof head, 0) : -1;
+    const char *kind = size > 0 ? lens_picture_kind(head, (size_t)size) : NULL;
+    if (!kind)
+        close(*fd);
+    return kind;
+}
+
+void lens_api_file(lens_exchange *exchange)
+{
+    lens_picture picture;
+    struct stat info;
+    const char *download;
+    char etag[64];
+    int fd;
+    if (lens_parameter(exchange, "download", &download) != 0 || find(exchange, &picture) != 0)
+        return;
+    const char *kind = picture.reason ? NULL : open_picture(picture.path, &fd, &info);
+    if (!kind) {
+        lens_answer_error(exchange, 404, "not_found", "the file of picture %lld is not there any more", (long long)exchange->id);
+        lens_picture_free(&picture);
+        return;
+    }
+    snprintf(etag, sizeof etag, "\"%llx-%llx\"", (long long)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec, (long long)info.st_size);
+    if (lens_answer_unchanged(exchange, etag, ask_again)) {
+        close(fd);
+        lens_picture_free(&picture);
+        return;
+    }
+    struct MHD_Response *response = MHD_create_response_from_fd64((uint64_t)info.st_size, fd);
+    if (!response) {
+        close(fd);
+        lens_answer_error(exchange, 500, "internal", "not enough memory");
+    } else {
+        exchange->status = 200;
+        exchange->response = response;
+        lens_guard_headers(exchange, response);
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, type_of(kind));
+        lens_answer_header(exchange, MHD_HTTP_HEADER_ETAG, etag);
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, ask_again);
+        if (strcasecmp(kind, "SVG") == 0) { /* it may hold a program */
+            MHD_del_response_header(response, "Content-Security-Policy",
+                                    MHD_get_response_header(response, "Content-Security-Policy"));
+            lens_answer_header(exchange, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+        }
+        if (download)
+            name_download(exchange, picture.path);
+    }
+    lens_picture_free(&picture);
+}
+
+/* ---- small pictures ---- */
+
+static int read_side(lens_exchange *exchange, int *side)
+{
+    static const int sides[] = {160, 320, 640, 1280};
+    const char *value;
+    if (lens_parameter(exchange, "side", &value) != 0)
+        return -1;
+    *side = 320;
+    if (!value)
+        return 0;
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", sides[i]);
+        if (strcmp(text, value) == 0) {
+            *side = sides[i];
+            return 0;
+        }
+    }
+    return lens_answer_error(exchange, 400, "bad_request", "side wants one of 160, 320, 640, 1280");
+}
+
+static void free_blob(void *blob)
+{
+    lens_blob_release(blob);
+}
+
+/* What is sent is not copied: the blob is held until it is out. */
+static void answer_blob(lens_exchange *exchange, const lens_blob *blob)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(blob->size, (void *)blob->bytes, free_blob, (void *)blob);
+    if (!response) {
+        lens_blob_release(blob);
+        lens_answer_error(exchange, 500, "internal", "not enough memory");
+        return;
+    }
+    exchange->status = 200;
+    exchange->response = response;
+    lens_guard_headers(exchange, response);
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, "image/jpeg");
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, for_ever);
+}
+
+/* Makes the small picture and keeps it. NULL with an answer on failure. */
+static const lens_blob *make_thumb(lens_exchange *exchange, const lens_picture *picture, int side, const char *name)
+{
+    lens_error error = {0};
+    int width, height;
+    void *bytes = NULL;
+    size_t size = 0;
+    uint8_t *rgb = lens_thumbnail(picture->path, side, 0, &width, &height, &error);
+    const int result = rgb ? lens_jpeg(rgb, width, height, 82, &bytes, &size, &error) : -1;
+    free(rgb);
+    if (result != 0) {
+        lens_answer_error(exchange, 404, "not_found", "picture %lld cannot be read any more", (long long)picture->id);
+        return NULL;
+    }
+    lens_cache_put(exchange->server->thumbs, name, bytes, size);
+    const lens_blob *blob = lens_cache_get(exchange->server->thumbs, name);
+    if (!blob)
+        lens_answer_error(exchange, 500, "internal", "not enough memory");
+    return blob;
+}
+
+void lens_api_thumb(lens_exchange *exchange)
+{
+    lens_picture picture;
+    char name[64], etag[80];
+    int side;
+    if (read_side(exchange, &side) != 0 || find(exchange, &picture) != 0)
+        return;
+    snprintf(name, sizeof name, "%lld-%llx-%llx-%d", (long long)picture.id, (long long)picture.modified, (long long)picture.bytes, side);
+    snprintf(etag, sizeof etag, "\"%s\"", name);
+    if (picture.reason) {
+        lens_answer_error(exchange, 404, "not_found", "picture %lld cannot be read", (long long)exchange->id);
+    } else if (!lens_answer_unchanged(exchange, etag, for_ever)) {
+        const lens_blob *blob = lens_cache_get(exchange->server->thumbs, name);
+        if (!blob)
+            blob = make_thumb(exchange, &picture, side, name);
+        if (blob) {
+            answer_blob(exchange, blob);
+            lens_answer_header(exchange, MHD_HTTP_HEADER_ETAG, etag);
+        }
+    }
+    lens_picture_free(&picture);
+}

@@ -1,0 +1,122 @@
+/* Searching: /api/search and /api/pictures/ID/similar. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "server/asking.h"
+#include "server/picture.h"
+#include "server/server.h"
+
+static json_t *describe(const lens_asked *asked)
+{
+    char label[64];
+    static const char *const kinds[] = {"text", "image", "id", "image", "image", "image"};
+    snprintf(label, sizeof label, asked->kind == LENS_ASKED_ID ? "picture %lld" : "a picture", (long long)asked->id);
+    return json_pack("{sssfss}", "kind", kinds[asked->kind], "weight", asked->weight, "label", asked->kind == LENS_ASKED_TEXT ? asked->text : label);
+}
+
+static json_t *result_json(const lens_exchange *exchange, const lens_result *result, size_t term_count)
+{
+    const lens_picture picture = {result->id,     result->path,   result->bytes, result->modified,
+                                  result->width,  result->height, result->format, NULL};
+    json_t *object = lens_picture_json(exchange, &picture);
+    json_object_set_new(object, "score", json_real(result->score));
+    json_object_set_new(object, "stands_for", json_integer(result->stands_for));
+    json_t *shares = json_array();
+    for (size_t t = 0; t < term_count; t++)
+        json_array_append_new(shares, json_pack("{sfsf}", "cosine", result->terms[t].cosine, "share", result->terms[t].share));
+    json_object_set_new(object, "terms", shares);
+    return object;
+}
+
+/* Asks what QUERY says and answers. */
+static void ask(lens_exchange *exchange, lens_query *query)
+{
+    lens_error error = {0};
+    const double begun = lens_seconds();
+    lens_results *results = lens_asking(exchange, query, &error);
+    if (!results) {
+        if (!exchange->response && error.code != LENS_E_NONE)
+            lens_answer_failure(exchange, &error);
+        return;
+    }
+    json_t *terms = json_array(), *items = json_array();
+    for (size_t i = 0; i < query->count; i++)
+        json_array_append_new(terms, describe(&query->terms[i]));
+    for (size_t i = 0; i < results->count; i++)
+        json_array_append_new(items, result_json(exchange, &results->items[i], results->term_count));
+    const char *name = strrchr(results->model, '/'); /* a model of one's own is named by its folder */
+    lens_answer_json(exchange, 200,
+                     json_pack("{sssfsIsIsbsoso}", "model", exchange->server->show_paths || !name ? results->model : name + 1, "seconds",
+                               lens_seconds() - begun, "compared", (json_int_t)results->compared, "offset", (json_int_t)query->options.offset, "more",
+                               results->more, "terms", terms, "results", items));
+    lens_results_free(results);
+}
+
+/* The options that the address itself carries. 0 or -1 with an answer. */
+static int take_options(lens_exchange *exchange, lens_query *query)
+{
+    static const char *const names[] = {"n", "offset", "model", "min_score", "fold", "unhub", "path", "after", "before"};
+    lens_error error = {0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value;
+        if (lens_parameter(exchange, names[i], &value) != 0)
+            return -1;
+        if (value && lens_query_option(query, names[i], value, &error) != 1)
+            return lens_answer_failure(exchange, &error);
+    }
+    return 0;
+}
+
+void lens_api_search_get(lens_exchange *exchange)
+{
+    lens_query query;
+    lens_error error = {0};
+    const char *text;
+    lens_query_init(&query);
+    if (lens_parameter(exchange, "text", &text) == 0 && take_options(exchange, &query) == 0) {
+        if (!text)
+            lens_answer_error(exchange, 400, "bad_request", "text is missing: /api/search?text=a+cat");
+        else if (lens_query_add(&query, LENS_ASKED_TEXT, text, NULL, 0, 0, 1, &error) != 0)
+            lens_answer_failure(exchange, &error);
+        else
+            ask(exchange, &query);
+    }
+    lens_query_free(&query);
+}
+
+void lens_api_similar(lens_exchange *exchange)
+{
+    lens_query query;
+    lens_query_init(&query);
+    query.options.leave_out_terms = true;
+    if (take_options(exchange, &query) == 0) {
+        lens_query_add(&query, LENS_ASKED_ID, NULL, NULL, 0, exchange->id, 1, NULL);
+        ask(exchange, &query);
+    }
+    lens_query_free(&query);
+}
+
+void lens_api_search_post(lens_exchange *exchange)
+{
+    lens_query query;
+    lens_error error = {0};
+    const char *type = lens_request_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
+    lens_query_init(&query);
+    int result;
+    if (type && strncasecmp(type, "multipart/form-data", 19) == 0) {
+        result = lens_query_form(exchange, &query, &error);
+    } else if (!type || strncasecmp(type, "application/json", 16) == 0) {
+        result = lens_query_json(&query, exchange->body.data ? exchange->body.data : "", exchange->body.size, &error);
+    } else {
+        result = lens_answer_error(exchange, 415, "unsupported_type", "a query is application/json or multipart/form-data");
+    }
+    if (result == 0)
+        ask(exchange, &query);
+    else if (!exchange->response)
+        lens_answer_failure(exchange, &error);
+    lens_query_free(&query);
+}

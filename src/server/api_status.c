@@ -1,0 +1,146 @@
+/* What there is: /api/status, /api/index, /healthz, and the description of all of it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "server/built_in.h"
+#include "server/picture.h"
+#include "server/server.h"
+
+enum { FAILURES_MOST = 500, SAMPLES = 6 };
+LENS_BUILT_IN(lens_openapi, "src/server/openapi.json")
+
+void lens_api_health(lens_exchange *exchange)
+{
+    lens_answer_bytes(exchange, 200, "text/plain; charset=utf-8", "ok\n", 3);
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+}
+
+void lens_api_openapi(lens_exchange *exchange)
+{
+    lens_answer_bytes(exchange, 200, "application/json", lens_openapi_begin, (size_t)(lens_openapi_end - lens_openapi_begin));
+}
+
+static json_t *folders_json(const lens_exchange *exchange, const lens_status *status)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < status->folder_count; i++)
+        json_array_append_new(array, json_pack("{sisoso*sb}", "id", (int)i + 1, "name", lens_name_json(status->folders[i]), "path",
+                                               lens_path_json(exchange, status->folders[i]), "present", status->folder_present[i]));
+    return array;
+}
+
+static json_t *models_json(const lens_exchange *exchange, const lens_status *status)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < status->model_count; i++)
+        json_array_append_new(array, json_pack("{sosisIsb}", "name", exchange->server->show_paths ? json_string(status->models[i].name) : lens_name_json(status->models[i].name), "dim",
+                                               status->models[i].dim, "vectors", (json_int_t)status->models[i].vectors, "words", status->models[i].words));
+    return array;
+}
+
+static json_t *failures_json(const lens_exchange *exchange, const lens_status *status)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++) {
+        lens_buffer reason = {0};
+        json_array_append_new(array, json_pack("{soso*ss}", "name", lens_name_json(status->failures[i].path), "path",
+                                               lens_path_json(exchange, status->failures[i].path), "reason", status->failures[i].reason));
+        lens_buffer_free(&reason);
+    }
+    return array;
+}
+
+/* Something to begin with: words where a model knows them, and pictures of the library. */
+static json_t *samples_json(lens_exchange *exchange, const lens_status *status)
+{
+    static const char *const words[] = {"a cat", "someone laughing", "a dog outdoors", "food on a table"};
+    json_t *array = json_array();
+    int64_t ids[SAMPLES];
+    bool knows = false;
+    for (size_t i = 0; i < status->model_count; i++)
+        knows |= status->models[i].words;
+    for (size_t i = 0; knows && i < sizeof words / sizeof *words; i++)
+        json_array_append_new(array, json_pack("{ss}", "text", words[i]));
+    const int count = lens_picture_some(exchange->library, ids, SAMPLES, NULL);
+    for (int i = 0; i < count; i++) {
+        lens_picture picture;
+        if (lens_picture_get(exchange->library, ids[i], &picture, NULL) != 0)
+            continue;
+        json_array_append_new(array, lens_picture_json(exchange, &picture));
+        lens_picture_free(&picture);
+    }
+    return array;
+}
+
+void lens_api_status(lens_exchange *exchange)
+{
+    lens_server *server = exchange->server;
+    lens_error error = {0};
+    lens_status *status = lens_status_get(exchange->library, &error);
+    lens_status none = {0};
+    if (!status && error.code != LENS_E_MISSING) {
+        lens_answer_failure(exchange, &error);
+        return;
+    }
+    const lens_status *from = status ? status : &none;
+    json_t *forgotten = json_array();
+    for (size_t i = 0; i < from->forgotten_count; i++)
+        json_array_append_new(forgotten, server->show_paths ? lens_path_json(exchange, from->forgotten[i]) : lens_name_json(from->forgotten[i]));
+    json_t *object = json_pack("{sssIsIsIsIsosbsbsbsbsb}", "version", lens_version(), "pictures", (json_int_t)from->pictures, "contents",
+                               (json_int_t)from->contents, "failed", (json_int_t)from->failed, "bytes", (json_int_t)from->bytes, "indexing",
+                               lens_indexer_state(server->indexer), "watching", lens_indexer_watches(server->indexer), "may_index", true, "may_add",
+                               server->options.paths.count > 0, "urls", server->options.allow_urls, "paths", server->show_paths);
+    json_object_set_new(object, "folders", folders_json(exchange, from));
+    json_object_set_new(object, "forgotten", forgotten);
+    json_object_set_new(object, "models", models_json(exchange, from));
+    json_object_set_new(object, "failures", failures_json(exchange, from));
+    json_object_set_new(object, "failures_total", json_integer((json_int_t)from->failure_count));
+    json_object_set_new(object, "samples", samples_json(exchange, from));
+    lens_answer_json(exchange, 200, object);
+    lens_status_free(status);
+}
+
+/* Whether PATH may be brought in: it lies in a folder that is in already, or that was named for it. */
+static bool may_index(lens_exchange *exchange, const char *path)
+{
+    const lens_names *allowed = &exchange->server->options.paths;
+    bool may = false;
+    for (size_t i = 0; i < allowed->count && !may; i++) {
+        char *folder = lens_path_absolute(allowed->items[i], NULL), *real = folder ? realpath(path, NULL) : NULL, *real_folder = real ? realpath(folder, NULL) : NULL;
+        may = real_folder && lens_path_within(real, real_folder);
+        free(real_folder);
+        free(real);
+        free(folder);
+    }
+    lens_status *status = may ? NULL : lens_status_get(exchange->library, NULL);
+    for (size_t i = 0; status && i < status->folder_count && !may; i++)
+        may = lens_path_within(path, status->folders[i]);
+    lens_status_free(status);
+    return may;
+}
+
+void lens_api_index(lens_exchange *exchange)
+{
+    lens_error error = {0};
+    json_t *object = exchange->body.size ? lens_json_parse(exchange->body.data, exchange->body.size, "the request", &error) : json_object();
+    const json_t *path = json_object_get(object, "path");
+    const char *text = json_string_value(path);
+    char *absolute = text && text[0] == '/' ? lens_path_absolute(text, NULL) : NULL;
+    if (!object) {
+        lens_answer_error(exchange, 400, "bad_request", "%s", error.message);
+    } else if (!json_is_object(object) || json_object_size(object) > (path != NULL) || (path && !absolute)) {
+        lens_answer_error(exchange, 400, "bad_request", "an index run wants {} or {\"path\": \"/a/folder\"}");
+    } else if (absolute && !may_index(exchange, absolute)) {
+        lens_answer_error(exchange, 403, "forbidden", "that folder is not one of the library's: see --allow-path");
+    } else {
+        const int64_t number = lens_indexer_begin(exchange->server->indexer, absolute);
+        if (number)
+            lens_answer_json(exchange, 202, json_pack("{sI}", "run", (json_int_t)number));
+        else
+            lens_answer_error(exchange, 409, "conflict", "an index run is under way");
+    }
+    free(absolute);
+    json_decref(object);
+}

@@ -1,0 +1,225 @@
+#include "server/asking.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+static const double fetch_seconds = 10;
+
+static int fetch(lens_exchange *exchange, lens_asked *asked)
+{
+    const lens_serve_options *options = &exchange->server->options;
+    if (!options->allow_urls)
+        return lens_answer_error(exchange, 403, "forbidden", "this server fetches no addresses: see --allow-urls");
+    if (!exchange->slow)
+        return -1;
+    lens_fetch_options limits = lens_fetch_options_default();
+    lens_error error = {0};
+    limits.max_bytes = options->max_upload;
+    limits.seconds = fetch_seconds;
+    limits.allow_private = false;
+    if (lens_fetch_picture(asked->text, &limits, &asked->bytes, &asked->size, &error) == 0)
+        return 0;
+    return lens_answer_error(exchange, 422, "unprocessable", "%s", error.message);
+}
+
+/* A file that the request names is read only below the folders for that, wherever symbolic links lead. */
+static int read_file(lens_exchange *exchange, lens_asked *asked)
+{
+    const lens_names *allowed = &exchange->server->options.paths;
+    char *real = asked->text[0] == '/' ? realpath(asked->text, NULL) : NULL;
+    bool may = false;
+    for (size_t i = 0; real && i < allowed->count && !may; i++) {
+        char *folder = realpath(allowed->items[i], NULL);
+        may = folder && lens_path_within(real, folder);
+        free(folder);
+    }
+    lens_buffer bytes = {0};
+    lens_error error = {0};
+    int result;
+    if (!may) /* the same words whether there is such a file or not */
+        result = lens_answer_error(exchange, 403, "forbidden", "this server reads no such files: see --allow-path");
+    else if (lens_file_read(real, (size_t)exchange->server->options.max_upload, &bytes, &error) != 0)
+        result = lens_answer_error(exchange, 422, "unprocessable", "the file cannot be read");
+    else
+        result = 0;
+    free(real);
+    asked->bytes = bytes.data;
+    asked->size = bytes.size;
+    return result;
+}
+
+int lens_asked_term(lens_exchange *exchange, lens_asked *asked, lens_term *term)
+{
+    lens_server *server = exchange->server;
+    *term = (lens_term){.kind = LENS_TERM_BYTES, .weight = asked->weight};
+    switch (asked->kind) {
+    case LENS_ASKED_TEXT:
+        term->kind = LENS_TERM_WORDS;
+        term->text = asked->text;
+        return 0;
+    case LENS_ASKED_ID:
+        term->kind = LENS_TERM_ID;
+        term->id = asked->id;
+        return 0;
+    case LENS_ASKED_UPLOAD:
+        if (!asked->blob && !(asked->blob = lens_cache_get(server->uploads, asked->text)))
+            return lens_answer_error(exchange, 404, "upload_gone", "this picture is no longer held here: please give it again");
+        term->bytes = asked->blob->bytes;
+        term->size = asked->blob->size;
+        return 0;
+    case LENS_ASKED_URL:
+        if (fetch(exchange, asked) != 0)
+            return -1;
+        break;
+    case LENS_ASKED_FILE:
+        if (read_file(exchange, asked) != 0)
+            return -1;
+        break;
+    case LENS_ASKED_IMAGE:
+        break;
+    }
+    if (asked->size > server->options.max_upload)
+        return lens_answer_error(exchange, 413, "too_large", "a picture may have %llu bytes", (unsigned long long)server->options.max_upload);
+    term->bytes = asked->bytes;
+    term->size = asked->size;
+    return 0;
+}
+
+lens_results *lens_asking(lens_exchange *exchange, lens_query *query, lens_error *err)
+{
+    lens_term terms[LENS_QUERY_TERMS];
+    for (size_t i = 0; i < query->count; i++)
+        if (lens_asked_term(exchange, &query->terms[i], &terms[i]) != 0)
+            return NULL;
+    query->options.max_pixels = exchange->server->options.max_pixels;
+    lens_results *results = lens_search(exchange->library, terms, query->count, &query->options, err);
+    /* A library or a model that is not there is no fault of the address: what is missing is what could answer. */
+    if (!results && err->code == LENS_E_MISSING) {
+        bool id = false;
+        for (size_t i = 0; i < query->count; i++)
+            id |= query->terms[i].kind == LENS_ASKED_ID && strncmp(err->message, "id:", 3) == 0;
+        if (!id)
+            err->code = LENS_E_UNSUPPORTED;
+    }
+    return results;
+}
+
+/* ---- forms ---- */
+
+typedef struct form {
+    lens_query *query; /* NULL: only the picture is wanted */
+    lens_error *err;
+    size_t most;
+    char name[32];
+    lens_buffer value;
+    bool begun, failed;
+    void *bytes; /* of the picture, without a query */
+    size_t size;
+} form;
+
+static int end_field(form *self)
+{
+    if (!self->begun || self->failed)
+        return self->failed ? -1 : 0;
+    self->begun = false;
+    lens_buffer value = self->value;
+    self->value = (lens_buffer){0};
+    int result = 0;
+    if (strcmp(self->name, "image") == 0 && value.size) {
+        if (!self->query) {
+            free(self->bytes);
+            self->bytes = value.data;
+            self->size = value.size;
+            return 0;
+        }
+        result = lens_query_add(self->query, LENS_ASKED_IMAGE, NULL, value.data, value.size, 0, 1, self->err);
+        value = (lens_buffer){0};
+    } else if (self->query && strcmp(self->name, "image") != 0) {
+        const char *text = value.data ? value.data : "";
+        if (strlen(text) != value.size || !lens_utf8_valid(text, value.size))
+            result = lens_fail(self->err, LENS_E_ARGUMENT, "%s is not UTF-8", self->name);
+        else if (strcmp(self->name, "text") == 0)
+            result = *text ? lens_query_add(self->query, LENS_ASKED_TEXT, text, NULL, 0, 0, 1, self->err) : 0;
+        else if (*text) {
+            const int known = lens_query_option(self->query, self->name, text, self->err);
+            result = known == 1 ? 0 : known == 0 ? lens_fail(self->err, LENS_E_ARGUMENT, "%s: there is no such field", self->name) : -1;
+        }
+    }
+    lens_buffer_free(&value);
+    self->failed = result != 0;
+    return result;
+}
+
+static enum MHD_Result meet_part(void *context, enum MHD_ValueKind kind, const char *key, const char *file, const char *type,
+                                 const char *encoding, const char *data, uint64_t offset, size_t size)
+{
+    (void)kind, (void)file, (void)type, (void)encoding;
+    form *self = context;
+    if (offset == 0) {
+        if (end_field(self) != 0)
+            return MHD_NO;
+        snprintf(self->name, sizeof self->name, "%s", key ? key : "");
+        self->begun = true;
+    }
+    if (lens_buffer_append(&self->value, data, size) == 0)
+        return MHD_YES;
+    lens_fail(self->err, LENS_E_MEMORY, "not enough memory");
+    self->failed = true;
+    return MHD_NO;
+}
+
+static int read_form(lens_exchange *exchange, form *self)
+{
+    struct MHD_PostProcessor *reader = MHD_create_post_processor(exchange->connection, 65536, meet_part, self);
+    int result = reader ? 0 : lens_fail(self->err, LENS_E_ARGUMENT, "the form has no boundary");
+    if (reader) {
+        const bool right = MHD_post_process(reader, exchange->body.data ? exchange->body.data : "", exchange->body.size) == MHD_YES;
+        const bool whole = MHD_destroy_post_processor(reader) == MHD_YES;
+        if (self->failed)
+            result = -1;
+        else if (!right || !whole)
+            result = lens_fail(self->err, LENS_E_ARGUMENT, "the form is broken off");
+        else
+            result = end_field(self);
+    }
+    lens_buffer_free(&self->value);
+    return result;
+}
+
+int lens_query_form(lens_exchange *exchange, lens_query *query, lens_error *err)
+{
+    form self = {.query = query, .err = err};
+    if (read_form(exchange, &self) != 0)
+        return -1;
+    return query->count ? 0 : lens_fail(err, LENS_E_ARGUMENT, "the form has neither an image nor a text");
+}
+
+int lens_upload_body(lens_exchange *exchange, void **bytes, size_t *size)
+{
+    const char *type = lens_request_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
+    lens_error error = {0};
+    if (type && strncasecmp(type, "multipart/form-data", 19) == 0) {
+        form self = {.err = &error};
+        if (read_form(exchange, &self) != 0) {
+            free(self.bytes);
+            return lens_answer_failure(exchange, &error);
+        }
+        *bytes = self.bytes;
+        *size = self.size;
+    } else {
+        *bytes = malloc(exchange->body.size + 1);
+        *size = exchange->body.size;
+        if (*bytes && exchange->body.size)
+            memcpy(*bytes, exchange->body.data, exchange->body.size);
+    }
+    if (*bytes && *size)
+        return 0;
+    free(*bytes);
+    *bytes = NULL;
+    return lens_answer_error(exchange, 400, "bad_request", "there is no picture in the request");
+}

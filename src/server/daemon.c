@@ -1,0 +1,289 @@
+/* libmicrohttpd's side: one thread reads and writes the network, whatever takes time is handed to a worker while the connection sleeps. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "server/server.h"
+
+/* Seconds that a connection may sit between requests, a request's lines and body may take, and an answer may take to be fetched. */
+static const double idle_most = 60, asking_most = 60, fetching_most = 900;
+static const int64_t bodies_most = (int64_t)256 << 20; /* bytes of all requests together */
+enum { CONNECTIONS_MOST = 1000 };
+
+typedef enum phase { PHASE_IDLE, PHASE_ASKING, PHASE_WORKING, PHASE_FETCHING } phase;
+
+typedef struct lens_connection {
+    struct lens_connection *next, *previous;
+    int fd;
+    phase phase;
+    double since;
+    bool endless; /* a stream of events */
+} lens_connection;
+
+static void enter_phase(lens_exchange *exchange, phase to)
+{
+    lens_server *server = exchange->server;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    lens_connection *self = info ? info->socket_context : NULL;
+    if (!self)
+        return;
+    pthread_mutex_lock(&server->lock);
+    self->phase = to;
+    self->since = lens_seconds();
+    self->endless = exchange->route && exchange->route->answer == lens_api_events;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void meet(void *context, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+    lens_server *server = context;
+    lens_connection *self = *socket_context;
+    pthread_mutex_lock(&server->lock);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        self = info ? calloc(1, sizeof *self) : NULL;
+        if (self) {
+            *self = (lens_connection){.next = server->connections, .fd = info->connect_fd, .since = lens_seconds()};
+            if (self->next)
+                self->next->previous = self;
+            server->connections = self;
+        }
+        *socket_context = self;
+    } else if (self) {
+        *(self->previous ? &self->previous->next : &server->connections) = self->next;
+        if (self->next)
+            self->next->previous = self->previous;
+        free(self);
+        *socket_context = NULL;
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+void lens_daemon_sweep(lens_server *server)
+{
+    /* libmicrohttpd's own limit is on silence, and a byte now and then is not silent. Its thread sees the shut socket and cleans up; until
+     * it has told us, the socket is open and its number nobody else's. */
+    const double now = lens_seconds();
+    pthread_mutex_lock(&server->lock);
+    for (lens_connection *at = server->connections; at; at = at->next) {
+        const double most = at->phase == PHASE_IDLE ? idle_most : at->phase == PHASE_ASKING ? asking_most : fetching_most;
+        if (at->phase != PHASE_WORKING && !at->endless && now - at->since > most)
+            shutdown(at->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void forget(void *context, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
+{
+    (void)context, (void)connection, (void)code;
+    lens_exchange *exchange = *request;
+    if (!exchange)
+        return;
+    lens_server *server = exchange->server;
+    if (exchange->route)
+        lens_metrics_count(server->metrics, exchange->route, exchange->status, lens_seconds() - exchange->begun);
+    enter_phase(exchange, PHASE_IDLE);
+    if (exchange->response)
+        MHD_destroy_response(exchange->response);
+    atomic_fetch_sub(&server->bodies, (long long)exchange->body.capacity);
+    atomic_fetch_sub(&server->in_flight, 1);
+    lens_buffer_free(&exchange->body);
+    free(exchange);
+    *request = NULL;
+}
+
+static enum MHD_Result send_answer(lens_exchange *exchange)
+{
+    enter_phase(exchange, PHASE_FETCHING);
+    return exchange->response ? MHD_queue_response(exchange->connection, exchange->status, exchange->response) : MHD_NO;
+}
+
+/* The bytes that the request says its body has; -1: it does not say, or nothing that makes sense. */
+static int64_t announced(const lens_exchange *exchange)
+{
+    const char *length = lens_request_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    char *end;
+    errno = 0;
+    const long long value = length ? strtoll(length, &end, 10) : -1;
+    return length && *length && !*end && errno == 0 ? value : -1;
+}
+
+/* The first look, at the request's lines alone. True when there is an answer already. */
+static bool look(lens_exchange *exchange, const char *path)
+{
+    lens_server *server = exchange->server;
+    char allowed[64];
+    exchange->route = lens_route_find(exchange->method, path, exchange, allowed, sizeof allowed);
+    if (lens_guard(exchange) != 0)
+        return true;
+    if (strcmp(exchange->method, "OPTIONS") == 0) {
+        lens_answer_bytes(exchange, 204, "text/plain", "", 0);
+        return true;
+    }
+    if (!exchange->route && allowed[0]) {
+        lens_answer_error(exchange, 405, "method_not_allowed", "this address takes %s", allowed);
+        lens_answer_header(exchange, MHD_HTTP_HEADER_ALLOW, allowed);
+        return true;
+    }
+    if (!exchange->route) {
+        lens_answer_error(exchange, 404, "not_found", "there is nothing at this address");
+        return true;
+    }
+    /* A picture in base64 is a third longer; several of them may make one query. */
+    exchange->body_most = strcmp(exchange->route->method, "POST") == 0 ? (size_t)server->options.max_upload / 3 * 4 + 65536 : 65536;
+    const int64_t length = announced(exchange);
+    if (length > 0 && (uint64_t)length > exchange->body_most) {
+        lens_answer_error(exchange, 413, "too_large", "a request may have %zu bytes: see --max-upload", exchange->body_most);
+        return true;
+    }
+    if (length > 0 && atomic_load(&server->bodies) + length > bodies_most) {
+        lens_answer_error(exchange, 503, "unavailable", "too much is being sent at once: please try again");
+        lens_answer_header(exchange, MHD_HTTP_HEADER_RETRY_AFTER, "2");
+        return true;
+    }
+    return false;
+}
+
+static bool take(lens_exchange *exchange, const char *data, size_t size)
+{
+    lens_server *server = exchange->server;
+    if (exchange->too_large || size > exchange->body_most - exchange->body.size) {
+        exchange->too_large = true; /* what was announced was looked at before; who goes on for ever is cut off by time */
+        return true;
+    }
+    const size_t had = exchange->body.capacity;
+    const bool kept = lens_buffer_append(&exchange->body, data, size) == 0;
+    atomic_fetch_add(&server->bodies, (long long)(exchange->body.capacity - had));
+    return kept && atomic_load(&server->bodies) <= bodies_most + (bodies_most >> 2);
+}
+
+/* What runs where, once the whole request is there. */
+static enum MHD_Result begin(lens_exchange *exchange)
+{
+    const lens_pool pool = exchange->route->pool;
+    if (exchange->too_large) {
+        lens_answer_error(exchange, 413, "too_large", "a request may have %zu bytes: see --max-upload", exchange->body_most);
+        return send_answer(exchange);
+    }
+    if (pool == LENS_POOL_NONE) {
+        exchange->route->answer(exchange);
+        return send_answer(exchange);
+    }
+    enter_phase(exchange, PHASE_WORKING);
+    MHD_suspend_connection(exchange->connection);
+    if (lens_workers_give(exchange, pool))
+        return MHD_YES;
+    lens_answer_error(exchange, 503, "unavailable", "the server is ending");
+    exchange->worked = true;
+    MHD_resume_connection(exchange->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+                              const char *data, size_t *size, void **request)
+{
+    (void)version;
+    lens_server *server = context;
+    lens_exchange *exchange = *request;
+    if (exchange)
+        exchange->path = url;
+    if (!exchange) {
+        exchange = calloc(1, sizeof *exchange);
+        if (!exchange)
+            return MHD_NO;
+        *exchange = (lens_exchange){.server = server, .connection = connection, .method = method, .begun = lens_seconds()};
+        *request = exchange;
+        atomic_fetch_add(&server->in_flight, 1);
+        enter_phase(exchange, PHASE_ASKING);
+        return look(exchange, url) ? send_answer(exchange) : MHD_YES;
+    }
+    if (*size > 0) {
+        const bool kept = take(exchange, data, *size);
+        *size = 0;
+        return kept ? MHD_YES : MHD_NO;
+    }
+    return exchange->worked ? send_answer(exchange) : begin(exchange);
+}
+
+/* "HOST:PORT" -> an address to listen at. */
+static int parse_listen(lens_server *server, struct sockaddr_storage *address, lens_error *err)
+{
+    const char *text = server->options.listen, *colon = strrchr(text, ':');
+    char host[256] = "";
+    size_t length = colon ? (size_t)(colon - text) : 0;
+    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) || length >= sizeof host)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: --listen wants ADDRESS:PORT, as 127.0.0.1:8080", text);
+    if (text[0] == '[' && length > 2 && text[length - 1] == ']')
+        memcpy(host, text + 1, length -= 2);
+    else
+        memcpy(host, text, length);
+    host[length] = '\0';
+    struct addrinfo hints = {.ai_family = *host ? AF_UNSPEC : AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    const int code = getaddrinfo(*host ? host : "0.0.0.0", colon + 1, &hints, &found);
+    if (code != 0)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: %s", text, gai_strerror(code));
+    *address = (struct sockaddr_storage){0};
+    memcpy(address, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    if (address->ss_family == AF_INET)
+        server->loopback = ntohl(((struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+    else
+        server->loopback = IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)address)->sin6_addr);
+    return 0;
+}
+
+static unsigned connections_most(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= CONNECTIONS_MOST + 128)
+        return CONNECTIONS_MOST;
+    return files.rlim_cur > 192 ? (unsigned)files.rlim_cur - 128 : 64;
+}
+
+int lens_daemon_listen(lens_server *server, lens_error *err)
+{
+    struct sockaddr_storage address;
+    return parse_listen(server, &address, err);
+}
+
+int lens_daemon_start(lens_server *server, lens_error *err)
+{
+    struct sockaddr_storage address;
+    if (parse_listen(server, &address, err) != 0)
+        return -1;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    if (address.ss_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    errno = 0;
+    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
+                                      MHD_OPTION_NOTIFY_COMPLETED, forget, server, MHD_OPTION_NOTIFY_CONNECTION, meet, server,
+                                      MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_LIMIT, connections_most(),
+                                      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
+    if (!server->daemon)
+        return lens_fail_errno(err, errno ? errno : EADDRINUSE, "%s", server->options.listen);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    server->port = info ? info->port : 0;
+    return 0;
+}
+
+void lens_daemon_stop(lens_server *server, double seconds)
+{
+    if (!server->daemon)
+        return;
+    const MHD_socket listening = MHD_quiesce_daemon(server->daemon);
+    const double until = lens_seconds() + seconds;
+    while (atomic_load(&server->in_flight) > 0 && lens_seconds() < until)
+        lens_sleep(0.02);
+    lens_workers_stop(server); /* what was handed over is answered; nothing sleeps after that */
+    MHD_stop_daemon(server->daemon);
+    server->daemon = NULL;
+    if (listening != MHD_INVALID_SOCKET)
+        close(listening);
+}

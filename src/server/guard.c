@@ -1,0 +1,196 @@
+/* Who may ask: by the Host header (a page elsewhere may have its own name point here), by Origin, and by the token. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/server.h"
+
+static const char cookie_name[] = "memelens";
+
+/* The name in HOST without its port, in OUT; false when it is no such thing. */
+static bool host_name(const char *host, char *out, size_t size)
+{
+    const char *end = host[0] == '[' ? strchr(host, ']') : host + strcspn(host, ":");
+    if (!end)
+        return false;
+    end += host[0] == '[';
+    if (*end && (*end != ':' || strspn(end + 1, "0123456789") != strlen(end + 1)))
+        return false;
+    if (end == host || (size_t)(end - host) >= size)
+        return false;
+    memcpy(out, host, (size_t)(end - host));
+    out[end - host] = '\0';
+    return true;
+}
+
+static bool is_address(const char *name)
+{
+    unsigned char bytes[16];
+    char inner[64];
+    if (inet_pton(AF_INET, name, bytes) == 1)
+        return true;
+    const size_t length = strlen(name);
+    if (name[0] != '[' || length < 3 || length - 2 >= sizeof inner)
+        return false;
+    memcpy(inner, name + 1, length - 2);
+    inner[length - 2] = '\0';
+    return inet_pton(AF_INET6, inner, bytes) == 1;
+}
+
+bool lens_guard_host(const lens_server *server, const char *host)
+{
+    char name[256];
+    if (!host || !host_name(host, name, sizeof name))
+        return false;
+    /* Rebinding needs a name: an address is what it is. */
+    if (is_address(name) || strcasecmp(name, "localhost") == 0 || (!server->loopback && strcasecmp(name, server->name) == 0))
+        return true;
+    for (size_t i = 0; i < server->options.hosts.count; i++)
+        if (strcasecmp(name, server->options.hosts.items[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool named_origin(const lens_server *server, const char *origin)
+{
+    for (size_t i = 0; i < server->options.origins.count; i++)
+        if (strcmp(server->options.origins.items[i], origin) == 0)
+            return true;
+    return false;
+}
+
+/* Whether ORIGIN is this server's own page. */
+static bool own_origin(const char *origin, const char *host)
+{
+    const char *rest = strncmp(origin, "http://", 7) == 0 ? origin + 7 : strncmp(origin, "https://", 8) == 0 ? origin + 8 : NULL;
+    return rest && strcasecmp(rest, host) == 0;
+}
+
+/* In a time that says nothing about how much of it was right. */
+static bool is_token(const lens_server *server, const char *given, size_t size)
+{
+    const size_t length = strlen(server->token);
+    volatile unsigned char different = size != length;
+    for (size_t i = 0; i < size; i++)
+        different |= (unsigned char)(given[i] ^ server->token[i % length]);
+    return !different;
+}
+
+static bool has_token(lens_exchange *exchange)
+{
+    const lens_server *server = exchange->server;
+    const char *header = lens_request_header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
+    if (header && strncasecmp(header, "Bearer ", 7) == 0)
+        return is_token(server, header + 7, strlen(header + 7));
+    const char *cookie = MHD_lookup_connection_value(exchange->connection, MHD_COOKIE_KIND, cookie_name);
+    return cookie && is_token(server, cookie, strlen(cookie));
+}
+
+static bool wants_page(const lens_exchange *exchange)
+{
+    const char *accept = lens_request_header(exchange, MHD_HTTP_HEADER_ACCEPT);
+    return strcmp(exchange->method, "GET") == 0 && accept && strstr(accept, "text/html");
+}
+
+static unsigned refuse(lens_exchange *exchange, unsigned status, const char *code, const char *message)
+{
+    lens_answer_error(exchange, status, code, "%s", message);
+    return status;
+}
+
+unsigned lens_guard(lens_exchange *exchange)
+{
+    const lens_server *server = exchange->server;
+    const char *host = lens_request_header(exchange, MHD_HTTP_HEADER_HOST);
+    const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN);
+    const char *site = lens_request_header(exchange, "Sec-Fetch-Site");
+    if (!lens_guard_host(server, host))
+        return refuse(exchange, 421, "misdirected", "this server does not go by that name: see --host");
+    const bool allowed = origin && named_origin(server, origin);
+    if (origin && !allowed && !own_origin(origin, host))
+        return refuse(exchange, 403, "forbidden", "pages of that origin may not ask here: see --allow-origin");
+    if (site && strcmp(site, "cross-site") == 0 && !allowed && strcmp(exchange->method, "GET") != 0 && strcmp(exchange->method, "HEAD") != 0)
+        return refuse(exchange, 403, "forbidden", "pages elsewhere may not ask here: see --allow-origin");
+    if (!server->token || (exchange->route && exchange->route->open) || strcmp(exchange->method, "OPTIONS") == 0 || has_token(exchange))
+        return 0;
+    if (wants_page(exchange)) {
+        lens_answer_bytes(exchange, 303, "text/plain; charset=utf-8", "", 0);
+        lens_answer_header(exchange, MHD_HTTP_HEADER_LOCATION, "/login");
+        return 303;
+    }
+    lens_answer_error(exchange, 401, "unauthorized", "who asks has to know the token");
+    lens_answer_header(exchange, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"memelens\"");
+    return 401;
+}
+
+void lens_guard_headers(lens_exchange *exchange, struct MHD_Response *response)
+{
+    const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, "Content-Security-Policy",
+                            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; "
+                            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    if (exchange->server->options.origins.count) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Origin");
+        MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "cross-origin");
+    } else {
+        MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-site");
+    }
+    if (origin && named_origin(exchange->server, origin)) {
+        MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
+        MHD_add_response_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+        MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+        MHD_add_response_header(response, "Access-Control-Max-Age", "600");
+    }
+}
+
+/* ---- logging in, for browsers ---- */
+
+static const char login_page[] =
+    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>memelens</title>"
+    "<link rel=stylesheet href=/style.css><link rel=icon href=/icon.svg>"
+    "<main class=login><h1>memelens</h1><form method=post action=/login>"
+    "<label for=token>Token</label> <input id=token name=token type=password autocomplete=current-password autofocus required>"
+    "<button>Open</button></form>%s</main></html>";
+
+static int form_token(void *context, enum MHD_ValueKind kind, const char *key, const char *file, const char *type, const char *encoding,
+                      const char *data, uint64_t offset, size_t size)
+{
+    (void)kind, (void)file, (void)type, (void)encoding, (void)offset;
+    if (key && strcmp(key, "token") == 0)
+        lens_buffer_append(context, data, size);
+    return MHD_YES;
+}
+
+void lens_answer_login(lens_exchange *exchange)
+{
+    const lens_server *server = exchange->server;
+    char page[sizeof login_page + 128];
+    if (strcmp(exchange->method, "POST") == 0) {
+        lens_buffer given = {0};
+        struct MHD_PostProcessor *form = MHD_create_post_processor(exchange->connection, 1024, (MHD_PostDataIterator)form_token, &given);
+        if (form) {
+            MHD_post_process(form, exchange->body.data ? exchange->body.data : "", exchange->body.size);
+            MHD_destroy_post_processor(form);
+        }
+        if (!server->token || is_token(server, given.data ? given.data : "", given.size)) {
+            lens_answer_bytes(exchange, 303, "text/plain; charset=utf-8", "", 0);
+            if (server->token) {
+                char cookie[512];
+                snprintf(cookie, sizeof cookie, "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000", cookie_name, server->token);
+                lens_answer_header(exchange, MHD_HTTP_HEADER_SET_COOKIE, cookie);
+            }
+            lens_answer_header(exchange, MHD_HTTP_HEADER_LOCATION, "/");
+        } else {
+            snprintf(page, sizeof page, login_page, "<p role=alert>That is not the token.</p>");
+            lens_answer_bytes(exchange, 401, "text/html; charset=utf-8", page, strlen(page));
+        }
+        lens_buffer_free(&given);
+        return;
+    }
+    snprintf(page, sizeof page, login_page, "");
+    lens_answer_bytes(exchange, 200, "text/html; charset=utf-8", page, strlen(page));
+}

@@ -1,0 +1,43 @@
+/* The page: the files of web/, built in. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "server/built_in.h"
+#include "server/server.h"
+
+LENS_BUILT_IN(lens_page_index, "web/index.html")
+LENS_BUILT_IN(lens_page_style, "web/style.css")
+LENS_BUILT_IN(lens_page_icon, "web/icon.svg")
+LENS_BUILT_IN(lens_page_main, "web/js/main.js")
+
+#define FILE_OF(path, type, name) {path, type, lens_page_##name##_begin, lens_page_##name##_end}
+static const struct {
+    const char *path, *type, *begin, *end;
+} files[] = {
+    FILE_OF("/", "text/html; charset=utf-8", index),
+    FILE_OF("/style.css", "text/css; charset=utf-8", style),
+    FILE_OF("/icon.svg", "image/svg+xml", icon),
+    FILE_OF("/js/main.js", "text/javascript; charset=utf-8", main),
+};
+
+void lens_page_file(lens_exchange *exchange)
+{
+    const char *path = exchange->path;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (strcmp(files[i].path, path) != 0)
+            continue;
+        char etag[40];
+        const size_t size = (size_t)(files[i].end - files[i].begin);
+        const lens_hash hash = lens_hash_of(files[i].begin, size);
+        snprintf(etag, sizeof etag, "\"%02x%02x%02x%02x%02x%02x%02x%02x\"", hash.bytes[0], hash.bytes[1], hash.bytes[2], hash.bytes[3],
+                 hash.bytes[4], hash.bytes[5], hash.bytes[6], hash.bytes[7]);
+        if (lens_answer_unchanged(exchange, etag, "no-cache"))
+            return;
+        lens_answer_bytes(exchange, 200, files[i].type, files[i].begin, size);
+        lens_answer_header(exchange, MHD_HTTP_HEADER_ETAG, etag);
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+        return;
+    }
+    lens_answer_error(exchange, 404, "not_found", "there is nothing at this address");
+}

@@ -1,0 +1,50 @@
+#include "server/picture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+
+static json_t *printable(const char *text)
+{
+    lens_buffer out = {0};
+    if (lens_utf8_valid(text, strlen(text)))
+        return json_string(text);
+    json_t *string = lens_text_printable(text, strlen(text), &out) == 0 ? json_string(out.data) : NULL;
+    lens_buffer_free(&out);
+    return string;
+}
+
+json_t *lens_name_json(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return printable(slash && slash[1] ? slash + 1 : path);
+}
+
+json_t *lens_path_json(const lens_exchange *exchange, const char *path)
+{
+    return exchange->server->show_paths ? printable(path) : NULL;
+}
+
+json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *picture)
+{
+    char file[64], thumb[96], modified[32] = "";
+    const time_t seconds = (time_t)picture->modified;
+    struct tm day;
+    if (gmtime_r(&seconds, &day))
+        strftime(modified, sizeof modified, "%Y-%m-%dT%H:%M:%SZ", &day);
+    snprintf(file, sizeof file, "/api/pictures/%lld/file", (long long)picture->id);
+    /* A changed file has another address, so that the old one may be kept for ever. */
+    snprintf(thumb, sizeof thumb, "/api/pictures/%lld/thumb?v=%llx-%llx", (long long)picture->id, (long long)picture->modified,
+             (long long)picture->bytes);
+    json_t *object = json_pack("{sIsisisIsosssssssssi}", "id", (json_int_t)picture->id, "width", picture->width, "height", picture->height, "bytes",
+                               (json_int_t)picture->bytes, "name", lens_name_json(picture->path), "modified", modified, "file", file, "thumb", thumb,
+                               "format", picture->format ? picture->format : "", "stands_for", 1);
+    json_t *path = lens_path_json(exchange, picture->path);
+    if (object && path)
+        json_object_set_new(object, "path", path);
+    else
+        json_decref(path);
+    return object;
+}

@@ -1,0 +1,16 @@
+/* A picture of the library as JSON tells it. */
+#ifndef LENS_SERVER_PICTURE_H
+#define LENS_SERVER_PICTURE_H
+
+#include "server/server.h"
+
+/* "cat.jpg" of PATH, in UTF-8 whatever its bytes are. NULL when memory is short. */
+json_t *lens_name_json(const char *path);
+
+/* PATH where this server tells paths, else NULL for "leave it out". */
+json_t *lens_path_json(const lens_exchange *exchange, const char *path);
+
+/* {"id", "name", "path" where it is told, "width", "height", "bytes", "format", "modified", "file", "thumb"} */
+json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *picture);
+
+#endif

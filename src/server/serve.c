@@ -1,0 +1,114 @@
+#include "server/serve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "server/server.h"
+
+enum { TOKEN_LEAST = 16, TOKEN_MOST = 256 };
+static const size_t thumbs_most = (size_t)128 << 20, uploads_most = (size_t)64 << 20; /* bytes that are held */
+static const double ending_seconds = 20, look_every = 0.1, sweep_every = 1;
+
+lens_serve_options lens_serve_options_default(void)
+{
+    return (lens_serve_options){.listen = "127.0.0.1:8080", .max_upload = (uint64_t)32 << 20, .max_pixels = (uint64_t)100 * 1000 * 1000};
+}
+
+static void say(const lens_server *server, const char *line)
+{
+    if (server->options.say)
+        server->options.say(server->options.context, line);
+}
+
+static int read_token(lens_server *server, lens_error *err)
+{
+    const char *path = server->options.token_file;
+    lens_buffer file = {0};
+    if (!path)
+        return 0;
+    if (lens_file_read(path, 4096, &file, err) != 0)
+        return -1;
+    const char *text = file.data ? file.data : "";
+    const size_t length = strcspn(text, " \t\r\n");
+    int result = 0;
+    for (size_t i = 0; i < length; i++) /* it also travels as a cookie */
+        if (text[i] < '!' || text[i] > '~' || strchr("\",;\\", text[i]))
+            result = lens_fail(err, LENS_E_ARGUMENT, "%s: a token is made of letters and digits", path);
+    if (result == 0 && (length < TOKEN_LEAST || length > TOKEN_MOST))
+        result = lens_fail(err, LENS_E_ARGUMENT, "%s: the token wants %d to %d characters: `openssl rand -hex 16 > %s`", path, TOKEN_LEAST, TOKEN_MOST, path);
+    if (result == 0 && !(server->token = strndup(text, length)))
+        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    lens_buffer_free(&file);
+    return result;
+}
+
+static int prepare(lens_server *server, lens_error *err)
+{
+    char name[256] = "";
+    gethostname(name, sizeof name - 1);
+    if (lens_daemon_listen(server, err) != 0 || read_token(server, err) != 0)
+        return -1;
+    if (!server->loopback && !server->token && !server->options.no_auth)
+        return lens_fail(err, LENS_E_ARGUMENT,
+                         "%s can be reached from other machines: give a token with --token-file FILE, or --no-auth if anyone may look",
+                         server->options.listen);
+    server->show_paths = server->loopback || server->options.show_paths;
+    server->name = strdup(name);
+    server->thumbs = lens_cache_new(thumbs_most);
+    server->uploads = lens_cache_new(uploads_most);
+    server->metrics = lens_metrics_new();
+    if (!server->name || !server->thumbs || !server->uploads || !server->metrics)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    server->warm = lens_warm_new(server->options.library, err);
+    if (!server->warm || !(server->indexer = lens_indexer_new(server, err)) || lens_workers_start(server, err) != 0)
+        return -1;
+    return lens_daemon_start(server, err);
+}
+
+/* "memelens: http://127.0.0.1:8080/ (10,000 pictures)" */
+static void say_where(const lens_server *server)
+{
+    char line[512], host[256];
+    const char *listen = server->options.listen, *colon = strrchr(listen, ':');
+    snprintf(host, sizeof host, "%.*s", (int)(colon - listen), listen);
+    if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0)
+        snprintf(host, sizeof host, "%s", server->name);
+    snprintf(line, sizeof line, "listening at http://%s:%u/%s", host, server->port,
+             server->token ? " (a token is asked for)" : server->loopback ? "" : " (open to everyone who can reach it)");
+    say(server, line);
+}
+
+int lens_serve(const lens_serve_options *options, lens_error *err)
+{
+    lens_server server = {.options = *options};
+    pthread_mutex_init(&server.lock, NULL);
+    int result = prepare(&server, err);
+    if (result == 0) {
+        say_where(&server);
+        double swept = lens_seconds();
+        while (!options->go_on || options->go_on(options->context)) {
+            lens_sleep(look_every);
+            if (lens_seconds() - swept < sweep_every)
+                continue;
+            swept = lens_seconds();
+            lens_daemon_sweep(&server);
+            lens_indexer_beat(server.indexer);
+        }
+    }
+    lens_indexer_end(server.indexer);
+    lens_daemon_stop(&server, ending_seconds);
+    lens_workers_stop(&server);
+    lens_indexer_free(server.indexer);
+    lens_warm_free(server.warm);
+    lens_cache_free(server.thumbs);
+    lens_cache_free(server.uploads);
+    lens_metrics_free(server.metrics);
+    pthread_mutex_destroy(&server.lock);
+    free(server.name);
+    free(server.token);
+    return result;
+}

@@ -1,0 +1,40 @@
+/* memelens over HTTP: one warm engine for everyone in the house. docs/SERVER.md tells how it is used. */
+#ifndef LENS_SERVER_SERVE_H
+#define LENS_SERVER_SERVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memelens_error.h"
+
+typedef struct lens_names {
+    const char *const *items;
+    size_t count;
+} lens_names;
+
+typedef struct lens_serve_options {
+    const char *library;    /* NULL: the default one */
+    const char *listen;     /* "127.0.0.1:8080", "[::]:8080", "localhost:0" */
+    const char *token_file; /* whose first line whoever asks has to know; NULL: none, which is refused beyond this machine unless... */
+    bool no_auth;           /* ...this is set */
+    lens_names hosts;       /* names that a Host header may have, besides addresses, localhost and this machine's own name */
+    lens_names origins;     /* "https://page.example": pages elsewhere that may ask */
+    lens_names paths;       /* absolute folders below which a request may name files */
+    bool allow_urls;        /* pictures are fetched from public addresses */
+    bool show_paths;        /* paths of this machine are told to others than this machine */
+    bool watch;             /* the library's folders are watched, and what is new in them is indexed */
+    uint64_t max_upload;    /* bytes of one picture */
+    uint64_t max_pixels;    /* of one picture that is sent */
+
+    void (*say)(void *context, const char *line); /* what a person should know: where it listens, what went wrong */
+    bool (*go_on)(void *context);                 /* asked a few times a second; false ends it */
+    void *context;
+} lens_serve_options;
+
+lens_serve_options lens_serve_options_default(void);
+
+/* Serves until GO_ON says false; then what is in flight is finished. 0 or -1. */
+int lens_serve(const lens_serve_options *options, lens_error *err);
+
+#endif

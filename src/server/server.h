@@ -1,0 +1,160 @@
+/* What the files of src/server share: the server, and one exchange of a request for an answer. */
+#ifndef LENS_SERVER_SERVER_H
+#define LENS_SERVER_SERVER_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/queue.h"
+#include "memelens.h"
+#include "server/cache.h"
+#include "server/serve.h"
+
+typedef struct lens_exchange lens_exchange;
+typedef struct lens_indexer lens_indexer;
+typedef struct lens_metrics lens_metrics;
+typedef struct lens_route lens_route;
+typedef struct lens_worker lens_worker;
+
+/* Who does the work of a route: the thread that reads the network, where it takes no time; the quick workers, one for each processor; or
+ * the slow ones, so that pictures being shrunk, explained or fetched hold up no query. */
+typedef enum lens_pool { LENS_POOL_QUICK, LENS_POOL_SLOW, LENS_POOLS, LENS_POOL_NONE } lens_pool;
+
+typedef struct lens_server {
+    lens_serve_options options;
+    bool loopback;    /* it listens for this machine only */
+    bool show_paths;
+    char *token;      /* NULL: nobody is asked for one */
+    char *name;       /* of this machine */
+    lens_warm *warm;
+    struct MHD_Daemon *daemon;
+    unsigned port;
+    lens_queue *queues[LENS_POOLS];
+    lens_worker *workers;
+    size_t worker_count;
+    lens_cache *thumbs, *uploads;
+    lens_indexer *indexer;
+    lens_metrics *metrics;
+    atomic_llong bodies;   /* bytes of requests that are held */
+    atomic_int in_flight;  /* exchanges that are being worked on or sent */
+    struct lens_connection *connections;
+    pthread_mutex_t lock;  /* of CONNECTIONS */
+} lens_server;
+
+struct lens_exchange {
+    lens_server *server;
+    struct MHD_Connection *connection;
+    const lens_route *route;
+    const char *method;
+    const char *path;  /* of the address, while the request is looked at by the thread that reads the network */
+    int64_t id;        /* of the path */
+    char key[33];      /* of the path: an upload's */
+    lens_buffer body;
+    size_t body_most;
+    bool too_large, worked, slow;
+    lens_library *library; /* of the worker that answers */
+    unsigned status;
+    struct MHD_Response *response; /* the answer, once there is one */
+    double begun;
+};
+
+/* ---- routes.c ---- */
+
+struct lens_route {
+    const char *method; /* "GET" stands for HEAD too */
+    const char *path;   /* "#": an id; "*": the key of an upload */
+    void (*answer)(lens_exchange *exchange);
+    lens_pool pool;
+    bool open; /* to those without the token */
+};
+
+/* The route of METHOD and PATH; what "#" and "*" stood for goes into EXCHANGE. NULL: there is none, and *ALLOWED [size] then names the methods
+ * that the path has ("" for no such path). */
+const lens_route *lens_route_find(const char *method, const char *path, lens_exchange *exchange, char *allowed, size_t size);
+size_t lens_route_count(void);
+const lens_route *lens_route_at(size_t at);
+
+/* ---- daemon.c: libmicrohttpd's side ---- */
+
+/* What the address to listen at says: fills LOOPBACK. */
+int lens_daemon_listen(lens_server *server, lens_error *err);
+int lens_daemon_start(lens_server *server, lens_error *err);
+
+/* Takes no new connections, lets those in flight end for at most SECONDS, and stops. */
+void lens_daemon_stop(lens_server *server, double seconds);
+
+/* Cuts off connections that have taken too long over a request. */
+void lens_daemon_sweep(lens_server *server);
+
+/* ---- workers.c ---- */
+
+int lens_workers_start(lens_server *server, lens_error *err);
+void lens_workers_stop(lens_server *server);
+
+/* Hands EXCHANGE over; its connection is suspended. False when too many wait. */
+bool lens_workers_give(lens_exchange *exchange, lens_pool pool);
+
+/* ---- guard.c: who may ask ---- */
+
+/* 0, or the status of a refusal that is already in EXCHANGE. */
+unsigned lens_guard(lens_exchange *exchange);
+
+/* The headers that every answer carries. */
+void lens_guard_headers(lens_exchange *exchange, struct MHD_Response *response);
+void lens_answer_login(lens_exchange *exchange);
+
+/* Whether HOST is an address or name that this server goes by. */
+bool lens_guard_host(const lens_server *server, const char *host);
+
+/* ---- answer.c: filling in the answer. All may be called from any thread. ---- */
+
+/* BYTES are copied. TYPE is the Content-Type. */
+void lens_answer_bytes(lens_exchange *exchange, unsigned status, const char *type, const void *bytes, size_t size);
+void lens_answer_header(lens_exchange *exchange, const char *name, const char *value);
+/* OBJECT is taken over; NULL: memory was short. */
+void lens_answer_json(lens_exchange *exchange, unsigned status, json_t *object);
+/* {"error": {"code", "message"}}; always returns -1. */
+int lens_answer_error(lens_exchange *exchange, unsigned status, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same for an ERROR of the library, with the status that is its code's. */
+int lens_answer_failure(lens_exchange *exchange, const lens_error *error);
+/* 304 when the request's If-None-Match holds ETAG: true, and the answer is there. Else false; ETAG is to be sent with the answer. */
+bool lens_answer_unchanged(lens_exchange *exchange, const char *etag, const char *caching);
+
+/* The request's query parameter NAME, valid UTF-8 without NUL, or NULL. -1 with an answer filled in where it is neither; else 0. */
+int lens_parameter(lens_exchange *exchange, const char *name, const char **value);
+const char *lens_request_header(const lens_exchange *exchange, const char *name);
+
+/* ---- the routes' answers ---- */
+
+void lens_api_search_get(lens_exchange *exchange), lens_api_search_post(lens_exchange *exchange), lens_api_similar(lens_exchange *exchange),
+    lens_api_picture(lens_exchange *exchange), lens_api_file(lens_exchange *exchange), lens_api_thumb(lens_exchange *exchange),
+    lens_api_explain(lens_exchange *exchange), lens_api_seen(lens_exchange *exchange), lens_api_upload(lens_exchange *exchange),
+    lens_api_upload_seen(lens_exchange *exchange), lens_api_index(lens_exchange *exchange), lens_api_events(lens_exchange *exchange),
+    lens_api_status(lens_exchange *exchange), lens_api_health(lens_exchange *exchange), lens_api_metrics(lens_exchange *exchange),
+    lens_api_openapi(lens_exchange *exchange), lens_jina_search(lens_exchange *exchange), lens_page_file(lens_exchange *exchange);
+
+/* ---- indexer.c: index runs in the background ---- */
+
+lens_indexer *lens_indexer_new(lens_server *server, lens_error *err);
+/* Stops the run under way, keeping what it did, and ends the streams of events. */
+void lens_indexer_end(lens_indexer *indexer);
+void lens_indexer_free(lens_indexer *indexer);
+/* To be called now and then: streams are kept alive. */
+void lens_indexer_beat(lens_indexer *indexer);
+/* A run over PATH (NULL: every known folder): its number, or 0 while another one is under way. */
+int64_t lens_indexer_begin(lens_indexer *indexer, const char *path);
+/* {"running", "done", "total", …} */
+json_t *lens_indexer_state(lens_indexer *indexer);
+bool lens_indexer_watches(const lens_indexer *indexer);
+
+/* ---- metrics.c ---- */
+
+lens_metrics *lens_metrics_new(void);
+void lens_metrics_free(lens_metrics *metrics);
+void lens_metrics_count(lens_metrics *metrics, const lens_route *route, unsigned status, double seconds);
+
+#endif

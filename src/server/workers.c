@@ -1,0 +1,85 @@
+/* The threads that answer. Each has a library of its own on the one warm. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "server/server.h"
+
+enum { WAITING_MOST = 1024 };
+
+struct lens_worker {
+    lens_server *server;
+    lens_pool pool;
+    lens_library *library;
+    pthread_t thread;
+    bool runs;
+};
+
+static void *work(void *context)
+{
+    lens_worker *worker = context;
+    lens_server *server = worker->server;
+    void *item;
+    while (lens_queue_pop(server->queues[worker->pool], &item)) {
+        lens_exchange *exchange = item;
+        const lens_pool pool = worker->pool;
+        exchange->library = worker->library;
+        exchange->slow = pool == LENS_POOL_SLOW;
+        exchange->route->answer(exchange);
+        if (!exchange->response && pool == LENS_POOL_QUICK) { /* it turned out to be slow */
+            exchange->slow = true;
+            if (lens_queue_push(server->queues[LENS_POOL_SLOW], exchange))
+                continue;
+        }
+        if (!exchange->response)
+            lens_answer_error(exchange, 500, "internal", "there is no answer");
+        exchange->worked = true;
+        MHD_resume_connection(exchange->connection);
+    }
+    return NULL;
+}
+
+int lens_workers_start(lens_server *server, lens_error *err)
+{
+    const int each = lens_default_threads();
+    const size_t quick = each < 2 ? 2 : (size_t)each, slow = quick;
+    server->workers = calloc(quick + slow, sizeof *server->workers);
+    server->queues[LENS_POOL_QUICK] = lens_queue_new(WAITING_MOST);
+    server->queues[LENS_POOL_SLOW] = lens_queue_new(WAITING_MOST);
+    if (!server->workers || !server->queues[LENS_POOL_QUICK] || !server->queues[LENS_POOL_SLOW])
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < quick + slow; i++) {
+        lens_worker *worker = &server->workers[server->worker_count++];
+        *worker = (lens_worker){.server = server, .pool = i < quick ? LENS_POOL_QUICK : LENS_POOL_SLOW};
+        worker->library = lens_library_open_warm(server->warm, err);
+        if (!worker->library)
+            return -1;
+        const int errnum = pthread_create(&worker->thread, NULL, work, worker);
+        if (errnum != 0)
+            return lens_fail_errno(err, errnum, "cannot start a thread");
+        worker->runs = true;
+    }
+    return 0;
+}
+
+void lens_workers_stop(lens_server *server)
+{
+    for (int pool = 0; pool < LENS_POOLS; pool++)
+        if (server->queues[pool])
+            lens_queue_close(server->queues[pool]);
+    for (size_t i = 0; i < server->worker_count; i++) {
+        if (server->workers[i].runs)
+            pthread_join(server->workers[i].thread, NULL);
+        lens_library_close(server->workers[i].library);
+    }
+    free(server->workers);
+    server->workers = NULL;
+    server->worker_count = 0;
+    for (int pool = 0; pool < LENS_POOLS; pool++)
+        lens_queue_free(server->queues[pool]);
+}
+
+bool lens_workers_give(lens_exchange *exchange, lens_pool pool)
+{
+    return lens_queue_push(exchange->server->queues[pool], exchange);
+}
