@@ -36,7 +36,7 @@ check search   base
 check library  encoders text nn pixels files store search net base memelens.h memelens_study.h
 check compare  base memelens.h memelens_study.h
 check cli      compare server base memelens.h
-check server   compare base memelens.h
+check server   compare base memelens.h memelens_error.h
 
 for file in $(grep -lE '(dnnl|oneapi/dnnl)[a-z_/]*\.h' -r src include || true); do
     [ "$file" = src/nn/nn_onednn_version.h ] || { echo "$file: only src/nn/nn_onednn_version.h names oneDNN" >&2; bad=1; }

@@ -10,6 +10,13 @@ LENS_BUILT_IN(lens_page_index, "web/index.html")
 LENS_BUILT_IN(lens_page_style, "web/style.css")
 LENS_BUILT_IN(lens_page_icon, "web/icon.svg")
 LENS_BUILT_IN(lens_page_main, "web/js/main.js")
+LENS_BUILT_IN(lens_page_api, "web/js/api.js")
+LENS_BUILT_IN(lens_page_query, "web/js/query.js")
+LENS_BUILT_IN(lens_page_make, "web/js/make.js")
+LENS_BUILT_IN(lens_page_grid, "web/js/grid.js")
+LENS_BUILT_IN(lens_page_viewer, "web/js/viewer.js")
+LENS_BUILT_IN(lens_page_library, "web/js/library.js")
+LENS_BUILT_IN(lens_page_progress, "web/js/progress.js")
 
 #define FILE_OF(path, type, name) {path, type, lens_page_##name##_begin, lens_page_##name##_end}
 static const struct {
@@ -19,6 +26,13 @@ static const struct {
     FILE_OF("/style.css", "text/css; charset=utf-8", style),
     FILE_OF("/icon.svg", "image/svg+xml", icon),
     FILE_OF("/js/main.js", "text/javascript; charset=utf-8", main),
+    FILE_OF("/js/api.js", "text/javascript; charset=utf-8", api),
+    FILE_OF("/js/query.js", "text/javascript; charset=utf-8", query),
+    FILE_OF("/js/make.js", "text/javascript; charset=utf-8", make),
+    FILE_OF("/js/grid.js", "text/javascript; charset=utf-8", grid),
+    FILE_OF("/js/viewer.js", "text/javascript; charset=utf-8", viewer),
+    FILE_OF("/js/library.js", "text/javascript; charset=utf-8", library),
+    FILE_OF("/js/progress.js", "text/javascript; charset=utf-8", progress),
 };
 
 void lens_page_file(lens_exchange *exchange)

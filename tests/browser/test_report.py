@@ -9,44 +9,12 @@ no Chromium, driver or selenium (Debian: chromium, chromium-driver, python3-sele
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
 
-try:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-    from selenium.webdriver.support.ui import Select
-except ImportError:
-    print("skipped: no python3-selenium")
-    sys.exit(77)
-
-failed = 0
-
-
-def check(name, right, why=""):
-    global failed
-    print(f"ok {name}" if right else f"FAILED {name}: {why}")
-    failed += not right
-
-
-def picture(path, label, size, noise):
-    """A PNM: a gradient and a block whose colours and place are the label's."""
-    lot, own = random.Random(label), random.Random(noise)
-    a, b, c = ([lot.randrange(256) for _ in range(3)] for _ in range(3))
-    x0, y0 = lot.randrange(size // 2), lot.randrange(size // 2)
-    rows = bytearray()
-    for y in range(size):
-        for x in range(size):
-            inside = x0 <= x < x0 + size // 3 and y0 <= y < y0 + size // 3
-            for i in range(3):
-                value = c[i] if inside else (a[i] * x + b[i] * (size - x)) // size
-                rows.append(max(0, min(255, value + own.randrange(-20, 21))))
-    with open(path, "wb") as out:
-        out.write(b"P6 %d %d 255\n" % (size, size) + rows)
+from browser import By, Keys, check, failures, have_driver, open_browser, picture, resize
+from selenium.webdriver.support.ui import Select
 
 
 def make_report(program, folder):
@@ -82,21 +50,8 @@ def many(report, path, count):
         out.write(page[:begin] + json.dumps(data).replace("<", "\\u003c") + page[end:])
 
 
-def open_browser(dark=False):
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
-    if dark:
-        options.add_argument("--force-dark-mode")
-        options.add_argument("--blink-settings=preferredColorScheme=0")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-    driver.set_page_load_timeout(60)
-    return driver
-
-
 def go(driver, path, width, height=900):
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+    resize(driver, width, height)
     driver.get("file://" + path)
 
 
@@ -217,9 +172,7 @@ def main():
     parser.add_argument("--report")
     parser.add_argument("--screenshots")
     arguments = parser.parse_args()
-    if not os.path.exists("/usr/bin/chromedriver"):
-        print("skipped: no chromium-driver")
-        return 77
+    have_driver()
     with tempfile.TemporaryDirectory(prefix="memelens-report-") as folder:
         report = os.path.abspath(arguments.report) if arguments.report else make_report(os.path.abspath(arguments.program), folder)
         driver = open_browser()
@@ -247,7 +200,7 @@ def main():
             driver = open_browser(dark=True)
             shoot(driver, report, 1280, arguments.screenshots, "dark.png")
             driver.quit()
-    return 1 if failed else 0
+    return 1 if failures() else 0
 
 
 if __name__ == "__main__":

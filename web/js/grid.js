@@ -1,0 +1,141 @@
+// A wall of pictures in columns, of which only what is near the window is in the document: it scrolls through tens of thousands alike.
+import {make} from './make.js';
+
+const page = 60, gap = 8, strip = 800; // results at a time; pixels; height of the strips by which tiles are found again
+
+export class Grid {
+  // LOAD(n, offset, signal) gives {results, more}; OPEN(result, index) is called for a click; TOLD(answer, grid) with every answer.
+  constructor(root, {load, open, told, failed}) {
+    Object.assign(this, {root, load, open, told, failed});
+    this.wall = make('div', {class: 'wall', role: 'list', 'aria-label': 'Results'});
+    root.replaceChildren(this.wall);
+    this.items = [];
+    this.places = [];
+    this.strips = [];
+    this.tiles = new Map();
+    this.more = true;
+    this.abort = new AbortController();
+    this.draw = this.draw.bind(this);
+    this.later = () => { this.frame ??= requestAnimationFrame(this.draw); };
+    addEventListener('scroll', this.later, {passive: true});
+    this.sizes = new ResizeObserver(() => this.resize());
+    this.sizes.observe(this.wall);
+    this.wall.addEventListener('keydown', event => this.key(event));
+    this.skeleton();
+    this.next();
+  }
+
+  close() {
+    this.abort.abort();
+    removeEventListener('scroll', this.later);
+    this.sizes.disconnect();
+    cancelAnimationFrame(this.frame);
+  }
+
+  skeleton() {
+    const heights = [180, 240, 150, 210, 170, 260, 200, 160];
+    this.wall.append(make('div', {class: 'skeletons', 'aria-hidden': 'true'}, ...heights.map(height => {
+      const bone = make('div', {class: 'bone'});
+      bone.style.height = `${height}px`;
+      return bone;
+    })));
+  }
+
+  async next() {
+    if (this.loading || !this.more) return;
+    this.loading = true;
+    try {
+      const answer = await this.load(page, this.items.length, this.abort.signal);
+      if (this.abort.signal.aborted) return;
+      this.wall.querySelector('.skeletons')?.remove();
+      this.more = answer.more && answer.results.length > 0;
+      this.items.push(...answer.results);
+      this.told?.(answer, this);
+      this.place();
+      this.draw();
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      this.more = false;
+      this.wall.querySelector('.skeletons')?.remove();
+      this.failed?.(error, this);
+    } finally {
+      this.loading = false;
+    }
+    this.later();
+  }
+
+  resize() {
+    const width = this.wall.clientWidth;
+    if (!width || width === this.width) return;
+    this.width = width;
+    this.columns = Math.max(2, Math.floor((width + gap) / (width < 600 ? 160 + gap : 220 + gap)));
+    this.side = (width - gap * (this.columns - 1)) / this.columns;
+    this.heights = new Array(this.columns).fill(0);
+    this.places = [];
+    this.strips = [];
+    for (const tile of this.tiles.values()) tile.remove();
+    this.tiles.clear();
+    this.place();
+    this.draw();
+  }
+
+  // Gives the new items their places: each goes under the shortest column.
+  place() {
+    if (!this.width) return;
+    for (let i = this.places.length; i < this.items.length; i++) {
+      const {width, height} = this.items[i];
+      const tall = this.side * Math.min(2.5, Math.max(0.4, height && width ? height / width : 1));
+      const column = this.heights.indexOf(Math.min(...this.heights));
+      const y = this.heights[column];
+      this.places.push({x: column * (this.side + gap), y, height: tall});
+      this.heights[column] = y + tall + gap;
+      for (let s = Math.floor(y / strip); s <= Math.floor((y + tall) / strip); s++) (this.strips[s] ??= []).push(i);
+    }
+    this.wall.style.height = `${Math.max(0, ...this.heights)}px`;
+  }
+
+  draw() {
+    this.frame = undefined;
+    if (!this.width) return;
+    const top = this.wall.getBoundingClientRect().top, from = -top - innerHeight, to = -top + 2 * innerHeight;
+    const wanted = new Set();
+    for (let s = Math.max(0, Math.floor(from / strip)); s <= Math.floor(to / strip); s++) for (const i of this.strips[s] ?? []) wanted.add(i);
+    for (const [i, tile] of this.tiles)
+      if (!wanted.has(i) && !tile.contains(document.activeElement)) {
+        tile.remove();
+        this.tiles.delete(i);
+      }
+    for (const i of [...wanted].sort((a, b) => a - b)) if (!this.tiles.has(i)) this.tile(i);
+    if (to + innerHeight > Math.max(0, ...this.heights)) this.next();
+  }
+
+  tile(i) {
+    const item = this.items[i], place = this.places[i];
+    const score = item.score == null ? '' : item.score.toFixed(3);
+    const button = make('button', {class: 'tile', 'aria-label': `${item.name}${score && `, score ${score}`}`, onclick: () => this.open(item, i)},
+      make('img', {src: `${item.thumb}&side=${this.side > 330 ? 640 : 320}`, alt: '', loading: 'lazy', decoding: 'async'}),
+      make('span', {class: 'score', 'aria-hidden': 'true'}, score),
+      item.stands_for > 1 ? make('span', {class: 'copies', title: `${item.stands_for} near-identical pictures`}, `×${item.stands_for}`) : null);
+    const tile = make('div', {class: 'place', role: 'listitem', 'aria-posinset': i + 1, 'aria-setsize': this.more ? -1 : this.items.length}, button);
+    button.dataset.index = i;
+    Object.assign(tile.style, {width: `${this.side}px`, height: `${place.height}px`, transform: `translate(${place.x}px, ${place.y}px)`});
+    this.tiles.set(i, tile);
+    this.wall.append(tile);
+  }
+
+  focus(i) {
+    if (i < 0 || i >= this.items.length) return;
+    const y = this.wall.getBoundingClientRect().top + this.places[i].y;
+    if (y < 140 || y + this.places[i].height > innerHeight) scrollBy(0, y - innerHeight / 3);
+    this.draw();
+    this.tiles.get(i)?.firstChild.focus({preventScroll: true});
+  }
+
+  key(event) {
+    const at = Number(event.target.dataset?.index ?? NaN);
+    const step = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns}[event.key];
+    if (!step || Number.isNaN(at)) return;
+    event.preventDefault();
+    this.focus(at + step);
+  }
+}
