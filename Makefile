@@ -28,7 +28,7 @@ LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldn
 
 LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(wildcard src/cli/*.c)
-TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c)
+TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c)
 TEST_SUPPORT    := $(wildcard tests/support/*.c)
 FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_PROGRAMS  := $(wildcard bench/*.c)

@@ -26,7 +26,7 @@ trap 'rm -f "$log"' EXIT
 # cmocka names what failed and what was skipped once more at the end.
 count() { grep -E "$1" "$log" | sort -u | wc -l; }
 
-for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c; do
+for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c; do
     [ -e "$source" ] || continue
     test=$BUILD/${source%.c}
     "$test" >"$log" 2>&1
@@ -56,26 +56,28 @@ for source in tests/fuzz/fuzz_*.c; do
     fi
 done
 
-# The report in a browser, where there is one. (The sanitizers have nothing to do with it.)
+# The pages in a browser, where there is one. (The sanitizers have nothing to do with it.)
 case $BUILD in
 *sanitize*|*coverage*) ;;
 *)
     python=/usr/bin/python3 # the distribution's, which has its packages
     [ -x "$python" ] || python=python3
-    "$python" tests/browser/test_report.py "$MEMELENS_PROGRAM" >"$log" 2>&1
-    status=$?
-    p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log")
-    if [ "$status" -eq 77 ]; then
-        echo "skipped: tests/browser/test_report.py: $(tail -n 1 "$log")"
-        skipped=$((skipped + 1))
-    elif [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
-        cat "$log"
-        [ "$f" -ne 0 ] || f=1
-        echo "FAILED  tests/browser/test_report.py (exit $status)"
-    else
-        echo "ok      tests/browser/test_report.py: $p passed"
-    fi
-    passed=$((passed + p)) failed=$((failed + f))
+    for source in tests/browser/test_*.py; do
+        "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
+        status=$?
+        p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log")
+        if [ "$status" -eq 77 ]; then
+            echo "skipped: $source: $(tail -n 1 "$log")"
+            skipped=$((skipped + 1))
+        elif [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
+            cat "$log"
+            [ "$f" -ne 0 ] || f=1
+            echo "FAILED  $source (exit $status)"
+        else
+            echo "ok      $source: $p passed"
+        fi
+        passed=$((passed + p)) failed=$((failed + f))
+    done
     ;;
 esac
 

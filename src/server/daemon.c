@@ -120,7 +120,7 @@ static bool look(lens_exchange *exchange, const char *path)
 {
     lens_server *server = exchange->server;
     char allowed[64];
-    exchange->route = lens_route_find(exchange->method, path, exchange, allowed, sizeof allowed);
+    exchange->route = lens_route_find(exchange->method, exchange->has_nul ? "" : path, exchange, allowed, sizeof allowed);
     if (lens_guard(exchange) != 0)
         return true;
     if (strcmp(exchange->method, "OPTIONS") == 0) {
@@ -186,21 +186,30 @@ static enum MHD_Result begin(lens_exchange *exchange)
     return MHD_YES;
 }
 
+/* The first that is heard of a request, its address as it was sent. A NUL in the path would end it early. */
+static void *meet_address(void *context, const char *address, struct MHD_Connection *connection)
+{
+    lens_server *server = context;
+    lens_exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange)
+        return NULL;
+    const char *nul = strstr(address, "%00"), *query = strchr(address, '?');
+    *exchange = (lens_exchange){.server = server, .connection = connection, .begun = lens_seconds(), .has_nul = nul && (!query || nul < query)};
+    atomic_fetch_add(&server->in_flight, 1);
+    return exchange;
+}
+
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
                               const char *data, size_t *size, void **request)
 {
     (void)version;
-    lens_server *server = context;
+    (void)context;
     lens_exchange *exchange = *request;
-    if (exchange)
-        exchange->path = url;
-    if (!exchange) {
-        exchange = calloc(1, sizeof *exchange);
-        if (!exchange)
-            return MHD_NO;
-        *exchange = (lens_exchange){.server = server, .connection = connection, .method = method, .begun = lens_seconds()};
-        *request = exchange;
-        atomic_fetch_add(&server->in_flight, 1);
+    if (!exchange)
+        return MHD_NO;
+    exchange->path = url;
+    if (!exchange->method) {
+        exchange->method = method;
         enter_phase(exchange, PHASE_ASKING);
         return look(exchange, url) ? send_answer(exchange) : MHD_YES;
     }
@@ -263,7 +272,7 @@ int lens_daemon_start(lens_server *server, lens_error *err)
         flags |= MHD_USE_IPv6;
     errno = 0;
     server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-                                      MHD_OPTION_NOTIFY_COMPLETED, forget, server, MHD_OPTION_NOTIFY_CONNECTION, meet, server,
+                                      MHD_OPTION_URI_LOG_CALLBACK, meet_address, server, MHD_OPTION_NOTIFY_COMPLETED, forget, server, MHD_OPTION_NOTIFY_CONNECTION, meet, server,
                                       MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_LIMIT, connections_most(),
                                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
     if (!server->daemon)

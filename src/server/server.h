@@ -55,7 +55,7 @@ struct lens_exchange {
     char key[33];      /* of the path: an upload's */
     lens_buffer body;
     size_t body_most;
-    bool too_large, worked, slow;
+    bool has_nul, too_large, worked, slow;
     lens_library *library; /* of the worker that answers */
     unsigned status;
     struct MHD_Response *response; /* the answer, once there is one */

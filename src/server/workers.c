@@ -75,8 +75,10 @@ void lens_workers_stop(lens_server *server)
     free(server->workers);
     server->workers = NULL;
     server->worker_count = 0;
-    for (int pool = 0; pool < LENS_POOLS; pool++)
+    for (int pool = 0; pool < LENS_POOLS; pool++) {
         lens_queue_free(server->queues[pool]);
+        server->queues[pool] = NULL;
+    }
 }
 
 bool lens_workers_give(lens_exchange *exchange, lens_pool pool)

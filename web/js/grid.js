@@ -126,7 +126,7 @@ export class Grid {
   focus(i) {
     if (i < 0 || i >= this.items.length) return;
     const y = this.wall.getBoundingClientRect().top + this.places[i].y;
-    if (y < 140 || y + this.places[i].height > innerHeight) scrollBy(0, y - innerHeight / 3);
+    if (y < 120 || y + this.places[i].height > innerHeight) scrollBy(0, y - innerHeight / 3);
     this.draw();
     this.tiles.get(i)?.firstChild.focus({preventScroll: true});
   }
