@@ -202,7 +202,7 @@ static void *meet_address(void *context, const char *address, struct MHD_Connect
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
                               const char *data, size_t *size, void **request)
 {
-    (void)version;
+    (void)version, (void)connection;
     (void)context;
     lens_exchange *exchange = *request;
     if (!exchange)
