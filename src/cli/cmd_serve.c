@@ -8,13 +8,12 @@
 #include "server/serve.h"
 
 static const char *listen_at = "127.0.0.1:8080", *token_file;
-static bool no_auth, allow_urls, show_paths, watch;
+static bool no_auth, allow_urls, show_paths;
 static cli_list hosts, origins, paths;
 static long max_upload = 32, max_pixels = 100;
 
 static const cli_option options[] = {
     {"listen", 0, CLI_TEXT, &listen_at, "ADDRESS:PORT", "where to listen (127.0.0.1:8080); :8080 is everywhere"},
-    {"watch", 0, CLI_FLAG, &watch, NULL, "index what is new in the library's folders as it comes"},
     {"token-file", 0, CLI_TEXT, &token_file, "FILE", "who asks has to know the token in it"},
     {"no-auth", 0, CLI_FLAG, &no_auth, NULL, "listen beyond this machine without a token"},
     {"host", 0, CLI_LIST, &hosts, "NAME", "a name that this server goes by, as behind a proxy (may be given again)"},
@@ -56,7 +55,6 @@ static int run(const cli_list *operands)
     serve.paths = (lens_names){paths.items, paths.count};
     serve.allow_urls = allow_urls;
     serve.show_paths = show_paths;
-    serve.watch = watch;
     serve.max_upload = (uint64_t)(max_upload > 4096 ? 4096 : max_upload) << 20;
     serve.max_pixels = (uint64_t)(max_pixels > 100000 ? 100000 : max_pixels) * 1000000;
     serve.say = say;
