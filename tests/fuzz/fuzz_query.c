@@ -1,0 +1,60 @@
+/* Any bytes as a request for a search: as JSON, as the original client's, and as one option. What is taken must be within its bounds. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/query.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(bool right)
+{
+    if (!right)
+        abort();
+}
+
+static void check(const lens_query *query)
+{
+    expect(query->count >= 1 && query->count <= LENS_QUERY_TERMS);
+    expect(query->options.n >= 1 && query->options.n <= LENS_QUERY_RESULTS);
+    expect(!query->options.model || !strchr(query->options.model, '/'));
+    for (size_t i = 0; i < query->count; i++) {
+        const lens_asked *asked = &query->terms[i];
+        expect(isfinite(asked->weight));
+        expect(asked->kind != LENS_ASKED_IMAGE || (asked->bytes && asked->size));
+        expect(asked->kind != LENS_ASKED_ID || asked->id > 0);
+        expect(asked->kind != LENS_ASKED_UPLOAD || strlen(asked->text) == 32);
+    }
+}
+
+static void one_option(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"n", "offset", "model", "min_score", "fold", "unhub", "path", "after", "before"};
+    char *value = size ? malloc(size) : NULL;
+    if (!value)
+        return;
+    memcpy(value, data + 1, size - 1);
+    value[size - 1] = '\0';
+    lens_query query;
+    lens_query_init(&query);
+    if (lens_query_option(&query, names[data[0] % (sizeof names / sizeof *names)], value, NULL) == 1)
+        expect(query.options.n >= 1 && query.options.n <= LENS_QUERY_RESULTS);
+    lens_query_free(&query);
+    free(value);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    lens_query query;
+    lens_query_init(&query);
+    if (lens_query_json(&query, (const char *)data, size, NULL) == 0)
+        check(&query);
+    lens_query_free(&query);
+    lens_query_init(&query);
+    if (lens_query_jina(&query, (const char *)data, size, NULL) == 0)
+        check(&query);
+    lens_query_free(&query);
+    one_option(data, size);
+    return 0;
+}
