@@ -14,9 +14,9 @@ function failures(status) {
 
 function bring(status, say) {
   const begin = async path => {
+    say('Looking…'); // before it is asked: what comes of it may be told sooner than the answer
     try {
       await api.index(path);
-      say('Looking…');
     } catch (error) {
       say(error.message);
     }
