@@ -107,6 +107,26 @@ typedef struct lens_index_report {
 /* Brings the library up to date. 0 when the run reached its end or was stopped by the caller, whatever pictures failed. */
 int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err);
 
+/* ---- watching ---------------------------------------------------------------------------------------------------- */
+
+/* What changes below the folders of a library, also those that come to it later, as the kernel tells of it. Where the kernel does not (a disk
+ * of the network, more folders than it watches for one user), everything is asked for every ten minutes. */
+typedef struct lens_watch lens_watch;
+
+/* LIBRARY is the watch's alone until it is freed, and is closed after it. NULL on failure. */
+lens_watch *lens_watch_new(lens_library *library, lens_error *err);
+void lens_watch_free(lens_watch *watch);
+
+/* Waits up to SECONDS. 1: something has changed and then was quiet for a second, or has been changing for ten: PATHS [COUNT] are what lens_index
+ * is to look at, none for everything, and live until the next call. The first time that is everything. 0: nothing yet. -1: failed. */
+int lens_watch_wait(lens_watch *watch, double seconds, const char *const **paths, size_t *count, lens_error *err);
+
+/* The next wait asks for everything, as is right after a run that failed. */
+void lens_watch_all(lens_watch *watch);
+
+/* Why some folders are looked at every ten minutes only; NULL when none is. Lives until the next wait. */
+const char *lens_watch_limit(const lens_watch *watch);
+
 /* ---- searching --------------------------------------------------------------------------------------------------- */
 
 typedef enum lens_term_kind {

@@ -8,12 +8,13 @@
 #include "server/serve.h"
 
 static const char *listen_at = "127.0.0.1:8080", *token_file;
-static bool no_auth, allow_urls, show_paths;
+static bool watch, no_auth, allow_urls, show_paths;
 static cli_list hosts, origins, paths;
 static long max_upload = 32, max_pixels = 100;
 
 static const cli_option options[] = {
     {"listen", 0, CLI_TEXT, &listen_at, "ADDRESS:PORT", "where to listen (127.0.0.1:8080); :8080 is everywhere"},
+    {"watch", 'w', CLI_FLAG, &watch, NULL, "watch the library's folders and index what changes in them"},
     {"token-file", 0, CLI_TEXT, &token_file, "FILE", "who asks has to know the token in it"},
     {"no-auth", 0, CLI_FLAG, &no_auth, NULL, "listen beyond this machine without a token"},
     {"host", 0, CLI_LIST, &hosts, "NAME", "a name that this server goes by, as behind a proxy (may be given again)"},
@@ -49,6 +50,7 @@ static int run(const cli_list *operands)
     serve.library = lens_library_path(library);
     serve.listen = listen_at;
     serve.token_file = token_file;
+    serve.watch = watch;
     serve.no_auth = no_auth;
     serve.hosts = (lens_names){hosts.items, hosts.count};
     serve.origins = (lens_names){origins.items, origins.count};
@@ -72,7 +74,7 @@ const cli_command cli_serve = {
     .details = "Serves the library as a page and as an HTTP interface until it is interrupted. Models stay loaded, and what other runs index is found\n"
                "at once. Only this machine can reach it unless --listen says otherwise, and then a token is asked for:\n"
                "\n"
-               "  memelens serve\n"
+               "  memelens serve --watch\n"
                "  openssl rand -hex 16 > token && memelens serve --listen :8080 --token-file token\n"
                "\n"
                "The interface is described at /openapi.json and in docs/SERVER.md.",

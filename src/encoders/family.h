@@ -89,6 +89,6 @@ int lens_session_features(lens_session *session, const float *pixels, int count,
 int lens_session_word_features(lens_session *session, const int32_t *ids, int count, float *features, lens_error *err);
 
 /* lens_stream_watch on every stream of SESSION; with one thread, in the order of the network. */
-void lens_session_watch(lens_session *session, lens_watch *watch, void *context);
+void lens_session_watch(lens_session *session, lens_layer_watch *watch, void *context);
 
 #endif

@@ -219,7 +219,7 @@ int lens_session_run_words(lens_session *session, const char *text, float *vecto
     return result;
 }
 
-void lens_session_watch(lens_session *session, lens_watch *watch, void *context)
+void lens_session_watch(lens_session *session, lens_layer_watch *watch, void *context)
 {
     for (int i = 0; i < session->lanes; i++)
         lens_stream_watch(session->lane[i].stream, watch, context);

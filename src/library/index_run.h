@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/queue.h"
+#include "files/walk.h"
 #include "library/internal.h"
 
 enum {
@@ -60,11 +61,8 @@ typedef struct lens_target {
     char *path;
     const char *absent; /* why it is not walked, and nothing below it is swept away; NULL: it is there */
     bool removed;       /* a picture that is gone: not walked, and swept away */
-    const char *base;   /* what the patterns are relative to: its root */
-    json_t *settings;   /* {"exclude": [...], "hidden": bool, "device": N}: kept with the root, so that a refresh walks alike */
-    const char **exclude; /* its patterns; the strings are SETTINGS' own */
-    size_t exclude_count;
-    bool include_hidden;
+    json_t *settings;   /* of its root */
+    lens_walk_options walk;
 } lens_target;
 
 typedef struct lens_run {

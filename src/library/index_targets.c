@@ -6,12 +6,13 @@
 
 #include "base/file.h"
 #include "library/index_run.h"
+#include "library/root_settings.h"
 
 void lens_targets_free(lens_run *run)
 {
     for (size_t i = 0; i < run->target_count; i++) {
         free(run->targets[i].path);
-        free(run->targets[i].exclude);
+        free((void *)run->targets[i].walk.exclude);
         json_decref(run->targets[i].settings);
     }
     free(run->targets);
@@ -56,17 +57,10 @@ bool lens_root_present(const lens_run *run, const char *path)
 static int load_settings(lens_run *run, lens_target *target, bool named, lens_error *err)
 {
     const lens_index_options *options = run->options;
-    const char *root = root_of(run, target->path);
-    char *text = NULL;
-    if (root && lens_store_root_settings(run->store, root, &text, err) != 0)
+    const char *root = root_of(run, target->path), *base = root ? root : target->path;
+    target->settings = lens_root_settings(run->store, base, err);
+    if (!target->settings)
         return -1;
-    target->settings = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    free(text);
-    if (!json_is_object(target->settings)) {
-        json_decref(target->settings);
-        target->settings = json_object();
-    }
-    target->base = root ? root : target->path;
     if (named && options->include_hidden)
         json_object_set_new(target->settings, "hidden", json_true());
     if (named && options->exclude_count) {
@@ -78,17 +72,7 @@ static int load_settings(lens_run *run, lens_target *target, bool named, lens_er
             }
         json_object_set_new(target->settings, "exclude", patterns);
     }
-    const json_t *patterns = json_object_get(target->settings, "exclude");
-    target->include_hidden = json_is_true(json_object_get(target->settings, "hidden"));
-    target->exclude = calloc(json_array_size(patterns) + 1, sizeof *target->exclude);
-    if (!target->exclude)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t i = 0; i < json_array_size(patterns); i++) {
-        const char *pattern = json_string_value(json_array_get(patterns, i));
-        if (pattern)
-            target->exclude[target->exclude_count++] = pattern;
-    }
-    return 0;
+    return lens_root_walk_options(target->settings, base, &target->walk, err);
 }
 
 static int save_settings(lens_run *run, lens_target *target, const struct stat *info, lens_error *err)

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/walk.h"
 #include "library/index_run.h"
 
 /* Whether the walk of the present target has no business with PATH: it was forgotten, or is a target of its own. */
@@ -120,12 +119,10 @@ void *lens_index_walker(void *argument)
     lens_walk_visitor visitor = {meet_file, enter, meet_problem, run};
     for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
         const lens_target *target = &run->targets[run->target];
-        lens_walk_options options = {.exclude = target->exclude, .base = target->base, .exclude_count = target->exclude_count,
-                                     .include_hidden = target->include_hidden};
         lens_error error = {0};
         if (target->absent || target->removed)
             continue;
-        int result = lens_walk(target->path, &options, &visitor, &error);
+        int result = lens_walk(target->path, &target->walk, &visitor, &error);
         if (result < 0 && error.code == LENS_E_MISSING) /* it was there when the run began */
             meet_problem(run, target->path, &error);
         else if (result < 0)

@@ -81,7 +81,7 @@ struct lens_stream {
     void *scratch;
     size_t scratch_size; /* bytes */
     void *state; /* the backend's */
-    lens_watch *watch;
+    lens_layer_watch *watch;
     void *watcher;
 };
 

@@ -424,7 +424,7 @@ const char *lens_layer_name(const lens_layer *layer)
     return layer->name;
 }
 
-void lens_stream_watch(lens_stream *stream, lens_watch *watch, void *context)
+void lens_stream_watch(lens_stream *stream, lens_layer_watch *watch, void *context)
 {
     stream->watch = watch;
     stream->watcher = context;

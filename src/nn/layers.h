@@ -220,7 +220,7 @@ int lens_group_norm_run(lens_stream *stream, const lens_layer *layer, int count,
 const char *lens_layer_name(const lens_layer *layer);
 
 /* Calls WATCH with what each layer gave, as SIZE floats at OUT, after it has run: for comparing and explaining. NULL: no more. */
-typedef void lens_watch(void *context, const lens_layer *layer, int count, const float *out, size_t size);
-void lens_stream_watch(lens_stream *stream, lens_watch *watch, void *context);
+typedef void lens_layer_watch(void *context, const lens_layer *layer, int count, const float *out, size_t size);
+void lens_stream_watch(lens_stream *stream, lens_layer_watch *watch, void *context);
 
 #endif

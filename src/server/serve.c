@@ -61,7 +61,8 @@ static int prepare(lens_server *server, lens_error *err)
     server->thumbs = lens_cache_new(thumbs_most);
     server->uploads = lens_cache_new(uploads_most);
     server->metrics = lens_metrics_new();
-    if (!server->name || !server->thumbs || !server->uploads || !server->metrics)
+    server->events = lens_events_new();
+    if (!server->name || !server->thumbs || !server->uploads || !server->metrics || !server->events)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     server->warm = lens_warm_new(server->options.library, err);
     if (!server->warm || !(server->indexer = lens_indexer_new(server, err)) || lens_workers_start(server, err) != 0)
@@ -96,13 +97,15 @@ int lens_serve(const lens_serve_options *options, lens_error *err)
                 continue;
             swept = lens_seconds();
             lens_daemon_sweep(&server);
-            lens_indexer_beat(server.indexer);
+            lens_events_beat(server.events);
         }
     }
     lens_indexer_end(server.indexer);
+    lens_events_end(server.events);
     lens_daemon_stop(&server, ending_seconds);
     lens_workers_stop(&server);
     lens_indexer_free(server.indexer);
+    lens_events_free(server.events);
     lens_warm_free(server.warm);
     lens_cache_free(server.thumbs);
     lens_cache_free(server.uploads);

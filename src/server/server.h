@@ -15,6 +15,7 @@
 #include "server/serve.h"
 
 typedef struct lens_exchange lens_exchange;
+typedef struct lens_events lens_events;
 typedef struct lens_indexer lens_indexer;
 typedef struct lens_metrics lens_metrics;
 typedef struct lens_route lens_route;
@@ -37,6 +38,7 @@ typedef struct lens_server {
     lens_worker *workers;
     size_t worker_count;
     lens_cache *thumbs, *uploads;
+    lens_events *events;
     lens_indexer *indexer;
     lens_metrics *metrics;
     atomic_llong bodies;   /* bytes of requests that are held */
@@ -137,19 +139,27 @@ void lens_api_search_get(lens_exchange *exchange), lens_api_search_post(lens_exc
     lens_api_status(lens_exchange *exchange), lens_api_health(lens_exchange *exchange), lens_api_metrics(lens_exchange *exchange),
     lens_api_openapi(lens_exchange *exchange), lens_jina_search(lens_exchange *exchange), lens_page_file(lens_exchange *exchange);
 
-/* ---- indexer.c: index runs in the background ---- */
+/* ---- indexer.c: index runs in the background, asked for or called for by what changes in watched folders ---- */
 
 lens_indexer *lens_indexer_new(lens_server *server, lens_error *err);
-/* Stops the run under way, keeping what it did, and ends the streams of events. */
+/* Stops the run under way, keeping what it did. */
 void lens_indexer_end(lens_indexer *indexer);
 void lens_indexer_free(lens_indexer *indexer);
-/* To be called now and then: streams are kept alive. */
-void lens_indexer_beat(lens_indexer *indexer);
 /* A run over PATH (NULL: every known folder): its number, or 0 while another one is under way. */
 int64_t lens_indexer_begin(lens_indexer *indexer, const char *path);
 /* {"running", "done", "total", …} */
 json_t *lens_indexer_state(lens_indexer *indexer);
-bool lens_indexer_watches(const lens_indexer *indexer);
+
+/* ---- events.c: telling those who listen to /api/index/events ---- */
+
+lens_events *lens_events_new(void);
+/* OBJECT is taken over. */
+void lens_events_tell(lens_events *events, const char *event, json_t *object);
+/* To be called now and then: streams are kept alive. */
+void lens_events_beat(lens_events *events);
+/* Ends the streams; freed once the daemon has stopped. */
+void lens_events_end(lens_events *events);
+void lens_events_free(lens_events *events);
 
 /* ---- metrics.c ---- */
 

@@ -102,6 +102,9 @@ static int open_to_read(lens_store *store, const char *path, lens_error *err)
                                : lens_fail_errno(err, errno, "%s/%s", store->folder, LENS_DATABASE);
     int is_library = connect(store, path, SQLITE_OPEN_READONLY, err) == 0 ? lens_schema_look(store, err) : -1;
     int code = sqlite3_errcode(store->db) & 0xff;
+    /* A journal that is to be rolled back is older than the log: a writer was killed while it made the library, and the next one begins anew. */
+    if (is_library < 0 && sqlite3_extended_errcode(store->db) == SQLITE_READONLY_ROLLBACK)
+        is_library = 0;
     if (is_library < 0 && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(path, R_OK) == 0)
         is_library = look_without_log(store, path, err);
     if (is_library == 0) /* a writer is making it, or was killed while making it */

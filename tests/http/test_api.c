@@ -279,6 +279,44 @@ static void the_original_client_may_send_data_uris_and_limits(void **state)
     lens_buffer_free(&body);
 }
 
+/* Waits until the library has COUNT pictures. */
+static void until_pictures(const test_serving *at, long count)
+{
+    long found = -1;
+    for (int i = 0; i < 300 && found != count; i++) {
+        json_t *status = test_serving_json(at, 200, "GET", "/api/status", "", NULL);
+        found = test_json_integer(status, "pictures");
+        assert_true(json_is_true(json_object_get(status, "watching")));
+        json_decref(status);
+        usleep(100000);
+    }
+    assert_int_equal(found, count);
+}
+
+static void what_comes_into_a_watched_folder_is_found_and_what_goes_is_not(void **state)
+{
+    (void)state;
+    test_world *watched = test_world_new();
+    const char *const more[] = {"--watch", NULL};
+    test_world_picture(watched, "one.png", TEST_PNG, 40);
+    test_run run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
+    test_run_free(&run);
+    test_world_picture(watched, "while-away.png", TEST_PNG, 41);
+    test_serving server = test_serving_start(watched, more);
+    until_pictures(&server, 2);
+    test_world_picture(watched, "two.png", TEST_PNG, 42);
+    until_pictures(&server, 3);
+    json_t *answer = test_serving_json(&server, 200, "GET", "/api/pictures/3/similar?n=3", "", NULL);
+    assert_int_equal(json_array_size(json_object_get(answer, "results")), 2); /* the other two */
+    json_decref(answer);
+    char *path = test_world_path(watched, "one.png");
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    until_pictures(&server, 2);
+    test_serving_stop(&server);
+    test_world_free(watched);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +332,7 @@ int main(void)
         cmocka_unit_test(the_original_client_searches_by_words),
         cmocka_unit_test(the_original_client_may_send_data_uris_and_limits),
         cmocka_unit_test(a_new_picture_is_found_after_a_run),
+        cmocka_unit_test(what_comes_into_a_watched_folder_is_found_and_what_goes_is_not),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@ test_serving test_serving_start(const test_world *world, const char *const *more
     test_serving serving = {.pid = fork(), .out = pipes[0]};
     assert_true(serving.pid >= 0);
     if (serving.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves no server behind */
         for (const char *const *variable = test_world_environment(world); *variable; variable++)
             putenv((char *)*variable);
         dup2(pipes[1], STDERR_FILENO);

@@ -1,5 +1,6 @@
 /* src/store: a writer that is killed at any moment loses nothing that it had acknowledged, and leaves nothing half done. */
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,8 +114,33 @@ static void test_kills(void **state)
     test_folder_remove(folder);
 }
 
+/* The very first transaction of a library is not in the log yet, for the log is what it begins. */
+static void test_killed_while_the_library_is_made(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    char *path = test_path(folder, "library.db");
+    pid_t child = fork();
+    if (child == 0) {
+        sqlite3 *db;
+        if (sqlite3_open(path, &db) == SQLITE_OK)
+            sqlite3_exec(db, "PRAGMA cache_size = 1; CREATE TABLE before (x); BEGIN; CREATE TABLE t (x);"
+                             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+                             "INSERT INTO t SELECT randomblob(5000) FROM n; DROP TABLE before", NULL, NULL, NULL);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    char *journal = test_path(folder, "library.db-journal");
+    assert_int_equal(access(journal, F_OK), 0);
+    lens_error err = {0};
+    assert_null(lens_store_open(folder, LENS_STORE_READ, 0, &err));
+    assert_int_equal(err.code, LENS_E_MISSING);
+    free(journal), free(path);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kills)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kills), cmocka_unit_test(test_killed_while_the_library_is_made)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,8 @@ export function watch({done, say}) {
     const report = JSON.parse(event.data);
     bar.hidden = true;
     const parts = ['indexed', 'moved', 'removed', 'failed'].filter(name => report[name]).map(name => `${report[name].toLocaleString('en')} ${name}`);
+    // A look at watched folders that found nothing is nobody's business.
+    if (report.watched && !report.indexed && !report.moved && !report.removed) return;
     say(parts.length ? `Done: ${parts.join(', ')}.` : 'Nothing is new.');
     done(report);
   });

@@ -1,0 +1,219 @@
+/* The kernel tells of a folder by the number that it gave its watch; the table from numbers to paths is sorted by number, and as numbers
+ * rise, a new one is nearly always the last. A watch is of the folder itself, not of its path: when a folder moves, its path and those of
+ * all below it are forgotten, and whoever meets it again adds it again. */
+#include "files/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { EVENTS = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF };
+
+typedef struct watched {
+    int number;
+    char *path;
+} watched;
+
+struct lens_folder_watch {
+    int fd;
+    watched *folders;
+    size_t count, capacity;
+};
+
+lens_folder_watch *lens_folder_watch_new(lens_error *err)
+{
+    lens_folder_watch *self = calloc(1, sizeof *self);
+    if (!self) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    self->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (self->fd >= 0)
+        return self;
+    if (errno == EMFILE)
+        lens_fail(err, LENS_E_LIMIT, "too many programs watch folders: see fs.inotify.max_user_instances");
+    else
+        lens_fail_errno(err, errno, "cannot watch folders");
+    free(self);
+    return NULL;
+}
+
+void lens_folder_watch_clear(lens_folder_watch *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        inotify_rm_watch(self->fd, self->folders[i].number);
+        free(self->folders[i].path);
+    }
+    self->count = 0;
+}
+
+void lens_folder_watch_free(lens_folder_watch *self)
+{
+    if (!self)
+        return;
+    lens_folder_watch_clear(self);
+    close(self->fd);
+    free(self->folders);
+    free(self);
+}
+
+/* Where NUMBER is, or would be. */
+static size_t place_of(const lens_folder_watch *self, int number)
+{
+    size_t low = 0, high = self->count;
+    if (high > 0 && self->folders[high - 1].number < number)
+        return high;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (self->folders[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static watched *find(const lens_folder_watch *self, int number)
+{
+    const size_t at = place_of(self, number);
+    return at < self->count && self->folders[at].number == number ? &self->folders[at] : NULL;
+}
+
+static void drop(lens_folder_watch *self, size_t at)
+{
+    inotify_rm_watch(self->fd, self->folders[at].number);
+    free(self->folders[at].path);
+    memmove(self->folders + at, self->folders + at + 1, (--self->count - at) * sizeof *self->folders);
+}
+
+static void drop_below(lens_folder_watch *self, const char *path)
+{
+    for (size_t i = self->count; i-- > 0;)
+        if (lens_path_within(self->folders[i].path, path))
+            drop(self, i);
+}
+
+int lens_folder_watch_add(lens_folder_watch *self, const char *folder, lens_error *err)
+{
+    const int number = inotify_add_watch(self->fd, folder, EVENTS | IN_ONLYDIR);
+    if (number < 0 && errno == ENOSPC)
+        return lens_fail(err, LENS_E_LIMIT, "%s: the kernel watches no more folders: see fs.inotify.max_user_watches", folder);
+    if (number < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return lens_fail(err, LENS_E_MISSING, "%s: there is no such folder", folder);
+    if (number < 0)
+        return lens_fail_errno(err, errno, "%s: cannot be watched", folder);
+    watched *known = find(self, number);
+    char *path = known && strcmp(known->path, folder) == 0 ? NULL : strdup(folder);
+    if (known) {
+        if (path) {
+            free(known->path);
+            known->path = path;
+        }
+        return 0;
+    }
+    if (self->count == self->capacity) {
+        const size_t capacity = self->capacity ? 2 * self->capacity : 64;
+        watched *folders = realloc(self->folders, capacity * sizeof *folders);
+        if (folders) {
+            self->folders = folders;
+            self->capacity = capacity;
+        }
+    }
+    if (!path || self->count == self->capacity) {
+        free(path);
+        inotify_rm_watch(self->fd, number);
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    const size_t at = place_of(self, number);
+    memmove(self->folders + at + 1, self->folders + at, (self->count++ - at) * sizeof *self->folders);
+    self->folders[at] = (watched){number, path};
+    return 0;
+}
+
+/* A file that came: one that is being written is told of when it is closed, but nobody closes a link. */
+static bool is_complete(const char *folder, const char *name)
+{
+    char path[4096 + 256];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return lstat(path, &info) == 0 && (S_ISLNK(info.st_mode) || (S_ISREG(info.st_mode) && info.st_nlink > 1));
+}
+
+static void take(lens_folder_watch *self, const struct inotify_event *event, lens_watch_function *function, void *context)
+{
+    if (event->mask & IN_Q_OVERFLOW) {
+        function(context, LENS_WATCH_LOST, NULL, NULL);
+        return;
+    }
+    const watched *known = find(self, event->wd);
+    if (!known) /* of a watch that was dropped */
+        return;
+    char *folder = strdup(known->path); /* FUNCTION may add */
+    const char *name = event->len ? event->name : NULL;
+    if (!folder) {
+        function(context, LENS_WATCH_LOST, NULL, NULL);
+    } else if (event->mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF)) {
+        drop_below(self, folder);
+        function(context, LENS_WATCH_SELF, folder, NULL);
+    } else if (!name) {
+        /* its own rights: whoever is above it is told as well, or it is a root */
+        if (event->mask & IN_ATTRIB)
+            function(context, LENS_WATCH_FILE, folder, ".");
+    } else if (event->mask & (IN_DELETE | IN_MOVED_FROM)) {
+        if (event->mask & IN_ISDIR) {
+            lens_buffer below = {0};
+            if (lens_buffer_print(&below, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name) == 0)
+                drop_below(self, below.data);
+            lens_buffer_free(&below);
+        }
+        function(context, LENS_WATCH_GONE, folder, name);
+    } else if (event->mask & IN_ISDIR) {
+        function(context, LENS_WATCH_FOLDER, folder, name);
+    } else if (!(event->mask & IN_CREATE) || is_complete(folder, name)) {
+        function(context, LENS_WATCH_FILE, folder, name);
+    }
+    free(folder);
+}
+
+int lens_folder_watch_wait(lens_folder_watch *self, double seconds, lens_watch_function *function, void *context, lens_error *err)
+{
+    _Alignas(struct inotify_event) char events[16384];
+    struct pollfd ready = {.fd = self->fd, .events = POLLIN};
+    int told = 0;
+    const int count = poll(&ready, 1, (int)(1000 * seconds));
+    if (count <= 0)
+        return count == 0 || errno == EINTR ? 0 : lens_fail_errno(err, errno, "cannot wait for changes of folders");
+    for (;;) {
+        const ssize_t size = read(self->fd, events, sizeof events);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size <= 0)
+            return size < 0 && errno != EAGAIN ? lens_fail_errno(err, errno, "cannot read changes of folders") : told;
+        for (const char *at = events; at < events + size; told++) {
+            const struct inotify_event *event = (const struct inotify_event *)at;
+            take(self, event, function, context);
+            at += sizeof *event + event->len;
+        }
+    }
+}
+
+bool lens_folder_is_remote(const char *folder)
+{
+    static const unsigned long kinds[] = {0x6969 /* NFS */, 0x517b /* SMB */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB 2 */, 0x65735546 /* FUSE */,
+                                          0x01021997 /* 9P */, 0x00c36400 /* Ceph */};
+    struct statfs info;
+    if (statfs(folder, &info) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (((unsigned long)info.f_type & 0xffffffffu) == kinds[i])
+            return true;
+    return false;
+}

@@ -1,0 +1,34 @@
+#include "library/root_settings.h"
+
+#include <stdlib.h>
+
+json_t *lens_root_settings(lens_store *store, const char *root, lens_error *err)
+{
+    char *text = NULL;
+    if (lens_store_root_settings(store, root, &text, err) != 0)
+        return NULL;
+    json_t *settings = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    free(text);
+    if (!json_is_object(settings)) {
+        json_decref(settings);
+        settings = json_object();
+    }
+    if (!settings)
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return settings;
+}
+
+int lens_root_walk_options(const json_t *settings, const char *base, lens_walk_options *out, lens_error *err)
+{
+    const json_t *patterns = json_object_get(settings, "exclude");
+    const char **exclude = calloc(json_array_size(patterns) + 1, sizeof *exclude);
+    *out = (lens_walk_options){.exclude = exclude, .include_hidden = json_is_true(json_object_get(settings, "hidden")), .base = base};
+    if (!exclude)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < json_array_size(patterns); i++) {
+        const char *pattern = json_string_value(json_array_get(patterns, i));
+        if (pattern)
+            exclude[out->exclude_count++] = pattern;
+    }
+    return 0;
+}

@@ -1,0 +1,17 @@
+/* What is kept with a root so that every walk of it is alike: {"exclude": [glob...], "hidden": bool, "device": N}. */
+#ifndef LENS_LIBRARY_ROOT_SETTINGS_H
+#define LENS_LIBRARY_ROOT_SETTINGS_H
+
+#include <jansson.h>
+
+#include "files/walk.h"
+#include "store/store.h"
+
+/* The settings of ROOT, an object, empty when there are none. NULL on failure. The caller's reference. */
+json_t *lens_root_settings(lens_store *store, const char *root, lens_error *err);
+
+/* How SETTINGS want BASE, the root, walked. OUT's patterns are SETTINGS' own, and the list of them is the caller's to free; BASE must outlive
+ * it too. */
+int lens_root_walk_options(const json_t *settings, const char *base, lens_walk_options *out, lens_error *err);
+
+#endif

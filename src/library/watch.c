@@ -1,0 +1,372 @@
+/* lens_watch: the folders of the library's roots, watched by src/files/watch, and what is to be indexed when they change. A root is walked as
+ * an index run walks it, so that what is left out there is not watched here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "files/watch.h"
+#include "library/internal.h"
+#include "library/root_settings.h"
+
+enum { CHANGED_MOST = 32 }; /* folders; of more, the roots are looked at */
+static const double quiet_seconds = 1, noisy_seconds = 10; /* from the last change, from the first */
+static const double look_every = 1, full_every = 600;      /* at the roots; at everything, where the kernel does not tell */
+
+typedef struct watched_root {
+    char *path;
+    json_t *settings;
+    lens_walk_options walk;
+    bool is_file, stale; /* STALE: folders came, which are not watched yet */
+    bool linked;         /* a folder below is a symbolic link, and only a walk of the whole root enters each folder once */
+    dev_t device;
+    ino_t number; /* 0: not there when it was looked at */
+} watched_root;
+
+struct lens_watch {
+    lens_library *library;
+    lens_store *store;
+    int64_t version;
+    char *rules; /* the roots, their settings and what was forgotten, as text: another text means to begin anew */
+    lens_folder_watch *folders;
+    watched_root *roots;
+    size_t root_count;
+    lens_store_paths forgotten;
+    char *changed[CHANGED_MOST];
+    size_t changed_count;
+    bool all, given; /* everything is to be looked at; CHANGED was given to the caller */
+    double first, last, looked, full;
+    watched_root *walked; /* the one that is being walked */
+    bool partly;          /* changes of some folders are not told of */
+    char limit[512];
+};
+
+/* ---- what changed ---- */
+
+static void clear_changed(lens_watch *self)
+{
+    while (self->changed_count)
+        free(self->changed[--self->changed_count]);
+    self->given = self->all = false;
+}
+
+static void note_time(lens_watch *self)
+{
+    if (self->given)
+        clear_changed(self);
+    self->last = lens_seconds();
+    if (!self->changed_count && !self->all)
+        self->first = self->last;
+}
+
+void lens_watch_all(lens_watch *self)
+{
+    note_time(self);
+    self->all = true;
+}
+
+static void note(lens_watch *self, const char *path)
+{
+    note_time(self);
+    if (self->all)
+        return;
+    for (size_t i = 0; i < self->changed_count; i++)
+        if (lens_path_within(path, self->changed[i]))
+            return;
+    for (size_t i = self->changed_count; i-- > 0;)
+        if (lens_path_within(self->changed[i], path)) {
+            free(self->changed[i]);
+            self->changed[i] = self->changed[--self->changed_count];
+        }
+    char *copy = self->changed_count < CHANGED_MOST ? strdup(path) : NULL;
+    if (copy)
+        self->changed[self->changed_count++] = copy;
+    else
+        self->all = true;
+}
+
+/* What a run has to look at when something changed in FOLDER of ROOT. A hidden folder that is named becomes a root of its own. */
+static void note_folder(lens_watch *self, const watched_root *root, const char *folder)
+{
+    note(self, root->linked || strstr(folder + strlen(root->path), "/.") ? root->path : folder);
+}
+
+/* ---- walking ---- */
+
+static bool is_forgotten(const lens_watch *self, const char *path)
+{
+    for (size_t i = 0; i < self->forgotten.count; i++)
+        if (strcmp(self->forgotten.items[i], path) == 0)
+            return true;
+    return false;
+}
+
+static void limited(lens_watch *self, const char *why)
+{
+    self->partly = true;
+    if (!self->limit[0])
+        snprintf(self->limit, sizeof self->limit, "%s", why);
+}
+
+static bool enter(void *context, const char *path)
+{
+    lens_watch *self = context;
+    struct stat info;
+    lens_error error = {0};
+    if (strcmp(path, self->library->folder) == 0 || is_forgotten(self, path))
+        return false;
+    if (strcmp(path, self->walked->path) != 0 && lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+        self->walked->linked = true;
+    if (lens_folder_watch_add(self->folders, path, &error) != 0 && error.code == LENS_E_LIMIT)
+        limited(self, error.message);
+    return true;
+}
+
+static int pass_by(void *context, const lens_walk_file *file)
+{
+    (void)context;
+    (void)file;
+    return 0;
+}
+
+/* Watches PATH, a folder of ROOT, and all below it. */
+static void watch_below(lens_watch *self, watched_root *root, const char *path)
+{
+    const lens_walk_visitor visitor = {.file = pass_by, .enter = enter, .context = self};
+    self->walked = root;
+    lens_walk(path, &root->walk, &visitor, NULL);
+}
+
+/* Whether ROOT is there, and is what it was: another disk may have been put in its place. */
+static void watch_root(lens_watch *self, watched_root *root)
+{
+    struct stat info;
+    const bool there = stat(root->path, &info) == 0;
+    if (there && root->number == info.st_ino && root->device == info.st_dev)
+        return;
+    root->number = there ? info.st_ino : 0;
+    root->device = there ? info.st_dev : 0;
+    if (!there)
+        return;
+    root->is_file = S_ISREG(info.st_mode);
+    if (lens_folder_is_remote(root->path)) {
+        char why[512];
+        snprintf(why, sizeof why, "%s is on a disk that does not tell of changes made elsewhere", root->path);
+        limited(self, why);
+    }
+    if (root->is_file) {
+        char *folder = strdup(root->path);
+        if (folder) {
+            char *slash = strrchr(folder, '/');
+            slash[slash == folder] = '\0';
+            if (lens_folder_watch_add(self->folders, folder, NULL) != 0)
+                limited(self, root->path);
+        }
+        free(folder);
+    } else {
+        watch_below(self, root, root->path);
+    }
+    note(self, root->path);
+}
+
+/* ---- the rules ---- */
+
+static void free_roots(lens_watch *self)
+{
+    for (size_t i = 0; i < self->root_count; i++) {
+        free(self->roots[i].path);
+        free((void *)self->roots[i].walk.exclude);
+        json_decref(self->roots[i].settings);
+    }
+    free(self->roots);
+    self->roots = NULL;
+    self->root_count = 0;
+    lens_store_paths_free(&self->forgotten);
+}
+
+static int read_rules(lens_watch *self, lens_buffer *rules, lens_error *err)
+{
+    lens_store_paths roots = {0};
+    int result = lens_store_roots(self->store, &roots, err);
+    if (result == 0)
+        result = lens_store_forgotten(self->store, &self->forgotten, err);
+    self->roots = calloc(roots.count + 1, sizeof *self->roots);
+    if (result == 0 && !self->roots)
+        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; result == 0 && i < roots.count; i++) {
+        watched_root *root = &self->roots[self->root_count++];
+        root->path = strdup(roots.items[i]);
+        root->settings = lens_root_settings(self->store, roots.items[i], err);
+        result = root->path && root->settings ? lens_root_walk_options(root->settings, root->path, &root->walk, err)
+                                              : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        char *text = result == 0 ? json_dumps(json_object_get(root->settings, "exclude"), JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        if (result == 0)
+            result = lens_buffer_print(rules, "%s\n%s %d\n", root->path, text ? text : "", root->walk.include_hidden);
+        free(text);
+    }
+    for (size_t i = 0; result == 0 && i < self->forgotten.count; i++)
+        result = lens_buffer_print(rules, "without %s\n", self->forgotten.items[i]);
+    lens_store_paths_free(&roots);
+    return result;
+}
+
+/* Reads the rules when someone wrote to the library, and begins anew when they are others. A library that is not there yet has none. */
+static int follow_rules(lens_watch *self, lens_error *err)
+{
+    lens_error missing = {0};
+    int64_t version = 0;
+    if (!self->store && !(self->store = lens_library_reader(self->library, &missing))) {
+        if (missing.code == LENS_E_MISSING)
+            return 0;
+        if (err)
+            *err = missing;
+        return -1;
+    }
+    if (lens_store_version(self->store, &version, err) != 0)
+        return -1;
+    if (self->rules && version == self->version)
+        return 0;
+    lens_watch next = {.library = self->library, .store = self->store};
+    lens_buffer rules = {0};
+    int result = read_rules(&next, &rules, err);
+    const bool same = result == 0 && self->rules && strcmp(self->rules, rules.data ? rules.data : "") == 0;
+    char *text = result == 0 && !same ? strdup(rules.data ? rules.data : "") : NULL;
+    lens_buffer_free(&rules);
+    if (result != 0 || same || !text) {
+        free_roots(&next);
+        if (same)
+            self->version = version;
+        return result == 0 && !same ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    }
+    self->version = version;
+    free_roots(self);
+    free(self->rules);
+    self->rules = text;
+    self->roots = next.roots;
+    self->root_count = next.root_count;
+    self->forgotten = next.forgotten;
+    self->partly = false;
+    self->limit[0] = '\0';
+    lens_folder_watch_clear(self->folders);
+    if (self->root_count) {
+        clear_changed(self);
+        lens_watch_all(self);
+    }
+    return 0;
+}
+
+/* ---- events ---- */
+
+static void hear(void *context, lens_watch_kind kind, const char *folder, const char *name)
+{
+    lens_watch *self = context;
+    if (kind == LENS_WATCH_LOST) {
+        free(self->rules); /* nor is it known which folders came */
+        self->rules = NULL;
+        return;
+    }
+    lens_buffer buffer = {0};
+    const bool itself = !name || strcmp(name, ".") == 0;
+    const int printed = itself ? lens_buffer_print(&buffer, "%s", folder) : lens_buffer_print(&buffer, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
+    const char *path = printed == 0 ? buffer.data : folder;
+    for (size_t i = 0; i < self->root_count; i++) {
+        watched_root *root = &self->roots[i];
+        if (root->is_file && strcmp(path, root->path) == 0)
+            note(self, root->path);
+        if (root->is_file || !lens_path_within(folder, root->path) || (!itself && name[0] == '.' && !root->walk.include_hidden))
+            continue;
+        if (kind == LENS_WATCH_SELF) { /* the folder above it tells too, and watch_root looks after roots; a disk that went is not to be swept away */
+            if (strcmp(folder, root->path) == 0)
+                root->number = 0;
+            continue;
+        }
+        root->stale |= kind == LENS_WATCH_FOLDER || itself;
+        if (kind != LENS_WATCH_FILE || itself || lens_named_as_picture(path) || lens_is_picture_file(path))
+            note_folder(self, root, folder);
+    }
+    lens_buffer_free(&buffer);
+}
+
+/* Before the changes are given out: what came is watched (from the root, for what is left out, and what was visited, is known to a walk from there
+ * alone), and a folder that is no more is known to the one above it. */
+static void settle(lens_watch *self)
+{
+    struct stat info;
+    for (size_t i = 0; i < self->root_count; i++) {
+        if (self->roots[i].stale)
+            watch_below(self, &self->roots[i], self->roots[i].path);
+        self->roots[i].stale = false;
+    }
+    for (size_t i = 0; i < self->changed_count && !self->all; i++)
+        self->all = stat(self->changed[i], &info) != 0;
+}
+
+int lens_watch_wait(lens_watch *self, double seconds, const char *const **paths, size_t *count, lens_error *err)
+{
+    const double begun = lens_seconds();
+    *paths = (const char *const *)self->changed;
+    *count = 0;
+    if (self->given)
+        clear_changed(self);
+    for (double now = begun;; now = lens_seconds()) {
+        if (now - self->looked >= look_every) {
+            self->looked = now;
+            if (follow_rules(self, err) != 0)
+                return -1;
+            for (size_t i = 0; i < self->root_count; i++)
+                watch_root(self, &self->roots[i]);
+        }
+        if (self->partly && self->root_count && !self->all && now - self->full >= full_every)
+            lens_watch_all(self);
+        const double due = self->last + quiet_seconds < self->first + noisy_seconds ? self->last + quiet_seconds : self->first + noisy_seconds;
+        if ((self->changed_count || self->all) && now >= due) {
+            settle(self);
+            if (self->all)
+                self->full = now;
+            *count = self->all ? 0 : self->changed_count;
+            self->given = true;
+            return 1;
+        }
+        const double left = begun + seconds - now;
+        if (left <= 0)
+            return 0;
+        if (lens_folder_watch_wait(self->folders, left < 0.2 ? left : 0.2, hear, self, err) < 0)
+            return -1;
+    }
+}
+
+const char *lens_watch_limit(const lens_watch *self)
+{
+    return self->partly ? self->limit : NULL;
+}
+
+lens_watch *lens_watch_new(lens_library *library, lens_error *err)
+{
+    lens_watch *self = calloc(1, sizeof *self);
+    if (!self) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    self->library = library;
+    self->looked = -look_every;
+    self->folders = lens_folder_watch_new(err);
+    if (self->folders)
+        return self;
+    lens_watch_free(self);
+    return NULL;
+}
+
+void lens_watch_free(lens_watch *self)
+{
+    if (!self)
+        return;
+    clear_changed(self);
+    free_roots(self);
+    free(self->rules);
+    lens_folder_watch_free(self->folders);
+    if (self->store)
+        lens_library_reader_done(self->library, self->store);
+    free(self);
+}

@@ -1,0 +1,258 @@
+/* lens_watch: what changes below the folders of a library, and what a run is told to look at. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memelens.h"
+#include "support.h"
+
+typedef struct place {
+    char *folder, *pictures;
+    lens_library *library, *watched;
+    lens_watch *watch;
+} place;
+
+static void put(const char *folder, const char *name, int value)
+{
+    char *path = test_path(folder, "%s", name);
+    char picture[64 + 3 * 64];
+    int size = snprintf(picture, sizeof picture, "P6 8 8 255\n");
+    for (int i = 0; i < 3 * 64; i++)
+        picture[size++] = (char)(value * 31 + i * value);
+    test_write(path, picture, (size_t)size);
+    free(path);
+}
+
+static lens_index_report index_paths(lens_library *library, const char *const *paths, size_t count, const char *const *exclude)
+{
+    static const char *const models[] = {"colour"};
+    lens_error error = {0};
+    lens_index_options options = lens_index_options_default();
+    lens_index_report report;
+    options.paths = paths;
+    options.path_count = count;
+    options.models = models;
+    options.model_count = 1;
+    options.exclude = exclude;
+    options.exclude_count = exclude != NULL;
+    assert_done(lens_index(library, &options, &report, &error), &error);
+    return report;
+}
+
+static place begin(const char *const *exclude)
+{
+    lens_error error = {0};
+    place self = {.folder = test_folder_new()};
+    char *library = test_path(self.folder, "library");
+    self.pictures = test_path(self.folder, "pictures");
+    assert_int_equal(mkdir(self.pictures, 0755), 0);
+    char *below = test_path(self.pictures, "below");
+    assert_int_equal(mkdir(below, 0755), 0);
+    free(below);
+    put(self.pictures, "a.ppm", 1);
+    put(self.pictures, "below/b.ppm", 2);
+    self.library = lens_library_open(library, &error);
+    index_paths(self.library, (const char *const *)&self.pictures, 1, exclude);
+    self.watched = lens_library_open(library, &error);
+    self.watch = lens_watch_new(self.watched, &error);
+    assert_done(self.watch ? 0 : -1, &error);
+    free(library);
+    return self;
+}
+
+static void end(place *self)
+{
+    lens_watch_free(self->watch);
+    lens_library_close(self->watched);
+    lens_library_close(self->library);
+    free(self->pictures);
+    test_folder_remove(self->folder);
+}
+
+/* What is to be looked at, below the pictures: "all", "", "/below /more", or "nothing" within SECONDS. The caller frees. */
+static char *wait_for(place *self, double seconds)
+{
+    lens_error error = {0};
+    const char *const *paths;
+    size_t count;
+    lens_buffer line = {0};
+    int changed = lens_watch_wait(self->watch, seconds, &paths, &count, &error);
+    assert_done(changed < 0 ? -1 : 0, &error);
+    lens_buffer_print(&line, "%s", !changed ? "nothing" : count == 0 ? "all" : "");
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(strncmp(paths[i], self->pictures, strlen(self->pictures)), 0);
+        lens_buffer_print(&line, "%s%s", i ? " " : "", paths[i] + strlen(self->pictures));
+    }
+    return line.data;
+}
+
+static void expect(place *self, double seconds, const char *wanted)
+{
+    char *got = wait_for(self, seconds);
+    assert_string_equal(got, wanted);
+    free(got);
+}
+
+static void at_first_everything_then_what_changes(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    expect(&self, 20, "all");
+    expect(&self, 1.5, "nothing");
+    put(self.pictures, "below/c.ppm", 3);
+    expect(&self, 20, "/below");
+    expect(&self, 1.5, "nothing");
+    put(self.pictures, "d.ppm", 4);
+    put(self.pictures, "below/e.ppm", 5);
+    expect(&self, 20, ""); /* the folder above stands for both */
+    end(&self);
+}
+
+static void what_goes_moves_or_is_linked_is_told(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    expect(&self, 20, "all");
+    char *b = test_path(self.pictures, "below/b.ppm"), *a = test_path(self.pictures, "a.ppm"), *link_path = test_path(self.pictures, "below/l.ppm"),
+         *hidden = test_path(self.pictures, "below/.b.ppm");
+    assert_int_equal(unlink(b), 0);
+    expect(&self, 20, "/below");
+    assert_int_equal(link(a, link_path), 0);
+    expect(&self, 20, "/below");
+    assert_int_equal(rename(link_path, b), 0);
+    expect(&self, 20, "/below");
+    put(self.pictures, "below/.hidden.ppm", 6);
+    put(self.pictures, "below/words.txt", 7); /* its bytes say that it is a picture... */
+    expect(&self, 20, "/below");
+    char *text = test_path(self.pictures, "below/words.txt");
+    test_write(text, "no picture", 10); /* ...and now they do not */
+    put(self.pictures, "below/.hidden.ppm", 8);
+    expect(&self, 2, "nothing");
+    free(text), free(a), free(b), free(link_path), free(hidden);
+    end(&self);
+}
+
+static void folders_that_come_are_watched_and_those_that_move_are_found(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    expect(&self, 20, "all");
+    char *new = test_path(self.pictures, "new"), *moved = test_path(self.pictures, "moved"), *deep = test_path(self.pictures, "new/deep");
+    assert_int_equal(mkdir(new, 0755), 0);
+    assert_int_equal(mkdir(deep, 0755), 0);
+    put(self.pictures, "new/deep/f.ppm", 9);
+    expect(&self, 20, "");
+    put(self.pictures, "new/deep/g.ppm", 10);
+    expect(&self, 20, "/new/deep");
+    assert_int_equal(rename(new, moved), 0);
+    expect(&self, 20, "");
+    put(self.pictures, "moved/deep/h.ppm", 11);
+    expect(&self, 20, "/moved/deep");
+    put(self.pictures, "moved/deep/i.ppm", 12);
+    char *gone = test_path(self.pictures, "moved/deep");
+    test_folder_remove(gone);
+    expect(&self, 20, "/moved");
+    free(new), free(moved), free(deep);
+    end(&self);
+}
+
+static void what_is_left_out_is_not_watched(void **state)
+{
+    (void)state;
+    static const char *const exclude[] = {"below"};
+    place self = begin(exclude);
+    expect(&self, 20, "all");
+    put(self.pictures, "below/c.ppm", 3);
+    expect(&self, 2, "nothing");
+    /* Until another run says otherwise. */
+    lens_error error = {0};
+    char *other = test_path(self.folder, "other");
+    assert_int_equal(mkdir(other, 0755), 0);
+    put(other, "o.ppm", 13);
+    index_paths(self.library, (const char *const *)&other, 1, NULL);
+    expect(&self, 20, "all");
+    const char *const *paths;
+    size_t count;
+    put(other, "p.ppm", 14);
+    assert_int_equal(lens_watch_wait(self.watch, 20, &paths, &count, &error), 1);
+    assert_int_equal(count, 1);
+    assert_string_equal(paths[0], other);
+    free(other);
+    end(&self);
+}
+
+static void where_links_lead_about_the_whole_root_is_looked_at(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    char *link_path = test_path(self.pictures, "below/back"), *other = test_path(self.pictures, "target");
+    assert_int_equal(mkdir(other, 0755) | symlink(other, link_path), 0);
+    expect(&self, 20, "all");
+    put(self.pictures, "below/c.ppm", 3);
+    expect(&self, 20, "");
+    free(link_path), free(other);
+    end(&self);
+}
+
+static void a_root_that_goes_and_comes_back_is_watched_again(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    char *away = test_path(self.folder, "away");
+    expect(&self, 20, "all");
+    assert_int_equal(rename(self.pictures, away), 0);
+    char *got = wait_for(&self, 3);
+    free(got);
+    put(self.folder, "away/q.ppm", 15);
+    assert_int_equal(rename(away, self.pictures), 0);
+    expect(&self, 20, "");
+    put(self.pictures, "below/r.ppm", 16);
+    expect(&self, 20, "/below");
+    free(away);
+    end(&self);
+}
+
+static void after_a_failed_run_everything_is_asked_for(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    expect(&self, 20, "all");
+    lens_watch_all(self.watch);
+    expect(&self, 20, "all");
+    expect(&self, 1.5, "nothing");
+    end(&self);
+}
+
+static void a_library_that_comes_later_is_watched(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    lens_error error = {0};
+    const char *const *paths;
+    size_t count;
+    char *later = test_path(self.folder, "later");
+    lens_library *library = lens_library_open(later, &error), *watched = lens_library_open(later, &error);
+    lens_watch *watch = lens_watch_new(watched, &error);
+    assert_int_equal(lens_watch_wait(watch, 1.5, &paths, &count, &error), 0);
+    index_paths(library, (const char *const *)&self.pictures, 1, NULL);
+    assert_int_equal(lens_watch_wait(watch, 20, &paths, &count, &error), 1);
+    lens_watch_free(watch);
+    lens_library_close(watched);
+    lens_library_close(library);
+    free(later);
+    end(&self);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(at_first_everything_then_what_changes),
+        cmocka_unit_test(what_goes_moves_or_is_linked_is_told),
+        cmocka_unit_test(folders_that_come_are_watched_and_those_that_move_are_found),
+        cmocka_unit_test(what_is_left_out_is_not_watched),
+        cmocka_unit_test(where_links_lead_about_the_whole_root_is_looked_at),
+        cmocka_unit_test(a_root_that_goes_and_comes_back_is_watched_again),
+        cmocka_unit_test(after_a_failed_run_everything_is_asked_for),
+        cmocka_unit_test(a_library_that_comes_later_is_watched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
