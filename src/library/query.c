@@ -228,6 +228,8 @@ static lens_results *nearest(query *self, lens_error *err)
     else
         result = rank(self, &view, wanted, least, hits, &found, err);
     const size_t end = found > options->offset + options->n ? options->offset + options->n : found;
+    if (result == 0)
+        result = lens_store_moment_begin(self->store, err);
     for (size_t i = options->offset; result == 0 && i < end; i++) {
         lens_store_picture picture;
         int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
@@ -252,6 +254,7 @@ static lens_results *nearest(query *self, lens_error *err)
         if (!item->terms)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
+    lens_store_moment_end(self->store);
     free(hits);
     if (result != 0) {
         lens_results_free(results);

@@ -190,6 +190,11 @@ int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, co
 /* A number that is another one after another connection has written to the library. */
 int lens_store_version(lens_store *store, int64_t *version, lens_error *err);
 
+/* From here to the end all that is read is of one moment, and reading many rows costs a third: each statement by itself takes and drops locks. Not
+ * for long: a log that is being read does not shrink. Not twice at once. */
+int lens_store_moment_begin(lens_store *store, lens_error *err);
+void lens_store_moment_end(lens_store *store);
+
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 typedef struct lens_store_counts {

@@ -215,3 +215,13 @@ int lens_store_version(lens_store *store, int64_t *version, lens_error *err)
     lens_sql_done(store, statement);
     return result > 0 ? 0 : -1;
 }
+
+int lens_store_moment_begin(lens_store *store, lens_error *err)
+{
+    return lens_sql_begin_read(store, err);
+}
+
+void lens_store_moment_end(lens_store *store)
+{
+    lens_sql_end(store, -1, NULL);
+}
