@@ -133,7 +133,7 @@ typedef enum lens_term_kind {
     LENS_TERM_FILE,  /* text: a path */
     LENS_TERM_BYTES, /* bytes, size: the picture itself */
     LENS_TERM_ID,    /* id: a picture of the library */
-    LENS_TERM_WORDS, /* text: words, for a model that knows them */
+    LENS_TERM_WORDS, /* text: words */
 } lens_term_kind;
 
 typedef struct lens_term {
@@ -144,6 +144,18 @@ typedef struct lens_term {
     int64_t id;
     double weight; /* negative: away from it */
 } lens_term;
+
+/* The ways in which words find a picture. A query of words goes all ways that the library has, and the rankings are fused. */
+typedef enum lens_part {
+    LENS_PART_LOOK,    /* how the picture looks: CLIP, or the map from words to what the library's model sees */
+    LENS_PART_TEXT,    /* the words themselves, in captions and in what was read in the picture */
+    LENS_PART_MEANING, /* what those mean */
+    LENS_PARTS
+} lens_part;
+enum { LENS_BY_LOOK = 1 << LENS_PART_LOOK, LENS_BY_TEXT = 1 << LENS_PART_TEXT, LENS_BY_MEANING = 1 << LENS_PART_MEANING, LENS_BY_ALL = 0 };
+
+/* "look", "text", "meaning" or "all" -> *BY. 0 or -1. */
+int lens_by_parse(const char *name, int *by, lens_error *err);
 
 typedef struct lens_search_options {
     size_t n;
@@ -158,6 +170,12 @@ typedef struct lens_search_options {
     size_t in_count;
     const char *path;       /* only pictures whose path matches this pattern (*, ?, [a-z]; without respect to the case of ASCII); NULL: all */
     int64_t after, before;  /* only files changed at or after, and before, these moments, seconds since 1970; 0: at any time */
+    int64_t size_least, size_most; /* pixels of the longer side; 0: any */
+    const char *const *types;      /* "jpeg", "png": only these formats; none: any */
+    size_t type_count;
+    const char *const *labels;     /* only pictures that lie in a folder of one of these names; none: any */
+    size_t label_count;
+    int by;               /* the sum of LENS_BY_LOOK, …; LENS_BY_ALL: every way that there is */
     bool leave_out_terms; /* the terms' own pictures are no results (lens_similar) */
     uint64_t max_pixels;
 } lens_search_options;
@@ -169,15 +187,23 @@ typedef struct lens_term_share {
     double cosine, share;
 } lens_term_share;
 
+/* Where one way of finding has a result. */
+typedef struct lens_part_found {
+    size_t rank;  /* 1: first; 0: not among its best */
+    double score; /* look, meaning: cosine; text: 0 to 1, all words one behind the other */
+} lens_part_found;
+
 typedef struct lens_result {
-    double score; /* cosine */
+    double score; /* cosine; where ways were fused, 0 to 1: first in every one of them */
     int64_t id;
     char *path;
     int64_t stands_for;     /* pictures of its group, itself included; 1 without fold */
     int64_t bytes, modified; /* of the file; seconds since 1970 */
     int width, height;
     char *format;           /* "JPEG" */
-    lens_term_share *terms; /* [term_count], in the order of the terms */
+    lens_term_share *terms; /* [term_count], in the order of the terms; of how it looks */
+    lens_part_found found[LENS_PARTS];
+    char *snippet;          /* the text that was found, about the words that were; NULL: not found by its text */
 } lens_result;
 
 typedef struct lens_results {
@@ -187,9 +213,11 @@ typedef struct lens_results {
     char *model;      /* that answered */
     size_t compared;  /* pictures the query was held against */
     bool more;        /* there are results behind these */
+    int by;           /* the ways that were gone */
 } lens_results;
 
-/* The normalised weighted sum of the terms' vectors against every picture, exactly. NULL on failure. */
+/* The normalised weighted sum of the terms' vectors against every picture, exactly; for words also what is written in pictures and said about them
+ * ("a phrase", prefi*, -without), and what that means. NULL on failure. */
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err);
 void lens_results_free(lens_results *results);

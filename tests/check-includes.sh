@@ -31,9 +31,10 @@ check nn       base
 check text     base
 check encoders nn pixels text base
 check store    base
+check words    base
 check net      base
 check search   base
-check library  encoders text nn pixels files store search net base memelens.h memelens_study.h
+check library  words encoders text nn pixels files store search net base memelens.h memelens_study.h
 check compare  base memelens.h memelens_study.h
 check cli      compare server base memelens.h
 check server   compare base memelens.h memelens_error.h

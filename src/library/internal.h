@@ -7,6 +7,8 @@
 #include "pixels/decode.h"
 #include "store/store.h"
 
+struct lens_word_memory;
+
 struct lens_library {
     char *folder;
     lens_warm *warm; /* NULL: nothing is kept between calls, and nothing below is used */
@@ -16,6 +18,7 @@ struct lens_library {
         lens_session *session;
     } *sessions;
     size_t session_count;
+    struct lens_word_memory *words; /* what lens_text_search keeps; NULL: nothing yet */
 };
 
 /* A store to read LIBRARY with: the warm library's own, which stays open, or a new one. NULL on failure. Give it back. */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "library/internal.h"
+#include "library/text_search.h"
 #include "library/warm.h"
 
 const char *lens_version(void)
@@ -47,6 +48,7 @@ void lens_library_close(lens_library *library)
     for (size_t i = 0; i < library->session_count; i++)
         lens_session_free(library->sessions[i].session);
     free(library->sessions);
+    lens_word_memory_free(library->words);
     lens_store_close(library->store);
     free(library->folder);
     free(library);

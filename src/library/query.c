@@ -1,245 +1,384 @@
-/* lens_search: terms -> one query vector -> the nearest pictures. */
+/* lens_search: terms -> the ways to go -> one ranking. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/processors.h"
-#include "library/copies.h"
-#include "library/nearness.h"
-#include "library/terms.h"
-#include "library/view.h"
-#include "library/warm.h"
-#include "search/fold.h"
-#include "search/scan.h"
+#include "library/ranker.h"
+#include "library/text_search.h"
+#include "search/fuse.h"
+#include "store/texts.h"
+
+/* Tuned on tests/golden/test_captions.c and test_paraphrases.c; docs/WORDS.md has the figures. */
+enum { DEPTH = 1000 /* of each ranking */ };
+static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1};
 
 lens_search_options lens_search_options_default(void)
 {
     return (lens_search_options){.n = 10, .precision = "auto", .min_score = -2, .max_pixels = lens_decode_limits_default().max_pixels};
 }
 
+int lens_by_parse(const char *name, int *by, lens_error *err)
+{
+    static const char *const names[] = {"all", "look", "text", "meaning"};
+    static const int values[] = {LENS_BY_ALL, LENS_BY_LOOK, LENS_BY_TEXT, LENS_BY_MEANING};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *by = values[i];
+            return 0;
+        }
+    return lens_fail(err, LENS_E_ARGUMENT, "%s: words find pictures by look, text, meaning or all", name);
+}
+
 /* A query in the making. */
 typedef struct query {
     lens_library *library;
     lens_store *store;
-    lens_store_model model;
     const lens_search_options *options;
     const lens_term *terms;
     size_t term_count;
-    lens_store_paths in; /* the options' folders, absolute */
-    lens_store_vectors vectors;
-    lens_warm_view *warm; /* whose VECTORS these are, to be looked at only; NULL: our own */
-    bool own_rows;        /* but IDS and SLOTS are our own */
-    float *term_vectors; /* [terms, dim], each of length 1 */
-    float *sum;          /* [dim], of length 1: what is searched for */
-    double length;       /* of the weighted sum, before it was made 1 */
-    int64_t *own;        /* the terms' own pictures */
-    size_t own_count;
-    float *penalties;    /* [vectors.count], with options->unhub */
+    lens_term *look_terms;  /* [look_count]: those that the model of the look knows */
+    size_t *look_at;        /* [look_count]: which of TERMS they are */
+    size_t look_count;
+    lens_term *words;       /* [word_count]: their wanted words as typed, for the meaning */
+    lens_wanted *wanted;    /* [word_count] */
+    double *word_weights;   /* [word_count] */
+    lens_text_hits *texts;  /* [word_count] */
+    size_t word_count;
+    lens_term *meant;       /* [meant_count]: those of WORDS that want something */
+    size_t meant_count;
+    lens_ranker look, meaning; /* LOOK also says which pictures may be results */
+    lens_fold_hit *ranked[LENS_PARTS]; /* [ranked_count]: of the look and of the meaning */
+    size_t ranked_count[LENS_PARTS];
+    int by;
 } query;
 
-static int query_vector(query *self, lens_error *err)
+/* A result in the making. */
+typedef struct hit {
+    int64_t id, stands_for;
+    double score;
+} hit;
+
+/* ---- what is to be done ---- */
+
+static int read_words(query *self, lens_error *err)
 {
-    const size_t dim = (size_t)self->model.dim, count = self->term_count;
-    self->sum = calloc(dim, sizeof *self->sum);
-    self->term_vectors = calloc(count * dim, sizeof *self->term_vectors);
-    self->own = calloc(count, sizeof *self->own);
-    if (!self->sum || !self->term_vectors || !self->own)
+    const size_t room = self->term_count + 1;
+    self->look_terms = calloc(room, sizeof *self->look_terms);
+    self->look_at = calloc(room, sizeof *self->look_at);
+    self->words = calloc(room, sizeof *self->words);
+    self->wanted = calloc(room, sizeof *self->wanted);
+    self->word_weights = calloc(room, sizeof *self->word_weights);
+    self->texts = calloc(room, sizeof *self->texts);
+    self->meant = calloc(room, sizeof *self->meant);
+    if (!self->meant || !self->look_terms || !self->look_at || !self->words || !self->wanted || !self->word_weights || !self->texts)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t t = 0; t < count; t++)
-        if (!isfinite(self->terms[t].weight))
+    for (size_t t = 0; t < self->term_count; t++) {
+        const lens_term *term = &self->terms[t];
+        if (!isfinite(term->weight))
             return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a finite number");
-    const lens_terms_place place = {self->library, self->store, &self->model, &self->vectors, self->options->in_count > 0, self->options->precision,
-                                    self->options->max_pixels};
-    if (lens_terms_vectors(&place, self->terms, count, self->term_vectors, self->own, &self->own_count, err) != 0)
-        return -1;
-    double squares = 0;
-    for (size_t i = 0; i < dim; i++) {
-        double sum = 0;
-        for (size_t t = 0; t < count; t++)
-            sum += self->terms[t].weight * (double)self->term_vectors[t * dim + i];
-        self->sum[i] = (float)sum;
-        squares += sum * sum;
-    }
-    self->length = sqrt(squares);
-    if (!(self->length > 1e-6))
-        return lens_fail(err, LENS_E_ARGUMENT, "the terms cancel each other out: nothing is left to search for");
-    for (size_t i = 0; i < dim; i++)
-        self->sum[i] = (float)((double)self->sum[i] / self->length);
-    return 0;
-}
-
-/* What each term adds to the score of the picture in ROW of the view. NULL when memory is short. */
-static lens_term_share *shares_of(const query *self, size_t row)
-{
-    lens_term_share *shares = calloc(self->term_count, sizeof *shares);
-    const size_t dim = (size_t)self->model.dim;
-    const float *picture = self->vectors.data + (size_t)self->vectors.slots[row] * dim;
-    for (size_t t = 0; shares && t < self->term_count; t++) {
-        double cosine = 0;
-        for (size_t i = 0; i < dim; i++)
-            cosine += (double)self->term_vectors[t * dim + i] * (double)picture[i];
-        shares[t] = (lens_term_share){cosine, self->terms[t].weight * cosine / self->length};
-    }
-    return shares;
-}
-
-/* The model's vectors: the warm view of them all, or our own of those in the folders asked for. */
-static int open_vectors(query *self, lens_error *err)
-{
-    if (!self->library->warm || self->in.count)
-        return lens_store_vectors_open(self->store, self->model.id, (const char *const *)self->in.items, self->in.count, &self->vectors, err);
-    self->warm = lens_warm_view_of(self->library->warm, self->model.id, err);
-    if (self->warm)
-        self->vectors = self->warm->vectors;
-    return self->warm ? 0 : -1;
-}
-
-/* Before rows are taken out of a view that is shared. */
-static int own_rows(query *self, lens_error *err)
-{
-    if (!self->warm || self->own_rows)
-        return 0;
-    lens_store_vectors *vectors = &self->vectors;
-    int64_t *ids = malloc((vectors->count + 1) * sizeof *ids);
-    uint32_t *slots = malloc((vectors->count + 1) * sizeof *slots);
-    if (!ids || !slots) {
-        free(ids);
-        free(slots);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    }
-    memcpy(ids, vectors->ids, vectors->count * sizeof *ids);
-    memcpy(slots, vectors->slots, vectors->count * sizeof *slots);
-    vectors->ids = ids;
-    vectors->slots = slots;
-    self->own_rows = true;
-    return 0;
-}
-
-static void close_vectors(query *self)
-{
-    if (!self->warm) {
-        lens_store_vectors_free(&self->vectors);
-        return;
-    }
-    if (self->own_rows) {
-        free(self->vectors.ids);
-        free(self->vectors.slots);
-    }
-    lens_warm_view_release(self->warm);
-}
-
-/* Takes the terms' own pictures out of the view, so that they are no results and no part of a group. */
-static int leave_out_own(query *self, lens_error *err)
-{
-    if (own_rows(self, err) != 0)
-        return -1;
-    lens_store_vectors *vectors = &self->vectors;
-    size_t kept = 0;
-    for (size_t i = 0; i < vectors->count; i++) {
-        bool own = false;
-        for (size_t j = 0; !own && j < self->own_count; j++)
-            own = self->own[j] == vectors->ids[i];
-        if (own)
+        if (term->kind != LENS_TERM_WORDS)
             continue;
-        vectors->ids[kept] = vectors->ids[i];
-        vectors->slots[kept++] = vectors->slots[i];
+        /* A mistyped name is no description of a picture. */
+        if (lens_named_as_picture(term->text) && !strchr(term->text, ' '))
+            return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
+        lens_wanted *wanted = &self->wanted[self->word_count];
+        if (lens_wanted_read(wanted, term->text) != 0)
+            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        self->word_weights[self->word_count] = term->weight;
+        const lens_term plain = {.kind = LENS_TERM_WORDS, .text = wanted->plain, .weight = term->weight};
+        self->words[self->word_count++] = plain;
+        if (wanted->wants)
+            self->meant[self->meant_count++] = plain;
     }
-    vectors->count = kept;
     return 0;
 }
 
-/* Leaves only what the options' path and dates let in. */
-static int narrow(query *self, lens_error *err)
+static int choose_model(query *self, bool words, lens_store_model *out, lens_error *err)
 {
-    const lens_search_options *options = self->options;
-    if (!options->path && !options->after && !options->before)
-        return 0;
-    if (own_rows(self, err) != 0)
+    const char *wanted = self->options->model;
+    return self->library->warm ? lens_warm_model(self->library->warm, wanted, words, out, err)
+                               : lens_library_model(self->store, self->library->folder, wanted, words, out, err);
+}
+
+/* The model of sentences that this library has vectors of. 1, 0 when there is none, -1 on error. */
+static int sentence_model(query *self, lens_store_model *out, lens_error *err)
+{
+    lens_store_models models = {0};
+    if (lens_store_sentence_models(self->store, &models, err) != 0)
         return -1;
-    return lens_store_vectors_narrow(self->store, &self->vectors, options->path, options->after ? options->after : INT64_MIN,
-                                     options->before ? options->before : INT64_MAX, err);
+    int found = 0;
+    for (size_t i = 0; i < models.count && !found; i++) {
+        char *folder = models.items[i].vectors ? lens_model_folder(models.items[i].name, NULL) : NULL;
+        if (folder && (*out = models.items[i], out->name = strdup(models.items[i].name)))
+            found = 1;
+        free(folder);
+    }
+    lens_store_models_free(&models);
+    return found;
 }
 
-/* width / height of each row's picture. NULL on failure. The caller frees. */
-static float *shapes_of(query *self, lens_error *err)
+/* The terms that the model of the look is asked: all, or without WORDS those that are pictures. */
+static void take_look_terms(query *self, bool words)
 {
-    const size_t count = self->vectors.count;
-    float *shapes = malloc((count + 1) * sizeof *shapes);
-    if (!shapes) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        return NULL;
+    self->look_count = 0;
+    for (size_t t = 0, w = 0; t < self->term_count; t++) {
+        const bool is_words = self->terms[t].kind == LENS_TERM_WORDS;
+        const lens_term *term = is_words ? &self->words[w++] : &self->terms[t];
+        if (is_words && (!words || !self->wanted[w - 1].wants))
+            continue;
+        self->look_at[self->look_count] = t;
+        self->look_terms[self->look_count++] = *term;
     }
-    if (self->warm) { /* our rows are some of its rows, in the same order */
-        for (size_t i = 0, at = 0; i < count; i++) {
-            while (self->warm->vectors.ids[at] != self->vectors.ids[i])
-                at++;
-            shapes[i] = self->warm->shapes[at];
-        }
-    } else if (lens_store_vectors_shapes(self->store, &self->vectors, shapes, err) != 0) {
-        free(shapes);
-        return NULL;
-    }
-    return shapes;
 }
 
-/* The best WANTED rows, or of each group of near-identical ones the best. */
-static int rank(query *self, const lens_view *view, size_t wanted, float least, lens_fold_hit *hits, size_t *found, lens_error *err)
+/* Which ways to go: SELF->by. The models are taken over. */
+static int choose_ways(query *self, lens_store_model *look, lens_store_model *meaning, lens_error *err)
 {
-    int threads = lens_processors(), result = -1;
-    if (self->options->fold) {
-        float *shapes = shapes_of(self, err);
-        if (shapes)
-            result = lens_fold_scan(view, shapes, self->sum, wanted, least, threads, hits, found, err);
-        free(shapes);
-        return result;
+    const int wanted = self->options->by == LENS_BY_ALL ? LENS_BY_LOOK | LENS_BY_TEXT | LENS_BY_MEANING : self->options->by;
+    const bool words = self->meant_count > 0;
+    const int64_t texts = self->word_count ? lens_text_count(self->library, self->store, err) : 0;
+    if (texts < 0)
+        return -1;
+    int meant = 0;
+    if (words && texts && (wanted & LENS_BY_MEANING) && (meant = sentence_model(self, meaning, err)) < 0)
+        return -1;
+    if (self->word_count && texts && (wanted & LENS_BY_TEXT))
+        self->by |= LENS_BY_TEXT;
+    if (meant)
+        self->by |= LENS_BY_MEANING;
+    lens_error why = {0};
+    const bool look_words = words && (wanted & LENS_BY_LOOK);
+    bool looks = choose_model(self, look_words, look, &why) == 0;
+    take_look_terms(self, looks && look_words);
+    if (!looks && why.code == LENS_E_UNSUPPORTED && self->by) { /* no model that knows words, but there are other ways */
+        if (choose_model(self, false, look, err) != 0)
+            return -1;
+    } else if (!looks) {
+        if (err)
+            *err = why;
+        return -1;
     }
-    lens_hit *plain = calloc(wanted + 1, sizeof *plain);
-    if (!plain)
+    if (self->look_count && ((wanted & LENS_BY_LOOK) || self->look_count > self->word_count || !self->word_count))
+        self->by |= LENS_BY_LOOK;
+    if (self->by)
+        return 0;
+    if (!words)
+        return lens_fail(err, LENS_E_ARGUMENT, "nothing to search for: the words are only to be left out");
+    if (!texts)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "nothing is written in this library yet: run `memelens ocr`, or `memelens index --captions FILE`");
+    return lens_fail(err, LENS_E_UNSUPPORTED, "the meaning of words needs a model of sentences: run `memelens pull all-minilm-l6-v2`, then `memelens index`");
+}
+
+/* ---- going them ---- */
+
+static bool may_be(void *context, int64_t id)
+{
+    size_t row;
+    return lens_ranker_row(context, id, &row);
+}
+
+static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *err)
+{
+    const size_t most = ranker->vectors.count < DEPTH ? ranker->vectors.count : DEPTH;
+    self->ranked[part] = calloc(most + 1, sizeof **self->ranked);
+    if (!self->ranked[part])
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    lens_bytes_view bytes;
-    lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
-    if (self->warm && self->warm->copies && !view->penalty)
-        bytes = self->warm->bytes;
-    result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
-                    : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
-    lens_packed_close(copies);
-    for (size_t i = 0; result == 0 && i < *found; i++)
-        hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};
-    free(plain);
+    return lens_ranker_rank(ranker, most, -INFINITY, false, self->ranked[part], &self->ranked_count[part], err);
+}
+
+static int go(query *self, lens_error *err)
+{
+    if ((self->by & LENS_BY_LOOK) && rank(self, LENS_PART_LOOK, &self->look, err) != 0)
+        return -1;
+    if ((self->by & LENS_BY_MEANING) && rank(self, LENS_PART_MEANING, &self->meaning, err) != 0)
+        return -1;
+    for (size_t w = 0; w < self->word_count && (self->by & LENS_BY_TEXT); w++)
+        if (lens_text_search(self->library, self->store, &self->wanted[w], may_be, &self->look, DEPTH, &self->texts[w], err) != 0)
+            return -1;
+    return 0;
+}
+
+static const lens_text_hit *text_hit(const lens_text_hits *hits, int64_t id, size_t *rank)
+{
+    for (size_t i = 0; i < hits->count; i++)
+        if (hits->items[i].id == id) {
+            *rank = i + 1;
+            return &hits->items[i];
+        }
+    return NULL;
+}
+
+/* Whether a word that is to be left out leaves out picture ID, or it lacks a phrase. */
+static bool left_out(const query *self, int64_t id)
+{
+    for (size_t w = 0; w < self->word_count && (self->by & LENS_BY_TEXT); w++) {
+        const lens_text_hits *hits = &self->texts[w];
+        size_t low = 0, high = hits->left_out_count, rank;
+        while (low < high) {
+            const size_t middle = low + (high - low) / 2;
+            if (hits->left_out[middle] < id)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low < hits->left_out_count && hits->left_out[low] == id)
+            return true;
+        bool phrase = false;
+        for (size_t i = 0; i < self->wanted[w].count; i++)
+            phrase |= self->wanted[w].words[i].phrase && !self->wanted[w].words[i].without;
+        if (phrase && self->word_weights[w] > 0 && !text_hit(hits, id, &rank))
+            return true;
+    }
+    return false;
+}
+
+/* One ranking for each way, and for the text one for each term of words: into RANKINGS, whose arrays are in *MEMORY. How many; 0 when memory is short. */
+static size_t rankings_of(query *self, lens_ranking *rankings, void **memory)
+{
+    size_t total = self->ranked_count[LENS_PART_LOOK] + self->ranked_count[LENS_PART_MEANING], count = 0;
+    double all = 0;
+    for (size_t w = 0; w < self->word_count; w++)
+        total += self->texts[w].count;
+    for (size_t t = 0; t < self->term_count; t++)
+        all += fabs(self->terms[t].weight);
+    int64_t *ids = calloc(total + 1, sizeof *ids);
+    double *sure = calloc(total + 1, sizeof *sure);
+    memory[0] = ids;
+    memory[1] = sure;
+    if (!ids || !sure)
+        return 0;
+    for (int part = LENS_PART_LOOK; part <= LENS_PART_MEANING; part += LENS_PART_MEANING) {
+        if (!self->ranked_count[part])
+            continue;
+        rankings[count++] = (lens_ranking){ids, NULL, self->ranked_count[part], weights[part]};
+        for (size_t i = 0; i < self->ranked_count[part]; i++)
+            *ids++ = self->ranked[part][i].id;
+    }
+    for (size_t w = 0; w < self->word_count && count < LENS_FUSE_MOST; w++) {
+        const lens_text_hits *hits = &self->texts[w];
+        rankings[count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->word_weights[w] / (all > 0 ? all : 1)};
+        for (size_t i = 0; i < hits->count; i++) {
+            *ids++ = hits->items[i].id;
+            *sure++ = hits->items[i].score;
+        }
+    }
+    return count;
+}
+
+static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
+{
+    lens_ranking rankings[LENS_FUSE_MOST];
+    void *memory[2] = {NULL, NULL};
+    lens_fused *fused = NULL;
+    const size_t ranking_count = rankings_of(self, rankings, memory);
+    int result = memory[0] && memory[1] ? lens_fuse(rankings, ranking_count, fuse_k, &fused, count, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    *hits = result == 0 ? calloc(*count + 1, sizeof **hits) : NULL;
+    if (result == 0 && !*hits)
+        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; result == 0 && i < *count; i++)
+        (*hits)[i] = (hit){fused[i].id, 1, fused[i].score};
+    free(fused);
+    free(memory[0]);
+    free(memory[1]);
     return result;
 }
 
-static lens_results *nearest(query *self, lens_error *err)
+/* The answer of the one way that was gone, with its own scores. */
+static int alone(query *self, hit **hits, size_t *count, lens_error *err)
 {
-    const lens_search_options *options = self->options;
-    lens_view view = lens_vectors_view(&self->vectors);
-    view.penalty = self->penalties;
-    lens_results *results = calloc(1, sizeof *results);
-    /* One more than asked for tells whether there are more. */
-    const size_t asked = options->n > SIZE_MAX - options->offset - 1 ? SIZE_MAX : options->offset + options->n + 1;
-    size_t wanted = asked < view.count ? asked : view.count, found = 0;
-    lens_fold_hit *hits = calloc(wanted + 1, sizeof *hits);
-    float least = options->min_score < -1 ? -INFINITY : (float)options->min_score;
-    int result = -1;
-    if (!results || !hits || !(results->items = calloc(wanted + 1, sizeof *results->items)) ||
-        !(results->model = strdup(self->model.name)))
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    else
-        result = rank(self, &view, wanted, least, hits, &found, err);
-    const size_t end = found > options->offset + options->n ? options->offset + options->n : found;
+    const lens_part part = self->by == LENS_BY_MEANING ? LENS_PART_MEANING : LENS_PART_LOOK;
+    const lens_text_hits *texts = self->by == LENS_BY_TEXT ? &self->texts[0] : NULL;
+    *count = texts ? texts->count : self->ranked_count[part];
+    *hits = calloc(*count + 1, sizeof **hits);
+    if (!*hits)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < *count; i++)
+        (*hits)[i] = texts ? (hit){texts->items[i].id, 1, texts->items[i].score}
+                           : (hit){self->ranked[part][i].id, 1, (double)self->ranked[part][i].score};
+    return 0;
+}
+
+/* Takes out what is left out, lies below the least score, or stands for another of its group. */
+static int sift(query *self, hit *hits, size_t *count, lens_error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (hits[i].score > 0 && hits[i].score >= self->options->min_score && !left_out(self, hits[i].id))
+            hits[kept++] = hits[i];
+    *count = kept;
+    if (!self->options->fold)
+        return 0;
+    lens_hit *ranked = calloc(kept + 1, sizeof *ranked);
+    lens_fold_hit *folded = calloc(kept + 1, sizeof *folded);
+    size_t found = 0;
+    int result = ranked && folded ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; result == 0 && i < kept; i++) {
+        ranked[i].id = hits[i].id;
+        if (!lens_ranker_row(&self->look, hits[i].id, &ranked[i].row))
+            result = lens_fail(err, LENS_E_FORMAT, "id:%lld: has no vector", (long long)hits[i].id);
+    }
     if (result == 0)
-        result = lens_store_moment_begin(self->store, err);
-    for (size_t i = options->offset; result == 0 && i < end; i++) {
+        result = lens_ranker_fold(&self->look, ranked, kept, kept, folded, &found, err);
+    for (size_t i = 0, at = 0; result == 0 && i < found; i++) {
+        while (hits[at].id != folded[i].id)
+            at++;
+        hits[i] = (hit){folded[i].id, folded[i].stands_for, hits[at].score};
+    }
+    if (result == 0)
+        *count = found;
+    free(ranked);
+    free(folded);
+    return result;
+}
+
+/* ---- results ---- */
+
+static int tell_ways(const query *self, lens_result *item, lens_error *err)
+{
+    for (int part = 0; part < LENS_PARTS; part++)
+        for (size_t i = 0; i < self->ranked_count[part] && !item->found[part].rank; i++)
+            if (self->ranked[part][i].id == item->id)
+                item->found[part] = (lens_part_found){i + 1, (double)self->ranked[part][i].score};
+    for (size_t w = 0; w < self->word_count; w++) {
+        size_t rank;
+        const lens_text_hit *text = self->word_weights[w] > 0 ? text_hit(&self->texts[w], item->id, &rank) : NULL;
+        if (!text || item->snippet)
+            continue;
+        item->found[LENS_PART_TEXT] = (lens_part_found){rank, text->score};
+        item->snippet = lens_match_snippet(text->text, &text->match);
+        if (!item->snippet)
+            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    return 0;
+}
+
+static int tell_shares(const query *self, lens_result *item, lens_error *err)
+{
+    size_t row;
+    item->terms = calloc(self->term_count + 1, sizeof *item->terms);
+    lens_term_share *shares = self->look_count && lens_ranker_row(&self->look, item->id, &row) ? lens_ranker_shares(&self->look, row) : NULL;
+    if (!item->terms || (self->look_count && !shares)) {
+        free(shares);
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    for (size_t i = 0; shares && i < self->look_count; i++)
+        item->terms[self->look_at[i]] = shares[i];
+    free(shares);
+    return 0;
+}
+
+static int tell(const query *self, const hit *hits, size_t count, lens_results *results, lens_error *err)
+{
+    int result = lens_store_moment_begin(self->store, err);
+    for (size_t i = 0; result == 0 && i < count; i++) {
         lens_store_picture picture;
-        int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
+        const int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
         if (known < 0)
             result = -1;
         if (known != 1)
             continue;
         lens_result *item = &results->items[results->count++];
-        const double score = (double)hits[i].score + (view.penalty ? (double)view.penalty[hits[i].row] : 0);
-        *item = (lens_result){.score = score,
+        *item = (lens_result){.score = hits[i].score,
                               .id = hits[i].id,
                               .path = picture.path,
                               .stands_for = hits[i].stands_for,
@@ -247,44 +386,94 @@ static lens_results *nearest(query *self, lens_error *err)
                               .modified = lens_store_seconds(picture.mtime_ns),
                               .width = picture.width,
                               .height = picture.height,
-                              .format = picture.format,
-                              .terms = shares_of(self, hits[i].row)};
+                              .format = picture.format};
         picture.path = picture.format = NULL;
         lens_store_picture_free(&picture);
-        if (!item->terms)
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        if (tell_shares(self, item, err) != 0 || tell_ways(self, item, err) != 0)
+            result = -1;
     }
     lens_store_moment_end(self->store);
-    free(hits);
+    return result;
+}
+
+/* The page of HITS that was asked for. */
+static lens_results *page(const query *self, const hit *hits, size_t count, lens_error *err)
+{
+    const lens_search_options *options = self->options;
+    const size_t from = options->offset < count ? options->offset : count, left = count - from, given = options->n < left ? options->n : left;
+    lens_results *results = calloc(1, sizeof *results);
+    int result = -1;
+    if (!results || !(results->items = calloc(given + 1, sizeof *results->items)) || !(results->model = strdup(self->look.model.name)))
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    else
+        result = tell(self, hits + from, given, results, err);
     if (result != 0) {
         lens_results_free(results);
         return NULL;
     }
     results->term_count = self->term_count;
-    results->compared = view.count;
-    results->more = found > end;
+    results->compared = self->look.vectors.count;
+    results->more = given < left;
+    results->by = self->by;
     return results;
 }
 
-static int absolute_folders(query *self, lens_error *err)
+/* By the look alone the whole library is one ranking, as deep as anyone scrolls. */
+static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
 {
-    self->in.items = calloc(self->options->in_count + 1, sizeof *self->in.items);
-    if (!self->in.items)
+    const lens_search_options *options = self->options;
+    lens_ranker *look = &self->look;
+    /* One more than asked for tells whether there are more. */
+    const size_t asked = options->n > SIZE_MAX - options->offset - 1 ? SIZE_MAX : options->offset + options->n + 1;
+    const size_t wanted = asked < look->vectors.count ? asked : look->vectors.count;
+    lens_fold_hit *found = self->ranked[LENS_PART_LOOK] = calloc(wanted + 1, sizeof *found);
+    *hits = calloc(wanted + 1, sizeof **hits);
+    if (!found || !*hits)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t i = 0; i < self->options->in_count; i++) {
-        char *path = lens_path_absolute(self->options->in[i], err);
-        if (!path)
-            return -1;
-        self->in.items[self->in.count++] = path;
-    }
+    const float least = options->min_score < -1 ? -INFINITY : (float)options->min_score;
+    if (lens_ranker_rank(look, wanted, least, options->fold, found, count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < *count; i++)
+        (*hits)[i] = (hit){found[i].id, found[i].stands_for, (double)found[i].score + (look->penalties ? (double)look->penalties[found[i].row] : 0)};
+    self->ranked_count[LENS_PART_LOOK] = *count;
     return 0;
 }
 
-static int choose_model(query *self, bool words, lens_error *err)
+static lens_results *answer(query *self, lens_error *err)
 {
-    const char *wanted = self->options->model;
-    return self->library->warm ? lens_warm_model(self->library->warm, wanted, words, &self->model, err)
-                               : lens_library_model(self->store, self->library->folder, wanted, words, &self->model, err);
+    hit *hits = NULL;
+    size_t count = 0;
+    int result;
+    if (self->by == LENS_BY_LOOK) {
+        result = look_only(self, &hits, &count, err);
+    } else {
+        result = go(self, err);
+        const bool one = (self->by & (self->by - 1)) == 0 && self->term_count == 1;
+        if (result == 0)
+            result = one ? alone(self, &hits, &count, err) : fuse(self, &hits, &count, err);
+        if (result == 0)
+            result = sift(self, hits, &count, err);
+    }
+    lens_results *results = result == 0 ? page(self, hits, count, err) : NULL;
+    free(hits);
+    return results;
+}
+
+static void close_query(query *self)
+{
+    for (size_t w = 0; w < self->word_count; w++) {
+        lens_text_hits_free(&self->texts[w]);
+        lens_wanted_free(&self->wanted[w]);
+    }
+    for (int part = 0; part < LENS_PARTS; part++)
+        free(self->ranked[part]);
+    free(self->texts);
+    free(self->wanted);
+    free(self->words);
+    free(self->meant);
+    free(self->word_weights);
+    free(self->look_terms);
+    free(self->look_at);
 }
 
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
@@ -295,26 +484,23 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
         return NULL;
     }
     query self = {.library = library, .options = options, .terms = terms, .term_count = term_count};
-    bool words = false;
-    for (size_t t = 0; t < term_count; t++)
-        words |= terms[t].kind == LENS_TERM_WORDS;
+    lens_store_model look = {0}, meaning = {0};
     lens_results *results = NULL;
     self.store = lens_library_reader(library, err);
-    if (self.store && absolute_folders(&self, err) == 0 && choose_model(&self, words, err) == 0 && open_vectors(&self, err) == 0 &&
-        query_vector(&self, err) == 0 && (!options->leave_out_terms || leave_out_own(&self, err) == 0) && narrow(&self, err) == 0) {
-        if (options->unhub)
-            self.penalties = lens_nearness_of_some(self.store, self.model.id, &self.vectors, lens_processors(), err);
-        if (!options->unhub || self.penalties)
-            results = nearest(&self, err);
+    if (self.store && read_words(&self, err) == 0 && choose_ways(&self, &look, &meaning, err) == 0) {
+        int result = lens_ranker_open(&self.look, library, self.store, &look, self.look_terms, self.look_count, options, err);
+        if (result == 0 && (self.by & LENS_BY_MEANING))
+            result = lens_ranker_open(&self.meaning, library, self.store, &meaning, self.meant, self.meant_count, options, err);
+        if (result == 0)
+            results = answer(&self, err);
+        lens_ranker_close(&self.meaning);
+        lens_ranker_close(&self.look);
     }
-    lens_store_paths_free(&self.in);
-    free(self.penalties);
-    free(self.own);
-    free(self.term_vectors);
-    free(self.sum);
-    close_vectors(&self);
-    free(self.model.name);
-    lens_library_reader_done(library, self.store);
+    close_query(&self);
+    free(look.name);
+    free(meaning.name);
+    if (self.store)
+        lens_library_reader_done(library, self.store);
     return results;
 }
 
@@ -326,6 +512,7 @@ void lens_results_free(lens_results *results)
         free(results->items[i].path);
         free(results->items[i].format);
         free(results->items[i].terms);
+        free(results->items[i].snippet);
     }
     free(results->items);
     free(results->model);

@@ -414,16 +414,45 @@ static int fold_hits(walk *w, const lens_hit *scanned, size_t count, size_t k, l
     return 0;
 }
 
+static int walk_new(walk *w, graph *g, lens_error *err)
+{
+    const size_t nodes = g->nodes.count + 1;
+    *w = (walk){g, calloc(nodes, sizeof *w->reached), malloc(nodes * sizeof *w->queue), malloc(nodes * sizeof *w->wanted), 0};
+    return w->reached && w->queue && w->wanted ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory to fold");
+}
+
+static void walk_free(walk *w)
+{
+    free(w->wanted);
+    free(w->queue);
+    free(w->reached);
+}
+
+int lens_fold_ranked(const lens_view *view, const float *shapes, const lens_hit *ranked, size_t count, size_t k, int threads, lens_fold_hit *hits,
+                     size_t *found, lens_error *err)
+{
+    *found = 0;
+    graph g;
+    walk w;
+    if (graph_new(&g, view, shapes, threads, err) != 0)
+        return -1;
+    int result = walk_new(&w, &g, err);
+    if (result == 0)
+        result = fold_hits(&w, ranked, count, k, hits, found, err);
+    walk_free(&w);
+    graph_free(&g);
+    return result;
+}
+
 int lens_fold_scan(const lens_view *view, const float *shapes, const float *query, size_t k, float min_score, int threads,
                    lens_fold_hit *hits, size_t *found, lens_error *err)
 {
     *found = 0;
     graph g;
+    walk w;
     if (graph_new(&g, view, shapes, threads, err) != 0)
         return -1;
-    size_t nodes = g.nodes.count + 1;
-    walk w = {&g, calloc(nodes, sizeof *w.reached), malloc(nodes * sizeof *w.queue), malloc(nodes * sizeof *w.wanted), 0};
-    int result = w.reached && w.queue && w.wanted ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory to fold");
+    int result = walk_new(&w, &g, err);
     /* How far down the ranking the Kth group begins is not known before: look twice as far each time. */
     for (size_t depth = 16 * k + 64, last = 0; result == 0 && *found < k; depth *= 2) {
         depth = depth < view->count ? depth : view->count;
@@ -438,9 +467,7 @@ int lens_fold_scan(const lens_view *view, const float *shapes, const float *quer
             break;
         last = count;
     }
-    free(w.wanted);
-    free(w.queue);
-    free(w.reached);
+    walk_free(&w);
     graph_free(&g);
     return result;
 }

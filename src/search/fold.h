@@ -20,6 +20,10 @@ typedef struct lens_fold_hit {
 int lens_fold_scan(const lens_view *view, const float *shapes, const float *query, size_t k, float min_score, int threads,
                    lens_fold_hit *hits, size_t *found, lens_error *err);
 
+/* The same of a ranking that is there already: RANKED [count], best first, rows of the view. */
+int lens_fold_ranked(const lens_view *view, const float *shapes, const lens_hit *ranked, size_t count, size_t k, int threads, lens_fold_hit *hits,
+                     size_t *found, lens_error *err);
+
 /* Groups of the whole view: GROUPS [view->count] gets the least row of each row's group (its own when it is alone). 0 or -1. */
 int lens_fold_groups(const lens_view *view, const float *shapes, int threads, size_t *groups, lens_error *err);
 

@@ -8,6 +8,8 @@
  * loses at most what was not yet written; what was appended without a row is cut off by the next writer. A slot that was
  * committed is never written again, so a reader's view stays true however long it is held.
  *
+ * Words hang on both: what is said about a picture on the PICTURE, what was read in it on the CONTENT (store_texts.c).
+ *
  * A store belongs to one thread at a time. Paths are absolute, as lens_path_absolute gives them, and bytes, not text. */
 #ifndef LENS_STORE_STORE_H
 #define LENS_STORE_STORE_H
@@ -78,12 +80,15 @@ typedef struct lens_store_models {
 } lens_store_models;
 void lens_store_models_free(lens_store_models *models);
 
-/* In the order in which they were added. */
+/* In the order in which they were added; those of sentences (see texts below) apart. */
 int lens_store_models_list(lens_store *store, lens_store_models *out, lens_error *err);
+int lens_store_sentence_models(lens_store *store, lens_store_models *out, lens_error *err);
 
 /* The id of model NAME, added (with an empty vector file) when it is new. When NAME is there with another dimension or
  * fingerprint: LENS_E_FORMAT, and the message says how to begin anew. */
 int lens_store_add_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err);
+
+int lens_store_add_sentence_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err);
 
 /* Removes model NAME with its vectors. LENS_E_MISSING when it is not there. */
 int lens_store_forget_model(lens_store *store, const char *name, lens_error *err);
@@ -183,9 +188,20 @@ void lens_store_vectors_free(lens_store_vectors *vectors);
 /* Fills SHAPES [vectors->count] with width / height of each row's picture. */
 int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);
 
-/* Leaves in VECTORS, which must own its rows, only the pictures whose path matches PATTERN (NULL: any; SQLite's GLOB, without respect to the
- * case of ASCII) and whose file was changed at or after AFTER and before BEFORE (seconds since 1970). */
-int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, const char *pattern, int64_t after, int64_t before, lens_error *err);
+/* Which pictures may be results. Start with lens_store_filter_none. */
+typedef struct lens_store_filter {
+    const char *pattern;    /* of paths (NULL: any): SQLite's GLOB, without respect to the case of ASCII */
+    int64_t after, before;  /* the file was changed at or after, and before, seconds since 1970 */
+    int64_t size_least, size_most; /* pixels of the longer side */
+    const char *const *formats;    /* "JPEG", one of them, whatever the case; none: any */
+    size_t format_count;
+    const char *const *labels;     /* the name of the folder that it lies in, one of them, whatever the case of ASCII; none: any */
+    size_t label_count;
+} lens_store_filter;
+#define lens_store_filter_none ((lens_store_filter){.after = INT64_MIN, .before = INT64_MAX, .size_most = INT64_MAX})
+
+/* Leaves in VECTORS, which must own its rows, only the pictures that FILTER lets in. */
+int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err);
 
 /* A number that is another one after another connection has written to the library. */
 int lens_store_version(lens_store *store, int64_t *version, lens_error *err);

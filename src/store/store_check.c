@@ -161,24 +161,32 @@ static int check_model(report *to, int64_t id, const char *name, lens_error *err
     return result;
 }
 
-int lens_store_check(lens_store *store, void (*fault)(void *context, const char *line), void *context, lens_error *err)
+static int check_models(report *to, int (*list)(lens_store *, lens_store_models *, lens_error *), lens_error *err)
 {
-    report to = {store, fault, context, 0};
-    lens_error reason = {0};
     lens_store_models models = {0};
-    int result = check_database(&to, &reason);
-    if (result == 0)
-        result = lens_store_models_list(store, &models, &reason);
+    int result = list(to->store, &models, err);
     for (size_t i = 0; i < models.count && result == 0; i++) {
         lens_buffer name = {0};
         result = lens_text_printable(models.items[i].name, strlen(models.items[i].name), &name);
         if (result == 0)
-            result = check_model(&to, models.items[i].id, name.data ? name.data : "", &reason);
+            result = check_model(to, models.items[i].id, name.data ? name.data : "", err);
         else
-            lens_sql_memory(store, &reason);
+            lens_sql_memory(to->store, err);
         lens_buffer_free(&name);
     }
     lens_store_models_free(&models);
+    return result;
+}
+
+int lens_store_check(lens_store *store, void (*fault)(void *context, const char *line), void *context, lens_error *err)
+{
+    report to = {store, fault, context, 0};
+    lens_error reason = {0};
+    int result = check_database(&to, &reason);
+    if (result == 0)
+        result = check_models(&to, lens_store_models_list, &reason);
+    if (result == 0)
+        result = check_models(&to, lens_store_sentence_models, &reason);
     if (result == 0)
         return to.count;
     if (reason.code == LENS_E_FORMAT) {

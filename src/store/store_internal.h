@@ -11,7 +11,7 @@
 #define LENS_DATABASE "library.db"
 #define LENS_LOCK "writer.lock"
 
-enum { LENS_STATEMENTS_MAX = 64 };
+enum { LENS_STATEMENTS_MAX = 96, LENS_SCHEMA_VERSION = 2, LENS_SCHEMA_WORDS = 2 /* the first that has words */ };
 
 /* A model as the database has it. */
 typedef struct lens_model_row {
@@ -29,6 +29,12 @@ typedef struct lens_writer {
     int64_t end; /* row.slots and what the transaction under way has put behind them */
 } lens_writer;
 
+/* A run of bytes in someone else's text. */
+typedef struct lens_slice {
+    const char *at;
+    size_t size;
+} lens_slice;
+
 typedef struct lens_id_list {
     int64_t *items;
     size_t count, capacity;
@@ -40,6 +46,7 @@ struct lens_store {
     lens_store_mode mode;
     int lock; /* writer.lock, or -1 */
     sqlite3 *db;
+    int version; /* of its schema: a reader may meet an older one */
     uint8_t mark[8]; /* of this library; every vector file carries it */
     struct {
         const char *sql;
@@ -130,6 +137,27 @@ int lens_generation_next(lens_store *store, int64_t *generation, lens_error *err
 int lens_folder_sync(lens_store *store, lens_error *err);
 /* Removes vector files that no model names: what an interrupted compaction left. */
 void lens_strays_remove(lens_store *store);
+
+/* ---- store_write.c: vectors and the rows that name them ---------------------------------------------------------- */
+
+/* Puts VALUES behind the vectors of WRITER as CONTENT's. Inside a transaction. */
+int lens_vector_append(lens_store *store, lens_writer *writer, int64_t content, const float *values, lens_error *err);
+/* What was appended is on the disk, and counted in the transaction. */
+int lens_writers_sync(lens_store *store, lens_error *err);
+/* lens_sql_end, and what was appended counts, or is cut off again. */
+int lens_writers_end(lens_store *store, int result, lens_error *err);
+
+/* ---- store_texts.c ---------------------------------------------------------------------------------------------- */
+
+/* Brings the index of words up to what became of the texts in this transaction. */
+int lens_texts_follow(lens_store *store, lens_error *err);
+
+/* ---- store_text_search.c ---------------------------------------------------------------------------------------- */
+
+/* Whether this library is of a version that has words. */
+bool lens_words_here(lens_store *store);
+/* The first column of STATEMENT (NULL: -1) with NUMBER as ?1 and TEXT, if there is one, as ?2: up to COUNT into IDS. How many, or -1. */
+int lens_ids(lens_store *store, sqlite3_stmt *statement, int64_t number, const char *text, int64_t *ids, int count, lens_error *err);
 
 /* ---- store_sweep.c ---------------------------------------------------------------------------------------------- */
 

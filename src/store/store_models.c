@@ -83,11 +83,11 @@ static int list_one(lens_store *store, sqlite3_stmt *statement, lens_store_model
     return 0;
 }
 
-int lens_store_models_list(lens_store *store, lens_store_models *out, lens_error *err)
+#define MODEL_LIST "SELECT " MODEL_COLUMNS ", (SELECT count(*) FROM vector WHERE model = model.id) FROM model "
+
+static int list(lens_store *store, sqlite3_stmt *statement, lens_store_models *out, lens_error *err)
 {
     *out = (lens_store_models){0};
-    sqlite3_stmt *statement = lens_sql(store, "SELECT " MODEL_COLUMNS ", (SELECT count(*) FROM vector WHERE model = model.id)"
-                                              " FROM model ORDER BY id", err);
     if (!statement)
         return -1;
     size_t capacity = 0;
@@ -114,6 +114,18 @@ int lens_store_models_list(lens_store *store, lens_store_models *out, lens_error
     return result;
 }
 
+int lens_store_models_list(lens_store *store, lens_store_models *out, lens_error *err)
+{
+    return list(store, store->version < LENS_SCHEMA_WORDS ? lens_sql(store, MODEL_LIST "ORDER BY id", err)
+                                                          : lens_sql(store, MODEL_LIST "WHERE NOT sentences ORDER BY id", err), out, err);
+}
+
+int lens_store_sentence_models(lens_store *store, lens_store_models *out, lens_error *err)
+{
+    *out = (lens_store_models){0};
+    return store->version < LENS_SCHEMA_WORDS ? 0 : list(store, lens_sql(store, MODEL_LIST "WHERE sentences ORDER BY id", err), out, err);
+}
+
 void lens_store_models_free(lens_store_models *models)
 {
     for (size_t i = 0; i < models->count; i++)
@@ -136,7 +148,7 @@ int lens_generation_next(lens_store *store, int64_t *generation, lens_error *err
     return result < 0 ? -1 : 0;
 }
 
-static int insert(lens_store *store, const char *name, lens_model_row *row, lens_error *err)
+static int insert(lens_store *store, const char *name, bool sentences, lens_model_row *row, lens_error *err)
 {
     if (lens_generation_next(store, &row->identity.generation, err) != 0)
         return -1;
@@ -148,8 +160,8 @@ static int insert(lens_store *store, const char *name, lens_model_row *row, lens
     close(fd);
     if (result != 0 || lens_folder_sync(store, err) != 0)
         return -1;
-    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO model (name, dim, fingerprint, generation, file, slots)"
-                                              " VALUES (?1, ?2, ?3, ?4, ?5, 0)", err);
+    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO model (name, dim, fingerprint, generation, file, slots, sentences)"
+                                              " VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)", err);
     if (!statement)
         return -1;
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
@@ -157,13 +169,14 @@ static int insert(lens_store *store, const char *name, lens_model_row *row, lens
     sqlite3_bind_blob(statement, 3, row->identity.fingerprint.bytes, (int)sizeof row->identity.fingerprint, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 4, row->identity.generation);
     sqlite3_bind_text(statement, 5, row->file, -1, SQLITE_STATIC);
+    sqlite3_bind_int(statement, 6, sentences);
     if (lens_sql_finish(store, statement, err) != 0)
         return -1;
     row->id = sqlite3_last_insert_rowid(store->db);
     return 0;
 }
 
-int lens_store_add_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+static int add_model(lens_store *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
     if (!name || !*name || dim < 1 || dim > LENS_VECTOR_DIM_MAX)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)",
@@ -183,11 +196,21 @@ int lens_store_add_model(lens_store *store, const char *name, int dim, lens_hash
         return -1;
     row = (lens_model_row){.identity = {.dim = dim, .fingerprint = fingerprint}};
     memcpy(row.identity.mark, store->mark, sizeof store->mark);
-    int result = lens_sql_end(store, insert(store, name, &row, err), err);
+    int result = lens_sql_end(store, insert(store, name, sentences, &row, err), err);
     if (result != 0 && row.file[0])
         unlinkat(store->dir, row.file, 0);
     *id = row.id;
     return result;
+}
+
+int lens_store_add_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+{
+    return add_model(store, name, false, dim, fingerprint, id, err);
+}
+
+int lens_store_add_sentence_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+{
+    return add_model(store, name, true, dim, fingerprint, id, err);
 }
 
 static int remove_rows(lens_store *store, int64_t id, lens_error *err)

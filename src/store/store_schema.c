@@ -6,7 +6,11 @@
 
 #include "store/store_internal.h"
 
-enum { APPLICATION = 0x4c656e73, /* "Lens" */ VERSION = 1 };
+enum { APPLICATION = 0x4c656e73, /* "Lens" */ VERSION = LENS_SCHEMA_VERSION };
+
+/* The vectors of sentences that no longer say what is written about CONTENTS. */
+#define STALE(contents) \
+    "DELETE FROM vector WHERE content IN (" contents ") AND model IN (SELECT id FROM model WHERE sentences);"
 
 static const char *const steps[VERSION] = {
     /* 0 -> 1 */
@@ -31,6 +35,35 @@ static const char *const steps[VERSION] = {
     "CREATE TABLE vector (content INTEGER NOT NULL REFERENCES content ON DELETE CASCADE,"
     " model INTEGER NOT NULL REFERENCES model, slot INTEGER NOT NULL, PRIMARY KEY (content, model)) STRICT, WITHOUT ROWID;"
     "CREATE UNIQUE INDEX vector_slot ON vector (model, slot);",
+    /* 1 -> 2: words */
+    /* A model of sentences: its vectors are of what is written about a content. */
+    "ALTER TABLE model ADD COLUMN sentences INTEGER NOT NULL DEFAULT 0;"
+    /* A file that captions come from, as it was when they were read; `path` is empty for what lies inside the pictures' own files. */
+    "CREATE TABLE source (id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, settings BLOB) STRICT;"
+    /* What is said about a picture (it has a source), or was read in a content (it has the version of what read it; empty where there is nothing
+     * to be read). `folded` is the text as it is searched: lower-case words with a blank between. */
+    "CREATE TABLE text (id INTEGER PRIMARY KEY AUTOINCREMENT, picture INTEGER REFERENCES picture ON DELETE CASCADE,"
+    " content INTEGER REFERENCES content ON DELETE CASCADE, source INTEGER REFERENCES source ON DELETE CASCADE, version TEXT,"
+    " text TEXT NOT NULL, folded TEXT NOT NULL,"
+    " CHECK ((picture IS NULL) <> (content IS NULL)), CHECK ((picture IS NULL) = (source IS NULL)), CHECK ((content IS NULL) = (version IS NULL))) STRICT;"
+    "CREATE UNIQUE INDEX text_of_picture ON text (picture, source) WHERE picture IS NOT NULL;"
+    "CREATE UNIQUE INDEX text_of_content ON text (content) WHERE content IS NOT NULL;"
+    "CREATE INDEX text_of_source ON text (source) WHERE source IS NOT NULL;"
+    /* Every word that ever stood in a text, and in how many: what a misspelt one may have meant. */
+    "CREATE TABLE word (word TEXT PRIMARY KEY, texts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE VIRTUAL TABLE text_words USING fts5 (folded, content = 'text', content_rowid = 'id', tokenize = 'ascii');"
+    /* Texts also go with their picture, so it is triggers that note what the index is to follow; they must not write to it themselves, as nothing that a
+     * schema says is trusted to use FTS5. lens_sql_end follows before it commits: between transactions this table is empty. */
+    "CREATE TABLE text_due (number INTEGER PRIMARY KEY, text INTEGER NOT NULL, gone TEXT, come TEXT) STRICT;"
+    "CREATE TRIGGER text_comes AFTER INSERT ON text BEGIN INSERT INTO text_due (text, come) VALUES (new.id, new.folded);"
+    " " STALE("SELECT new.content UNION SELECT content FROM picture WHERE id = new.picture") " END;"
+    "CREATE TRIGGER text_goes AFTER DELETE ON text BEGIN INSERT INTO text_due (text, gone) VALUES (old.id, old.folded);"
+    " " STALE("SELECT old.content UNION SELECT content FROM picture WHERE id = old.picture") " END;"
+    "CREATE TRIGGER text_changes AFTER UPDATE OF text, folded ON text BEGIN INSERT INTO text_due (text, gone, come) VALUES (old.id, old.folded, new.folded);"
+    " " STALE("SELECT new.content UNION SELECT content FROM picture WHERE id = new.picture") " END;"
+    "CREATE TRIGGER picture_changes AFTER UPDATE OF content ON picture WHEN old.content IS NOT new.content BEGIN"
+    " " STALE("SELECT old.content UNION SELECT new.content") " END;",
 };
 
 /* The first number that SQL gives. */
@@ -48,6 +81,7 @@ static int number(lens_store *store, const char *sql, int64_t *out, lens_error *
 
 int lens_schema_look(lens_store *store, lens_error *err)
 {
+    store->version = 0;
     int64_t application = 0, version = 0, tables = 0;
     if (number(store, "PRAGMA application_id", &application, err) != 0 ||
         number(store, "PRAGMA user_version", &version, err) != 0 ||
@@ -61,6 +95,7 @@ int lens_schema_look(lens_store *store, lens_error *err)
         return lens_fail(err, LENS_E_VERSION,
                          "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one",
                          store->folder, LENS_DATABASE, (long long)version, VERSION);
+    store->version = (int)version;
     return 1;
 }
 
@@ -82,10 +117,12 @@ int lens_schema_raise(lens_store *store, lens_error *err)
     int64_t version = 0;
     if (number(store, "PRAGMA user_version", &version, err) != 0)
         return -1;
+    store->version = (int)version;
     if (version == VERSION)
         return 0;
     /* Half a schema is never seen: both numbers are part of the transaction. */
-    if (lens_sql_begin(store, err) != 0)
+    if (lens_sql_begin(store, err) != 0 || lens_sql_end(store, migrate(store, err), err) != 0)
         return -1;
-    return lens_sql_end(store, migrate(store, err), err);
+    store->version = VERSION;
+    return 0;
 }

@@ -136,6 +136,8 @@ int lens_sql_begin_read(lens_store *store, lens_error *err)
 
 int lens_sql_end(lens_store *store, int result, lens_error *err)
 {
+    if (result == 0 && store->mode == LENS_STORE_WRITE && store->version >= LENS_SCHEMA_WORDS)
+        result = lens_texts_follow(store, err);
     if (result == 0)
         result = lens_sql_run(store, "COMMIT", err);
     /* Some errors (a full disk) have rolled back already. */

@@ -96,7 +96,7 @@ static int content_put(lens_store *store, const lens_store_entry *entry, int64_t
     return 0;
 }
 
-static int append(lens_store *store, lens_writer *writer, int64_t content, const float *values, lens_error *err)
+int lens_vector_append(lens_store *store, lens_writer *writer, int64_t content, const float *values, lens_error *err)
 {
     if (writer->end > UINT32_MAX - 1)
         return lens_fail(err, LENS_E_LIMIT, "%s/%s: is full; memelens forget --model, then index, to begin anew",
@@ -130,7 +130,7 @@ static int content_write(lens_store *store, const lens_store_entry *entry, int64
         if (has > 0)
             continue;
         lens_writer *writer = has < 0 ? NULL : lens_writer_of(store, entry->vectors[v].model, err);
-        if (!writer || append(store, writer, *content, entry->vectors[v].values, err) != 0)
+        if (!writer || lens_vector_append(store, writer, *content, entry->vectors[v].values, err) != 0)
             return -1;
     }
     return 0;
@@ -206,6 +206,11 @@ static int write_all(lens_store *store, const lens_store_entry *entries, size_t 
         if (ids)
             ids[i] = id;
     }
+    return lens_writers_sync(store, err);
+}
+
+int lens_writers_sync(lens_store *store, lens_error *err)
+{
     for (lens_writer *writer = store->writers; writer; writer = writer->next) {
         if (writer->end == writer->row.slots)
             continue;
@@ -222,13 +227,8 @@ static int write_all(lens_store *store, const lens_store_entry *entries, size_t 
     return 0;
 }
 
-int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
+int lens_writers_end(lens_store *store, int result, lens_error *err)
 {
-    if (lens_sql_begin(store, err) != 0)
-        return -1;
-    int result = check(store, entries, count, err);
-    if (result == 0)
-        result = write_all(store, entries, count, ids, err);
     result = lens_sql_end(store, result, err);
     for (lens_writer *writer = store->writers; writer; writer = writer->next) {
         if (result == 0)
@@ -238,4 +238,14 @@ int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t 
         writer->end = writer->row.slots;
     }
     return result;
+}
+
+int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
+{
+    if (lens_sql_begin(store, err) != 0)
+        return -1;
+    int result = check(store, entries, count, err);
+    if (result == 0)
+        result = write_all(store, entries, count, ids, err);
+    return lens_writers_end(store, result, err);
 }

@@ -114,7 +114,7 @@ static void test_other_versions_and_other_files(void **state)
     char *database = test_path(folder, "library.db");
     sql(folder, "PRAGMA user_version = 7");
     for (int mode = 0; mode < 2; mode++)
-        assert_no_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, LENS_E_VERSION, "version 7, and this memelens knows up to version 1");
+        assert_no_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, LENS_E_VERSION, "version 7, and this memelens knows up to version 2");
     sql(folder, "PRAGMA user_version = 1; PRAGMA application_id = 5");
     for (int mode = 0; mode < 2; mode++)
         assert_no_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, LENS_E_FORMAT, "library.db: a database, but not a library");

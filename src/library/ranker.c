@@ -1,0 +1,258 @@
+/* The part of a query that one model answers: its terms as one vector, held against the vectors of the pictures that may be results. */
+#include "library/ranker.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/processors.h"
+#include "library/copies.h"
+#include "library/nearness.h"
+#include "library/terms.h"
+#include "library/view.h"
+
+static int query_vector(lens_ranker *self, lens_error *err)
+{
+    const size_t dim = (size_t)self->model.dim, count = self->term_count;
+    self->sum = calloc(dim, sizeof *self->sum);
+    self->term_vectors = calloc(count * dim, sizeof *self->term_vectors);
+    self->own = calloc(count, sizeof *self->own);
+    if (!self->sum || !self->term_vectors || !self->own)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t t = 0; t < count; t++)
+        if (!isfinite(self->terms[t].weight))
+            return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a finite number");
+    const lens_terms_place place = {self->library, self->store, &self->model, &self->vectors, self->options->in_count > 0, self->options->precision,
+                                    self->options->max_pixels};
+    if (lens_terms_vectors(&place, self->terms, count, self->term_vectors, self->own, &self->own_count, err) != 0)
+        return -1;
+    double squares = 0;
+    for (size_t i = 0; i < dim; i++) {
+        double sum = 0;
+        for (size_t t = 0; t < count; t++)
+            sum += self->terms[t].weight * (double)self->term_vectors[t * dim + i];
+        self->sum[i] = (float)sum;
+        squares += sum * sum;
+    }
+    self->length = sqrt(squares);
+    if (!(self->length > 1e-6))
+        return lens_fail(err, LENS_E_ARGUMENT, "the terms cancel each other out: nothing is left to search for");
+    for (size_t i = 0; i < dim; i++)
+        self->sum[i] = (float)((double)self->sum[i] / self->length);
+    return 0;
+}
+
+lens_term_share *lens_ranker_shares(const lens_ranker *self, size_t row)
+{
+    lens_term_share *shares = calloc(self->term_count, sizeof *shares);
+    const size_t dim = (size_t)self->model.dim;
+    const float *picture = self->vectors.data + (size_t)self->vectors.slots[row] * dim;
+    for (size_t t = 0; shares && t < self->term_count; t++) {
+        double cosine = 0;
+        for (size_t i = 0; i < dim; i++)
+            cosine += (double)self->term_vectors[t * dim + i] * (double)picture[i];
+        shares[t] = (lens_term_share){cosine, self->terms[t].weight * cosine / self->length};
+    }
+    return shares;
+}
+
+/* The model's vectors: the warm view of them all, or our own of those in the folders asked for. */
+static int open_vectors(lens_ranker *self, lens_error *err)
+{
+    if (!self->library->warm || self->in.count)
+        return lens_store_vectors_open(self->store, self->model.id, (const char *const *)self->in.items, self->in.count, &self->vectors, err);
+    self->warm = lens_warm_view_of(self->library->warm, self->model.id, err);
+    if (self->warm)
+        self->vectors = self->warm->vectors;
+    return self->warm ? 0 : -1;
+}
+
+/* Before rows are taken out of a view that is shared. */
+static int own_rows(lens_ranker *self, lens_error *err)
+{
+    if (!self->warm || self->own_rows)
+        return 0;
+    lens_store_vectors *vectors = &self->vectors;
+    int64_t *ids = malloc((vectors->count + 1) * sizeof *ids);
+    uint32_t *slots = malloc((vectors->count + 1) * sizeof *slots);
+    if (!ids || !slots) {
+        free(ids);
+        free(slots);
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    memcpy(ids, vectors->ids, vectors->count * sizeof *ids);
+    memcpy(slots, vectors->slots, vectors->count * sizeof *slots);
+    vectors->ids = ids;
+    vectors->slots = slots;
+    self->own_rows = true;
+    return 0;
+}
+
+static void close_vectors(lens_ranker *self)
+{
+    if (!self->warm) {
+        lens_store_vectors_free(&self->vectors);
+        return;
+    }
+    if (self->own_rows) {
+        free(self->vectors.ids);
+        free(self->vectors.slots);
+    }
+    lens_warm_view_release(self->warm);
+}
+
+/* Takes the terms' own pictures out of the view, so that they are no results and no part of a group. */
+static int leave_out_own(lens_ranker *self, lens_error *err)
+{
+    if (own_rows(self, err) != 0)
+        return -1;
+    lens_store_vectors *vectors = &self->vectors;
+    size_t kept = 0;
+    for (size_t i = 0; i < vectors->count; i++) {
+        bool own = false;
+        for (size_t j = 0; !own && j < self->own_count; j++)
+            own = self->own[j] == vectors->ids[i];
+        if (own)
+            continue;
+        vectors->ids[kept] = vectors->ids[i];
+        vectors->slots[kept++] = vectors->slots[i];
+    }
+    vectors->count = kept;
+    return 0;
+}
+
+/* Leaves only what the options let in. */
+static int narrow(lens_ranker *self, lens_error *err)
+{
+    const lens_search_options *options = self->options;
+    if (!options->path && !options->after && !options->before && !options->size_least && !options->size_most && !options->type_count && !options->label_count)
+        return 0;
+    if (own_rows(self, err) != 0)
+        return -1;
+    lens_store_filter filter = lens_store_filter_none;
+    filter.pattern = options->path;
+    filter.after = options->after ? options->after : INT64_MIN;
+    filter.before = options->before ? options->before : INT64_MAX;
+    filter.size_least = options->size_least;
+    filter.size_most = options->size_most ? options->size_most : INT64_MAX;
+    filter.formats = options->types;
+    filter.format_count = options->type_count;
+    filter.labels = options->labels;
+    filter.label_count = options->label_count;
+    return lens_store_vectors_narrow(self->store, &self->vectors, &filter, err);
+}
+
+/* width / height of each row's picture. NULL on failure. The caller frees. */
+static float *shapes_of(lens_ranker *self, lens_error *err)
+{
+    const size_t count = self->vectors.count;
+    float *shapes = malloc((count + 1) * sizeof *shapes);
+    if (!shapes) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    if (self->warm) { /* our rows are some of its rows, in the same order */
+        for (size_t i = 0, at = 0; i < count; i++) {
+            while (self->warm->vectors.ids[at] != self->vectors.ids[i])
+                at++;
+            shapes[i] = self->warm->shapes[at];
+        }
+    } else if (lens_store_vectors_shapes(self->store, &self->vectors, shapes, err) != 0) {
+        free(shapes);
+        return NULL;
+    }
+    return shapes;
+}
+
+int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, lens_fold_hit *hits, size_t *found, lens_error *err)
+{
+    const int threads = lens_processors();
+    lens_view all = lens_vectors_view(&self->vectors), *view = &all;
+    view->penalty = self->penalties;
+    int result = -1;
+    if (fold) {
+        float *shapes = shapes_of(self, err);
+        if (shapes)
+            result = lens_fold_scan(view, shapes, self->sum, wanted, least, threads, hits, found, err);
+        free(shapes);
+        return result;
+    }
+    lens_hit *plain = calloc(wanted + 1, sizeof *plain);
+    if (!plain)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    lens_bytes_view bytes;
+    lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
+    if (self->warm && self->warm->copies && !view->penalty)
+        bytes = self->warm->bytes;
+    result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
+                    : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
+    lens_packed_close(copies);
+    for (size_t i = 0; result == 0 && i < *found; i++)
+        hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};
+    free(plain);
+    return result;
+}
+
+int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err)
+{
+    lens_view view = lens_vectors_view(&self->vectors);
+    float *shapes = shapes_of(self, err);
+    const int result = shapes ? lens_fold_ranked(&view, shapes, ranked, count, wanted, lens_processors(), hits, found, err) : -1;
+    free(shapes);
+    return result;
+}
+
+bool lens_ranker_row(const lens_ranker *self, int64_t id, size_t *row)
+{
+    size_t low = 0, high = self->vectors.count; /* ids are in order */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (self->vectors.ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *row = low;
+    return low < self->vectors.count && self->vectors.ids[low] == id;
+}
+
+static int absolute_folders(lens_ranker *self, lens_error *err)
+{
+    self->in.items = calloc(self->options->in_count + 1, sizeof *self->in.items);
+    if (!self->in.items)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < self->options->in_count; i++) {
+        char *path = lens_path_absolute(self->options->in[i], err);
+        if (!path)
+            return -1;
+        self->in.items[self->in.count++] = path;
+    }
+    return 0;
+}
+
+int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store, const lens_store_model *model, const lens_term *terms, size_t term_count,
+                     const lens_search_options *options, lens_error *err)
+{
+    *self = (lens_ranker){.library = library, .store = store, .model = *model, .terms = terms, .term_count = term_count, .options = options};
+    if (absolute_folders(self, err) != 0 || open_vectors(self, err) != 0)
+        return -1;
+    if (term_count && query_vector(self, err) != 0)
+        return -1;
+    if ((options->leave_out_terms && leave_out_own(self, err) != 0) || narrow(self, err) != 0)
+        return -1;
+    if (!options->unhub || !term_count)
+        return 0;
+    self->penalties = lens_nearness_of_some(store, model->id, &self->vectors, lens_processors(), err);
+    return self->penalties ? 0 : -1;
+}
+
+void lens_ranker_close(lens_ranker *self)
+{
+    lens_store_paths_free(&self->in);
+    free(self->penalties);
+    free(self->own);
+    free(self->term_vectors);
+    free(self->sum);
+    close_vectors(self);
+}

@@ -1,0 +1,412 @@
+/* In three steps: FTS5 finds texts with all words, or what may be meant by them; where those are few, texts that lack one; and each is then held
+ * against the query word by word (src/words/match.c). The second index that forgives is the list of all words: a misspelt word becomes those near
+ * to it before FTS5 is asked, which costs a look at some ten thousand words instead of an index of trigrams three times the size of the texts. */
+#include "library/text_search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/texts.h"
+
+enum {
+    ENOUGH = 50,        /* texts that have every word: no need to look for those that lack one */
+    RANKED_MOST = 300,  /* texts a question, by BM25 */
+    PLAIN_MOST = 2000,  /* texts a question that are taken as they come, because so many match */
+    COMMON = 8000,      /* texts: ranking more than these takes longer than it is worth */
+    LEAVE_ONE_MOST = 8, /* words of which each is left out in turn */
+    RARE_WORDS = 4,
+};
+static const double least_score = 0.2;  /* below that hardly anything of the query is there */
+static const double fresh_seconds = 2;  /* the list of words may be so old; the words of a query themselves are always asked for */
+
+struct lens_word_memory {
+    lens_lexicon lexicon;
+    int64_t texts, version;
+    double read; /* when, lens_seconds */
+};
+
+void lens_word_memory_free(lens_word_memory *memory)
+{
+    if (memory)
+        lens_lexicon_free(&memory->lexicon);
+    free(memory);
+}
+
+void lens_text_hits_free(lens_text_hits *hits)
+{
+    for (size_t i = 0; i < hits->count; i++)
+        free(hits->items[i].text);
+    free(hits->items);
+    free(hits->left_out);
+    *hits = (lens_text_hits){0};
+}
+
+static int add_word(void *context, const char *word, size_t size, int64_t texts)
+{
+    return lens_lexicon_add(context, word, size, texts) == 0 ? 0 : -2;
+}
+
+static int refresh(lens_library *library, lens_store *store, lens_error *err)
+{
+    lens_word_memory *memory = library->words;
+    int64_t version = 0;
+    if (memory && lens_seconds() - memory->read < fresh_seconds)
+        return 0;
+    if (lens_store_version(store, &version, err) != 0)
+        return -1;
+    if (memory && version == memory->version) {
+        memory->read = lens_seconds();
+        return 0;
+    }
+    lens_word_memory *fresh = calloc(1, sizeof *fresh);
+    int result = -2;
+    if (fresh) {
+        fresh->version = version;
+        fresh->read = lens_seconds();
+        fresh->texts = lens_store_text_count(store, err);
+        result = fresh->texts < 0 ? -1 : lens_store_words(store, add_word, &fresh->lexicon, err);
+    }
+    if (result != 0) {
+        lens_word_memory_free(fresh);
+        return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+    }
+    lens_word_memory_free(memory);
+    library->words = fresh;
+    return 0;
+}
+
+int64_t lens_text_count(lens_library *library, lens_store *store, lens_error *err)
+{
+    return refresh(library, store, err) == 0 ? library->words->texts : -1;
+}
+
+/* ---- questions to FTS5 ---- */
+
+/* "word" as FTS5 takes it. Folded words are letters and digits only, but a library may hold anything. */
+static int put_word(lens_buffer *out, const char *word, size_t size)
+{
+    int result = lens_buffer_append(out, "\"", 1);
+    for (size_t i = 0; i < size && result == 0; i++)
+        result = word[i] == '"' ? lens_buffer_append(out, "\"\"", 2) : lens_buffer_append(out, &word[i], 1);
+    return result == 0 ? lens_buffer_append(out, "\"", 1) : -1;
+}
+
+/* Word I of the query and what may be meant by it: ("monday" OR "mondays"). */
+static int put_near(lens_buffer *out, const lens_matcher *matcher, size_t i)
+{
+    const lens_wanted_word *word = &matcher->wanted->words[i];
+    const struct lens_matcher_word *known = &matcher->words[i];
+    int result = lens_buffer_append(out, "(", 1);
+    if (result == 0)
+        result = put_word(out, word->text, word->size);
+    if (result == 0 && word->prefix)
+        result = lens_buffer_append(out, "*", 1);
+    for (size_t j = 0; j < known->near_count && result == 0; j++) {
+        if (known->near[j].likeness >= 0.95f)
+            continue; /* the word itself, or what begins with it */
+        result = lens_buffer_append(out, " OR ", 4);
+        if (result == 0)
+            result = put_word(out, known->near[j].text, known->near[j].size);
+    }
+    return result == 0 ? lens_buffer_append(out, ")", 1) : -1;
+}
+
+/* The words of the phrase that begins at *I, which moves to its last. */
+static int put_phrase(lens_buffer *out, const lens_wanted *wanted, size_t *i)
+{
+    const int phrase = wanted->words[*i].phrase;
+    int result = 0;
+    for (size_t j = *i; j < wanted->count && wanted->words[j].phrase == phrase && result == 0; j++) {
+        if (j > *i)
+            result = lens_buffer_append(out, " + ", 3);
+        if (result == 0)
+            result = put_word(out, wanted->words[j].text, wanted->words[j].size);
+        if (j > *i)
+            ++*i;
+    }
+    return result;
+}
+
+/* Whether word I can be looked for at all: a word that is in no text, nor anything like it, would leave nothing. */
+static bool is_known(const lens_matcher *matcher, size_t i)
+{
+    const lens_wanted_word *word = &matcher->wanted->words[i];
+    return !word->without && (word->phrase || word->prefix || matcher->words[i].near_count > 0);
+}
+
+/* An expression for the words that CHOSEN has. *COUNT: how many there are; *TEXTS: about how many texts the rarest of them has. */
+static int put_all(lens_buffer *out, const lens_matcher *matcher, const bool *chosen, size_t *count, uint64_t *texts)
+{
+    const lens_wanted *wanted = matcher->wanted;
+    int result = 0;
+    *count = 0;
+    *texts = UINT64_MAX;
+    for (size_t i = 0; i < wanted->count && result == 0; i++) {
+        if (!chosen[i])
+            continue;
+        if (matcher->words[i].texts < *texts)
+            *texts = matcher->words[i].texts;
+        if (*count)
+            result = lens_buffer_append(out, " AND ", 5);
+        if (result == 0)
+            result = wanted->words[i].phrase ? put_phrase(out, wanted, &i) : put_near(out, matcher, i);
+        ++*count;
+    }
+    return result;
+}
+
+/* ---- candidates ---- */
+
+typedef struct finder {
+    lens_store *store;
+    const lens_matcher *matcher;
+    lens_may_be *may_be;
+    void *context;
+    lens_text_hits *out;
+    size_t capacity, left_out_capacity;
+    int64_t *texts; /* that were looked at, an open table of hashes; 0: free */
+    size_t text_count, text_capacity;
+    size_t complete;   /* texts that score as if they had every word */
+    const lens_store_text *text; /* the present one */
+    lens_match match;
+    bool failed;
+} finder;
+
+/* Whether text ID was looked at before; from now on it was. */
+static bool looked_at(finder *self, int64_t id)
+{
+    if (2 * self->text_count >= self->text_capacity) {
+        const size_t capacity = self->text_capacity ? 2 * self->text_capacity : 1024;
+        int64_t *texts = calloc(capacity, sizeof *texts);
+        if (!texts) {
+            self->failed = true;
+            return true;
+        }
+        for (size_t i = 0; i < self->text_capacity; i++)
+            if (self->texts[i]) {
+                size_t at = (uint64_t)self->texts[i] * 0x9e3779b97f4a7c15u % capacity;
+                while (texts[at])
+                    at = (at + 1) % capacity;
+                texts[at] = self->texts[i];
+            }
+        free(self->texts);
+        self->texts = texts;
+        self->text_capacity = capacity;
+    }
+    size_t at = (uint64_t)id * 0x9e3779b97f4a7c15u % self->text_capacity;
+    while (self->texts[at] && self->texts[at] != id)
+        at = (at + 1) % self->text_capacity;
+    if (self->texts[at])
+        return true;
+    self->texts[at] = id;
+    self->text_count++;
+    return false;
+}
+
+static void *grown(void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity ? 2 * *capacity : 64;
+    return realloc(items, *capacity * size);
+}
+
+static int add_hit(void *context, int64_t id)
+{
+    finder *self = context;
+    lens_text_hits *out = self->out;
+    if (!self->may_be(self->context, id))
+        return 0;
+    if (self->match.left_out || self->match.score < least_score)
+        return 0;
+    lens_text_hit *items = grown(out->items, out->count, &self->capacity, sizeof *items);
+    if (!items)
+        return -2;
+    out->items = items;
+    items[out->count] = (lens_text_hit){id, self->match.score, strdup(self->text->text), self->match};
+    if (!items[out->count].text)
+        return -2;
+    out->count++;
+    return 0;
+}
+
+static int look(void *context, const lens_store_text *text)
+{
+    finder *self = context;
+    if (looked_at(self, text->id))
+        return self->failed ? -2 : 0;
+    self->match = lens_match_text(self->matcher, text->folded);
+    self->text = text;
+    self->complete += self->match.score > 0.7;
+    if (text->picture)
+        return add_hit(self, text->picture);
+    return lens_store_picture_ids(self->store, text->content, add_hit, self, NULL);
+}
+
+static int ask(finder *self, const bool *chosen, lens_error *err)
+{
+    lens_buffer match = {0};
+    size_t count;
+    uint64_t texts;
+    int result = put_all(&match, self->matcher, chosen, &count, &texts);
+    if (result != 0)
+        result = -2;
+    else if (count) {
+        const bool ranked = texts <= COMMON || count > 1;
+        result = lens_store_texts_match(self->store, match.data, ranked, ranked ? RANKED_MOST : PLAIN_MOST, look, self, err);
+    }
+    lens_buffer_free(&match);
+    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+}
+
+static int leave_out(void *context, int64_t id)
+{
+    finder *self = context;
+    lens_text_hits *out = self->out;
+    int64_t *ids = grown(out->left_out, out->left_out_count, &self->left_out_capacity, sizeof *ids);
+    if (!ids)
+        return -2;
+    out->left_out = ids;
+    ids[out->left_out_count++] = id;
+    return 0;
+}
+
+static int leave_out_text(void *context, const lens_store_text *text)
+{
+    finder *self = context;
+    return text->picture ? leave_out(self, text->picture) : lens_store_picture_ids(self->store, text->content, leave_out, self, NULL);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The pictures that -word and -"a phrase" leave out, however they were found. */
+static int find_left_out(finder *self, lens_error *err)
+{
+    const lens_wanted *wanted = self->matcher->wanted;
+    int result = 0;
+    for (size_t i = 0; i < wanted->count && result == 0; i++) {
+        if (!wanted->words[i].without)
+            continue;
+        lens_buffer match = {0};
+        if (wanted->words[i].phrase)
+            result = put_phrase(&match, wanted, &i);
+        else
+            result = put_word(&match, wanted->words[i].text, wanted->words[i].size);
+        if (result == 0 && wanted->words[i].prefix)
+            result = lens_buffer_append(&match, "*", 1);
+        result = result == 0 ? lens_store_texts_match(self->store, match.data, false, INT64_MAX, leave_out_text, self, err) : -2;
+        lens_buffer_free(&match);
+    }
+    qsort(self->out->left_out, self->out->left_out_count, sizeof *self->out->left_out, compare_ids);
+    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+}
+
+static int find(finder *self, lens_error *err)
+{
+    const lens_matcher *matcher = self->matcher;
+    const lens_wanted *wanted = matcher->wanted;
+    bool chosen[LENS_WANTED_WORDS] = {false};
+    size_t known = 0;
+    for (size_t i = 0; i < wanted->count; i++)
+        known += chosen[i] = is_known(matcher, i);
+    if (known == 0)
+        return 0;
+    if (ask(self, chosen, err) != 0)
+        return -1;
+    /* Without the one word that was read or typed too wrongly; a phrase is always asked for. */
+    for (size_t i = 0; i < wanted->count && known > 1 && known <= LEAVE_ONE_MOST && self->complete < ENOUGH; i++) {
+        if (!chosen[i] || wanted->words[i].phrase)
+            continue;
+        chosen[i] = false;
+        const int result = ask(self, chosen, err);
+        chosen[i] = true;
+        if (result != 0)
+            return -1;
+    }
+    if (self->complete || known <= 2)
+        return 0;
+    /* What has only two of the rarest words, so that something is found. */
+    size_t rare[RARE_WORDS], count = 0;
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (!chosen[i] || wanted->words[i].phrase)
+            continue;
+        size_t at = count < RARE_WORDS ? count++ : RARE_WORDS;
+        while (at > 0 && matcher->words[rare[at - 1]].texts > matcher->words[i].texts) {
+            if (at < RARE_WORDS)
+                rare[at] = rare[at - 1];
+            at--;
+        }
+        if (at < RARE_WORDS)
+            rare[at] = i;
+    }
+    for (size_t a = 0; a < count; a++)
+        for (size_t b = a + 1; b < count; b++) {
+            bool pair[LENS_WANTED_WORDS] = {false};
+            for (size_t i = 0; i < wanted->count; i++)
+                pair[i] = i == rare[a] || i == rare[b] || (chosen[i] && wanted->words[i].phrase);
+            if (ask(self, pair, err) != 0)
+                return -1;
+        }
+    return 0;
+}
+
+/* ---- the answer ---- */
+
+static int by_picture(const void *a, const void *b)
+{
+    const lens_text_hit *x = a, *y = b;
+    return x->id != y->id ? (x->id < y->id ? -1 : 1) : x->score > y->score ? -1 : x->score < y->score;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const lens_text_hit *x = a, *y = b;
+    return x->score > y->score ? -1 : x->score < y->score ? 1 : x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Each picture once, with the text that says it best, and not what is left out. */
+static void settle(lens_text_hits *out, size_t most)
+{
+    size_t kept = 0;
+    qsort(out->items, out->count, sizeof *out->items, by_picture);
+    for (size_t i = 0; i < out->count; i++) {
+        const bool again = kept && out->items[kept - 1].id == out->items[i].id;
+        if (again || (out->left_out_count && bsearch(&out->items[i].id, out->left_out, out->left_out_count, sizeof *out->left_out, compare_ids)))
+            free(out->items[i].text);
+        else
+            out->items[kept++] = out->items[i];
+    }
+    out->count = kept;
+    qsort(out->items, out->count, sizeof *out->items, by_score);
+    while (out->count > most)
+        free(out->items[--out->count].text);
+}
+
+int lens_text_search(lens_library *library, lens_store *store, const lens_wanted *wanted, lens_may_be *may_be, void *context, size_t most,
+                     lens_text_hits *out, lens_error *err)
+{
+    *out = (lens_text_hits){0};
+    if (refresh(library, store, err) != 0)
+        return -1;
+    const lens_word_memory *memory = library->words;
+    lens_matcher *matcher = malloc(sizeof *matcher);
+    if (!matcher)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    lens_matcher_make(matcher, wanted, &memory->lexicon, memory->texts);
+    finder self = {.store = store, .matcher = matcher, .may_be = may_be, .context = context, .out = out};
+    int result = lens_store_moment_begin(store, err);
+    if (result == 0)
+        result = find_left_out(&self, err);
+    if (result == 0)
+        result = find(&self, err);
+    lens_store_moment_end(store);
+    settle(out, most);
+    free(self.texts);
+    free(matcher);
+    return result;
+}

@@ -1,0 +1,351 @@
+/* Keeping words: captions with their sources, what was read in pictures, and the index over both. */
+#include <stdlib.h>
+
+#include "store/store_internal.h"
+#include "store/texts.h"
+
+/* ---- sources ---- */
+
+void lens_store_sources_free(lens_store_sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        free(sources->items[i].path);
+        free(sources->items[i].settings);
+    }
+    free(sources->items);
+    *sources = (lens_store_sources){0};
+}
+
+int lens_store_sources_list(lens_store *store, lens_source_kind kind, lens_store_sources *out, lens_error *err)
+{
+    *out = (lens_store_sources){0};
+    if (!lens_words_here(store))
+        return 0;
+    sqlite3_stmt *statement = lens_sql(store, "SELECT id, path, kind, size, mtime_ns, settings FROM source WHERE kind = ?1 ORDER BY path", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int(statement, 1, (int)kind);
+    size_t capacity = 0;
+    int result;
+    while ((result = lens_sql_step(store, statement, err)) > 0) {
+        if (out->count == capacity) {
+            capacity = capacity ? capacity * 2 : 8;
+            lens_store_source *items = realloc(out->items, capacity * sizeof *items);
+            if (!items) {
+                result = lens_sql_memory(store, err);
+                break;
+            }
+            out->items = items;
+        }
+        bool short_of_memory = false;
+        lens_store_source *source = &out->items[out->count++];
+        *source = (lens_store_source){
+            .id = sqlite3_column_int64(statement, 0),
+            .path = lens_sql_text(statement, 1, &short_of_memory),
+            .kind = (lens_source_kind)sqlite3_column_int(statement, 2),
+            .size = sqlite3_column_int64(statement, 3),
+            .mtime_ns = sqlite3_column_int64(statement, 4),
+            .settings = lens_sql_text(statement, 5, &short_of_memory),
+        };
+        if (short_of_memory) {
+            result = lens_sql_memory(store, err);
+            break;
+        }
+    }
+    lens_sql_done(store, statement);
+    if (result != 0)
+        lens_store_sources_free(out);
+    return result;
+}
+
+int lens_store_source_put(lens_store *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO source (path, kind, size, mtime_ns, settings) VALUES (?1, ?2, -1, -1, ?3)"
+                                              " ON CONFLICT (path) DO UPDATE SET settings = coalesce(?3, settings) RETURNING id", err);
+    if (!statement)
+        return -1;
+    lens_sql_bind_path(statement, 1, path);
+    sqlite3_bind_int(statement, 2, (int)kind);
+    if (settings)
+        sqlite3_bind_blob64(statement, 3, settings, strlen(settings), SQLITE_STATIC);
+    else
+        sqlite3_bind_null(statement, 3);
+    int result = lens_sql_step(store, statement, err);
+    if (result > 0)
+        *id = sqlite3_column_int64(statement, 0);
+    while (result > 0)
+        result = lens_sql_step(store, statement, err);
+    lens_sql_done(store, statement);
+    return result;
+}
+
+/* Runs SQL, which wants one number. */
+static int run_with(lens_store *store, const char *sql, int64_t number, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, sql, err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, number);
+    return lens_sql_finish(store, statement, err);
+}
+
+int lens_store_source_remove(lens_store *store, int64_t id, lens_error *err)
+{
+    if (lens_sql_begin(store, err) != 0)
+        return -1;
+    int result = run_with(store, "DELETE FROM text WHERE source = ?1", id, err);
+    if (result == 0)
+        result = run_with(store, "DELETE FROM source WHERE id = ?1", id, err);
+    return lens_sql_end(store, result, err);
+}
+
+/* ---- the list of words ---- */
+
+static int compare_words(const void *a, const void *b)
+{
+    const lens_slice *x = a, *y = b;
+    const int order = memcmp(x->at, y->at, x->size < y->size ? x->size : y->size);
+    return order ? order : x->size < y->size ? -1 : x->size > y->size;
+}
+
+static int count_word(lens_store *store, const lens_slice *word, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO word VALUES (?1, 1) ON CONFLICT (word) DO UPDATE SET texts = texts + 1", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_text(statement, 1, word->at, (int)word->size, SQLITE_STATIC);
+    return lens_sql_finish(store, statement, err);
+}
+
+/* Counts each word of FOLDED once. What goes is not taken off again: the counts only weigh words against each other. */
+static int count_words(lens_store *store, const char *folded, lens_error *err)
+{
+    size_t count = 0;
+    for (const char *at = folded; *at; at += strcspn(at, " "), at += *at == ' ')
+        count++;
+    lens_slice *words = calloc(count + 1, sizeof *words);
+    if (!words)
+        return lens_sql_memory(store, err);
+    count = 0;
+    for (const char *at = folded; *at; at += *at == ' ') {
+        const size_t size = strcspn(at, " ");
+        if (size)
+            words[count++] = (lens_slice){at, size};
+        at += size;
+    }
+    qsort(words, count, sizeof *words, compare_words);
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        if (i == 0 || compare_words(&words[i - 1], &words[i]) != 0)
+            result = count_word(store, &words[i], err);
+    free(words);
+    return result;
+}
+
+/* ---- captions ---- */
+
+typedef struct said {
+    int64_t text, picture;
+    bool same, kept;
+} said;
+
+static int compare_said(const void *a, const void *b)
+{
+    const said *x = a, *y = b;
+    return x->picture < y->picture ? -1 : x->picture > y->picture;
+}
+
+/* What SOURCE says now, in order of picture. The caller frees. */
+static int list_said(lens_store *store, int64_t source, said **out, size_t *count, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT id, picture FROM text WHERE source = ?1 ORDER BY picture", err);
+    size_t capacity = 0;
+    int result = -1;
+    *out = NULL;
+    *count = 0;
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, source);
+    while ((result = lens_sql_step(store, statement, err)) > 0) {
+        if (*count == capacity) {
+            capacity = capacity ? capacity * 2 : 256;
+            said *items = realloc(*out, capacity * sizeof *items);
+            if (!items) {
+                result = lens_sql_memory(store, err);
+                break;
+            }
+            *out = items;
+        }
+        (*out)[(*count)++] = (said){.text = sqlite3_column_int64(statement, 0), .picture = sqlite3_column_int64(statement, 1)};
+    }
+    lens_sql_done(store, statement);
+    return result;
+}
+
+/* Whether text ID reads TEXT: 1 or 0. */
+static int reads(lens_store *store, int64_t id, const char *text, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT text = ?2 FROM text WHERE id = ?1", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, id);
+    sqlite3_bind_text(statement, 2, text, -1, SQLITE_STATIC);
+    int result = lens_sql_step(store, statement, err);
+    if (result > 0)
+        result = sqlite3_column_int(statement, 0);
+    lens_sql_done(store, statement);
+    return result;
+}
+
+static int put_caption(lens_store *store, int64_t source, const lens_store_caption *caption, said *before, int64_t *changed, lens_error *err)
+{
+    if (before) {
+        before->kept = true;
+        const int same = reads(store, before->text, caption->text, err);
+        if (same != 0)
+            return same < 0 ? -1 : 0;
+    }
+    sqlite3_stmt *statement = before ? lens_sql(store, "UPDATE text SET text = ?3, folded = ?4 WHERE id = ?5", err)
+                                     : lens_sql(store, "INSERT INTO text (picture, source, text, folded) VALUES (?1, ?2, ?3, ?4)", err);
+    if (!statement)
+        return -1;
+    if (before) {
+        sqlite3_bind_int64(statement, 5, before->text);
+    } else {
+        sqlite3_bind_int64(statement, 1, caption->picture);
+        sqlite3_bind_int64(statement, 2, source);
+    }
+    sqlite3_bind_text(statement, 3, caption->text, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, caption->folded, -1, SQLITE_STATIC);
+    ++*changed;
+    return lens_sql_finish(store, statement, err) == 0 ? count_words(store, caption->folded, err) : -1;
+}
+
+static int put_captions(lens_store *store, int64_t source, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err)
+{
+    said *before;
+    size_t before_count;
+    int result = list_said(store, source, &before, &before_count, err);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        const said wanted = {.picture = captions[i].picture};
+        said *known = before_count ? bsearch(&wanted, before, before_count, sizeof *before, compare_said) : NULL;
+        result = put_caption(store, source, &captions[i], known, changed, err);
+    }
+    for (size_t i = 0; i < before_count && result == 0 && whole; i++)
+        if (!before[i].kept) {
+            result = run_with(store, "DELETE FROM text WHERE id = ?1", before[i].text, err);
+            ++*changed;
+        }
+    free(before);
+    return result;
+}
+
+int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count,
+                              bool whole, int64_t *changed, lens_error *err)
+{
+    int64_t ignored = 0;
+    int64_t *changes = changed ? changed : &ignored;
+    *changes = 0;
+    if (lens_sql_begin(store, err) != 0)
+        return -1;
+    int result = put_captions(store, source, captions, count, whole, changes, err);
+    sqlite3_stmt *statement = result == 0 ? lens_sql(store, "UPDATE source SET size = ?2, mtime_ns = ?3 WHERE id = ?1", err) : NULL;
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, source);
+        sqlite3_bind_int64(statement, 2, size);
+        sqlite3_bind_int64(statement, 3, mtime_ns);
+        result = lens_sql_finish(store, statement, err);
+    } else {
+        result = -1;
+    }
+    return lens_sql_end(store, result, err);
+}
+
+/* ---- readings ---- */
+
+static int put_reading(lens_store *store, const char *version, const lens_store_reading *reading, lens_error *err)
+{
+    /* A content may have gone while it was being read. */
+    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO text (content, version, text, folded) SELECT id, ?2, ?3, ?4 FROM content WHERE id = ?1"
+                                              " ON CONFLICT (content) WHERE content IS NOT NULL"
+                                              " DO UPDATE SET version = excluded.version, text = excluded.text, folded = excluded.folded", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, reading->content);
+    sqlite3_bind_text(statement, 2, version, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, reading->text, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, reading->folded, -1, SQLITE_STATIC);
+    return lens_sql_finish(store, statement, err) == 0 ? count_words(store, reading->folded, err) : -1;
+}
+
+int lens_store_readings_write(lens_store *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
+{
+    if (lens_sql_begin(store, err) != 0)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = put_reading(store, version, &readings[i], err);
+    return lens_sql_end(store, result, err);
+}
+
+int lens_store_readings_missing(lens_store *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err)
+{
+    if (!lens_words_here(store)) /* of an older version: nothing was ever read */
+        return lens_ids(store, lens_sql(store, "SELECT id FROM content WHERE id > ?1 ORDER BY id", err), after, NULL, contents, count, err);
+    return lens_ids(store, lens_sql(store, "SELECT id FROM content WHERE id > ?1 AND NOT EXISTS (SELECT 1 FROM text WHERE text.content = content.id"
+                                           " AND version = ?2) ORDER BY id", err), after, version, contents, count, err);
+}
+
+int lens_store_readings_count(lens_store *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err)
+{
+    *read = *with_text = 0;
+    if (!lens_words_here(store))
+        return 0;
+    sqlite3_stmt *statement = lens_sql(store, "SELECT count(*), count(nullif(folded, '')) FROM text WHERE content IS NOT NULL AND (?1 IS NULL OR version = ?1)", err);
+    if (!statement)
+        return -1;
+    if (version)
+        sqlite3_bind_text(statement, 1, version, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(statement, 1);
+    const int result = lens_sql_step(store, statement, err);
+    if (result > 0) {
+        *read = sqlite3_column_int64(statement, 0);
+        *with_text = sqlite3_column_int64(statement, 1);
+    }
+    lens_sql_done(store, statement);
+    return result < 0 ? -1 : 0;
+}
+
+/* ---- the index ---- */
+
+static int follow_one(lens_store *store, bool comes, int64_t text, const char *folded, lens_error *err)
+{
+    sqlite3_stmt *statement = comes ? lens_sql(store, "INSERT INTO text_words (rowid, folded) VALUES (?1, ?2)", err)
+                                    : lens_sql(store, "INSERT INTO text_words (text_words, rowid, folded) VALUES ('delete', ?1, ?2)", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, text);
+    sqlite3_bind_text(statement, 2, folded, -1, SQLITE_STATIC);
+    return lens_sql_finish(store, statement, err);
+}
+
+int lens_texts_follow(lens_store *store, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT text, gone, come FROM text_due ORDER BY number", err);
+    if (!statement)
+        return -1;
+    int result;
+    bool any = false;
+    while ((result = lens_sql_step(store, statement, err)) > 0) {
+        const int64_t text = sqlite3_column_int64(statement, 0);
+        const char *gone = (const char *)sqlite3_column_text(statement, 1), *come = (const char *)sqlite3_column_text(statement, 2);
+        any = true;
+        if ((gone && *gone && follow_one(store, false, text, gone, err) != 0) || (come && *come && follow_one(store, true, text, come, err) != 0)) {
+            result = -1;
+            break;
+        }
+    }
+    lens_sql_done(store, statement);
+    return result == 0 && any ? lens_sql_run(store, "DELETE FROM text_due", err) : result;
+}

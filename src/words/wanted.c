@@ -1,0 +1,99 @@
+#include "words/wanted.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The bytes of a part of what was typed, up to a blank or, in quotes, up to the closing one. */
+typedef struct part {
+    const char *at;
+    size_t size;
+    bool quoted, without;
+} part;
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The next part of TEXT, which moves on; false at its end. A quote that is never closed ends with the text. */
+static bool next_part(const char **text, part *out)
+{
+    const char *at = *text;
+    while (is_blank(*at))
+        at++;
+    if (!*at)
+        return false;
+    *out = (part){0};
+    if (*at == '-' && at[1] && !is_blank(at[1]) && at[1] != '-') {
+        out->without = true;
+        at++;
+    }
+    out->quoted = *at == '"';
+    at += out->quoted;
+    out->at = at;
+    while (*at && (out->quoted ? *at != '"' : !is_blank(*at) && *at != '"'))
+        at++;
+    out->size = (size_t)(at - out->at);
+    *text = at + (out->quoted && *at == '"');
+    return true;
+}
+
+/* Puts the words of TOKENS, read from FROM, into WANTED. Their texts are places in WANTED->memory, which the caller grows beforehand. */
+static void take(lens_wanted *wanted, const part *from, const lens_tokens *tokens, size_t *used)
+{
+    int phrase = 0;
+    if (from->quoted && tokens->count && wanted->count + tokens->count <= LENS_WANTED_WORDS)
+        phrase = ++wanted->phrases;
+    for (size_t i = 0; i < tokens->count && wanted->count < LENS_WANTED_WORDS; i++) {
+        const lens_token *token = &tokens->items[i];
+        char *place = wanted->memory + *used;
+        memcpy(place, tokens->folded.data + token->at, token->size);
+        place[token->size] = '\0';
+        *used += token->size + 1;
+        lens_wanted_word *word = &wanted->words[wanted->count++];
+        *word = (lens_wanted_word){.text = place, .size = token->size, .phrase = phrase, .without = from->without, .follows = token->joined};
+        /* "-a-b" without a phrase would leave out all that has a or b. */
+        if (!phrase && from->without && tokens->count > 1 && tokens->count <= LENS_WANTED_WORDS)
+            word->phrase = phrase = i == 0 ? ++wanted->phrases : phrase;
+        word->prefix = !from->quoted && i + 1 == tokens->count && token->to < from->size && from->at[token->to] == '*';
+    }
+}
+
+int lens_wanted_read(lens_wanted *wanted, const char *text)
+{
+    *wanted = (lens_wanted){0};
+    const size_t length = strlen(text);
+    lens_buffer plain = {0};
+    wanted->memory = malloc((LENS_TOKEN_MOST + 1) * (size_t)LENS_WANTED_WORDS);
+    int result = wanted->memory && lens_buffer_append(&plain, "", 0) == 0 ? 0 : -1;
+    part next;
+    size_t used = 0;
+    for (const char *at = text; result == 0 && at <= text + length && next_part(&at, &next);) {
+        lens_tokens tokens = {0};
+        result = lens_tokens_read(&tokens, next.at, next.size);
+        if (result == 0)
+            take(wanted, &next, &tokens, &used);
+        lens_tokens_free(&tokens);
+        if (result == 0 && !next.without && next.size) {
+            wanted->wants = true;
+            size_t size = next.size;
+            while (size && next.at[size - 1] == '*')
+                size--;
+            if (size && plain.size)
+                result = lens_buffer_append(&plain, " ", 1);
+            if (result == 0)
+                result = lens_buffer_append(&plain, next.at, size);
+        }
+    }
+    if (result == 0 && !plain.data)
+        result = lens_buffer_append(&plain, "", 0);
+    wanted->plain = plain.data ? plain.data : calloc(1, 1);
+    return result == 0 && wanted->plain ? 0 : -1;
+}
+
+void lens_wanted_free(lens_wanted *wanted)
+{
+    free(wanted->memory);
+    free(wanted->plain);
+    *wanted = (lens_wanted){0};
+}
