@@ -82,6 +82,9 @@ typedef struct lens_index_options {
     bool include_hidden;
     uint64_t max_pixels; /* of one picture */
     double wait;         /* seconds to wait for another writer */
+    const char *const *captions; /* files of captions to take in, and to look at again in every later run */
+    size_t caption_count;
+    const char *caption_file, *caption_text; /* their columns; NULL: guessed */
     /* Whether the file at PATH is to be taken in; what is in the library and is not wanted goes. NULL: every picture. Called from a thread of
      * its own. */
     bool (*wants)(void *context, const char *path);
@@ -101,11 +104,36 @@ typedef struct lens_index_report {
     double seconds;
     double pictures_per_second; /* of those indexed */
     int64_t library_bytes;
+    int64_t captions;  /* that came, changed or went */
     bool stopped; /* by the event function */
 } lens_index_report;
 
 /* Brings the library up to date. 0 when the run reached its end or was stopped by the caller, whatever pictures failed. */
 int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err);
+
+/* ---- reading what is written in pictures -------------------------------------------------------------------------- */
+
+typedef struct lens_read_options {
+    const char *languages; /* as tesseract names them: "eng", "eng+deu" */
+    int threads;           /* 0: one for each processor this process may use */
+    uint64_t max_pixels;
+    double wait;           /* seconds to wait for another writer, each time that something is kept */
+    bool (*event)(void *context, const lens_index_event *event); /* as in lens_index_options */
+    void *context;
+} lens_read_options;
+
+lens_read_options lens_read_options_default(void);
+
+typedef struct lens_read_report {
+    int64_t read, with_text; /* contents, and those in which there was something */
+    int64_t failed;          /* whose files have changed or gone since they were indexed, or cannot be read */
+    double seconds;
+    bool stopped; /* by the event function */
+} lens_read_report;
+
+/* Reads every picture of the library that this version of the reader has not read yet. A kill loses a second of work, and nothing is read twice.
+ * LENS_E_UNSUPPORTED where tesseract is not installed, LENS_E_MISSING where a language is not. 0 or -1. */
+int lens_read(lens_library *library, const lens_read_options *options, lens_read_report *report, lens_error *err);
 
 /* ---- watching ---------------------------------------------------------------------------------------------------- */
 

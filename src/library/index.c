@@ -8,7 +8,8 @@
 #include "base/processors.h"
 #include "encoders/catalogue.h"
 #include "library/copies.h"
-#include "library/index_run.h"
+#include "library/index_captions.h"
+#include "library/sentences.h"
 
 enum { WRITE_MOST = 256 };             /* entries of one transaction */
 static const double write_every = 1.0;  /* seconds: what a power cut may cost */
@@ -61,6 +62,7 @@ void lens_job_free(const lens_run *run, lens_job *job)
         free(job->vectors[m]);
     free(job->vectors);
     free(job->reason);
+    free(job->embedded);
     free(job->path);
     free(job);
 }
@@ -112,12 +114,15 @@ static int write_waiting(writer *self)
     lens_store_entry *entries = calloc(self->count, sizeof *entries);
     struct lens_store_vector *vectors = calloc(self->count * run->model_count + 1, sizeof *vectors);
     int64_t *ids = calloc(self->count, sizeof *ids);
-    if (!entries || !vectors || !ids) {
+    char **embedded = calloc(self->count, sizeof *embedded);
+    if (!entries || !vectors || !ids || !embedded) {
         lens_fail(&error, LENS_E_MEMORY, "not enough memory");
     } else {
         struct lens_store_vector *next = vectors;
         for (size_t i = 0; i < self->count; i++) {
             const lens_job *job = self->jobs[i];
+            /* A picture that is new and says nothing has nothing to be changed. */
+            embedded[i] = job->embedded && (*job->embedded || job->known_id) ? job->embedded : NULL;
             entries[i] = (lens_store_entry){
                 .path = job->path,
                 .size = job->size,
@@ -139,6 +144,8 @@ static int write_waiting(writer *self)
         result = lens_store_write(run->store, entries, self->count, ids, &error);
         for (size_t i = 0; result == 0 && i < self->count; i++)
             result = lens_store_seen_mark(run->store, ids[i], &error);
+        if (result == 0)
+            result = lens_run_embedded(run, entries, ids, embedded, self->count, &error);
         pthread_mutex_unlock(&run->store_lock);
     }
     if (result != 0)
@@ -153,6 +160,7 @@ static int write_waiting(writer *self)
         }
         lens_job_free(run, self->jobs[i]);
     }
+    free(embedded);
     free(ids);
     free(vectors);
     free(entries);
@@ -309,6 +317,28 @@ static int add_models(lens_run *run, lens_error *err)
     return result;
 }
 
+/* ---- words ---- */
+
+static bool tell_sentences(void *context, int64_t done, int64_t total)
+{
+    teller *self = context;
+    lens_run *run = self->run;
+    const lens_index_event event = {.kind = LENS_INDEX_PROGRESS, .done = done, .total = total, .seconds = lens_seconds() - self->begun};
+    if (run->options->event && !run->options->event(run->options->context, &event))
+        stop(run);
+    return !atomic_load(&run->stop);
+}
+
+/* Captions, then what they mean: after the pictures, so that neither holds those up. */
+static int index_words(lens_run *run, teller *out, lens_index_report *report, lens_error *err)
+{
+    int64_t encoded;
+    const bool fresh = report->indexed + report->moved > 0;
+    if (lens_run_captions(run, fresh, !report->stopped, &report->captions, err) != 0)
+        return -1;
+    return report->stopped ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);
+}
+
 /* ---- the run ---- */
 
 static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
@@ -345,6 +375,9 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_store_sweep(run->store, run->targets[i].path, &removed, err);
         report->removed += removed;
     }
+    if (result == 0)
+        result = index_words(run, &out, report, err);
+    report->stopped |= result == 0 && atomic_load(&run->stop);
     if (result == 0)
         result = lens_store_compact(run->store, false, err);
     for (size_t m = 0; result == 0 && m < run->model_count; m++)
@@ -386,6 +419,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     }
     free(run.models);
     lens_targets_free(&run);
+    lens_run_sidecars_free(&run);
     free(run.claimed);
     lens_store_paths_free(&run.roots);
     lens_store_paths_free(&run.forgotten);

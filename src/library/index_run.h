@@ -47,6 +47,7 @@ typedef struct lens_job {
     int64_t moved_from;
     float **vectors; /* [models]; NULL where the store has it */
     int pending;     /* vectors still to come */
+    char *embedded;  /* what the file says about itself, "" for nothing; NULL: not looked at */
 } lens_job;
 
 typedef struct lens_index_model {
@@ -78,6 +79,8 @@ typedef struct lens_run {
     lens_target *targets; /* walked each by itself: a walk stops before another target below it */
     size_t target_count;
     size_t target; /* the walker's */
+    struct lens_sidecar *sidecars; /* the walker's, until it has ended */
+    size_t sidecar_count, sidecar_capacity;
 
     lens_queue *jobs, *done;
     atomic_bool stop;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "captions/captions.h"
 #include "library/index_run.h"
 
 /* Prepared pictures that wait for one model. */
@@ -194,6 +195,11 @@ static int process(worker *self, lens_job *job, bool *needed)
         return 0;
     }
     job->hash = lens_hash_of(file.data, file.size);
+    lens_buffer embedded = {0};
+    if (lens_captions_embedded(file.data, file.size, &embedded, NULL) == 0 && lens_buffer_append(&embedded, "", 0) == 0)
+        job->embedded = embedded.data ? embedded.data : calloc(1, 1);
+    else
+        lens_buffer_free(&embedded);
     pthread_mutex_lock(&run->reader_lock);
     result = ask_store(run, job, needed, &error);
     pthread_mutex_unlock(&run->reader_lock);

@@ -128,6 +128,9 @@ int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *conte
 typedef int (*lens_store_each)(void *context, const lens_store_picture *picture);
 int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err);
 
+/* Calls EACH, as above, for every picture that has a content, in no order. */
+int lens_store_pictures_each(lens_store *store, lens_store_each each, void *context, lens_error *err);
+
 /* 1 when CONTENT has a vector of MODEL, 0 when not, -1 on error. */
 int lens_store_has_vector(lens_store *store, int64_t model, int64_t content, lens_error *err);
 

@@ -100,14 +100,9 @@ int lens_store_pictures_some(lens_store *store, int64_t *ids, int count, lens_er
     return result < 0 ? -1 : found;
 }
 
-int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err)
+/* Calls EACH for the rows of STATEMENT, which selects PICTURE_SELECT. */
+static int each_picture(lens_store *store, sqlite3_stmt *statement, lens_store_each each, void *context, lens_error *err)
 {
-    sqlite3_stmt *statement = content ? lens_sql(store, PICTURE_SELECT "WHERE picture.content = ?1 ORDER BY path", err)
-                                      : lens_sql(store, PICTURE_SELECT "WHERE picture.content IS NULL ORDER BY path", err);
-    if (!statement)
-        return -1;
-    if (content)
-        sqlite3_bind_int64(statement, 1, content);
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
         lens_store_picture picture;
@@ -121,6 +116,23 @@ int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each e
     }
     lens_sql_done(store, statement);
     return result;
+}
+
+int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err)
+{
+    sqlite3_stmt *statement = content ? lens_sql(store, PICTURE_SELECT "WHERE picture.content = ?1 ORDER BY path", err)
+                                      : lens_sql(store, PICTURE_SELECT "WHERE picture.content IS NULL ORDER BY path", err);
+    if (!statement)
+        return -1;
+    if (content)
+        sqlite3_bind_int64(statement, 1, content);
+    return each_picture(store, statement, each, context, err);
+}
+
+int lens_store_pictures_each(lens_store *store, lens_store_each each, void *context, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, PICTURE_SELECT "WHERE picture.content IS NOT NULL", err);
+    return statement ? each_picture(store, statement, each, context, err) : -1;
 }
 
 int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *content, lens_error *err)

@@ -221,7 +221,42 @@ static int put_caption(lens_store *store, int64_t source, const lens_store_capti
     return lens_sql_finish(store, statement, err) == 0 ? count_words(store, caption->folded, err) : -1;
 }
 
-static int put_captions(lens_store *store, int64_t source, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err)
+/* What SOURCE says about PICTURE: 1 or 0, or -1. */
+static int find_said(lens_store *store, int64_t source, int64_t picture, said *out, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT id FROM text WHERE picture = ?1 AND source = ?2", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, picture);
+    sqlite3_bind_int64(statement, 2, source);
+    const int result = lens_sql_step(store, statement, err);
+    if (result > 0)
+        *out = (said){.text = sqlite3_column_int64(statement, 0), .picture = picture};
+    lens_sql_done(store, statement);
+    return result;
+}
+
+static int remove_said(lens_store *store, const said *gone, int64_t *changed, lens_error *err)
+{
+    ++*changed;
+    return run_with(store, "DELETE FROM text WHERE id = ?1", gone->text, err);
+}
+
+static int put_some(lens_store *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err)
+{
+    int result = 0;
+    for (size_t i = 0; i < count && result >= 0; i++) {
+        said before;
+        const int found = result = find_said(store, source, captions[i].picture, &before, err);
+        if (found >= 0 && *captions[i].text)
+            result = put_caption(store, source, &captions[i], found ? &before : NULL, changed, err);
+        else if (found > 0)
+            result = remove_said(store, &before, changed, err);
+    }
+    return result < 0 ? -1 : 0;
+}
+
+static int put_all(lens_store *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err)
 {
     said *before;
     size_t before_count;
@@ -231,11 +266,9 @@ static int put_captions(lens_store *store, int64_t source, const lens_store_capt
         said *known = before_count ? bsearch(&wanted, before, before_count, sizeof *before, compare_said) : NULL;
         result = put_caption(store, source, &captions[i], known, changed, err);
     }
-    for (size_t i = 0; i < before_count && result == 0 && whole; i++)
-        if (!before[i].kept) {
-            result = run_with(store, "DELETE FROM text WHERE id = ?1", before[i].text, err);
-            ++*changed;
-        }
+    for (size_t i = 0; i < before_count && result == 0; i++)
+        if (!before[i].kept)
+            result = remove_said(store, &before[i], changed, err);
     free(before);
     return result;
 }
@@ -248,7 +281,7 @@ int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, i
     *changes = 0;
     if (lens_sql_begin(store, err) != 0)
         return -1;
-    int result = put_captions(store, source, captions, count, whole, changes, err);
+    int result = (whole ? put_all : put_some)(store, source, captions, count, changes, err);
     sqlite3_stmt *statement = result == 0 ? lens_sql(store, "UPDATE source SET size = ?2, mtime_ns = ?3 WHERE id = ?1", err) : NULL;
     if (statement) {
         sqlite3_bind_int64(statement, 1, source);

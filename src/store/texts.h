@@ -44,7 +44,7 @@ typedef struct lens_store_caption {
 } lens_store_caption;
 
 /* All that SOURCE says from now on, in one transaction, with the size and time that its file had: at most one caption a picture. What is as it was
- * is left alone; WHOLE: what else it said before goes, else it stays. *CHANGED (may be NULL): captions that came, went or changed. */
+ * is left alone. WHOLE: what else it said before goes; else it stays, and a caption that is "" takes what was said about its picture away. *CHANGED (may be NULL): captions that came, went or changed. */
 int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count,
                               bool whole, int64_t *changed, lens_error *err);
 

@@ -1,0 +1,248 @@
+#include "library/caption_names.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+
+typedef struct known {
+    char *path;
+    const char *base; /* in PATH */
+    int64_t id, content;
+} known;
+
+struct lens_caption_names {
+    known *items, **by_path; /* ITEMS are in order of BASE */
+    size_t count, capacity;
+    int64_t *ids;
+    size_t id_capacity;
+};
+
+static int add(void *context, const lens_store_picture *picture)
+{
+    lens_caption_names *self = context;
+    if (self->count == self->capacity) {
+        const size_t capacity = self->capacity ? 2 * self->capacity : 1024;
+        known *items = realloc(self->items, capacity * sizeof *items);
+        if (!items)
+            return -2;
+        self->items = items;
+        self->capacity = capacity;
+    }
+    known *item = &self->items[self->count];
+    *item = (known){.path = strdup(picture->path), .id = picture->id, .content = picture->content};
+    if (!item->path)
+        return -2;
+    item->base = strrchr(item->path, '/') + 1;
+    self->count++;
+    return 0;
+}
+
+static int compare_bases(const void *a, const void *b)
+{
+    const known *x = a, *y = b;
+    const int order = strcmp(x->base, y->base);
+    return order ? order : strcmp(x->path, y->path);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    const known *const *x = a, *const *y = b;
+    return strcmp((*x)->path, (*y)->path);
+}
+
+lens_caption_names *lens_caption_names_new(lens_store *store, lens_error *err)
+{
+    lens_caption_names *self = calloc(1, sizeof *self);
+    int result = self ? lens_store_pictures_each(store, add, self, err) : -2;
+    if (result == 0 && !(self->by_path = calloc(self->count + 1, sizeof *self->by_path)))
+        result = -2;
+    if (result != 0) {
+        if (result == -2)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_caption_names_free(self);
+        return NULL;
+    }
+    if (self->count)
+        qsort(self->items, self->count, sizeof *self->items, compare_bases);
+    for (size_t i = 0; i < self->count; i++)
+        self->by_path[i] = &self->items[i];
+    if (self->count)
+        qsort(self->by_path, self->count, sizeof *self->by_path, compare_paths);
+    return self;
+}
+
+void lens_caption_names_free(lens_caption_names *self)
+{
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->count; i++)
+        free(self->items[i].path);
+    free(self->items);
+    free(self->by_path);
+    free(self->ids);
+    free(self);
+}
+
+/* The first place whose path is not below PATH in order. */
+static size_t place_of(const lens_caption_names *self, const char *path)
+{
+    size_t low = 0, high = self->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(self->by_path[middle]->path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static const known *at_path(const lens_caption_names *self, const char *path)
+{
+    const size_t at = place_of(self, path);
+    return at < self->count && strcmp(self->by_path[at]->path, path) == 0 ? self->by_path[at] : NULL;
+}
+
+static int push(lens_caption_names *self, size_t *count, int64_t id)
+{
+    if (*count == self->id_capacity) {
+        const size_t capacity = self->id_capacity ? 2 * self->id_capacity : 16;
+        int64_t *ids = realloc(self->ids, capacity * sizeof *ids);
+        if (!ids)
+            return -1;
+        self->ids = ids;
+        self->id_capacity = capacity;
+    }
+    self->ids[(*count)++] = id;
+    return 0;
+}
+
+/* The file's name in an address, its %XX read, or of a path. The caller frees. */
+static char *last_part(const char *name)
+{
+    const bool address = strstr(name, "://") != NULL;
+    const size_t end = address ? strcspn(name, "?#") : strlen(name);
+    size_t begin = end;
+    while (begin > 0 && name[begin - 1] != '/' && name[begin - 1] != '\\')
+        begin--;
+    char *part = malloc(end - begin + 1), *out = part;
+    for (size_t i = begin; part && i < end; i++) {
+        if (address && name[i] == '%' && i + 2 < end && isxdigit((unsigned char)name[i + 1]) && isxdigit((unsigned char)name[i + 2])) {
+            const char digits[] = {name[i + 1], name[i + 2], '\0'};
+            *out++ = (char)strtol(digits, NULL, 16);
+            i += 2;
+        } else {
+            *out++ = name[i];
+        }
+    }
+    if (part)
+        *out = '\0';
+    return part;
+}
+
+/* Whether PATH ends with NAME, from a slash on. */
+static bool ends_with(const char *path, const char *name)
+{
+    const size_t path_size = strlen(path), size = strlen(name);
+    return path_size > size && path[path_size - size - 1] == '/' && strcmp(path + path_size - size, name) == 0;
+}
+
+/* Those called BASE that also TAKE: all, those below FOLDER, those whose path ends with NAME. */
+typedef enum take { TAKE_ALL, TAKE_BELOW, TAKE_END } take;
+static int collect(lens_caption_names *self, size_t from, const char *base, take which, const char *folder, const char *name, size_t *count, bool *same)
+{
+    int64_t content = 0;
+    *count = 0;
+    *same = true;
+    for (size_t i = from; i < self->count && strcmp(self->items[i].base, base) == 0; i++) {
+        const known *item = &self->items[i];
+        if ((which == TAKE_BELOW && !lens_path_within(item->path, folder)) || (which == TAKE_END && !ends_with(item->path, name)))
+            continue;
+        *same &= *count == 0 || item->content == content;
+        content = item->content;
+        if (push(self, count, item->id) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int find_by_base(lens_caption_names *self, const char *folder, const char *name, const char *base, size_t *count, bool *ambiguous)
+{
+    size_t low = 0, high = self->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(self->items[middle].base, base) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool same;
+    static const take ways[] = {TAKE_END, TAKE_BELOW, TAKE_ALL};
+    const bool has_folders = strchr(name, '/') && !strstr(name, "://");
+    for (size_t i = has_folders ? 0 : 1; i < sizeof ways / sizeof *ways; i++) {
+        if (collect(self, low, base, ways[i], folder, name, count, &same) != 0)
+            return -1;
+        if (*count && same)
+            return 0;
+        if (*count) {
+            *count = 0;
+            *ambiguous = true;
+            return 0;
+        }
+    }
+    return 0;
+}
+
+int lens_caption_names_find(lens_caption_names *self, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous)
+{
+    lens_buffer path = {0};
+    *count = 0;
+    *ambiguous = false;
+    const char *plain = strncmp(name, "file://", 7) == 0 ? name + 7 : name;
+    while (strncmp(plain, "./", 2) == 0)
+        plain += 2;
+    int result = lens_buffer_print(&path, "%s%s%s", plain[0] == '/' ? "" : folder, plain[0] == '/' ? "" : "/", plain);
+    char *absolute = result == 0 ? lens_path_absolute(path.data, NULL) : NULL;
+    const known *exact = absolute ? at_path(self, absolute) : NULL;
+    free(absolute);
+    lens_buffer_free(&path);
+    char *base = result == 0 ? last_part(plain) : NULL;
+    if (!base)
+        return -1;
+    result = exact ? push(self, count, exact->id) : *base ? find_by_base(self, folder, plain, base, count, ambiguous) : 0;
+    free(base);
+    *ids = self->ids;
+    return result;
+}
+
+int lens_caption_names_beside(lens_caption_names *self, const char *path, const int64_t **ids, size_t *count, const char **picture)
+{
+    char *stem = strdup(path);
+    int result = stem ? 0 : -1;
+    *count = 0;
+    *picture = NULL;
+    for (int i = 0; i < 2 && result == 0 && *count == 0; i++) {
+        char *slash = strrchr(stem, '/'), *dot = slash ? strrchr(slash, '.') : NULL;
+        if (!dot || dot == slash + 1)
+            break;
+        *dot = '\0';
+        const size_t size = strlen(stem);
+        for (size_t at = place_of(self, stem); at < self->count && result == 0; at++) {
+            const char *known_path = self->by_path[at]->path;
+            if (strncmp(known_path, stem, size) != 0)
+                break;
+            /* "dog" is of dog.jpg, but not of dog.old.jpg or dog-2.jpg. */
+            if (known_path[size] && (known_path[size] != '.' || strchr(known_path + size + 1, '.') || strchr(known_path + size, '/')))
+                continue;
+            if (!*picture)
+                *picture = known_path;
+            result = push(self, count, self->by_path[at]->id);
+        }
+    }
+    free(stem);
+    *ids = self->ids;
+    return result;
+}

@@ -1,0 +1,403 @@
+#include "library/index_captions.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "captions/captions.h"
+#include "library/caption_names.h"
+#include "store/texts.h"
+#include "words/tokens.h"
+
+enum { PROBLEMS_MOST = 20 /* that are told of one file; the rest is counted */ };
+
+/* ---- what the walk met ---- */
+
+bool lens_is_sidecar(const char *path)
+{
+    static const char *const ends[] = {".txt", ".json", ".xmp"};
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (length > strlen(ends[i]) && strcasecmp(path + length - strlen(ends[i]), ends[i]) == 0)
+            return true;
+    return false;
+}
+
+int lens_run_sidecar(lens_run *run, const lens_walk_file *file)
+{
+    if (run->sidecar_count == run->sidecar_capacity) {
+        const size_t capacity = run->sidecar_capacity ? 2 * run->sidecar_capacity : 64;
+        lens_sidecar *items = realloc(run->sidecars, capacity * sizeof *items);
+        if (!items)
+            return -1;
+        run->sidecars = items;
+        run->sidecar_capacity = capacity;
+    }
+    lens_sidecar *item = &run->sidecars[run->sidecar_count];
+    *item = (lens_sidecar){strdup(file->path), file->size, file->mtime_ns};
+    run->sidecar_count += item->path != NULL;
+    return item->path ? 0 : -1;
+}
+
+void lens_run_sidecars_free(lens_run *run)
+{
+    for (size_t i = 0; i < run->sidecar_count; i++)
+        free(run->sidecars[i].path);
+    free(run->sidecars);
+}
+
+/* ---- captions on their way ---- */
+
+typedef struct said {
+    int64_t picture;
+    size_t order;
+    char *text;
+} said;
+
+typedef struct importer {
+    lens_run *run;
+    lens_caption_names *names;
+    const char *path;  /* of the file that is read */
+    char *folder;
+    const int64_t *ids; /* of a sidecar: the pictures that it is of */
+    size_t id_count;
+    said *items;
+    size_t count, capacity;
+    size_t unknown, ambiguous, captions;
+    int problems;
+    bool short_of_memory;
+} importer;
+
+/* The names are read when the first is asked for: most runs have no captions. NULL on failure. */
+static lens_caption_names *names_of(importer *self, lens_error *err)
+{
+    if (!self->names)
+        self->names = lens_caption_names_new(self->run->store, err);
+    return self->names;
+}
+
+static void note(const lens_run *run, const char *path, const char *reason)
+{
+    const lens_index_event event = {.kind = LENS_INDEX_NOTE, .path = path, .reason = reason};
+    if (run->options->event)
+        run->options->event(run->options->context, &event);
+}
+
+static void hear_problem(void *context, const char *line)
+{
+    importer *self = context;
+    if (self->problems++ < PROBLEMS_MOST)
+        note(self->run, NULL, line);
+}
+
+static int keep(importer *self, int64_t picture, const char *text)
+{
+    if (self->count == self->capacity) {
+        const size_t capacity = self->capacity ? 2 * self->capacity : 256;
+        said *items = realloc(self->items, capacity * sizeof *items);
+        if (!items)
+            return -1;
+        self->items = items;
+        self->capacity = capacity;
+    }
+    said *item = &self->items[self->count];
+    *item = (said){picture, self->count, strdup(text)};
+    self->count += item->text != NULL;
+    return item->text ? 0 : -1;
+}
+
+static int hear_caption(void *context, const char *name, const char *text)
+{
+    importer *self = context;
+    const int64_t *ids;
+    size_t count;
+    bool ambiguous;
+    self->captions++;
+    if (lens_caption_names_find(self->names, self->folder, name, &ids, &count, &ambiguous) != 0)
+        self->short_of_memory = true;
+    self->ambiguous += ambiguous;
+    self->unknown += count == 0 && !ambiguous;
+    for (size_t i = 0; i < count && !self->short_of_memory; i++)
+        self->short_of_memory = keep(self, ids[i], text) != 0;
+    return self->short_of_memory;
+}
+
+/* Of the files beside a picture only the one that is asked for. */
+static int hear_sidecar(void *context, const char *name, const char *text)
+{
+    importer *self = context;
+    if (strcmp(name, self->path) != 0)
+        return 0;
+    for (size_t i = 0; i < self->id_count && !self->short_of_memory; i++)
+        self->short_of_memory = keep(self, self->ids[i], text) != 0;
+    return self->short_of_memory;
+}
+
+static int compare_said(const void *a, const void *b)
+{
+    const said *x = a, *y = b;
+    return x->picture != y->picture ? (x->picture < y->picture ? -1 : 1) : x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Writes what was collected as all that SOURCE says: the captions of one picture as the lines of one text. */
+static int write(importer *self, int64_t source, int64_t size, int64_t mtime_ns, int64_t *changed, lens_error *err)
+{
+    lens_store_caption *captions = calloc(self->count + 1, sizeof *captions);
+    lens_buffer *texts = calloc(self->count + 1, sizeof *texts);
+    size_t count = 0;
+    int result = captions && texts && !self->short_of_memory ? 0 : -2;
+    if (self->count)
+        qsort(self->items, self->count, sizeof *self->items, compare_said);
+    for (size_t i = 0; i < self->count && result == 0; i++) {
+        const bool more = count && captions[count - 1].picture == self->items[i].picture;
+        if (!more)
+            captions[count++].picture = self->items[i].picture;
+        lens_buffer *text = &texts[count - 1];
+        if (more && strstr(text->data, self->items[i].text))
+            continue;
+        result = lens_buffer_print(text, "%s%s", more ? "\n" : "", self->items[i].text) == 0 ? 0 : -2;
+    }
+    for (size_t i = 0; i < count && result == 0; i++) {
+        captions[i].text = texts[i].data;
+        captions[i].folded = lens_text_folded(texts[i].data);
+        result = captions[i].folded ? 0 : -2;
+    }
+    int64_t changes = 0;
+    if (result == 0)
+        result = lens_store_captions_write(self->run->store, source, size, mtime_ns, captions, count, true, &changes, err);
+    *changed += changes;
+    for (size_t i = 0; captions && texts && i < self->count; i++) {
+        free((void *)captions[i].folded);
+        lens_buffer_free(&texts[i]);
+    }
+    free(captions);
+    free(texts);
+    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+}
+
+static void begin(importer *self, const char *path)
+{
+    for (size_t i = 0; i < self->count; i++)
+        free(self->items[i].text);
+    free(self->folder);
+    self->path = path;
+    self->folder = strdup(path);
+    self->short_of_memory = !self->folder;
+    char *slash = self->folder ? strrchr(self->folder, '/') : NULL;
+    if (slash)
+        *slash = '\0';
+    self->count = self->unknown = self->ambiguous = self->captions = 0;
+    self->problems = 0;
+}
+
+/* ---- files of captions ---- */
+
+static void tell_unknown(const importer *self)
+{
+    char line[256];
+    if (self->unknown) {
+        snprintf(line, sizeof line, "%zu of %zu captions are of pictures that are not in the library", self->unknown, self->captions);
+        note(self->run, self->path, line);
+    }
+    if (self->ambiguous) {
+        snprintf(line, sizeof line, "%zu captions are of names that several pictures have, and were left out: give paths", self->ambiguous);
+        note(self->run, self->path, line);
+    }
+    if (self->problems > PROBLEMS_MOST) {
+        snprintf(line, sizeof line, "and %d more like these", self->problems - PROBLEMS_MOST);
+        note(self->run, self->path, line);
+    }
+}
+
+static int64_t mtime_of(const struct stat *info)
+{
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
+
+static int import_file(importer *self, const lens_store_source *source, bool fresh, bool named, int64_t *changed, lens_error *err)
+{
+    struct stat info;
+    if (stat(source->path, &info) != 0) {
+        if (named)
+            return lens_fail_errno(err, errno, "%s", source->path);
+        return 0; /* its captions stay, as those of pictures on an absent disk do */
+    }
+    if (!fresh && !named && info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
+        return 0;
+    const json_t *settings = source->settings ? json_loads(source->settings, 0, NULL) : NULL;
+    const lens_caption_options options = {json_string_value(json_object_get(settings, "file")), json_string_value(json_object_get(settings, "text"))};
+    const lens_caption_visitor visitor = {hear_caption, named ? hear_problem : NULL, self};
+    lens_error error = {0};
+    begin(self, source->path);
+    int result = names_of(self, &error) ? lens_captions_read(source->path, &options, &visitor, &error) : -1;
+    if (result < 0 && !named) { /* it was fine once: what it said stays, and the rest goes on */
+        note(self->run, NULL, error.message);
+        result = 0;
+    } else if (result < 0) {
+        if (err)
+            *err = error;
+    } else {
+        result = write(self, source->id, info.st_size, mtime_of(&info), changed, err);
+        if (named)
+            tell_unknown(self);
+    }
+    json_decref((json_t *)settings);
+    return result;
+}
+
+static int import_files(importer *self, bool fresh, int64_t *changed, lens_error *err)
+{
+    const lens_index_options *options = self->run->options;
+    lens_store_sources sources = {0};
+    int result = 0;
+    json_t *settings = json_pack("{so*so*}", "file", options->caption_file ? json_string(options->caption_file) : NULL, "text",
+                                 options->caption_text ? json_string(options->caption_text) : NULL);
+    char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
+    json_decref(settings);
+    for (size_t i = 0; i < options->caption_count && result == 0; i++) {
+        int64_t id;
+        char *path = lens_path_absolute(options->captions[i], err);
+        result = path ? lens_store_source_put(self->run->store, path, LENS_SOURCE_FILE, text, &id, err) : -1;
+        free(path);
+    }
+    free(text);
+    if (result == 0)
+        result = lens_store_sources_list(self->run->store, LENS_SOURCE_FILE, &sources, err);
+    for (size_t i = 0; i < sources.count && result == 0; i++) {
+        bool named = false;
+        for (size_t j = 0; j < options->caption_count; j++) {
+            char *path = lens_path_absolute(options->captions[j], NULL);
+            named |= path && strcmp(path, sources.items[i].path) == 0;
+            free(path);
+        }
+        result = import_file(self, &sources.items[i], fresh, named, changed, err);
+    }
+    lens_store_sources_free(&sources);
+    return result;
+}
+
+/* ---- files beside pictures ---- */
+
+static const lens_store_source *find_source(const lens_store_sources *sources, const char *path)
+{
+    size_t low = 0, high = sources->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(sources->items[middle].path, path);
+        if (order == 0)
+            return &sources->items[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static int import_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
+{
+    const char *picture;
+    begin(self, sidecar->path);
+    if (!names_of(self, err))
+        return -1;
+    if (lens_caption_names_beside(self->names, sidecar->path, &self->ids, &self->id_count, &picture) != 0)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (self->id_count == 0)
+        return 0; /* of no picture */
+    const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
+    lens_captions_sidecar(picture, &visitor, NULL);
+    if (self->count == 0 && !known)
+        return 0; /* it says nothing */
+    int64_t id = known ? known->id : 0;
+    if (!known && lens_store_source_put(self->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
+        return -1;
+    return write(self, id, sidecar->size, sidecar->mtime_ns, changed, err);
+}
+
+static int compare_sidecars(const void *a, const void *b)
+{
+    return strcmp(((const lens_sidecar *)a)->path, ((const lens_sidecar *)b)->path);
+}
+
+/* Takes out what lay beside pictures and is gone. */
+static int sweep_sidecars(importer *self, const lens_store_sources *sources, int64_t *changed, lens_error *err)
+{
+    lens_run *run = self->run;
+    for (size_t i = 0; i < sources->count; i++) {
+        const lens_sidecar wanted = {sources->items[i].path, 0, 0};
+        if (run->sidecar_count && bsearch(&wanted, run->sidecars, run->sidecar_count, sizeof *run->sidecars, compare_sidecars))
+            continue;
+        bool walked = false;
+        for (size_t t = 0; t < run->target_count && !walked; t++)
+            walked = !run->targets[t].absent && !run->targets[t].removed && lens_path_within(wanted.path, run->targets[t].path) &&
+                     lens_root_present(run, run->targets[t].path);
+        if (!walked || lens_file_exists(wanted.path))
+            continue;
+        if (lens_store_source_remove(run->store, sources->items[i].id, err) != 0)
+            return -1;
+        ++*changed;
+    }
+    return 0;
+}
+
+static int import_sidecars(importer *self, bool fresh, bool whole, int64_t *changed, lens_error *err)
+{
+    lens_run *run = self->run;
+    lens_store_sources sources = {0};
+    int result = lens_store_sources_list(run->store, LENS_SOURCE_SIDECAR, &sources, err);
+    if (run->sidecar_count)
+        qsort(run->sidecars, run->sidecar_count, sizeof *run->sidecars, compare_sidecars);
+    for (size_t i = 0; i < run->sidecar_count && result == 0; i++) {
+        const lens_sidecar *sidecar = &run->sidecars[i];
+        const lens_store_source *known = find_source(&sources, sidecar->path);
+        if (fresh || !known || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
+            result = import_sidecar(self, sidecar, known, changed, err);
+    }
+    if (result == 0 && whole)
+        result = sweep_sidecars(self, &sources, changed, err);
+    lens_store_sources_free(&sources);
+    return result;
+}
+
+int lens_run_captions(lens_run *run, bool fresh, bool whole, int64_t *changed, lens_error *err)
+{
+    importer self = {.run = run};
+    *changed = 0;
+    int result = import_files(&self, fresh, changed, err);
+    if (result == 0)
+        result = import_sidecars(&self, fresh, whole, changed, err);
+    begin(&self, "");
+    free(self.folder);
+    free(self.items);
+    lens_caption_names_free(self.names);
+    return result;
+}
+
+/* ---- inside pictures ---- */
+
+int lens_run_embedded(lens_run *run, const lens_store_entry *entries, const int64_t *ids, char *const *texts, size_t count, lens_error *err)
+{
+    lens_store_caption *captions = calloc(count + 1, sizeof *captions);
+    int64_t source;
+    size_t used = 0;
+    int result = captions ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < count && result == 0; i++) {
+        if (entries[i].reason || !texts[i])
+            continue;
+        captions[used] = (lens_store_caption){ids[i], texts[i], lens_text_folded(texts[i])};
+        result = captions[used++].folded ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
+    if (result == 0 && used) {
+        result = lens_store_source_put(run->store, "", LENS_SOURCE_EMBEDDED, NULL, &source, err);
+        if (result == 0)
+            result = lens_store_captions_write(run->store, source, 0, 0, captions, used, false, NULL, err);
+    }
+    for (size_t i = 0; captions && i < used; i++)
+        free((void *)captions[i].folded);
+    free(captions);
+    return result;
+}

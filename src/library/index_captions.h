@@ -1,0 +1,27 @@
+/* The part of an index run that comes after the pictures: captions from outside. */
+#ifndef LENS_LIBRARY_INDEX_CAPTIONS_H
+#define LENS_LIBRARY_INDEX_CAPTIONS_H
+
+#include "library/index_run.h"
+
+/* A file beside pictures that the walk met. */
+typedef struct lens_sidecar {
+    char *path;
+    int64_t size, mtime_ns;
+} lens_sidecar;
+
+/* Whether the name of PATH may be that of a file beside a picture. */
+bool lens_is_sidecar(const char *path);
+
+/* Keeps what the walk met. 0, or -1 when memory is short. */
+int lens_run_sidecar(lens_run *run, const lens_walk_file *file);
+void lens_run_sidecars_free(lens_run *run);
+
+/* Reads the files of captions that the options name or the library knows, and the files beside pictures, where they changed or (FRESH) pictures came.
+ * WHOLE: the walk saw everything, and what it did not meet is gone. *CHANGED: captions. */
+int lens_run_captions(lens_run *run, bool fresh, bool whole, int64_t *changed, lens_error *err);
+
+/* What is written in the bytes of a job's picture. */
+int lens_run_embedded(lens_run *run, const lens_store_entry *entries, const int64_t *ids, char *const *texts, size_t count, lens_error *err);
+
+#endif

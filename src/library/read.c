@@ -1,0 +1,259 @@
+/* lens_read: what is written in the pictures of a library, as a pass of its own. Readers on all processors take contents that were not read yet; what they
+ * read is kept every second or so, in a short visit as the library's writer, so that an index run never waits for a pass that may take hours. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/processors.h"
+#include "library/internal.h"
+#include "library/sentences.h"
+#include "ocr/ocr.h"
+#include "store/texts.h"
+#include "words/tokens.h"
+
+enum { CONTENTS = 256 /* that are listed at once */, KEPT_MOST = 256 /* readings of one transaction */ };
+static const double keep_every = 1, look_every = 0.1; /* seconds */
+
+lens_read_options lens_read_options_default(void)
+{
+    return (lens_read_options){.languages = "eng", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 600};
+}
+
+typedef struct reading {
+    int64_t content;
+    char *path; /* a picture that holds it; NULL: it is nowhere to be read now */
+    int64_t size, mtime_ns;
+    char *text; /* NULL: could not be read */
+} reading;
+
+typedef struct pass {
+    const lens_read_options *options;
+    reading *items; /* [count] */
+    size_t count, next, done; /* handed out, and finished by the readers */
+    size_t kept;              /* the first KEPT are in the library, or never will be */
+    bool *finished;           /* [count] */
+    pthread_mutex_t lock;
+    atomic_bool stop;
+    lens_error error;
+    bool failed;
+} pass;
+
+/* The text of ITEM, if it still is what was indexed. */
+static char *read_one(const pass *self, lens_reader *reader, const reading *item)
+{
+    struct stat info;
+    lens_image image = {0};
+    lens_buffer text = {0};
+    const lens_term term = {.kind = LENS_TERM_FILE, .text = item->path};
+    if (!item->path || stat(item->path, &info) != 0 || info.st_size != item->size ||
+        (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec != item->mtime_ns)
+        return NULL;
+    const bool read = lens_decode_term(&term, self->options->max_pixels, &image, NULL) == 0 && lens_reader_read(reader, &image, &text, NULL, NULL) == 0 &&
+                      lens_buffer_append(&text, "", 0) == 0;
+    lens_image_free(&image);
+    if (read && text.data)
+        return text.data;
+    lens_buffer_free(&text);
+    return read ? calloc(1, 1) : NULL;
+}
+
+static void *work(void *argument)
+{
+    pass *self = argument;
+    lens_error error = {0};
+    lens_reader *reader = lens_reader_open(self->options->languages, &error);
+    pthread_mutex_lock(&self->lock);
+    if (!reader && !self->failed) {
+        self->failed = true;
+        self->error = error;
+    }
+    while (reader && self->next < self->count && !atomic_load(&self->stop)) {
+        const size_t at = self->next++;
+        pthread_mutex_unlock(&self->lock);
+        char *text = read_one(self, reader, &self->items[at]);
+        pthread_mutex_lock(&self->lock);
+        self->items[at].text = text;
+        self->finished[at] = true;
+        self->done++;
+    }
+    pthread_mutex_unlock(&self->lock);
+    lens_reader_free(reader);
+    return NULL;
+}
+
+/* ---- keeping ---- */
+
+/* Writes what is finished, from the first that is not kept up to the first that is not finished. */
+static int keep(pass *self, const char *folder, const char *version, lens_read_report *report, lens_error *err)
+{
+    lens_store_reading readings[KEPT_MOST];
+    size_t count = 0, end = self->kept;
+    int result = 0;
+    pthread_mutex_lock(&self->lock);
+    while (end < self->count && self->finished[end] && end - self->kept < KEPT_MOST)
+        end++;
+    pthread_mutex_unlock(&self->lock);
+    for (size_t i = self->kept; i < end && result == 0; i++) {
+        const reading *item = &self->items[i];
+        if (!item->text) {
+            report->failed += item->path != NULL;
+            continue;
+        }
+        char *folded = lens_text_folded(item->text);
+        if (!folded) {
+            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            break;
+        }
+        /* Marks without a letter are nothing that could be looked for. */
+        readings[count++] = (lens_store_reading){item->content, *folded ? item->text : "", folded};
+    }
+    lens_store *store = count && result == 0 ? lens_store_open(folder, LENS_STORE_WRITE, self->options->wait, err) : NULL;
+    if (count && result == 0)
+        result = store ? lens_store_readings_write(store, version, readings, count, err) : -1;
+    lens_store_close(store);
+    for (size_t i = 0; i < count; i++) {
+        report->read += result == 0;
+        report->with_text += result == 0 && *readings[i].folded;
+        free((void *)readings[i].folded);
+    }
+    if (result == 0)
+        self->kept = end;
+    return result;
+}
+
+static bool tell(const lens_read_options *options, const lens_read_report *report, int64_t total, double begun)
+{
+    const lens_index_event event = {.kind = LENS_INDEX_PROGRESS, .done = report->read + report->failed, .total = total, .seconds = lens_seconds() - begun};
+    return !options->event || options->event(options->context, &event);
+}
+
+/* ---- one list of contents after the other ---- */
+
+static int hear_picture(void *context, const lens_store_picture *picture)
+{
+    reading *item = context;
+    struct stat info;
+    if (item->path || stat(picture->path, &info) != 0)
+        return 0;
+    item->path = strdup(picture->path);
+    item->size = picture->size;
+    item->mtime_ns = picture->mtime_ns;
+    return 0;
+}
+
+static int list(lens_store *reader, const char *version, int64_t last, pass *out, lens_error *err)
+{
+    int64_t contents[CONTENTS];
+    const int count = lens_store_readings_missing(reader, version, last, contents, CONTENTS, err);
+    if (count <= 0)
+        return count;
+    out->items = calloc((size_t)count, sizeof *out->items);
+    out->finished = calloc((size_t)count, sizeof *out->finished);
+    if (!out->items || !out->finished)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    out->count = (size_t)count;
+    for (int i = 0; i < count; i++) {
+        out->items[i].content = contents[i];
+        if (lens_store_pictures_of(reader, contents[i], hear_picture, &out->items[i], err) < 0)
+            return -1;
+    }
+    return count;
+}
+
+static int run_list(pass *self, const char *folder, const char *version, int threads, int64_t total, double begun, lens_read_report *report, lens_error *err)
+{
+    pthread_t *workers = calloc((size_t)threads, sizeof *workers);
+    int started = 0, result = 0;
+    if (!workers)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    while (started < threads && pthread_create(&workers[started], NULL, work, self) == 0)
+        started++;
+    if (started == 0)
+        result = lens_fail(err, LENS_E_SYSTEM, "cannot start a thread");
+    double last = lens_seconds();
+    for (bool over = false; result == 0 && !over;) {
+        lens_sleep(look_every);
+        pthread_mutex_lock(&self->lock);
+        over = self->failed || self->done == self->count || atomic_load(&self->stop);
+        pthread_mutex_unlock(&self->lock);
+        if (!over && lens_seconds() - last >= keep_every) {
+            result = keep(self, folder, version, report, err);
+            last = lens_seconds();
+        }
+        if (!tell(self->options, report, total, begun)) {
+            atomic_store(&self->stop, true);
+            report->stopped = true;
+        }
+    }
+    atomic_store(&self->stop, true);
+    for (int i = 0; i < started; i++)
+        pthread_join(workers[i], NULL);
+    free(workers);
+    if (result == 0 && self->failed) {
+        if (err)
+            *err = self->error;
+        result = -1;
+    }
+    return result == 0 ? keep(self, folder, version, report, err) : result;
+}
+
+static void free_list(pass *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        free(self->items[i].path);
+        free(self->items[i].text);
+    }
+    free(self->items);
+    free(self->finished);
+    pthread_mutex_destroy(&self->lock);
+}
+
+static int read_all(const char *folder, const char *version, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
+{
+    const int threads = options->threads > 0 ? options->threads : lens_processors();
+    int64_t last = 0, total = 0, read_before = 0, with_text;
+    lens_store_counts counts;
+    for (int count = 1; count > 0 && !report->stopped;) {
+        pass self = {.options = options};
+        pthread_mutex_init(&self.lock, NULL);
+        lens_store *reader = lens_store_open(folder, LENS_STORE_READ, 0, err);
+        count = reader ? list(reader, version, last, &self, err) : -1;
+        if (count > 0 && total == 0 && lens_store_count(reader, &counts, NULL) == 0 && lens_store_readings_count(reader, version, &read_before, &with_text, NULL) == 0)
+            total = counts.contents - read_before;
+        lens_store_close(reader); /* its view must not hold the log up while this list is read */
+        if (count > 0) {
+            last = self.items[count - 1].content;
+            if (run_list(&self, folder, version, threads, total, begun, report, err) != 0)
+                count = -1;
+        }
+        free_list(&self);
+        if (count < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int lens_read(lens_library *library, const lens_read_options *options, lens_read_report *report, lens_error *err)
+{
+    *report = (lens_read_report){0};
+    const double begun = lens_seconds();
+    lens_reader *reader = lens_reader_open(options->languages, err); /* whether it can be done at all, and under which version */
+    char *version = reader ? strdup(lens_reader_version(reader)) : NULL;
+    lens_reader_free(reader);
+    if (!version)
+        return reader ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+    int result = read_all(library->folder, version, options, report, begun, err);
+    free(version);
+    /* What it means, where the model for that is here. */
+    lens_store *store = result == 0 && report->with_text && lens_sentence_model_here() ? lens_store_open(library->folder, LENS_STORE_WRITE, options->wait, err) : NULL;
+    int64_t encoded;
+    if (result == 0 && report->with_text && lens_sentence_model_here())
+        result = store ? lens_sentences_refresh(store, options->threads > 0 ? options->threads : lens_processors(), NULL, NULL, &encoded, err) : -1;
+    lens_store_close(store);
+    report->seconds = lens_seconds() - begun;
+    return result;
+}

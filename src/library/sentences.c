@@ -1,0 +1,174 @@
+#include "library/sentences.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/texts.h"
+
+enum { BATCH = 512 /* contents of one transaction */, TEXTS_MOST = 32 /* of one content that count */ };
+
+bool lens_sentence_model_here(void)
+{
+    char *folder = lens_model_folder(LENS_SENTENCE_MODEL, NULL);
+    free(folder);
+    return folder != NULL;
+}
+
+/* The texts of one content. */
+typedef struct written {
+    char *texts[TEXTS_MOST];
+    size_t count;
+} written;
+
+static int hear(void *context, const lens_store_text *text)
+{
+    written *self = context;
+    if (self->count == TEXTS_MOST)
+        return 0;
+    self->texts[self->count] = strdup(text->text);
+    return self->texts[self->count] ? (self->count++, 0) : -2;
+}
+
+typedef struct batch {
+    const lens_encoder *encoder;
+    written *written; /* [count] */
+    float *vectors;   /* [count, dim] */
+    size_t count;
+    atomic_size_t next;
+    pthread_mutex_t lock; /* of what follows */
+    lens_error error;
+    bool failed;
+} batch;
+
+static int encode(lens_session *session, size_t dim, const written *written, float *vector, float *one, lens_error *err)
+{
+    double squares = 0;
+    memset(vector, 0, dim * sizeof *vector);
+    for (size_t t = 0; t < written->count; t++) {
+        if (lens_session_run_words(session, written->texts[t], one, err) != 0)
+            return -1;
+        for (size_t i = 0; i < dim; i++)
+            vector[i] += one[i];
+    }
+    for (size_t i = 0; i < dim; i++)
+        squares += (double)vector[i] * (double)vector[i];
+    /* Texts that say the opposite of each other could cancel: then the first one counts. */
+    if (squares < 1e-6 && written->count)
+        return lens_session_run_words(session, written->texts[0], vector, err);
+    for (size_t i = 0; i < dim; i++)
+        vector[i] = (float)((double)vector[i] / sqrt(squares));
+    return 0;
+}
+
+static void *work(void *argument)
+{
+    batch *self = argument;
+    const size_t dim = (size_t)lens_encoder_about(self->encoder)->dim;
+    lens_error error = {0};
+    float *one = malloc(dim * sizeof *one);
+    lens_session *session = one ? lens_session_new(self->encoder, 1, 1, &error) : NULL;
+    int result = session ? 0 : -1;
+    if (!one)
+        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+    for (size_t i; result == 0 && (i = atomic_fetch_add(&self->next, 1)) < self->count;)
+        result = encode(session, dim, &self->written[i], self->vectors + i * dim, one, &error);
+    if (result != 0) {
+        atomic_store(&self->next, self->count);
+        pthread_mutex_lock(&self->lock);
+        if (!self->failed)
+            self->error = error;
+        self->failed = true;
+        pthread_mutex_unlock(&self->lock);
+    }
+    lens_session_free(session);
+    free(one);
+    return NULL;
+}
+
+/* Encodes the COUNT contents and writes them. */
+static int run_batch(lens_store *store, int64_t model, const lens_encoder *encoder, int threads, const int64_t *contents, size_t count, lens_error *err)
+{
+    batch self = {.encoder = encoder, .count = count};
+    const size_t dim = (size_t)lens_encoder_about(encoder)->dim;
+    pthread_t *others = calloc((size_t)threads, sizeof *others);
+    int started = 0, result;
+    self.written = calloc(count, sizeof *self.written);
+    self.vectors = malloc(count * dim * sizeof *self.vectors);
+    pthread_mutex_init(&self.lock, NULL);
+    result = others && self.written && self.vectors ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < count && result == 0; i++)
+        if ((result = lens_store_texts_of_content(store, contents[i], hear, &self.written[i], err)) == -2)
+            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (result == 0) {
+        while (started + 1 < threads && pthread_create(&others[started], NULL, work, &self) == 0)
+            started++;
+        work(&self);
+        for (int i = 0; i < started; i++)
+            pthread_join(others[i], NULL);
+        if (self.failed && err)
+            *err = self.error;
+        result = self.failed ? -1 : lens_store_sentences_write(store, model, contents, self.vectors, count, err);
+    }
+    for (size_t i = 0; self.written && i < count; i++)
+        for (size_t t = 0; t < self.written[i].count; t++)
+            free(self.written[i].texts[t]);
+    pthread_mutex_destroy(&self.lock);
+    free(self.written);
+    free(self.vectors);
+    free(others);
+    return result;
+}
+
+static int refresh_with(lens_store *store, const lens_encoder *encoder, int threads, bool (*tell)(void *context, int64_t done, int64_t total), void *context,
+                        int64_t *encoded, lens_error *err)
+{
+    const lens_encoder_info *about = lens_encoder_about(encoder);
+    int64_t model, contents[BATCH], last = 0, texts = lens_store_text_count(store, err);
+    if (texts < 0 || lens_store_add_sentence_model(store, LENS_SENTENCE_MODEL, about->dim, about->fingerprint, &model, err) != 0)
+        return -1;
+    for (;;) {
+        const int count = lens_store_sentences_missing(store, model, last, contents, BATCH, err);
+        if (count <= 0)
+            return count;
+        if (run_batch(store, model, encoder, threads, contents, (size_t)count, err) != 0)
+            return -1;
+        last = contents[count - 1];
+        *encoded += count;
+        if (tell && !tell(context, *encoded, texts > *encoded ? texts : *encoded))
+            return 0;
+    }
+}
+
+/* Whether there is anything to encode, before a model is opened for it. */
+static int is_due(lens_store *store, lens_error *err)
+{
+    lens_store_models models = {0};
+    int64_t content;
+    const int64_t texts = lens_store_text_count(store, err);
+    if (texts <= 0 || !lens_sentence_model_here())
+        return texts < 0 ? -1 : 0;
+    if (lens_store_sentence_models(store, &models, err) != 0)
+        return -1;
+    int due = 1;
+    for (size_t i = 0; i < models.count; i++)
+        if (strcmp(models.items[i].name, LENS_SENTENCE_MODEL) == 0)
+            due = lens_store_sentences_missing(store, models.items[i].id, 0, &content, 1, err);
+    lens_store_models_free(&models);
+    return due;
+}
+
+int lens_sentences_refresh(lens_store *store, int threads, bool (*tell)(void *context, int64_t done, int64_t total), void *context, int64_t *encoded,
+                           lens_error *err)
+{
+    *encoded = 0;
+    const int due = is_due(store, err);
+    if (due <= 0)
+        return due;
+    lens_encoder *encoder = lens_model_encoder(LENS_SENTENCE_MODEL, "auto", LENS_TOWER_WORDS, err);
+    const int result = encoder ? refresh_with(store, encoder, threads > 0 ? threads : 1, tell, context, encoded, err) : -1;
+    lens_encoder_close(encoder);
+    return result;
+}
