@@ -4,49 +4,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/rows.h"
 
 enum { MOST_BYTES = 256 << 20 };
 
-/* The run of bytes from START to END without blanks around it, ended by NUL in place of what stood behind. */
-static char *trimmed(char *start, char *end)
-{
-    while (start < end && *start == ' ')
-        start++;
-    while (end > start && end[-1] == ' ')
-        end--;
-    *end = '\0';
-    return start;
-}
-
-/* The next cell of the line from *AT to END; *AT is behind it then, or NULL when it was the last. */
-static char *next_cell(char **at, char *end)
-{
-    char *tab = memchr(*at, '\t', (size_t)(end - *at)), *cell = trimmed(*at, tab ? tab : end);
-    *at = tab ? tab + 1 : NULL;
-    return cell;
-}
-
-static size_t count_cells(const char *at, const char *end)
-{
-    size_t count = 1;
-    for (; at < end; at++)
-        count += *at == '\t';
-    return count;
-}
-
-/* What is left of the line from *AT to END, cut up into CELLS [columns]. Returns how many cells there were too many. */
-static size_t fill(char *at, char *end, char **cells, size_t columns)
-{
-    static char nothing[1];
-    size_t extra = 0;
-    for (size_t i = 0; i < columns; i++)
-        cells[i] = at ? next_cell(&at, end) : nothing;
-    while (at)
-        extra += *next_cell(&at, end) != '\0';
-    return extra;
-}
-
-static int add_line(lens_tsv *table, char *start, char *end, size_t line, size_t *room)
+static int add_row(lens_tsv *table, const lens_rows *rows, size_t *room)
 {
     if (table->count == *room) {
         size_t larger = *room ? 2 * *room : 64;
@@ -56,39 +18,45 @@ static int add_line(lens_tsv *table, char *start, char *end, size_t line, size_t
         table->rows = grown;
         *room = larger;
     }
+    static char nothing[1];
     lens_tsv_row *row = &table->rows[table->count];
-    *row = (lens_tsv_row){.line = line, .cells = calloc(table->columns, sizeof *row->cells)};
+    *row = (lens_tsv_row){.line = rows->line, .extra = rows->more, .cells = calloc(table->columns, sizeof *row->cells)};
     if (!row->cells)
         return -1;
-    row->extra = fill(start, end, row->cells, table->columns);
+    for (size_t i = 0; i < table->columns; i++)
+        row->cells[i] = i < rows->count ? rows->cells[i] : nothing;
+    for (size_t i = table->columns; i < rows->count; i++)
+        row->extra += *rows->cells[i] != '\0';
     table->count++;
     return 0;
 }
 
 static int parse(lens_tsv *table, size_t size, const char *name, lens_error *err)
 {
-    char *at = table->text, *end = at + size;
-    if (size >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
-        at += 3;
+    lens_rows rows;
+    lens_rows_start(&rows, table->text, size, '\t', LENS_ROWS_PLAIN);
     size_t room = 0;
-    for (size_t line = 1; at < end; line++) {
-        char *feed = memchr(at, '\n', (size_t)(end - at)), *stop = feed ? feed : end, *next = feed ? feed + 1 : end;
-        if (stop > at && stop[-1] == '\r')
-            stop--;
-        if (stop == at) {
-            /* nothing on it */
-        } else if (!table->names) {
-            table->columns = count_cells(at, stop);
-            table->names = calloc(table->columns, sizeof *table->names);
-            if (!table->names)
-                return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
-            fill(at, stop, table->names, table->columns);
-        } else if (add_line(table, at, stop, line, &room) != 0) {
-            return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+    int got, result = 0;
+    while (result == 0 && (got = lens_rows_next(&rows)) != 0) {
+        if (got > 0 && rows.more && !table->names) {
+            result = lens_fail(err, LENS_E_LIMIT, "%s: more than %d columns", name, LENS_ROWS_CELLS);
+        } else if (got > 0 && !table->names) {
+            table->columns = rows.count;
+            table->names = calloc(rows.count, sizeof *table->names);
+            if (table->names)
+                memcpy(table->names, rows.cells, rows.count * sizeof *table->names);
+            else
+                got = -1;
+        } else if (got > 0) {
+            got = add_row(table, &rows, &room);
         }
-        at = next;
+        if (got < 0)
+            result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
     }
-    return table->names ? 0 : lens_fail(err, LENS_E_FORMAT, "%s: empty; expected a line that names the columns", name);
+    lens_rows_free(&rows);
+    if (result == 0 && !table->names)
+        result = lens_fail(err, LENS_E_FORMAT, "%s: empty; expected a line that names the columns", name);
+    return result;
 }
 
 int lens_tsv_parse(const char *bytes, size_t size, const char *name, lens_tsv *out, lens_error *err)

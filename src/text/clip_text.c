@@ -3,6 +3,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "base/encoding.h"
 #include "text/html_text.h"
 
 static void collapse_space(lens_points *points, bool (*is_space)(int32_t point), bool strip)

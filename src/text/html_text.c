@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/encoding.h"
+
 /* Compares NAME with the entry at AT, which ends its own name with "!" or "=". */
 static int compare(const char *name, size_t length, const char *at)
 {
@@ -39,15 +41,6 @@ int lens_html_entity(const char *name, size_t length, bool bare, int32_t points[
         }
     }
     return 0;
-}
-
-int32_t lens_windows_1252(int32_t byte)
-{
-    static const uint16_t table[32] = {
-        0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
-        0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178,
-    };
-    return table[byte - 0x80];
 }
 
 int lens_html_number(uint32_t number, int32_t *point)

@@ -14,9 +14,6 @@ int lens_html_entity(const char *name, size_t length, bool bare, int32_t points[
 /* The character of the number in "&#NUMBER;": *POINT, and 1; 0 when it stands for nothing. */
 int lens_html_number(uint32_t number, int32_t *point);
 
-/* What Windows-1252 has at BYTE, 0x80 to 0x9f, or BYTE where it has nothing. */
-int32_t lens_windows_1252(int32_t byte);
-
 /* The names of HTML 5, in the order of their bytes, made by tools/html_entities.py: "Aacute!C1 Abreve=102 …": "!" instead of "=" marks a name that may
  * do without the semicolon; a second code point follows "+". Blanks separate the entries. */
 extern const char lens_html_entities[];
