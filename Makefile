@@ -17,7 +17,7 @@ CC      ?= cc
 CFLAGS  ?= -O3 -g
 # Long messages are cut on purpose.
 WARN    := -Wall -Wextra -Wno-format-truncation -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
-PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libmicrohttpd
+PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libmicrohttpd expat zlib
 # Opened at run time (src/pixels/decode_vips.c and src/net/http.c say why): their headers are needed, and the tests link them.
 HEADERS  := vips libcurl
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \

@@ -33,6 +33,7 @@ check encoders nn pixels text base
 check store    base
 check words    base
 check net      base
+check captions base
 check search   base
 check library  words encoders text nn pixels files store search net base memelens.h memelens_study.h
 check compare  base memelens.h memelens_study.h

@@ -101,12 +101,26 @@ static int next_cell(lens_rows *rows, char *last)
     return add_cell(rows, start);
 }
 
+/* Passes by lines with nothing but blanks on them. */
+static void skip_empty_lines(lens_rows *rows)
+{
+    for (char *at = rows->at;;) {
+        while (at < rows->end && *at == ' ')
+            at++;
+        if (at < rows->end && *at == '\r')
+            at++;
+        if (at < rows->end && *at != '\n')
+            return;
+        rows->next_line += at < rows->end;
+        rows->at = at < rows->end ? ++at : at;
+        if (at == rows->end)
+            return;
+    }
+}
+
 int lens_rows_next(lens_rows *rows)
 {
-    while (rows->at < rows->end && (*rows->at == '\n' || (*rows->at == '\r' && (rows->at + 1 == rows->end || rows->at[1] == '\n')))) {
-        rows->next_line += *rows->at == '\n';
-        rows->at++;
-    }
+    skip_empty_lines(rows);
     rows->count = rows->more = 0;
     rows->nul = rows->unclosed = false;
     rows->line = rows->next_line;

@@ -40,7 +40,7 @@ static void test_plain(void **state)
     expect("\xef\xbb\xbf" "a\tb\r\n\n c \t\td", '\t', LENS_ROWS_PLAIN, "1[a][b];3[c][][d];");
     expect("a\t\n\tb", '\t', LENS_ROWS_PLAIN, "1[a][];2[][b];");
     expect("a\t", '\t', LENS_ROWS_PLAIN, "1[a][];");
-    expect(" ", '\t', LENS_ROWS_PLAIN, "1[];");
+    expect(" \n  \r\n \t\n ", '\t', LENS_ROWS_PLAIN, "3[][];");
     expect("\"a\tb\"\"", '\t', LENS_ROWS_PLAIN, "1[\"a][b\"\"];");
     expect("a\rb\tc\r", '\t', LENS_ROWS_PLAIN, "1[a\rb][c];");
 }

@@ -1,0 +1,191 @@
+#include "captions/reading.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/encoding.h"
+#include "base/text.h"
+
+void lens_captions_problem(lens_captions *self, size_t line, const char *format, ...)
+{
+    self->problems++;
+    if (!self->visitor->problem)
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    lens_buffer all = {0};
+    int done = line ? lens_buffer_print(&all, "%s: line %zu: ", self->source, line) : lens_buffer_print(&all, "%s: ", self->source);
+    /* What is quoted from the file can be anything. */
+    if (done == 0 && lens_text_printable(text, strlen(text), &all) == 0)
+        self->visitor->problem(self->visitor->context, all.data);
+    lens_buffer_free(&all);
+}
+
+int lens_captions_no_memory(lens_captions *self)
+{
+    return lens_fail(self->err, LENS_E_MEMORY, "%s: not enough memory", self->source);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+size_t lens_captions_trim(const char **at, size_t size)
+{
+    while (size && is_blank(**at)) {
+        ++*at;
+        size--;
+    }
+    while (size && is_blank((*at)[size - 1]))
+        size--;
+    return size;
+}
+
+int lens_captions_give_text(lens_captions *self, size_t line, const char *name, const char *text, size_t size)
+{
+    size = lens_captions_trim(&text, size);
+    if (size == 0)
+        return 0;
+    if (memchr(text, '\0', size) || size > LENS_CAPTION_MOST) {
+        lens_captions_problem(self, line, "%s; left out", size > LENS_CAPTION_MOST ? "a caption of more than 1 MiB" : "a NUL byte");
+        return 0;
+    }
+    char *words = strndup(text, size);
+    const int result = words ? self->visitor->each(self->visitor->context, name, words) : lens_captions_no_memory(self);
+    self->given++;
+    free(words);
+    return result;
+}
+
+int lens_captions_give(lens_captions *self, size_t line, const char *name, size_t name_size, const char *text, size_t size)
+{
+    name_size = lens_captions_trim(&name, name_size);
+    name_size = lens_captions_name_size(name, name_size);
+    size = lens_captions_trim(&text, size);
+    if (size == 0)
+        return 0;
+    if (name_size == 0 || memchr(name, '\0', name_size)) {
+        lens_captions_problem(self, line, "%s; left out", name_size ? "a NUL byte" : "a caption that names no picture");
+        return 0;
+    }
+    char *copy = strndup(name, name_size);
+    const int result = copy ? lens_captions_give_text(self, line, copy, text, size) : lens_captions_no_memory(self);
+    free(copy);
+    return result;
+}
+
+/* ---- encodings --------------------------------------------------------------------------------------------------- */
+
+/* Whether BYTES are UTF-16, and how they begin: a mark, or two characters of ASCII without one. */
+static bool is_utf16(const unsigned char *at, size_t size, bool *big_endian)
+{
+    if (size >= 2 && ((at[0] == 0xff && at[1] == 0xfe) || (at[0] == 0xfe && at[1] == 0xff))) {
+        *big_endian = at[0] == 0xfe;
+        return true;
+    }
+    *big_endian = size >= 4 && at[0] == 0 && at[1] && at[2] == 0 && at[3];
+    return *big_endian || (size >= 4 && at[0] && at[1] == 0 && at[2] && at[3] == 0);
+}
+
+int lens_captions_decode(lens_captions *self, lens_buffer *bytes)
+{
+    lens_buffer text = {0};
+    bool big_endian, broken = false;
+    int done = 0;
+    if (is_utf16((const unsigned char *)bytes->data, bytes->size, &big_endian)) {
+        done = lens_utf16_read(bytes->data, bytes->size, big_endian, &text, &broken);
+        if (broken)
+            lens_captions_problem(self, 0, "broken UTF-16; what makes no sense became U+FFFD");
+    } else if (!lens_utf8_valid(bytes->data ? bytes->data : "", bytes->size)) {
+        lens_captions_problem(self, 0, "not UTF-8; read as Windows-1252");
+        done = lens_windows_1252_read(bytes->data, bytes->size, &text);
+    } else {
+        return 0;
+    }
+    if (done != 0) {
+        lens_buffer_free(&text);
+        return lens_captions_no_memory(self);
+    }
+    lens_buffer_free(bytes);
+    *bytes = text;
+    return 0;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+/* NAME in lower case without what is neither letter nor digit, as the lists below have it: "Image URL" is "imageurl". */
+static void plain_name(const char *name, char out[64])
+{
+    size_t size = 0;
+    for (; *name && size < 63; name++) {
+        const char c = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c & 0x80)
+            out[size++] = c;
+    }
+    out[size] = '\0';
+}
+
+static int find(const char *const *list, const char *name)
+{
+    char plain[64];
+    plain_name(name, plain);
+    for (int i = 0; list[i]; i++)
+        if (strcmp(list[i], plain) == 0)
+            return i;
+    return -1;
+}
+
+int lens_captions_file_rank(const lens_captions *self, const char *name)
+{
+    static const char *const names[] = {"file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagepath", "imagefilename", "picture",
+                                        "photo", "img", "imageurl", "pictureurl", "photourl", "imgurl", "url", "name", "key", NULL};
+    if (self->options && self->options->file_column)
+        return strcmp(self->options->file_column, name) == 0 ? 0 : -1;
+    return find(names, name);
+}
+
+bool lens_captions_is_list(const char *name)
+{
+    static const char *const names[] = {"tags", "keywords", NULL};
+    return find(names, name) >= 0;
+}
+
+bool lens_captions_is_text(const lens_captions *self, const char *name)
+{
+    static const char *const names[] = {"caption", "captions", "captiontext", "text", "texts", "description", "descriptions", "title", "alt", "alttext", "comment",
+                                        "comments", "sentence", "sentences", "transcription", NULL};
+    if (self->options && self->options->text_column)
+        return strcmp(self->options->text_column, name) == 0;
+    return find(names, name) >= 0 || strncasecmp(name, "ocr", 3) == 0 || lens_captions_is_list(name);
+}
+
+size_t lens_captions_name_size(const char *name, size_t size)
+{
+    size_t end = size;
+    while (end && name[end - 1] >= '0' && name[end - 1] <= '9')
+        end--;
+    return end && end < size && name[end - 1] == '#' && lens_captions_is_picture(name, end - 1) ? end - 1 : size;
+}
+
+bool lens_captions_is_picture(const char *name, size_t size)
+{
+    static const char *const endings[] = {"jpg", "jpeg", "png", "gif", "webp", "avif", "heic", "heif", "bmp", "tif", "tiff", "jxl", "jp2",
+                                          "svg", "ico", "jfif", "ppm", "pgm", "pbm", "pnm"};
+    size = lens_captions_name_size(name, size);
+    const char *query = size > 8 && memchr(name, ':', size) ? memchr(name, '?', size) : NULL; /* of an address */
+    if (query)
+        size = (size_t)(query - name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t length = strlen(endings[i]);
+        if (size > length + 1 && name[size - length - 1] == '.' && strncasecmp(name + size - length, endings[i], length) == 0)
+            return true;
+    }
+    return false;
+}
