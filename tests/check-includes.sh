@@ -27,6 +27,7 @@ check() {
 check base     memelens_error.h
 check files    base
 check pixels   base
+check ocr      pixels base
 check nn       base
 check text     base
 check encoders nn pixels text base
