@@ -2,9 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
+#include "cli/filters.h"
 #include "cli/indexing.h"
 #include "cli/preview.h"
 
@@ -24,7 +27,18 @@ static json_t *shares_of(const cli_terms *terms, const lens_result *result)
     return array;
 }
 
-static void print_result(const cli_answer_options *options, const cli_terms *terms, size_t rank, const lens_result *result)
+/* Where each way of finding has a result: {"text": {"rank": 1, "score": 0.97}, …} */
+static json_t *ways_of(const lens_result *result)
+{
+    static const char *const names[LENS_PARTS] = {"look", "text", "meaning"};
+    json_t *ways = json_object();
+    for (int part = 0; part < LENS_PARTS; part++)
+        if (result->found[part].rank)
+            json_object_set_new(ways, names[part], json_pack("{sI sf}", "rank", (json_int_t)result->found[part].rank, "score", result->found[part].score));
+    return ways;
+}
+
+static void print_result(const cli_answer_options *options, const cli_terms *terms, bool words, size_t rank, const lens_result *result)
 {
     if (options->as_json) {
         json_t *object = json_pack("{sI sf sI}", "rank", (json_int_t)rank, "score", result->score, "id", (json_int_t)result->id);
@@ -33,6 +47,11 @@ static void print_result(const cli_answer_options *options, const cli_terms *ter
             json_object_set_new(object, "stands_for", json_integer(result->stands_for));
         if (terms->count > 1)
             json_object_set_new(object, "terms", shares_of(terms, result));
+        if (words) {
+            json_object_set_new(object, "found_by", ways_of(result));
+            if (result->snippet)
+                json_object_set_new(object, "snippet", json_string(result->snippet));
+        }
         cli_json(object);
         return;
     }
@@ -46,6 +65,12 @@ static void print_result(const cli_answer_options *options, const cli_terms *ter
     cli_put_path(result->path);
     if (!options->paths && result->stands_for > 1)
         printf("\t(and %s like it)", cli_count_text(result->stands_for - 1));
+    if (!options->paths && result->snippet) {
+        lens_buffer line = {0};
+        if (lens_text_printable(result->snippet, strlen(result->snippet), &line) == 0)
+            printf("\t%s", line.data);
+        lens_buffer_free(&line);
+    }
     putchar('\n');
     if (options->preview && cli_can_preview())
         cli_preview(result->path);
@@ -62,13 +87,26 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     search.unhub = options->unhub;
     search.in = options->in.items;
     search.in_count = options->in.count;
+    search.path = options->path;
+    search.types = options->types.items;
+    search.type_count = options->types.count;
+    search.labels = options->labels.items;
+    search.label_count = options->labels.count;
     search.leave_out_terms = leave_out_terms;
     lens_error error = {0};
+    bool words = false;
+    if (!cli_size_range(options->size, &search.size_least, &search.size_most) || !cli_date(options->after, &search.after) ||
+        !cli_date(options->before, &search.before))
+        return CLI_ERROR;
+    if (options->by && lens_by_parse(options->by, &search.by, &error) != 0)
+        return cli_fail_with(&error);
+    for (size_t t = 0; t < terms->count; t++)
+        words |= terms->items[t].kind == LENS_TERM_WORDS;
     lens_results *results = lens_search(library, terms->items, terms->count, &search, &error);
     if (!results)
         return cli_fail_with(&error);
     for (size_t i = 0; i < results->count; i++)
-        print_result(options, terms, i + 1, &results->items[i]);
+        print_result(options, terms, words, i + 1, &results->items[i]);
     int status = results->count ? CLI_DONE : CLI_NOTHING;
     if (!results->count)
         cli_note("nothing found among %s pictures", cli_count_text((int64_t)results->compared));

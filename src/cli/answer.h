@@ -9,9 +9,10 @@
 typedef struct cli_answer_options {
     long n;
     const char *model, *precision;
+    const char *by, *path, *after, *before, *size;
     double min_score;
     bool fold, unhub, as_json, paths, nul, preview, open;
-    cli_list in;
+    cli_list in, types, labels;
 } cli_answer_options;
 
 /* The rows of the table of options that both commands have. */
@@ -22,6 +23,12 @@ typedef struct cli_answer_options {
     {"min-score", 0, CLI_NUMBER, &(o).min_score, "S", "only results with a cosine of at least S"}, \
     {"fold", 0, CLI_FLAG, &(o).fold, NULL, "show one of each group of near-identical pictures"}, \
     {"unhub", 0, CLI_FLAG, &(o).unhub, NULL, "let pictures stand back that are near to everything"}, \
+    {"path", 0, CLI_TEXT, &(o).path, "GLOB", "only pictures whose path matches"}, \
+    {"after", 0, CLI_TEXT, &(o).after, "DATE", "only files changed on or after DATE: 2024, 2024-05 or 2024-05-17"}, \
+    {"before", 0, CLI_TEXT, &(o).before, "DATE", "only files changed before DATE"}, \
+    {"size", 0, CLI_TEXT, &(o).size, "RANGE", "only pictures whose longer side has so many pixels: 800.., ..400 or 400..800"}, \
+    {"type", 0, CLI_LIST, &(o).types, "FORMAT", "only jpeg, png, … (may be given again)"}, \
+    {"label", 0, CLI_LIST, &(o).labels, "NAME", "only pictures in folders of this name (may be given again)"}, \
     {"in", 0, CLI_LIST, &(o).in, "DIR", "only pictures below DIR, which is indexed first where it is new or changed"}, \
     {"json", 0, CLI_FLAG, &(o).as_json, NULL, "one JSON object a line"}, \
     {"paths", 0, CLI_FLAG, &(o).paths, NULL, "only paths, one a line"}, \

@@ -1,13 +1,16 @@
 /* memelens index */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/indexing.h"
 
-static cli_list models, exclude;
+static cli_list models, exclude, captions;
+static const char *caption_columns, *languages = "eng";
 static const char *precision = "auto";
 static long threads, megapixels;
-static bool include_hidden, as_json;
+static bool include_hidden, read_too, as_json;
 
 static const cli_option options[] = {
     {"model", 'm', CLI_LIST, &models, "NAME", "encode with this model (may be given again); else with those of the library"},
@@ -16,6 +19,10 @@ static const cli_option options[] = {
     {"exclude", 'x', CLI_LIST, &exclude, "GLOB", "leave out names or paths below the folder that match (may be given again)"},
     {"include-hidden", 0, CLI_FLAG, &include_hidden, NULL, "also what begins with a dot"},
     {"max-megapixels", 0, CLI_COUNT, &megapixels, "N", "refuse larger pictures (100)"},
+    {"captions", 0, CLI_LIST, &captions, "FILE", "take in the captions of FILE: TSV, CSV or JSON (may be given again)"},
+    {"caption-columns", 0, CLI_TEXT, &caption_columns, "FILE,TEXT", "the columns of the file's name and of the text, where they are not found by themselves"},
+    {"ocr", 0, CLI_FLAG, &read_too, NULL, "then read what is written in the pictures, as `memelens ocr` does"},
+    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "in these languages: eng, or eng+deu (eng)"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object"},
 };
 
@@ -31,19 +38,32 @@ static int run(const cli_list *operands)
     index.exclude = exclude.items;
     index.exclude_count = exclude.count;
     index.include_hidden = include_hidden;
+    index.captions = captions.items;
+    index.caption_count = captions.count;
+    char *columns = caption_columns ? strdup(caption_columns) : NULL, *comma = columns ? strchr(columns, ',') : NULL;
+    if (caption_columns && (!comma || comma == columns || !comma[1]))
+        return free(columns), cli_fail("--caption-columns %s: expected two names or numbers: file,caption", caption_columns);
+    if (comma) {
+        *comma = '\0';
+        index.caption_file = columns;
+        index.caption_text = comma + 1;
+    }
     if (megapixels)
         index.max_pixels = (uint64_t)megapixels * 1000000;
     lens_library *library = cli_open_library();
     if (!library)
-        return CLI_ERROR;
+        return free(columns), CLI_ERROR;
     lens_index_report report;
     int status = cli_run_index(library, &index, &report);
     if (status != CLI_ERROR && as_json)
-        cli_json(json_pack("{sI sI sI sI sI sf sf sI}", "indexed", (json_int_t)report.indexed, "unchanged", (json_int_t)report.unchanged,
+        cli_json(json_pack("{sI sI sI sI sI sI sf sf sI}", "indexed", (json_int_t)report.indexed, "unchanged", (json_int_t)report.unchanged,
                            "moved", (json_int_t)report.moved, "removed", (json_int_t)report.removed, "failed",
-                           (json_int_t)report.failed, "seconds", report.seconds, "pictures_per_second", report.pictures_per_second,
+                           (json_int_t)report.failed, "captions", (json_int_t)report.captions, "seconds", report.seconds, "pictures_per_second", report.pictures_per_second,
                            "library_bytes", (json_int_t)report.library_bytes));
+    if (status == CLI_DONE && read_too)
+        status = cli_run_reading(library, languages, (int)threads, as_json);
     lens_library_close(library);
+    free(columns);
     return status;
 }
 
@@ -55,6 +75,8 @@ const cli_command cli_index = {
                "again; a moved picture is recognised. A picture that cannot be read is named and the rest goes on;\n"
                "`memelens status --failed` lists them later. A folder that is not there (an unmounted disk) loses nothing.\n"
                "Exclusions and --include-hidden are kept with the folder; naming it with others replaces them.\n"
+               "Captions may also lie beside a picture (picture.jpg.txt, .json, .xmp) or in it (XMP, IPTC, EXIF): they are found by themselves, and\n"
+               "so is what changes in them later. A name in a file of captions is a path, from that file on, or the file's name.\n"
                "Ctrl-C keeps what is done; the same command goes on from there.",
     CLI_OPTIONS(options),
     .run = run,

@@ -7,6 +7,7 @@ static cli_list not;
 
 static const cli_option options[] = {
     CLI_ANSWER_OPTIONS(answer),
+    {"by", 0, CLI_TEXT, &answer.by, "WAY", "find words by look, text, meaning or all (all)"},
     {"not", 0, CLI_LIST, &not, "TERM", "away from TERM (may be given again)"},
 };
 
@@ -35,12 +36,14 @@ const cli_command cli_search = {
                "  memelens search ./cat.jpg --not ./dog.jpg\n"
                "  memelens search - < picture.webp\n"
                "\n"
-               "Words need a model that knows them: `memelens pull clip-vit-b-32`, then `memelens index --model clip-vit-b-32`. What is a\n"
-               "file's name is that file (for the word all the same, a blank before it: \" dog\"); quote words together, for\n"
-               "`search red car` is two terms.\n"
+               "Words find a picture by its look, by what is written in it or said about it, and by what that means; --by asks one way alone.\n"
+               "In a term, \\\"a phrase\\\" has to stand there, -word must not, and prefi* stands for any word that begins so; misspelt words are\n"
+               "forgiven. What is a file's name is that file (for the word all the same, a blank before it: \" dog\"); quote words together,\n"
+               "for `search red car` is two terms.\n"
                "\n"
-               "Results are printed best first: the score (a cosine, 1 is the same), a tab, the path. With several terms, --json tells each\n"
-               "term's share of the score.",
+               "Results are printed best first: the score, a tab, the path, and the text that was found. A score is a cosine (1 is the same),\n"
+               "or where several ways were gone, how well they agree (1: first in all). --json tells each way's rank, and of several terms\n"
+               "each one's share of the look.",
     CLI_OPTIONS(options),
     .run = run,
 };

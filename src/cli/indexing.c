@@ -19,6 +19,7 @@ static void summarise(const lens_index_report *report)
     append(&line, report->moved, "moved");
     append(&line, report->removed, "removed");
     append(&line, report->failed, "failed (memelens status --failed)");
+    append(&line, report->captions, "captions new or changed");
     if (!line.size)
         lens_buffer_print(&line, "no pictures");
     lens_buffer_print(&line, " in %.1f s", report->seconds);
@@ -48,4 +49,34 @@ int cli_run_index(lens_library *library, lens_index_options *options, lens_index
         return CLI_DONE;
     cli_note("interrupted: all of that is kept; the same command goes on from there");
     return CLI_INTERRUPTED;
+}
+
+int cli_run_reading(lens_library *library, const char *languages, int threads, bool as_json)
+{
+    lens_error error = {0};
+    lens_read_options options = lens_read_options_default();
+    lens_read_report report;
+    options.languages = languages;
+    options.threads = threads;
+    options.event = cli_progress_event;
+    cli_catch_interrupt();
+    const int result = lens_read(library, &options, &report, &error);
+    cli_progress_end();
+    if (result != 0)
+        cli_fail_with(&error);
+    if (report.read || result == 0) {
+        lens_buffer line = {0};
+        append(&line, report.read, "pictures read");
+        append(&line, report.with_text, "with text in them");
+        append(&line, report.failed, "passed by, as their files have changed or cannot be read");
+        if (!line.size)
+            lens_buffer_print(&line, "nothing that was not read before");
+        cli_note("%s in %.1f s%s", line.data ? line.data : "", report.seconds,
+                 result != 0 || report.stopped ? "; all of that is kept, and the same command goes on from there" : "");
+        lens_buffer_free(&line);
+    }
+    if (result == 0 && as_json)
+        cli_json(json_pack("{sI sI sI sf}", "read", (json_int_t)report.read, "with_text", (json_int_t)report.with_text, "failed", (json_int_t)report.failed,
+                           "seconds", report.seconds));
+    return result != 0 ? CLI_ERROR : report.stopped ? CLI_INTERRUPTED : CLI_DONE;
 }

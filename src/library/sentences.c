@@ -43,12 +43,12 @@ typedef struct batch {
     bool failed;
 } batch;
 
-static int encode(lens_session *session, size_t dim, const written *written, float *vector, float *one, lens_error *err)
+static int encode(lens_session *session, size_t dim, const written *from, float *vector, float *one, lens_error *err)
 {
     double squares = 0;
     memset(vector, 0, dim * sizeof *vector);
-    for (size_t t = 0; t < written->count; t++) {
-        if (lens_session_run_words(session, written->texts[t], one, err) != 0)
+    for (size_t t = 0; t < from->count; t++) {
+        if (lens_session_run_words(session, from->texts[t], one, err) != 0)
             return -1;
         for (size_t i = 0; i < dim; i++)
             vector[i] += one[i];
@@ -56,8 +56,8 @@ static int encode(lens_session *session, size_t dim, const written *written, flo
     for (size_t i = 0; i < dim; i++)
         squares += (double)vector[i] * (double)vector[i];
     /* Texts that say the opposite of each other could cancel: then the first one counts. */
-    if (squares < 1e-6 && written->count)
-        return lens_session_run_words(session, written->texts[0], vector, err);
+    if (squares < 1e-6 && from->count)
+        return lens_session_run_words(session, from->texts[0], vector, err);
     for (size_t i = 0; i < dim; i++)
         vector[i] = (float)((double)vector[i] / sqrt(squares));
     return 0;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const float like_prefix = 0.95f, like_one_off = 0.8f, like_two_off = 0.6f, like_held = 0.6f;
+enum { SHORT = 4 /* letters: of fewer than these every other word is one off */ };
+static const float like_prefix = 0.95f, like_one_off = 0.8f, like_two_off = 0.6f, like_held = 0.6f, like_short = 0.6f;
 
 int lens_lexicon_add(lens_lexicon *self, const char *word, size_t size, int64_t texts)
 {
@@ -107,7 +108,7 @@ static float likeness(const places *wanted, const char *word, size_t letter_coun
     if (bytes && size + (size_t)bytes >= wanted->size && size <= wanted->size + (size_t)bytes) {
         const int distance = apart(wanted, at, size, bytes);
         if (distance <= bytes)
-            return distance * most <= bytes ? like_one_off : like_two_off;
+            return letter_count < SHORT ? like_short : distance * most <= bytes ? like_one_off : like_two_off;
     }
     if (letter_count >= 5 && size > wanted->size && memmem(at, size, word, wanted->size))
         return like_held * ((float)wanted->size / (float)size * 0.5f + 0.5f);
@@ -134,7 +135,7 @@ size_t lens_lexicon_near(const lens_lexicon *self, const char *word, size_t size
     if (size == 0 || size > 64)
         return 0;
     const size_t letter_count = letters(word, size);
-    const int off = letter_count >= 8 ? 2 : letter_count >= 4 ? 1 : 0;
+    const int off = letter_count >= 8 ? 2 : letter_count >= SHORT - 1 ? 1 : 0;
     places wanted;
     places_make(&wanted, word, size);
     for (size_t i = 0, begin = 0; i < self->count; begin = self->ends[i++]) {
@@ -147,5 +148,8 @@ size_t lens_lexicon_near(const lens_lexicon *self, const char *word, size_t size
         if (like > 0)
             keep(out, &count, most, &(lens_near_word){at, here, like, self->texts[i]});
     }
+    /* A short word that is there is what was meant. */
+    while (letter_count < SHORT && count && out[0].likeness == 1 && out[count - 1].likeness < like_prefix)
+        count--;
     return count;
 }

@@ -25,8 +25,8 @@ typedef struct lens_near_word {
     uint32_t texts;
 } lens_near_word;
 
-/* The words most like WORD, best first, at most MOST into OUT: the word itself; with PREFIX what begins with it; of words of four letters and more what
- * is one letter off, of eight and more two (Levenshtein, by Myers, 1999); and what holds it, when it has five. How many. */
+/* The words most like WORD, best first, at most MOST into OUT: the word itself; with PREFIX what begins with it; of words of four letters and more (of
+ * three, where no text has the word itself) what is one letter off, of eight and more two (Levenshtein, by Myers, 1999); and what holds it, when it has five. How many. */
 size_t lens_lexicon_near(const lens_lexicon *lexicon, const char *word, size_t size, bool prefix, lens_near_word *out, size_t most);
 
 /* How many letters A and B are apart, counted in bytes; MOST + 1 for more than MOST. A has at most 64 bytes. */

@@ -1,0 +1,58 @@
+#include "cli/filters.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/say.h"
+
+/* A number at *TEXT, which moves behind it. */
+static bool pixels(const char **text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    const long long value = strtoll(*text, &end, 10);
+    if (end == *text || errno || value < 1 || **text == '+')
+        return false;
+    *out = value;
+    *text = end;
+    return true;
+}
+
+bool cli_size_range(const char *text, int64_t *least, int64_t *most)
+{
+    *least = *most = 0;
+    if (!text)
+        return true;
+    const char *at = text;
+    const bool from = strncmp(at, "..", 2) != 0;
+    bool right = !from || pixels(&at, least);
+    if (right && *at) {
+        right = strncmp(at, "..", 2) == 0;
+        at += right ? 2 : 0;
+        right = right && (*at ? pixels(&at, most) && !*at : from);
+    }
+    right = right && (!*most || *most >= *least);
+    if (!right)
+        cli_fail("--size %s: expected pixels of the longer side: 800.., ..400 or 400..800", text);
+    return right;
+}
+
+bool cli_date(const char *text, int64_t *moment)
+{
+    *moment = 0;
+    if (!text)
+        return true;
+    int year = 0, month = 1, day = 1, length = 0;
+    const int parts = sscanf(text, "%4d%n-%2d%n-%2d%n", &year, &length, &month, &length, &day, &length);
+    struct tm asked = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_isdst = -1};
+    const time_t seconds = mktime(&asked); /* which turns the 31st of February into the 3rd of March */
+    if (parts >= 1 && !text[length] && year >= 1900 && seconds != (time_t)-1 && asked.tm_mon == month - 1 && asked.tm_mday == day) {
+        *moment = (int64_t)seconds ? (int64_t)seconds : 1;
+        return true;
+    }
+    cli_fail("%s: expected a date: 2024, 2024-05 or 2024-05-17", text);
+    return false;
+}
