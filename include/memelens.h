@@ -414,11 +414,23 @@ typedef struct lens_status {
         char *path, *reason;
     } *failures;
     size_t failure_count;
+    int64_t captions;        /* texts that came from outside */
+    int64_t read, with_text; /* contents that were read, and those in which there was something */
+    int64_t sentences;       /* contents whose texts can be found by what they mean */
 } lens_status;
 
 /* NULL on failure. LENS_E_MISSING when there is no library. */
 lens_status *lens_status_get(lens_library *library, lens_error *err);
 void lens_status_free(lens_status *status);
+
+/* What is written about a picture: the captions, a line each, and what was read in it; "" for none. */
+typedef struct lens_written {
+    int64_t id;
+    const char *path, *captions, *read; /* while the function runs */
+} lens_written;
+
+/* Calls EACH for every picture about which something is written, until it returns other than 0, which is then returned. -1 on failure. */
+int lens_written_each(lens_library *library, int (*each)(void *context, const lens_written *written), void *context, lens_error *err);
 
 /* Takes pictures out of the library; the files stay. *REMOVED: pictures. A path that nothing is known of is LENS_E_MISSING. */
 int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err);

@@ -1,12 +1,15 @@
 /* memelens status */
 #include <stdio.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "cli/command.h"
 
-static bool as_json, failed;
+static bool as_json, failed, texts;
 
 static const cli_option options[] = {
     {"failed", 0, CLI_FLAG, &failed, NULL, "list the pictures that could not be read, and why"},
+    {"texts", 0, CLI_FLAG, &texts, NULL, "list what is written about each picture: captions, and what was read in it"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "as JSON"},
 };
 
@@ -28,6 +31,42 @@ static int print_failed(const lens_status *status)
     return status->failure_count ? CLI_DONE : CLI_NOTHING;
 }
 
+static int print_written(void *context, const lens_written *written)
+{
+    bool *any = context;
+    *any = true;
+    if (as_json) {
+        json_t *object = json_pack("{sI}", "id", (json_int_t)written->id);
+        cli_json_path(object, "path", written->path);
+        json_object_set_new(object, "captions", *written->captions ? json_string(written->captions) : json_null());
+        json_object_set_new(object, "read", *written->read ? json_string(written->read) : json_null());
+        cli_json(object);
+        return 0;
+    }
+    const char *const parts[] = {written->captions, written->read};
+    for (size_t i = 0; i < 2; i++) {
+        lens_buffer line = {0};
+        if (!*parts[i])
+            continue;
+        cli_put_path(written->path);
+        if (lens_text_printable(parts[i], strlen(parts[i]), &line) == 0)
+            printf("\t%s\t%s\n", i ? "read" : "caption", line.data);
+        lens_buffer_free(&line);
+    }
+    return 0;
+}
+
+static int print_texts(lens_library *library)
+{
+    lens_error error = {0};
+    bool any = false;
+    if (lens_written_each(library, print_written, &any, &error) != 0)
+        return cli_fail_with(&error);
+    if (!any)
+        cli_note("nothing is written yet: see memelens ocr, and memelens index --captions");
+    return any ? CLI_DONE : CLI_NOTHING;
+}
+
 static int print_json(const lens_status *status)
 {
     json_t *folders = json_array(), *forgotten = json_array(), *models = json_array();
@@ -45,8 +84,9 @@ static int print_json(const lens_status *status)
         json_array_append_new(models, json_pack("{ss si sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
                                                 "vectors", (json_int_t)status->models[i].vectors, "bytes",
                                                 (json_int_t)status->models[i].bytes));
-    json_t *object = json_pack("{sI sI sI so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
-                               "library_bytes", (json_int_t)status->bytes, "folders", folders, "forgotten", forgotten, "models", models);
+    json_t *object = json_pack("{sI sI sI sI sI sI sI so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
+                               "library_bytes", (json_int_t)status->bytes, "captions", (json_int_t)status->captions, "read", (json_int_t)status->read,
+                               "with_text", (json_int_t)status->with_text, "sentences", (json_int_t)status->sentences, "folders", folders, "forgotten", forgotten, "models", models);
     cli_json_path(object, "library", status->library);
     cli_json(object);
     return CLI_DONE;
@@ -63,6 +103,9 @@ static int print_text(const lens_status *status)
         printf("%s  %s: %s of %s pictures' contents, %d numbers each (%s)\n", i ? "        " : "models  ", status->models[i].name,
                cli_count_text(status->models[i].vectors), cli_count_text(status->contents), status->models[i].dim,
                cli_bytes_text(status->models[i].bytes));
+    if (status->captions || status->read)
+        printf("words     %s captions; %s of %s contents read, %s with text in them; %s to be found by what they mean\n", cli_count_text(status->captions),
+               cli_count_text(status->read), cli_count_text(status->contents), cli_count_text(status->with_text), cli_count_text(status->sentences));
     for (size_t i = 0; i < status->folder_count; i++) {
         fputs(i ? "          " : "folders   ", stdout);
         cli_put_path(status->folders[i]);
@@ -84,7 +127,9 @@ static int run(const cli_list *operands)
     lens_error error = {0};
     lens_status *status = library ? lens_status_get(library, &error) : NULL;
     int result = CLI_ERROR;
-    if (status)
+    if (status && texts)
+        result = print_texts(library);
+    else if (status)
         result = failed ? print_failed(status) : as_json ? print_json(status) : print_text(status);
     else if (library)
         cli_fail_with(&error);
@@ -96,7 +141,7 @@ static int run(const cli_list *operands)
 const cli_command cli_status = {
     .name = "status",
     .summary = "what is in the library, and what could not be read",
-    .usage = "[--failed] [--json]",
+    .usage = "[--failed | --texts] [--json]",
     CLI_OPTIONS(options),
     .run = run,
 };

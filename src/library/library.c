@@ -7,6 +7,7 @@
 #include "library/internal.h"
 #include "library/text_search.h"
 #include "library/warm.h"
+#include "store/texts.h"
 
 const char *lens_version(void)
 {
@@ -202,6 +203,14 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
     status->bytes = counts.bytes;
     status->folders = roots.items; /* the list's own memory goes over to the status */
     status->folder_count = roots.count;
+    lens_store_models sentences = {0};
+    status->captions = lens_store_caption_count(store, err);
+    if (status->captions < 0 || lens_store_readings_count(store, NULL, &status->read, &status->with_text, err) != 0 ||
+        lens_store_sentence_models(store, &sentences, err) != 0)
+        return -1;
+    for (size_t i = 0; i < sentences.count; i++)
+        status->sentences += sentences.items[i].vectors;
+    lens_store_models_free(&sentences);
     if (lens_store_forgotten(store, &forgotten, err) != 0)
         return -1;
     status->forgotten = forgotten.items;

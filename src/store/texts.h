@@ -64,6 +64,9 @@ int lens_store_readings_missing(lens_store *store, const char *version, int64_t 
 /* How many contents VERSION (NULL: any) has read, and in how many there was something. */
 int lens_store_readings_count(lens_store *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err);
 
+/* How many captions there are. -1 on error. */
+int64_t lens_store_caption_count(lens_store *store, lens_error *err);
+
 /* ---- searching --------------------------------------------------------------------------------------------------- */
 
 typedef struct lens_store_text {

@@ -1,0 +1,45 @@
+/* What is written about the pictures of a library, picture by picture. */
+#include <stdlib.h>
+
+#include "library/internal.h"
+#include "store/texts.h"
+
+typedef struct lister {
+    lens_store *store;
+    int (*each)(void *context, const lens_written *written);
+    void *context;
+    lens_buffer captions, read;
+} lister;
+
+static int hear_text(void *context, const lens_store_text *text)
+{
+    lister *self = context;
+    lens_buffer *to = text->picture ? &self->captions : &self->read;
+    return lens_buffer_print(to, "%s%s", to->size ? "\n" : "", text->text) == 0 ? 0 : -2;
+}
+
+static int hear_picture(void *context, const lens_store_picture *picture)
+{
+    lister *self = context;
+    lens_buffer_free(&self->captions);
+    lens_buffer_free(&self->read);
+    const int result = lens_store_texts_of(self->store, picture->id, hear_text, self, NULL);
+    if (result != 0 || (!self->captions.size && !self->read.size))
+        return result;
+    const lens_written written = {picture->id, picture->path, self->captions.data ? self->captions.data : "", self->read.data ? self->read.data : ""};
+    return self->each(self->context, &written);
+}
+
+int lens_written_each(lens_library *library, int (*each)(void *context, const lens_written *written), void *context, lens_error *err)
+{
+    lister self = {.store = lens_library_reader(library, err), .each = each, .context = context};
+    if (!self.store)
+        return -1;
+    int result = lens_store_pictures_each(self.store, hear_picture, &self, err);
+    if (result == -2)
+        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    lens_buffer_free(&self.captions);
+    lens_buffer_free(&self.read);
+    lens_library_reader_done(library, self.store);
+    return result;
+}
