@@ -17,7 +17,7 @@ import machine
 from work import DEFAULT, ROOT, Refused, Work, objects, row, say
 
 # Memory before accuracy: a child begins with the peak of its parent, and the vectors make that larger.
-PARTS = ("encoders", "jobs", "cold", "memory", "scan", "memes", "accuracy")
+PARTS = ("encoders", "jobs", "cold", "memory", "scan", "serve", "words", "memes", "accuracy")
 
 
 def options():
