@@ -148,7 +148,7 @@ static void free_blob(void *blob)
 }
 
 /* What is sent is not copied: the blob is held until it is out. */
-static void answer_blob(lens_exchange *exchange, const lens_blob *blob)
+static void answer_blob(lens_exchange *exchange, const lens_blob *blob, const char *caching)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(blob->size, (void *)blob->bytes, free_blob, (void *)blob);
     if (!response) {
@@ -160,7 +160,7 @@ static void answer_blob(lens_exchange *exchange, const lens_blob *blob)
     exchange->response = response;
     lens_guard_headers(exchange, response);
     lens_answer_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, "image/jpeg");
-    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, for_ever);
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, caching);
 }
 
 /* Makes the small picture and keeps it. NULL with an answer on failure. */
@@ -187,20 +187,24 @@ static const lens_blob *make_thumb(lens_exchange *exchange, const lens_picture *
 void lens_api_thumb(lens_exchange *exchange)
 {
     lens_picture picture;
-    char name[64], etag[80];
+    const char *asked;
+    char version[40], name[80], etag[96];
     int side;
-    if (read_side(exchange, &side) != 0 || find(exchange, &picture) != 0)
+    if (read_side(exchange, &side) != 0 || lens_parameter(exchange, "v", &asked) != 0 || find(exchange, &picture) != 0)
         return;
-    snprintf(name, sizeof name, "%lld-%llx-%llx-%d", (long long)picture.id, (long long)picture.modified, (long long)picture.bytes, side);
+    snprintf(version, sizeof version, "%llx-%llx", (long long)picture.modified, (long long)picture.bytes); /* as lens_picture_json() has it */
+    snprintf(name, sizeof name, "%lld-%s-%d", (long long)picture.id, version, side);
     snprintf(etag, sizeof etag, "\"%s\"", name);
+    /* Without a version, or with an old one, the address stays when the file changes. */
+    const char *caching = asked && strcmp(asked, version) == 0 ? for_ever : ask_again;
     if (picture.reason) {
         lens_answer_error(exchange, 404, "not_found", "picture %lld cannot be read", (long long)exchange->id);
-    } else if (!lens_answer_unchanged(exchange, etag, for_ever)) {
+    } else if (!lens_answer_unchanged(exchange, etag, caching)) {
         const lens_blob *blob = lens_cache_get(exchange->server->thumbs, name);
         if (!blob)
             blob = make_thumb(exchange, &picture, side, name);
         if (blob) {
-            answer_blob(exchange, blob);
+            answer_blob(exchange, blob, caching);
             lens_answer_header(exchange, MHD_HTTP_HEADER_ETAG, etag);
         }
     }

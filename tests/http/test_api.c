@@ -147,12 +147,21 @@ static void a_picture_its_file_and_its_thumbnail(void **state)
     reply = test_serving_ask(&serving, "GET", json_string_value(json_object_get(picture, "thumb")), "", NULL, 0);
     assert_int_equal(reply.status, 200);
     assert_memory_equal(reply.body.data, "\xff\xd8\xff", 3);
+    assert_non_null(strstr(reply.head.data, "immutable"));
     const char *etag = strstr(reply.head.data, "ETag: ");
     assert_non_null(etag);
     char header[128];
     snprintf(header, sizeof header, "If-None-Match: %.*s\r\n", (int)strcspn(etag + 6, "\r"), etag + 6);
     test_serving_expect(&serving, 304, "GET", json_string_value(json_object_get(picture, "thumb")), header, NULL);
     test_reply_free(&reply);
+    /* An address that stays the same when the file changes is not kept for ever. */
+    static const char *const others[] = {"/api/pictures/1/thumb", "/api/pictures/1/thumb?v=1-1"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        reply = test_serving_ask(&serving, "GET", others[i], "", NULL, 0);
+        assert_int_equal(reply.status, 200);
+        assert_non_null(strstr(reply.head.data, "Cache-Control: private, no-cache\r\n"));
+        test_reply_free(&reply);
+    }
     lens_buffer_free(&file);
     free(path);
     json_decref(picture);
