@@ -56,30 +56,30 @@ for source in tests/fuzz/fuzz_*.c; do
     fi
 done
 
-# The pages in a browser, where there is one. (The sanitizers have nothing to do with it.)
+# What is written in Python: the pages in a browser, where there is one, and what the server describes. (The sanitizers have nothing to do with
+# the pages.)
 case $BUILD in
-*sanitize*|*coverage*) ;;
-*)
-    python=/usr/bin/python3 # the distribution's, which has its packages
-    [ -x "$python" ] || python=python3
-    for source in tests/browser/test_*.py; do
-        "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
-        status=$?
-        p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log")
-        if [ "$status" -eq 77 ]; then
-            echo "skipped: $source: $(tail -n 1 "$log")"
-            skipped=$((skipped + 1))
-        elif [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
-            cat "$log"
-            [ "$f" -ne 0 ] || f=1
-            echo "FAILED  $source (exit $status)"
-        else
-            echo "ok      $source: $p passed"
-        fi
-        passed=$((passed + p)) failed=$((failed + f))
-    done
-    ;;
+*sanitize*|*coverage*) scripts=$(ls tests/http/test_*.py) ;;
+*)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py) ;;
 esac
+python=/usr/bin/python3 # the distribution's, which has its packages
+[ -x "$python" ] || python=python3
+for source in $scripts; do
+    "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
+    status=$?
+    p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log")
+    if [ "$status" -eq 77 ]; then
+        echo "skipped: $source: $(tail -n 1 "$log")"
+        skipped=$((skipped + 1))
+    elif [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
+        cat "$log"
+        [ "$f" -ne 0 ] || f=1
+        echo "FAILED  $source (exit $status)"
+    else
+        echo "ok      $source: $p passed"
+    fi
+    passed=$((passed + p)) failed=$((failed + f))
+done
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

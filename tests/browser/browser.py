@@ -1,6 +1,5 @@
-"""What the tests of pages share: headless Chromium, checks of one line each, and made pictures."""
+"""What the tests of pages share: headless Chromium."""
 import os
-import random
 import sys
 
 try:
@@ -12,18 +11,10 @@ except ImportError:
     print("skipped: no python3-selenium")
     sys.exit(77)
 
-__all__ = ["By", "Keys", "check", "failures", "have_driver", "open_browser", "picture", "resize"]
-failed = 0
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from served import check, failures, library, picture, serve  # noqa: E402
 
-
-def check(name, right, why=""):
-    global failed
-    print(f"ok {name}" if right else f"FAILED {name}: {why}", flush=True)
-    failed += not right
-
-
-def failures():
-    return failed
+__all__ = ["By", "Keys", "check", "failures", "have_driver", "library", "open_browser", "picture", "resize", "serve"]
 
 
 def have_driver():
@@ -47,19 +38,3 @@ def open_browser(dark=False):
 
 def resize(driver, width, height=900):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
-
-
-def picture(path, label, size, noise):
-    """A PNM: a gradient and a block whose colours and place are the label's."""
-    lot, own = random.Random(label), random.Random(noise)
-    a, b, c = ([lot.randrange(256) for _ in range(3)] for _ in range(3))
-    x0, y0 = lot.randrange(size // 2), lot.randrange(size // 2)
-    rows = bytearray()
-    for y in range(size):
-        for x in range(size):
-            inside = x0 <= x < x0 + size // 3 and y0 <= y < y0 + size // 3
-            for i in range(3):
-                value = c[i] if inside else (a[i] * x + b[i] * (size - x)) // size
-                rows.append(max(0, min(255, value + own.randrange(-20, 21))))
-    with open(path, "wb") as out:
-        out.write(b"P6 %d %d 255\n" % (size, size) + rows)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from browser import By, Keys, check, failures, have_driver, open_browser, picture, resize
+from browser import By, Keys, check, failures, have_driver, library, open_browser, resize, serve
 
 COUNT = 400
 
@@ -206,22 +206,6 @@ def shoot(address, folder, pictures=(("start", ""), ("results", "?q=id:17&q=id*0
         driver.quit()
 
 
-def serve(program, folder):
-    """Pictures, a library of them, and a server: (process, address)."""
-    pictures = os.path.join(folder, "pictures")
-    for label in range(8):
-        os.makedirs(os.path.join(pictures, f"label{label}"))
-        for i in range(COUNT // 8):
-            picture(os.path.join(pictures, f"label{label}", f"{i}.ppm"), label, 40 + i, f"{label} {i}")
-    with open(os.path.join(pictures, "broken.jpg"), "wb") as out:
-        out.write(b"\xff\xd8\xff\xe0 no picture")
-    library = ["--library", os.path.join(folder, "library")]
-    subprocess.run([program, *library, "--quiet", "index", "--model", "colour", pictures], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    process = subprocess.Popen([program, *library, "serve", "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
-    address = re.search(r"http://\S+", process.stderr.readline()).group(0)
-    return process, address
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -233,7 +217,8 @@ def main():
         shoot(arguments.address, arguments.screenshots)
         return 0
     with tempfile.TemporaryDirectory(prefix="memelens-page-") as folder:
-        process, address = serve(os.path.abspath(arguments.program), folder)
+        program = os.path.abspath(arguments.program)
+        process, address = serve(program, library(program, folder, COUNT))
         driver = open_browser()
         try:
             resize(driver, 1280)

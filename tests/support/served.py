@@ -1,0 +1,54 @@
+"""What the tests in Python share: made pictures, a library of them, a server, checks of one line each."""
+import os
+import random
+import re
+import subprocess
+
+failed = 0
+
+
+def check(name, right, why=""):
+    global failed
+    print(f"ok {name}" if right else f"FAILED {name}: {why}", flush=True)
+    failed += not right
+
+
+def failures():
+    return failed
+
+
+def picture(path, label, size, noise):
+    """A PNM: a gradient and a block whose colours and place are the label's."""
+    lot, own = random.Random(label), random.Random(noise)
+    a, b, c = ([lot.randrange(256) for _ in range(3)] for _ in range(3))
+    x0, y0 = lot.randrange(size // 2), lot.randrange(size // 2)
+    rows = bytearray()
+    for y in range(size):
+        for x in range(size):
+            inside = x0 <= x < x0 + size // 3 and y0 <= y < y0 + size // 3
+            for i in range(3):
+                value = c[i] if inside else (a[i] * x + b[i] * (size - x)) // size
+                rows.append(max(0, min(255, value + own.randrange(-20, 21))))
+    with open(path, "wb") as out:
+        out.write(b"P6 %d %d 255\n" % (size, size) + rows)
+
+
+def library(program, folder, count, models=("colour",)):
+    """COUNT pictures of eight labels and one that is none, in FOLDER/pictures, and a library of them: the options that name it."""
+    pictures = os.path.join(folder, "pictures")
+    for label in range(8):
+        os.makedirs(os.path.join(pictures, f"label{label}"))
+        for i in range(count // 8):
+            picture(os.path.join(pictures, f"label{label}", f"{i}.ppm"), label, 40 + i, f"{label} {i}")
+    with open(os.path.join(pictures, "broken.jpg"), "wb") as out:
+        out.write(b"\xff\xd8\xff\xe0 no picture")
+    options = ["--library", os.path.join(folder, "library")]
+    named = [word for model in models for word in ("--model", model)]
+    subprocess.run([program, *options, "--quiet", "index", *named, pictures], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return options
+
+
+def serve(program, options, *more):
+    """A server on loopback: (process, address). It is ended with SIGTERM."""
+    process = subprocess.Popen([program, *options, "serve", "--listen", "127.0.0.1:0", *more], stderr=subprocess.PIPE, text=True)
+    return process, re.search(r"http://\S+", process.stderr.readline()).group(0)
