@@ -5,6 +5,7 @@ import sys
 try:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 except ImportError:
@@ -14,7 +15,7 @@ except ImportError:
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from served import check, failures, library, picture, serve  # noqa: E402
 
-__all__ = ["By", "Keys", "check", "failures", "have_driver", "library", "open_browser", "picture", "resize", "serve"]
+__all__ = ["ActionChains", "By", "Keys", "check", "failures", "have_driver", "library", "open_browser", "picture", "resize", "serve"]
 
 
 def have_driver():

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from browser import By, Keys, check, failures, have_driver, library, open_browser, resize, serve
+from browser import ActionChains, By, Keys, check, failures, have_driver, library, open_browser, resize, serve
 
 COUNT = 400
 
@@ -33,6 +33,20 @@ def until(what, seconds=20):
         if found or time.monotonic() > end:
             return found
         time.sleep(0.05)
+
+
+def press(driver, *keys):
+    ActionChains(driver).send_keys(*keys).perform()
+
+
+def focused(driver, what):
+    """What the script WHAT says of the element that has the focus, E."""
+    return driver.execute_script(f"const e = document.activeElement; return {what}")
+
+
+def action(driver, text):
+    """Presses the button TEXT of the large view."""
+    next(button for button in driver.find_elements(By.CSS_SELECTOR, ".actions button") if button.text == text).click()
 
 
 def tiles(driver):
@@ -131,15 +145,14 @@ def test_viewer(driver, address):
     driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
     check("and back", until(lambda: one(driver, "#viewer h2").text == name))
     check("path, size and score are said", all(word in one(driver, "#viewer dl").text for word in ("Score", "Size", "Path")), one(driver, "#viewer dl").text)
-    for button in driver.find_elements(By.CSS_SELECTOR, ".actions button"):
-        if button.text == "What the encoder saw":
-            button.click()
+    action(driver, "What the encoder saw")
     check("what the encoder saw", until(lambda: "The encoder saw" in one(driver, ".more").text), one(driver, ".more").text)
-    for button in driver.find_elements(By.CSS_SELECTOR, ".actions button"):
-        if button.text == "Why?":
-            button.click()
+    action(driver, "Why?")
     check("why it came up, as a picture and a sentence", until(lambda: driver.find_elements(By.CSS_SELECTOR, ".more img") and "Score" in one(driver, ".more p").text),
           one(driver, ".more").text)
+    action(driver, "Copy path")
+    check("what is said is said inside the large view, not under it", until(lambda: one(driver, "#viewer [role=status]").text), one(driver, "body").text)
+    check("the first picture has none before it", not one(driver, ".previous").is_enabled() and one(driver, ".next").is_enabled())
     driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     check("Escape closes", until(lambda: not dialog_open(driver)))
     check("and the focus is at the tile", until(lambda: driver.switch_to.active_element.get_attribute("class") == "tile"))
@@ -149,8 +162,12 @@ def test_viewer(driver, address):
     until(lambda: dialog_open(driver))
     one(driver, ".actions .primary").click()
     check("more like this", until(lambda: not dialog_open(driver) and len(chips(driver)) == 1 and not asks_for(driver, 5)), driver.current_url)
+    check("and the focus is at the results", focused(driver, "e.id") == "results", focused(driver, "e.outerHTML.slice(0, 100)"))
     driver.back()
     check("and back again", until(lambda: asks_for(driver, 5) and dialog_open(driver)), driver.current_url)
+    driver.get(address + "?q=id:5&q=id:9&open=5")
+    whys = until(lambda: [button.text for button in driver.find_elements(By.CSS_SELECTOR, ".actions .why")])
+    check("each of several terms has its why", whys and len(whys) == 2 and all(".ppm" in text for text in whys), whys)
 
 
 def test_grid(driver, address):
@@ -170,18 +187,145 @@ def test_grid(driver, address):
     check("and is in the address", "fold=1" in driver.current_url)
 
 
+    # Down, up and down again: what comes back into the document comes back to its place in the order of the Tab key.
+    driver.get(address + "?q=id:5")
+    until(lambda: len(tiles(driver)) > 5)
+    for y in (2500, 0, 1200, 400):
+        driver.execute_script("scrollTo(0, arguments[0])", y)
+        time.sleep(0.15)
+    order = [int(tile.get_attribute("data-index")) for tile in tiles(driver)]
+    check("the tiles are in their order", order == sorted(order), order)
+    driver.get(address + "?q=id:5&path=no*where")
+    check("nothing, because of the filters", until(lambda: "filters" in one(driver, ".state").text), one(driver, "main").text)
+    one(driver, ".state button").click()
+    check("which can be cleared", until(lambda: len(tiles(driver)) > 5 and "path=" not in driver.current_url), driver.current_url)
+
+
+def test_focus(driver, address):
+    driver.get(address + "?q=id:5&q=id:9")
+    until(lambda: len(tiles(driver)) > 5)
+    check("a chip has the picture's name", until(lambda: one(driver, ".chip .label").text.endswith(".ppm")), one(driver, ".chip").text)
+    driver.execute_script("document.querySelector('.chip input').focus()")
+    before = driver.execute_script("return history.length")
+    press(driver, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    check("a slider steps", until(lambda: "id*1.3%3A5" in driver.current_url), driver.current_url)
+    check("and keeps the focus", focused(driver, "e === document.querySelector('.chip input')"), focused(driver, "e.outerHTML.slice(0, 100)"))
+    check("and its steps are one step back", driver.execute_script("return history.length") == before + 1, driver.execute_script("return history.length") - before)
+    one(driver, ".chip .sign").click()
+    until(lambda: driver.find_elements(By.CSS_SELECTOR, ".chip.minus"))
+    check("so does a sign", focused(driver, "e.className") == "sign", focused(driver, "e.outerHTML.slice(0, 100)"))
+    one(driver, ".chip .remove").click()
+    until(lambda: len(chips(driver)) == 1)
+    check("a chip that goes gives it to the next", focused(driver, "e.className") == "remove", focused(driver, "e.outerHTML.slice(0, 100)"))
+    one(driver, ".chip .remove").click()
+    until(lambda: not chips(driver))
+    check("the last one to the words", focused(driver, "e.id") == "words", focused(driver, "e.outerHTML.slice(0, 100)"))
+    driver.get(address + "?q=id:5")
+    until(lambda: len(tiles(driver)) > 5)
+    driver.execute_script("document.querySelector('#words').focus()")
+    order = ["words"]
+    while len(order) < 20 and order[-1] != "tile 0":
+        press(driver, Keys.TAB)
+        order.append(focused(driver, "e.id || (e.className + ' ' + (e.dataset.index ?? '')).trim() || e.tagName"))
+    check("the Tab key goes through the head to the first result", order == ["words", "primary", "file", "to-library", "sign", "INPUT", "remove", "fold", "model", "compare", "SUMMARY", "tile 0"]
+          or order == ["words", "primary", "file", "photo", "to-library", "sign", "INPUT", "remove", "fold", "model", "compare", "SUMMARY", "tile 0"], order)
+
+
+def test_names(driver, address):
+    """Whatever can be focused has a name for those who hear the page."""
+    for query in ("", "?q=id:5&q=id*-0.5:9", "?q=id:5&compare=colour@pad", "?view=library", "?q=id:5&open=6"):
+        driver.get(address + query)
+        time.sleep(0.6)
+        tree = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        bare = [node["role"]["value"] for node in tree if not node.get("ignored") and not node.get("name", {}).get("value")
+                and any(p["name"] == "focusable" and p["value"]["value"] for p in node.get("properties", ())) and node["role"]["value"] not in ("main", "RootWebArea", "dialog")]
+        check(f"all that can be focused has a name: {query or 'start'}", len(tree) > 20 and not bare, bare)
+
+
+def test_two_models(driver, address):
+    driver.get(address + "?q=id:5&compare=colour@pad")
+    walls = until(lambda: [wall for wall in driver.find_elements(By.CSS_SELECTOR, ".wall") if wall.find_elements(By.CSS_SELECTOR, ".tile")])
+    until(lambda: len(walls) == 2 and " ms" in driver.find_elements(By.CSS_SELECTOR, ".answer .fine")[1].text)
+    heads = [head.text for head in driver.find_elements(By.CSS_SELECTOR, ".answer h2")]
+    check("two walls are headed by their models", heads == ["colour", "colour@pad"], heads)
+    for model, wall in zip(heads, driver.find_elements(By.CSS_SELECTOR, ".wall")):
+        wall.find_element(By.CSS_SELECTOR, ".tile").click()
+        until(lambda: dialog_open(driver))
+        action(driver, "Why?")
+        said = until(lambda: [fine.text for fine in driver.find_elements(By.CSS_SELECTOR, ".more .fine")])
+        check(f"why, of a picture on the wall of {model}, asks that model", said and f" {model}:" in said[0], said)
+        one(driver, "#viewer .close").click()
+        until(lambda: not dialog_open(driver))
+
+
+# The stream of events in the hands of the test.
+STREAM = """
+window.streams = [];
+window.EventSource = class extends EventTarget {
+  constructor() { super(); this.closed = false; streams.push(this); }
+  close() { this.closed = true; }
+  tell(name, data) { this.dispatchEvent(new MessageEvent(name, {data: JSON.stringify(data)})); }
+};
+"""
+
+
+def test_events(driver, address):
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STREAM})["identifier"]
+    driver.get(address + "?view=library")
+    until(lambda: one(driver, ".library"))
+    tell = "streams.at(-1).tell(arguments[0], arguments[1])"
+    driver.execute_script(tell, "progress", {"running": True, "done": 3, "total": 12, "run": 1})
+    check("a run under way has a bar", one(driver, "#progress").is_displayed() and "3 of 12" in one(driver, "#progress").text and one(driver, ".track").get_attribute("aria-valuenow") == "25")
+    driver.execute_script(tell, "done", {"ok": False, "reason": "no space left on the disk", "indexed": 0, "watched": False})
+    check("a run that failed says so and why", "no space left" in one(driver, "body > .notices > [role=alert]").text and not one(driver, "#progress").is_displayed(), one(driver, ".notices").text)
+    one(driver, ".notices button").click()
+    check("until it is dismissed", not one(driver, "body > .notices > [role=alert]").text)
+    driver.execute_script(tell, "done", {"ok": True, "indexed": 2, "watched": False})
+    check("a run that did not is no alarm", "2 indexed" in one(driver, "body > .notices > [role=status]").text and not one(driver, "body > .notices > [role=alert]").text)
+    field = until(lambda: one(driver, "#failed"))
+    field.send_keys("brok")
+    driver.execute_script(tell, "done", {"ok": True, "indexed": 3, "watched": True})
+    time.sleep(0.5)
+    check("what is typed outlasts the news", one(driver, "#failed").get_attribute("value") == "brok" and focused(driver, "e.id") == "failed", focused(driver, "e.outerHTML.slice(0, 100)"))
+    hide = "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
+    driver.execute_script(hide, True)
+    check("a page that nobody sees lets go of the stream", driver.execute_script("return streams.length === 1 && streams[0].closed"))
+    driver.execute_script(hide, False)
+    check("and takes it up again", driver.execute_script("return streams.length === 2 && !streams[1].closed"))
+    driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+
+
+def test_phone(driver, address):
+    resize(driver, 390, 844)
+    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    driver.get(address + "?q=id:5&compare=colour@pad")
+    until(lambda: len(driver.find_elements(By.CSS_SELECTOR, ".wall .tile")) > 8)
+    lefts = {round(place.location["x"]) for place in driver.find_elements(By.CSS_SELECTOR, ".place")}
+    check("on a phone two models are two columns", len(lefts) == 2, lefts)
+    driver.get(address + "?q=id:5&open=6")
+    until(lambda: dialog_open(driver))
+    time.sleep(0.3)
+    where = "const r = document.querySelector(arguments[0]).getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight && r.right <= innerWidth && r.width >= 40 && r.height >= 40"
+    check("and the large view can be closed without scrolling", driver.execute_script(where, "#viewer .close"))
+    driver.execute_script("document.querySelector('#viewer').scrollTop = 9999")
+    check("nor after it", driver.execute_script(where, "#viewer .close"))
+    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    resize(driver, 1280)
+
+
 def test_library(driver, address):
     driver.get(address)
     until(lambda: one(driver, "#to-library")).click()
     check("why can't I find it: the folders", until(lambda: "pictures" in one(driver, "main").text and "Is its folder in?" in one(driver, "main").text))
     check("and what could not be read, with the reason", "broken.jpg" in one(driver, ".failures").text, one(driver, "main").text)
     until(lambda: one(driver, ".library .primary")).click()
-    check("looking again says how it ended", until(lambda: "Nothing is new" in one(driver, "#toast").text or "Done" in one(driver, "#toast").text), one(driver, "#toast").text)
+    check("looking again says how it ended", until(lambda: re.search("Nothing is new|Done", one(driver, ".notices").text)), one(driver, ".notices").text)
+    check("and the focus stays", until(lambda: focused(driver, "e.id") == "again"), focused(driver, "e.outerHTML.slice(0, 100)"))
 
 
 def test_fit(driver, address, width):
     resize(driver, width)
-    for query in ("", "?q=id:5&q=id*-0.5:9", "?view=library", "?q=id:5&open=6"):
+    for query in ("", "?q=id:5&q=id*-0.5:9", "?view=library", "?q=id:5&open=6", "?q=t:" + 30 * "long" + "&path=x&min=0.5", "?q=id:5&compare=colour@pad"):
         driver.get(address + query)
         time.sleep(0.4)
         much = driver.execute_script("return document.documentElement.scrollWidth")
@@ -218,7 +362,7 @@ def main():
         return 0
     with tempfile.TemporaryDirectory(prefix="memelens-page-") as folder:
         program = os.path.abspath(arguments.program)
-        process, address = serve(program, library(program, folder, COUNT))
+        process, address = serve(program, library(program, folder, COUNT, ("colour", "colour@pad")))
         driver = open_browser()
         try:
             resize(driver, 1280)
@@ -227,8 +371,13 @@ def main():
             test_terms(driver, address)
             test_viewer(driver, address)
             test_grid(driver, address)
+            test_focus(driver, address)
+            test_names(driver, address)
+            test_two_models(driver, address)
             test_library(driver, address)
+            test_events(driver, address)
             test_fit(driver, address, 390)
+            test_phone(driver, address)
             # That a query was refused is what the browser itself writes down; the page writes nothing.
             said = [entry["message"] for entry in driver.get_log("browser") if "422 (Unprocessable" not in entry["message"]]
             check("the console is silent", not said, said)

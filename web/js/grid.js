@@ -2,13 +2,21 @@
 import {make} from './make.js';
 
 const page = 60, gap = 8, strip = 800; // results at a time; pixels; height of the strips by which tiles are found again
+const bones = [180, 240, 150, 210, 170, 260, 200, 160];
 
 export class Grid {
-  // LOAD(n, offset, signal) gives {results, more}; OPEN(result, index) is called for a click; TOLD(answer, grid) with every answer.
+  // LOAD(n, offset, signal) gives {results, more}; OPEN(result, index) is called for a click; TOLD(answer, grid) with every answer;
+  // FAILED(error, grid) and the last of it, when there is nothing, put what they have to say into grid.after.
   constructor(root, {load, open, told, failed}) {
     Object.assign(this, {root, load, open, told, failed});
-    this.wall = make('div', {class: 'wall', role: 'list', 'aria-label': 'Results'});
-    root.replaceChildren(this.wall);
+    this.wall = make('div', {class: 'wall', role: 'list', 'aria-label': 'Results', 'aria-busy': 'true'});
+    this.skeletons = make('div', {class: 'skeletons', 'aria-hidden': 'true'}, ...bones.map(height => {
+      const bone = make('div', {class: 'bone'});
+      bone.style.height = `${height}px`;
+      return bone;
+    }));
+    this.after = make('div');
+    root.replaceChildren(this.wall, this.skeletons, this.after);
     this.items = [];
     this.places = [];
     this.strips = [];
@@ -21,24 +29,16 @@ export class Grid {
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.wall);
     this.wall.addEventListener('keydown', event => this.key(event));
-    this.skeleton();
+    this.patience = setTimeout(() => this.after.replaceChildren(make('p', {class: 'state late', role: 'status'}, 'Still looking…')), 1500);
     this.next();
   }
 
   close() {
     this.abort.abort();
+    clearTimeout(this.patience);
     removeEventListener('scroll', this.later);
     this.sizes.disconnect();
     cancelAnimationFrame(this.frame);
-  }
-
-  skeleton() {
-    const heights = [180, 240, 150, 210, 170, 260, 200, 160];
-    this.wall.append(make('div', {class: 'skeletons', 'aria-hidden': 'true'}, ...heights.map(height => {
-      const bone = make('div', {class: 'bone'});
-      bone.style.height = `${height}px`;
-      return bone;
-    })));
   }
 
   async next() {
@@ -47,16 +47,16 @@ export class Grid {
     try {
       const answer = await this.load(page, this.items.length, this.abort.signal);
       if (this.abort.signal.aborted) return;
-      this.wall.querySelector('.skeletons')?.remove();
+      this.begun();
       this.more = answer.more && answer.results.length > 0;
       this.items.push(...answer.results);
-      this.told?.(answer, this);
       this.place();
       this.draw();
+      this.told?.(answer, this);
     } catch (error) {
       if (error.name === 'AbortError') return;
       this.more = false;
-      this.wall.querySelector('.skeletons')?.remove();
+      this.begun();
       this.failed?.(error, this);
     } finally {
       this.loading = false;
@@ -64,19 +64,37 @@ export class Grid {
     this.later();
   }
 
+  begun() {
+    if (!this.skeletons.isConnected) return;
+    clearTimeout(this.patience);
+    this.after.replaceChildren();
+    this.skeletons.remove();
+    this.wall.removeAttribute('aria-busy');
+  }
+
+  // Goes on after a failure.
+  again() {
+    this.after.replaceChildren();
+    this.more = true;
+    this.next();
+  }
+
   resize() {
     const width = this.wall.clientWidth;
     if (!width || width === this.width) return;
     this.width = width;
-    this.columns = Math.max(2, Math.floor((width + gap) / (width < 600 ? 160 + gap : 220 + gap)));
+    this.columns = Math.max(width < 280 ? 1 : 2, Math.floor((width + gap) / (width < 600 ? 160 + gap : 220 + gap)));
+    this.skeletons.style.columnCount = this.columns;
     this.side = (width - gap * (this.columns - 1)) / this.columns;
     this.heights = new Array(this.columns).fill(0);
     this.places = [];
     this.strips = [];
+    const at = Number(this.wall.contains(document.activeElement) ? document.activeElement.dataset.index : NaN);
     for (const tile of this.tiles.values()) tile.remove();
     this.tiles.clear();
     this.place();
     this.draw();
+    if (!Number.isNaN(at)) this.focus(at);
   }
 
   // Gives the new items their places: each goes under the shortest column.
@@ -105,22 +123,30 @@ export class Grid {
         tile.remove();
         this.tiles.delete(i);
       }
-    for (const i of [...wanted].sort((a, b) => a - b)) if (!this.tiles.has(i)) this.tile(i);
+    // In the order of the results, which is the order of the Tab key.
+    let before = this.wall.firstElementChild;
+    for (const i of [...wanted].sort((a, b) => a - b)) {
+      while (before && before.index < i) before = before.nextElementSibling;
+      if (this.tiles.has(i)) continue;
+      const tile = this.tile(i);
+      this.tiles.set(i, tile);
+      this.wall.insertBefore(tile, before);
+    }
     if (to + innerHeight > Math.max(0, ...this.heights)) this.next();
   }
 
   tile(i) {
     const item = this.items[i], place = this.places[i];
     const score = item.score == null ? '' : item.score.toFixed(3);
-    const button = make('button', {class: 'tile', 'aria-label': `${item.name}${score && `, score ${score}`}`, onclick: () => this.open(item, i)},
-      make('img', {src: `${item.thumb}&side=${this.side > 330 ? 640 : 320}`, alt: '', loading: 'lazy', decoding: 'async'}),
+    const image = make('img', {src: `${item.thumb}&side=${this.side > 330 ? 640 : 320}`, alt: '', loading: 'lazy', decoding: 'async'});
+    const button = make('button', {class: 'tile', 'aria-label': `${item.name}${score && `, score ${score}`}`, onclick: () => this.open(item, i)}, image,
       make('span', {class: 'score', 'aria-hidden': 'true'}, score),
       item.stands_for > 1 ? make('span', {class: 'copies', title: `${item.stands_for} near-identical pictures`}, `×${item.stands_for}`) : null);
+    image.onerror = () => image.replaceWith(make('span', {class: 'gone'}, item.name, make('br'), 'cannot be read any more'));
     const tile = make('div', {class: 'place', role: 'listitem', 'aria-posinset': i + 1, 'aria-setsize': this.more ? -1 : this.items.length}, button);
-    button.dataset.index = i;
+    tile.index = button.dataset.index = i;
     Object.assign(tile.style, {width: `${this.side}px`, height: `${place.height}px`, transform: `translate(${place.x}px, ${place.y}px)`});
-    this.tiles.set(i, tile);
-    this.wall.append(tile);
+    return tile;
   }
 
   focus(i) {
@@ -131,11 +157,19 @@ export class Grid {
     this.tiles.get(i)?.firstChild.focus({preventScroll: true});
   }
 
+  // The next tile of the same column, up or down.
+  along(at, by) {
+    let i = at + by;
+    while (this.places[i] && this.places[i].x !== this.places[at].x) i += by;
+    return i;
+  }
+
   key(event) {
     const at = Number(event.target.dataset?.index ?? NaN);
-    const step = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns}[event.key];
-    if (!step || Number.isNaN(at)) return;
+    if (Number.isNaN(at) || event.altKey || event.ctrlKey || event.metaKey) return;
+    const to = {ArrowRight: () => at + 1, ArrowLeft: () => at - 1, ArrowDown: () => this.along(at, 1), ArrowUp: () => this.along(at, -1), Home: () => 0}[event.key]?.();
+    if (to === undefined) return;
     event.preventDefault();
-    this.focus(at + step);
+    this.focus(to);
   }
 }

@@ -1,15 +1,19 @@
 // "Why can't I find it?": which folders are in, how many pictures, which failed and why, and which models there are.
 import * as api from './api.js';
-import {bytes, count, make} from './make.js';
+import {bytes, count, make, modelName} from './make.js';
 
 function failures(status) {
   if (!status.failures_total) return make('p', {}, 'Every picture could be read.');
-  const list = make('ul', {class: 'failures'});
-  const fill = text => list.replaceChildren(...status.failures.filter(one => `${one.path ?? one.name} ${one.reason}`.toLowerCase().includes(text.toLowerCase()))
-    .map(one => make('li', {}, make('b', {}, one.path ?? one.name), ' ', one.reason)));
+  const list = make('ul', {class: 'failures', tabindex: '0', 'aria-label': 'Pictures that could not be read'}), none = make('p', {class: 'fine', role: 'status'});
+  const fill = text => {
+    const found = status.failures.filter(one => `${one.path ?? one.name} ${one.reason}`.toLowerCase().includes(text.toLowerCase()));
+    list.replaceChildren(...found.map(one => make('li', {}, make('b', {}, one.path ?? one.name), ' ', one.reason)));
+    none.textContent = found.length ? '' : 'None of those that could not be read is like that.';
+  };
   fill('');
-  return make('div', {}, make('label', {}, 'Look for ', make('input', {type: 'search', placeholder: 'name or reason', oninput: event => fill(event.target.value)})),
-    list, status.failures_total > status.failures.length ? make('p', {class: 'fine'}, `and ${count(status.failures_total - status.failures.length)} more: memelens status --failed`) : null);
+  return make('div', {}, make('p', {}, `${count(status.failures_total)} could not:`),
+    make('label', {}, 'Look for ', make('input', {type: 'search', id: 'failed', placeholder: 'name or reason', oninput: event => fill(event.target.value)})),
+    list, none, status.failures_total > status.failures.length ? make('p', {class: 'fine'}, 'and ', count(status.failures_total - status.failures.length), ' more: ', make('code', {}, 'memelens status --failed')) : null);
 }
 
 function bring(status, say) {
@@ -18,25 +22,41 @@ function bring(status, say) {
     try {
       await api.index(path);
     } catch (error) {
-      say(error.message);
+      say(error.message, true);
     }
   };
-  const field = make('input', {type: 'text', placeholder: '/home/you/Pictures', 'aria-label': 'Folder'});
-  return make('div', {class: 'row'}, make('button', {class: 'primary', onclick: () => begin()}, 'Look again for what is new'),
-    status.may_add ? make('form', {class: 'row', onsubmit: event => { event.preventDefault(); begin(field.value); }}, field, make('button', {}, 'Add this folder')) : null);
+  const field = make('input', {type: 'text', id: 'folder', placeholder: '/home/you/Pictures', 'aria-label': 'Folder'});
+  return make('div', {class: 'row'}, make('button', {class: 'primary', id: 'again', onclick: () => begin()}, 'Look again for what is new'),
+    status.may_add ? make('form', {class: 'row', onsubmit: event => { event.preventDefault(); if (field.value) begin(field.value); else field.focus(); }}, field, make('button', {}, 'Add this folder')) : null);
+}
+
+// What is being typed in ROOT, and where the focus is, outlast FILL.
+async function keeping(root, fill) {
+  const typed = [...root.querySelectorAll('input')].map(({id, value}) => ({id, value}));
+  const at = root.contains(document.activeElement) ? document.activeElement.id : '';
+  await fill();
+  for (const {id, value} of typed) {
+    const field = value && root.querySelector(`#${id}`);
+    if (!field) continue;
+    field.value = value;
+    field.dispatchEvent(new Event('input'));
+  }
+  if (at) root.querySelector(`#${at}`)?.focus();
 }
 
 export async function library(root, say) {
-  root.replaceChildren(make('p', {class: 'state'}, 'Asking…'));
+  if (!root.querySelector('.library')) root.replaceChildren(make('p', {class: 'state', role: 'status'}, 'Asking…'));
+  const asking = root.firstChild;
   let status;
   try {
     status = await api.status();
   } catch (error) {
-    root.replaceChildren(make('p', {class: 'state', role: 'alert'}, error.message));
+    if (root.firstChild === asking) root.replaceChildren(make('p', {class: 'state', role: 'alert'}, error.message));
     return;
   }
+  if (root.firstChild !== asking) return; // something else is shown by now
   const words = status.models.some(model => model.words);
-  root.replaceChildren(make('article', {class: 'library'},
+  keeping(root, () => root.replaceChildren(make('article', {class: 'library'},
     make('h1', {}, 'Why can’t I find it?'),
     make('p', {}, `${count(status.pictures)} pictures are in, ${bytes(status.bytes)} of library. `, status.watching ? 'The folders are watched: what is new comes in by itself.' : 'What is new comes in when someone looks again.'),
     make('h2', {}, 'Is its folder in?'),
@@ -46,12 +66,12 @@ export async function library(root, say) {
     bring(status, say),
     make('h2', {}, 'Could it be read?'), failures(status),
     make('h2', {}, 'Can the model answer?'),
-    make('table', {}, make('thead', {}, make('tr', {}, ...['Model', 'Pictures', 'Words'].map(name => make('th', {scope: 'col'}, name)))),
-      make('tbody', {}, ...status.models.map(model => make('tr', {}, make('td', {}, model.name), make('td', {}, count(model.vectors)), make('td', {}, model.words ? 'yes' : 'no'))))),
+    status.models.length ? make('table', {}, make('thead', {}, make('tr', {}, ...['Model', 'Pictures', 'Words'].map(name => make('th', {scope: 'col'}, name)))),
+      make('tbody', {}, ...status.models.map(model => make('tr', {}, make('td', {title: model.name}, modelName(model.name)), make('td', {}, count(model.vectors)), make('td', {}, model.words ? 'yes' : 'no'))))) : null,
     words ? null : make('p', {}, 'Words need a model that knows them: ', make('code', {}, 'memelens pull clip-vit-b-32'), ', then ', make('code', {}, 'memelens index --model clip-vit-b-32'), '.'),
     make('h2', {}, 'Is it another picture than you think?'),
     make('ul', {}, make('li', {}, 'Search by a picture that looks like it; “What the encoder saw” in the large view shows what was cut away.'),
       make('li', {}, 'Folding shows one of each group of near-identical pictures: turn it off to see them all.'),
       make('li', {}, 'Filters (path, dates, score) stay in the address until they are cleared.')),
-    make('p', {class: 'fine'}, `memelens ${status.version}`)));
+    make('p', {class: 'fine'}, `memelens ${status.version}`))));
 }

@@ -2,27 +2,39 @@
 import * as api from './api.js';
 import {Grid} from './grid.js';
 import {library} from './library.js';
-import {count, make} from './make.js';
+import {count, make, modelName, sentence} from './make.js';
 import {watch} from './progress.js';
 import * as query from './query.js';
 import * as viewer from './viewer.js';
 
 const $ = id => document.getElementById(id);
 const results = $('results'), chips = $('chips');
-let state = query.empty(), status = null, grids = [], asked = null, answer = null;
+const filters = ['path', 'after', 'before', 'min'];
+let state = query.empty(), status = null, grids = [], asked = null;
+
+// ---- notices ----
 
 let quiet;
-function say(text) {
-  $('toast').textContent = text;
-  $('toast').hidden = false;
+function hush() {
+  document.querySelectorAll('.notices > *').forEach(box => box.replaceChildren());
+}
+
+// What is URGENT stays until it is dismissed, or something else is said.
+function say(text, urgent = false) {
+  hush();
   clearTimeout(quiet);
-  quiet = setTimeout(() => { $('toast').hidden = true; }, 5000);
+  // Under the large view the rest of the page is out of reach, for the eye and for a screen reader.
+  const box = document.querySelector(`${viewer.open() ? '#viewer' : 'body'} > .notices > [role=${urgent ? 'alert' : 'status'}]`);
+  box.append(text);
+  if (urgent) box.append(make('button', {'aria-label': 'Dismiss', onclick: hush}, '×'));
+  else quiet = setTimeout(hush, 5000);
 }
 
 // ---- the address ----
 
 function go(changes, replace = false) {
   const next = {...state, ...changes};
+  slid = '';
   history[replace ? 'replaceState' : 'pushState'](null, '', query.format(next));
   follow();
 }
@@ -34,6 +46,9 @@ function follow() {
   drawHead();
   if (asked !== before) drawResults();
   drawViewer();
+  // What had the focus may be gone: the next Tab begins at the results, not at the head of the page.
+  const focused = document.activeElement;
+  if (before !== null && (focused === document.body || focused.closest('dialog:not([open])'))) results.focus({preventScroll: true});
 }
 
 // ---- uploads ----
@@ -50,6 +65,7 @@ async function keepThumb(hash, file) {
 
 async function take(files) {
   const terms = [];
+  let failed = false;
   say(files.length > 1 ? `Sending ${files.length} pictures…` : 'Sending the picture…');
   for (const file of files) {
     try {
@@ -57,11 +73,12 @@ async function take(files) {
       await keepThumb(upload, file);
       terms.push({kind: 'upload', value: upload, weight: 1});
     } catch (error) {
-      say(`${file.name || 'The picture'}: ${error.message}`);
+      say(`${file.name || 'The picture'}: ${error.message}`, true);
+      failed = true;
     }
   }
   if (!terms.length) return;
-  $('toast').hidden = true;
+  if (!failed) hush();
   go({terms: [...state.terms, ...terms].slice(0, 32), view: '', open: 0});
 }
 
@@ -88,50 +105,111 @@ addEventListener('drop', event => {
 
 // ---- the head ----
 
-const label = term => term.kind === 'text' ? term.value : term.kind === 'id' ? `picture ${term.value}` : 'your picture';
+// The names of pictures that were met, by their numbers.
+const names = new Map();
+const learn = items => items.forEach(item => { if (item.id) names.set(String(item.id), item.name); });
+const label = term => term.kind === 'text' ? term.value : term.kind === 'id' ? names.get(term.value) ?? `picture ${term.value}` : 'your picture';
 
-function chip(term, i) {
-  const set = (changes, replace) => go({terms: state.terms.map((other, j) => j === i ? {...other, ...changes} : other), open: 0}, replace);
-  const source = term.kind === 'id' ? `/api/pictures/${term.value}/thumb?side=160` : term.kind === 'upload' ? sessionStorage.getItem(`thumb ${term.value}`) ?? '/icon.svg' : null;
-  const value = make('output', {}, term.weight.toFixed(1));
-  return make('li', {class: term.weight < 0 ? 'chip minus' : 'chip'},
-    source ? make('img', {src: source, alt: ''}) : null,
-    make('span', {class: 'label', title: label(term)}, label(term)),
-    make('button', {class: 'sign', 'aria-label': term.weight < 0 ? `Towards ${label(term)} instead of away` : `Away from ${label(term)}`, onclick: () => set({weight: -term.weight || -1})}, term.weight < 0 ? '−' : '+'),
-    make('input', {type: 'range', min: -2, max: 2, step: 0.1, value: term.weight, 'aria-label': `Weight of ${label(term)}`,
-      oninput: event => { value.textContent = Number(event.target.value).toFixed(1); }, onchange: event => set({weight: Number(event.target.value)})}),
-    value,
-    make('button', {class: 'remove', 'aria-label': `Remove ${label(term)}`, onclick: () => go({terms: state.terms.filter((_, j) => j !== i), open: 0})}, '×'));
+async function learnNames() {
+  const unknown = state.terms.filter(term => term.kind === 'id' && !names.has(term.value)).map(term => term.value);
+  if (!unknown.length) return;
+  unknown.forEach(id => names.set(id, `picture ${id}`)); // asked for once
+  await Promise.all(unknown.map(id => api.picture(id).then(item => learn([item]), () => {})));
+  drawHead();
+}
+
+// What tells the terms apart: a chip stays the same element, and keeps the focus, while others come and go.
+const keys = terms => terms.map((term, i) => `${term.kind} ${terms.slice(0, i).filter(other => other.kind === term.kind && other.value === term.value).length} ${term.value}`);
+let slid = ''; // whose weight was changed last: its steps are one step back
+
+function makeChip(key, {kind, value: what}) {
+  const at = () => keys(state.terms).indexOf(key);
+  const set = changes => ({terms: state.terms.map((other, j) => j === at() ? {...other, ...changes} : other), open: 0});
+  const source = kind === 'id' ? `/api/pictures/${what}/thumb?side=160` : kind === 'upload' ? sessionStorage.getItem(`thumb ${what}`) ?? '/icon.svg' : null;
+  const image = source ? make('img', {src: source, alt: '', onerror: () => { image.src = '/icon.svg'; }}) : null;
+  const name = make('span', {class: 'label'}), value = make('output');
+  const sign = make('button', {class: 'sign', onclick: () => go(set({weight: -state.terms[at()].weight || -1}))});
+  const slider = make('input', {type: 'range', min: -2, max: 2, step: 0.1, oninput: event => { value.textContent = Number(event.target.value).toFixed(1); },
+    onchange: event => {
+      go(set({weight: Number(event.target.value)}), slid === key);
+      slid = key;
+    }});
+  const remove = make('button', {class: 'remove', onclick: () => go({terms: state.terms.filter((_, j) => j !== at()), open: 0})}, '×');
+  const chip = make('li', {class: 'chip'}, image, name, sign, slider, value, remove);
+  chip.draw = term => {
+    const said = label(term), away = term.weight < 0;
+    chip.classList.toggle('minus', away);
+    name.textContent = name.title = said;
+    value.textContent = term.weight.toFixed(1);
+    if (Number(slider.value) !== term.weight) slider.value = term.weight;
+    sign.textContent = away ? '−' : '+';
+    sign.title = away ? `Towards ${said} instead of away` : `Away from ${said}`;
+    slider.setAttribute('aria-label', `Weight of ${said}`);
+    for (const [button, text] of [[sign, sign.title], [remove, `Remove ${said}`]]) button.setAttribute('aria-label', text);
+  };
+  return chip;
+}
+
+const chipped = new Map();
+function drawChips() {
+  const wanted = keys(state.terms), at = [...chips.children].findIndex(chip => chip.contains(document.activeElement));
+  for (const [key, chip] of chipped)
+    if (!wanted.includes(key)) {
+      chip.remove();
+      chipped.delete(key);
+    }
+  wanted.forEach((key, i) => {
+    if (!chipped.has(key)) chipped.set(key, makeChip(key, state.terms[i]));
+    const chip = chipped.get(key);
+    if (chips.children[i] !== chip) chips.insertBefore(chip, chips.children[i] ?? null);
+    chip.draw(state.terms[i]);
+  });
+  if (at >= 0 && !chips.contains(document.activeElement)) (chips.children[Math.min(at, chips.children.length - 1)]?.querySelector('.remove') ?? $('words')).focus();
 }
 
 function options(select, none, chosen) {
-  select.replaceChildren(make('option', {value: ''}, none), ...(status?.models ?? []).map(model => make('option', {value: model.name}, model.name)));
+  const models = status?.models ?? [], listed = models.map(model => model.name).join('\n');
+  if (select.listed !== listed) {
+    select.replaceChildren(make('option', {value: ''}, none), ...models.map(model => make('option', {value: model.name}, modelName(model.name))));
+    select.listed = listed;
+  }
   select.value = chosen;
 }
 
 function drawHead() {
-  const searching = state.terms.length > 0 && state.view !== 'library';
-  chips.replaceChildren(...state.terms.map(chip));
+  const searching = state.terms.length > 0 && state.view !== 'library', filtered = filters.some(name => state[name]);
+  drawChips();
   $('options').hidden = !searching;
   $('fold').checked = state.fold;
-  for (const name of ['path', 'after', 'before', 'min']) $(name).value = state[name];
-  if (['path', 'after', 'before', 'min'].some(name => state[name])) $('filters').open = true;
-  options($('model'), 'the first that can', state.model);
-  options($('compare'), '—', state.compare);
+  for (const name of filters) if ($(name) !== document.activeElement) $(name).value = state[name]; // not from under who types
+  if (filtered) $('filters').open = true;
+  $('clear').hidden = !filtered;
+  options($('model'), 'automatic', state.model);
+  options($('compare'), 'none', state.compare);
   $('compare-box').hidden = (status?.models.length ?? 0) < 2;
-  document.title = state.terms.length ? `${state.terms.map(label).join(', ')} · memelens` : 'memelens';
+  const narrow = matchMedia('(max-width: 760px)').matches, words = !status || status.models.some(model => model.words);
+  $('words').placeholder = words ? (narrow ? 'Words, or a picture' : 'Words, or drop or paste a picture') : narrow ? 'Needs a picture' : 'Drop or paste a picture';
+  if (state.view === 'library') $('to-library').setAttribute('aria-current', 'page');
+  else $('to-library').removeAttribute('aria-current');
+  document.title = state.view === 'library' ? 'Library · memelens' : state.terms.length ? `${state.terms.map(label).join(', ')} · memelens` : 'memelens';
+  learnNames();
 }
 
 $('search').addEventListener('submit', event => {
   event.preventDefault();
   const value = $('words').value.trim();
-  if (!value) return;
+  if (!value) return $('words').focus();
   $('words').value = '';
   go({terms: [...state.terms, {kind: 'text', value, weight: 1}], view: '', open: 0});
 });
 $('fold').addEventListener('change', event => go({fold: event.target.checked, open: 0}));
-for (const name of ['model', 'compare', 'path', 'after', 'before', 'min'])
+for (const name of ['model', 'compare', ...filters])
   $(name).addEventListener('change', event => go({[name]: event.target.value, open: 0}));
+function clearFilters() {
+  $('filters').querySelector('summary').focus(); // the button goes
+  go({path: '', after: '', before: '', min: '', open: 0});
+}
+$('clear').addEventListener('click', clearFilters);
 for (const [id, changes] of [['home', query.empty()], ['to-library', {...query.empty(), view: 'library'}]])
   $(id).addEventListener('click', event => {
     if (event.metaKey || event.ctrlKey) return;
@@ -142,24 +220,45 @@ for (const [id, changes] of [['home', query.empty()], ['to-library', {...query.e
 // ---- the results ----
 
 function counted(answer) {
-  const much = `${count(answer.compared)} pictures in ${(1000 * answer.seconds).toFixed(answer.seconds < 0.01 ? 1 : 0)} ms`;
-  $('count').textContent = answer.results.length ? `${much} · ${answer.model}` : '';
+  return answer.results.length ? `${count(answer.compared)} pictures in ${(1000 * answer.seconds).toFixed(answer.seconds < 0.01 ? 1 : 0)} ms` : '';
+}
+
+const whyNot = () => make('a', {href: '?view=library', onclick: event => { event.preventDefault(); go({...query.empty(), view: 'library'}); }}, 'Why can’t I find it?');
+
+function nothing() {
+  const filtered = filters.some(name => state[name]);
+  return make('div', {class: 'state', role: 'status'}, make('p', {}, filtered ? 'Nothing that the filters let through is like that.' : 'Nothing is like that.'),
+    filtered ? make('p', {}, make('button', {onclick: clearFilters}, 'Clear the filters')) : null, whyNot());
+}
+
+function failure(error, grid) {
+  const again = make('button', {onclick: () => { if (grid.items.length) return grid.again(); asked = null; follow(); }}, 'Try again');
+  return make('div', {class: grid.items.length ? 'state late' : 'state', role: 'alert'}, sentence(error.message), error.status === 0 || error.status >= 500 ? again : whyNot());
 }
 
 function wall(model) {
-  const box = make('div', {class: 'answer'});
-  const root = make('div');
-  if (state.compare) box.append(make('h2', {}, model || 'the first that can'));
+  const box = make('div', {class: 'answer'}), root = make('div'), head = make('h2', {}, model ? modelName(model) : '…'), much = make('p', {class: 'fine', role: 'status'});
+  if (state.compare) box.append(head, much);
   box.append(root);
   const grid = new Grid(root, {
     load: (n, offset, signal) => api.search(query.request(state, model, n, offset), signal),
     open: item => { chosen = grid; go({open: item.id}); },
     told: (got, self) => {
-      if (self.items.length === got.results.length) { answer = got; counted(got); drawViewer(); }
-      if (!self.items.length) self.wall.append(make('p', {class: 'state'}, 'Nothing is like that. ', make('a', {href: '?view=library'}, 'Why can’t I find it?')));
+      learn(got.results);
+      const first = !self.answer;
+      self.answer ??= got; // of this wall: beside it another model may answer
+      if (!first) return state.open && drawEnds();
+      head.textContent = modelName(got.model);
+      if (state.compare) self.wall.setAttribute('aria-label', `Results of ${modelName(got.model)}`);
+      if (state.compare) much.textContent = counted(got);
+      else $('count').textContent = got.results.length ? `${counted(got)} · ${modelName(got.model)}` : '';
+      if (!self.items.length) self.after.replaceChildren(nothing());
+      if (self === (chosen ?? grids[0])) drawViewer();
     },
-    failed: (error, self) => self.wall.append(make('div', {class: 'state', role: 'alert'}, make('p', {}, error.message),
-      error.status === 0 || error.status >= 500 ? make('button', {onclick: () => { asked = null; follow(); }}, 'Try again') : make('a', {href: '?view=library'}, 'Why can’t I find it?'))),
+    failed: (error, self) => {
+      if (!self.answer) head.textContent = model ? modelName(model) : 'automatic';
+      self.after.replaceChildren(failure(error, self));
+    },
   });
   grids.push(grid);
   return box;
@@ -169,13 +268,13 @@ let chosen = null;
 function drawResults() {
   grids.forEach(grid => grid.close());
   grids = [];
-  chosen = answer = null;
+  chosen = null;
   $('count').textContent = '';
-  results.className = state.compare ? 'two' : '';
+  results.className = state.compare && state.terms.length && !state.view ? 'two' : '';
   if (state.view === 'library') return library(results, say);
   if (!state.terms.length) return drawStart();
   scrollTo(0, 0);
-  results.replaceChildren();
+  results.replaceChildren(make('h1', {class: 'visually-hidden'}, 'Results'));
   results.append(wall(state.model));
   if (state.compare) results.append(wall(state.compare));
 }
@@ -188,6 +287,7 @@ async function drawStart() {
     return;
   }
   if (state.terms.length || state.view) return;
+  learn(status.samples);
   if (!status.pictures) {
     results.replaceChildren(make('div', {class: 'state'}, make('h1', {}, 'Nothing is indexed yet'), make('p', {}, 'Bring a folder in:'), make('pre', {}, 'memelens index ~/Pictures')));
     return;
@@ -203,32 +303,54 @@ async function drawStart() {
 
 // ---- the large view ----
 
+const place = () => {
+  const grid = chosen ?? grids[0], at = grid ? grid.items.findIndex(item => item.id === state.open) : -1;
+  return {grid, at, first: at <= 0, last: at < 0 || (at === grid.items.length - 1 && !grid.more)};
+};
+
+function drawEnds() {
+  const {first, last} = place();
+  if (viewer.open()) viewer.ends(first, last);
+}
+
+async function step(by) {
+  const {grid, at} = place();
+  if (at < 0) return;
+  if (at + by > grid.items.length - 10) grid.next();
+  const item = grid.items[at + by];
+  if (item) go({open: item.id}, true);
+}
+
 async function drawViewer() {
   if (!state.open) return viewer.hide();
-  const grid = chosen ?? grids[0];
-  let at = grid ? grid.items.findIndex(item => item.id === state.open) : -1, item = grid?.items[at];
+  const {grid, at, first, last} = place();
+  let item = grid?.items[at];
   if (!item) {
     if (grid && !grid.items.length && grid.loading) return; // the answer will call again
     try {
       const wanted = state.open;
       item = await api.picture(wanted);
+      learn([item]);
       if (state.open !== wanted) return;
     } catch (error) {
-      say(error.message);
-      return go({open: 0}, true);
+      go({open: 0}, true);
+      return say(error.message, true);
     }
   }
-  const term = state.terms.find(one => one.weight > 0) ?? state.terms[0];
   viewer.show(item, {
-    by: term ? {[term.kind]: term.value} : null,
-    terms: answer?.terms,
-    model: grid && grids[1] === grid ? state.compare : state.model || answer?.model,
-    first: at <= 0,
-    last: at < 0 || at === grid.items.length - 1,
+    terms: state.terms.map(term => ({label: label(term), by: {[term.kind]: term.value}})),
+    model: grid?.answer?.model ?? (grid && grids[1] === grid ? state.compare : state.model),
+    first,
+    last,
     handlers: {
       say,
-      closed: () => { if (state.open) { go({open: 0}, true); if (at >= 0) grid.focus(at); } },
-      step: by => { const next = at < 0 ? null : grid.items[at + by]; if (next) { if (at + by > grid.items.length - 10) grid.next(); go({open: next.id}, true); } },
+      step,
+      closed: () => {
+        if (!state.open) return;
+        const {grid, at} = place();
+        go({open: 0}, true);
+        if (at >= 0) grid.focus(at);
+      },
       like: other => go({terms: [{kind: 'id', value: String(other.id), weight: 1}], open: 0}),
       add: other => go({terms: [...state.terms, {kind: 'id', value: String(other.id), weight: 1}].slice(0, 32), open: 0}),
     },
@@ -237,7 +359,13 @@ async function drawViewer() {
 
 // ---- beginning ----
 
-addEventListener('popstate', follow);
-watch({say, done: async () => { status = await api.status().catch(() => status); if (!state.terms.length) { asked = null; follow(); } }});
+addEventListener('popstate', () => { slid = ''; follow(); });
+watch({say, done: async () => {
+  status = await api.status().catch(() => status);
+  drawHead();
+  // The library is told anew; of what there is to begin with only those see something new who look at nothing yet.
+  if (state.view === 'library') library(results, say);
+  else if (!state.terms.length && !results.contains(document.activeElement)) drawStart();
+}});
 follow();
 api.status().then(got => { status = got; drawHead(); }, () => {});

@@ -11,5 +11,10 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// What the server says: the commands in it stand in `backticks`.
+export const sentence = text => make('p', {}, ...text.split('`').map((part, i) => i % 2 ? make('code', {}, part) : part));
+
 export const bytes = n => n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(0)} kB` : n < 1e9 ? `${(n / 1e6).toFixed(1)} MB` : `${(n / 1e9).toFixed(1)} GB`;
 export const count = n => n.toLocaleString('en');
+// A model of one's own is named by its folder.
+export const modelName = name => name.split('/').pop();

@@ -1,22 +1,56 @@
-// The bar under the head while an index run is under way. One stream of events a page.
+// The bar under the head while an index run is under way. One stream of events a page, and none of a page that nobody sees: a browser has six
+// connections for all its pages of a server.
 
 export function watch({done, say}) {
-  const bar = document.getElementById('progress'), fill = bar.querySelector('.fill'), text = bar.querySelector('span');
-  const events = new EventSource('/api/index/events');
-  events.addEventListener('progress', event => {
-    const {running, done: finished, total, counting} = JSON.parse(event.data);
+  const bar = document.getElementById('progress'), track = bar.querySelector('.track'), fill = bar.querySelector('.fill'), text = bar.querySelector('span');
+  let events = null, last = null, fresh = false, failed = '';
+
+  function progress(state) {
+    const {running, done: finished, total, counting} = state;
+    // What ended while nobody listened is not told again.
+    const missed = fresh && last && (state.run !== last.run || (last.running && !running));
+    fresh = false;
+    last = state;
     bar.hidden = !running;
     fill.style.width = total ? `${100 * finished / total}%` : '0';
+    if (total) track.setAttribute('aria-valuenow', Math.round(100 * finished / total));
+    else track.removeAttribute('aria-valuenow');
     text.textContent = total ? `Indexing: ${finished.toLocaleString('en')} of ${total.toLocaleString('en')}${counting ? ' or more' : ''}` : 'Looking for pictures…';
-  });
-  events.addEventListener('done', event => {
-    const report = JSON.parse(event.data);
+    if (missed) done();
+  }
+
+  function ended(report) {
     bar.hidden = true;
+    if (last) last.running = false;
+    if (report.ok === false) {
+      const reason = report.reason || 'the server does not say why';
+      if (!report.watched || reason !== failed) say(`Indexing failed: ${reason}`, true); // a watched folder is tried again every minute
+      failed = reason;
+      return done();
+    }
+    failed = '';
     const parts = ['indexed', 'moved', 'removed', 'failed'].filter(name => report[name]).map(name => `${report[name].toLocaleString('en')} ${name}`);
     // A look at watched folders that found nothing is nobody's business.
     if (report.watched && !report.indexed && !report.moved && !report.removed) return;
     say(parts.length ? `Done: ${parts.join(', ')}.` : 'Nothing is new.');
-    done(report);
-  });
-  addEventListener('pagehide', () => events.close());
+    done();
+  }
+
+  function listen() {
+    if (events || document.hidden) return;
+    events = new EventSource('/api/index/events');
+    events.addEventListener('open', () => { fresh = true; });
+    events.addEventListener('progress', event => progress(JSON.parse(event.data)));
+    events.addEventListener('done', event => ended(JSON.parse(event.data)));
+  }
+
+  function leave() {
+    events?.close();
+    events = null;
+  }
+
+  document.addEventListener('visibilitychange', () => document.hidden ? leave() : listen());
+  addEventListener('pagehide', leave);
+  addEventListener('pageshow', listen);
+  listen();
 }

@@ -1,10 +1,11 @@
 // The large view: the picture, what is known of it, why it came up, and what the encoder saw.
 import * as api from './api.js';
-import {bytes, make} from './make.js';
+import {bytes, make, sentence} from './make.js';
 
 const dialog = document.getElementById('viewer');
 const image = dialog.querySelector('figure img'), title = dialog.querySelector('h2'), facts = dialog.querySelector('dl');
 const actions = dialog.querySelector('.actions'), more = dialog.querySelector('.more');
+const previous = dialog.querySelector('.previous'), next = dialog.querySelector('.next');
 let shown = null, events = null, kept = [];
 
 function release() {
@@ -18,13 +19,20 @@ function fact(name, value) {
 }
 
 async function told(work, say) {
-  more.replaceChildren(make('p', {class: 'working'}, say));
   const of = shown;
+  const put = parts => {
+    if (of !== shown) return;
+    more.replaceChildren(...parts);
+    more.scrollIntoView({block: 'nearest'});
+  };
+  put([make('p', {class: 'working'}, say)]);
   try {
     const parts = await work();
-    if (of === shown) more.replaceChildren(...parts);
+    // Once they have their size, so that the view can go there.
+    await Promise.all(parts.filter(part => part.decode).map(part => part.decode().catch(() => {})));
+    put(parts);
   } catch (error) {
-    if (of === shown) more.replaceChildren(make('p', {class: 'kind'}, error.message));
+    put([sentence(error.message)]);
   }
 }
 
@@ -62,18 +70,27 @@ async function copyText(text, say) {
   }
 }
 
-// ITEM is a result. HANDLERS: closed, step(by), like(item), add(item), say(text). BY: what explains it ({text}|{id}|{upload}), or null.
-export function show(item, {by, terms, model, first, last, handlers}) {
-  release();
-  shown = item;
-  events = handlers;
-  image.onerror = () => { image.onerror = null; image.src = `${item.thumb}&side=1280`; }; // a kind that browsers do not know
+function load(item) {
+  image.classList.add('loading');
+  image.onload = () => image.classList.remove('loading');
+  image.onerror = () => { // a kind that browsers do not know
+    image.onerror = () => { image.onerror = null; image.classList.remove('loading'); image.alt = `${item.name} cannot be shown`; };
+    image.src = `${item.thumb}&side=1280`;
+  };
   image.src = item.file;
   image.alt = item.name;
+}
+
+// ITEM is a result. TERMS: what was searched for, [{label, by: {text}|{id}|{upload}}]. HANDLERS: closed, step(by), like(item), add(item), say(text).
+export function show(item, {terms, model, first, last, handlers}) {
+  release();
+  if (shown?.id !== item.id || !image.hasAttribute('src')) load(item);
+  shown = item;
+  events = handlers;
   title.textContent = item.name;
   facts.replaceChildren();
   if (item.score != null) fact('Score', item.score.toFixed(4));
-  if (terms?.length > 1) item.terms?.forEach((term, i) => fact(`· ${terms[i]?.label ?? 'term'}`, `${term.share >= 0 ? '+' : ''}${term.share.toFixed(3)} (cosine ${term.cosine.toFixed(3)})`));
+  if (terms.length > 1) item.terms?.forEach((term, i) => fact(`· ${terms[i]?.label ?? 'term'}`, `${term.share >= 0 ? '+' : ''}${term.share.toFixed(3)} (cosine ${term.cosine.toFixed(3)})`));
   if (item.stands_for > 1) fact('Stands for', `${item.stands_for} near-identical pictures`);
   fact('Size', `${item.width} × ${item.height}, ${bytes(item.bytes)} ${item.format}`);
   fact('Changed', new Date(item.modified).toLocaleString());
@@ -81,32 +98,42 @@ export function show(item, {by, terms, model, first, last, handlers}) {
   actions.replaceChildren(
     make('button', {class: 'primary', onclick: () => events.like(item)}, 'More like this'),
     make('button', {onclick: () => events.add(item)}, 'Add to the query'),
-    by ? make('button', {onclick: () => why(item, by, model)}, 'Why?') : null,
+    ...terms.map(({label, by}) => make('button', {class: 'why', onclick: () => why(item, by, model)}, terms.length > 1 ? `Why “${label}”?` : 'Why?')),
     make('button', {onclick: () => seen(item, model)}, 'What the encoder saw'),
     make('button', {onclick: () => copyPicture(events.say)}, 'Copy picture'),
     item.path ? make('button', {onclick: () => copyText(item.path, events.say)}, 'Copy path') : null,
     make('a', {class: 'button', href: `${item.file}?download=1`}, 'Download'));
-  dialog.querySelector('.previous').disabled = first;
-  dialog.querySelector('.next').disabled = last;
+  ends(first, last);
   if (!dialog.open) dialog.showModal();
 }
+
+// Whether there is one before and one after it. What has the focus does not go from under it.
+export function ends(first, last) {
+  const focused = document.activeElement;
+  previous.disabled = first;
+  next.disabled = last;
+  if (focused?.disabled) (focused === next ? previous : next).focus();
+}
+
+export const open = () => dialog.open;
 
 export function hide() {
   if (dialog.open) dialog.close();
 }
 
 dialog.querySelector('.close').onclick = hide;
-dialog.querySelector('.previous').onclick = () => events.step(-1);
-dialog.querySelector('.next').onclick = () => events.step(1);
+previous.onclick = () => events.step(-1);
+next.onclick = () => events.step(1);
 dialog.addEventListener('click', event => { if (event.target === dialog) hide(); });
 dialog.addEventListener('keydown', event => {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === 'ArrowLeft') events.step(-1);
   if (event.key === 'ArrowRight') events.step(1);
 });
 dialog.addEventListener('close', () => {
   release();
   shown = null;
-  image.onerror = null;
+  image.onload = image.onerror = null;
   image.removeAttribute('src');
   events?.closed();
 });
