@@ -138,7 +138,7 @@ def test_viewer(driver, address):
     driver.get(address + "?q=id:5")
     until(lambda: len(tiles(driver)) > 5)
     tiles(driver)[0].click()
-    check("a click opens it large", until(lambda: dialog_open(driver) and one(driver, "#viewer figure img").size["width"] > 50))
+    check("a click opens it large", until(lambda: dialog_open(driver) and one(driver, "#viewer figure img").size["width"] >= 40))
     name = one(driver, "#viewer h2").text
     driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
     check("the arrow goes on", until(lambda: one(driver, "#viewer h2").text != name))
@@ -307,6 +307,8 @@ def test_phone(driver, address):
     time.sleep(0.3)
     where = "const r = document.querySelector(arguments[0]).getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight && r.right <= innerWidth && r.width >= 40 && r.height >= 40"
     check("and the large view can be closed without scrolling", driver.execute_script(where, "#viewer .close"))
+    inside = "const r = s => document.querySelector(s).getBoundingClientRect(); return r('.next').bottom <= r('.stage').bottom && r('.next').right <= innerWidth"
+    check("its arrows lie on the picture", driver.execute_script(inside))
     driver.execute_script("document.querySelector('#viewer').scrollTop = 9999")
     check("nor after it", driver.execute_script(where, "#viewer .close"))
     driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})

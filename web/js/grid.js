@@ -16,7 +16,7 @@ export class Grid {
       return bone;
     }));
     this.after = make('div');
-    root.replaceChildren(this.wall, this.skeletons, this.after);
+    root.replaceChildren(this.wall, this.after, this.skeletons);
     this.items = [];
     this.places = [];
     this.strips = [];

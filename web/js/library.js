@@ -3,7 +3,7 @@ import * as api from './api.js';
 import {bytes, count, make, modelName} from './make.js';
 
 function failures(status) {
-  if (!status.failures_total) return make('p', {}, 'Every picture could be read.');
+  if (!status.failures_total) return make('p', {}, status.pictures ? 'Every picture could be read.' : 'No picture was looked at yet.');
   const list = make('ul', {class: 'failures', tabindex: '0', 'aria-label': 'Pictures that could not be read'}), none = make('p', {class: 'fine', role: 'status'});
   const fill = text => {
     const found = status.failures.filter(one => `${one.path ?? one.name} ${one.reason}`.toLowerCase().includes(text.toLowerCase()));
@@ -26,7 +26,7 @@ function bring(status, say) {
     }
   };
   const field = make('input', {type: 'text', id: 'folder', placeholder: '/home/you/Pictures', 'aria-label': 'Folder'});
-  return make('div', {class: 'row'}, make('button', {class: 'primary', id: 'again', onclick: () => begin()}, 'Look again for what is new'),
+  return make('div', {class: 'row'}, status.folders.length ? make('button', {class: 'primary', id: 'again', onclick: () => begin()}, 'Look again for what is new') : null,
     status.may_add ? make('form', {class: 'row', onsubmit: event => { event.preventDefault(); if (field.value) begin(field.value); else field.focus(); }}, field, make('button', {}, 'Add this folder')) : null);
 }
 

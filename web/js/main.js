@@ -223,7 +223,8 @@ function counted(answer) {
   return answer.results.length ? `${count(answer.compared)} pictures in ${(1000 * answer.seconds).toFixed(answer.seconds < 0.01 ? 1 : 0)} ms` : '';
 }
 
-const whyNot = () => make('a', {href: '?view=library', onclick: event => { event.preventDefault(); go({...query.empty(), view: 'library'}); }}, 'Why can’t I find it?');
+const toLibrary = text => make('a', {href: '?view=library', onclick: event => { event.preventDefault(); go({...query.empty(), view: 'library'}); }}, text);
+const whyNot = () => toLibrary('Why can’t I find it?');
 
 function nothing() {
   const filtered = filters.some(name => state[name]);
@@ -289,7 +290,8 @@ async function drawStart() {
   if (state.terms.length || state.view) return;
   learn(status.samples);
   if (!status.pictures) {
-    results.replaceChildren(make('div', {class: 'state'}, make('h1', {}, 'Nothing is indexed yet'), make('p', {}, 'Bring a folder in:'), make('pre', {}, 'memelens index ~/Pictures')));
+    results.replaceChildren(make('div', {class: 'state'}, make('h1', {}, 'Nothing is indexed yet'), make('p', {}, 'Bring a folder in:'), make('pre', {}, 'memelens index ~/Pictures'),
+      status.may_add ? make('p', {}, toLibrary('or name one here')) : null));
     return;
   }
   const word = sample => make('button', {class: 'sample', onclick: () => go({terms: [{kind: 'text', value: sample.text, weight: 1}]})}, sample.text);
