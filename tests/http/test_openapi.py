@@ -42,7 +42,8 @@ def schemathesis():
         return program
     shutil.rmtree(place, ignore_errors=True)
     steps = (("no python3-venv", [sys.executable, "-m", "venv", place]),
-             (f"{WANTED} cannot be installed", [os.path.join(place, "bin", "python"), "-m", "pip", "install", "--quiet", "--retries", "1", "--timeout", "20", WANTED]))
+             (f"{WANTED} cannot be installed",
+              [os.path.join(place, "bin", "python"), "-m", "pip", "install", "--quiet", "--retries", "1", "--timeout", "20", WANTED]))
     for why, command in steps:
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
@@ -71,9 +72,9 @@ def run(program, address, folder, name, config, seconds):
     path = os.path.join(folder, f"{name}.toml")
     with open(path, "w", encoding="utf-8") as out:
         out.write(config)
-    command = [program, "--no-color", "--config-file", path, "run", address + "openapi.json", "--url", address, "--seed", "1", "--phases", "examples,coverage,fuzzing",
-               "--max-examples", "40", "--checks", CHECKS, "--exclude-path", "/api/index/events", "--request-timeout", "20", "--generation-database", "none",
-               "--no-shrink", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all"]
+    command = [program, "--no-color", "--config-file", path, "run", address + "openapi.json", "--url", address, "--seed", "1",
+               "--phases", "examples,coverage,fuzzing", "--max-examples", "40", "--checks", CHECKS, "--exclude-path", "/api/index/events",
+               "--request-timeout", "20", "--generation-database", "none", "--no-shrink", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all"]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, cwd=folder, check=False)
     except subprocess.TimeoutExpired as error:
@@ -85,7 +86,7 @@ def run(program, address, folder, name, config, seconds):
 
 
 def test_described(program, address, folder):
-    run(program, address, folder, "anything", "", 120)
+    run(program, address, folder, "anything", "", 240)
     path = os.path.join(folder, "query.ppm")
     picture(path, 3, 50, "query")
     with open(path, "rb") as bytes_:
@@ -93,7 +94,7 @@ def test_described(program, address, folder):
     check("an upload is taken", status == 200, body)
     # What there is: so that the answers are those of a search, not of a refusal.
     config = f'[parameters]\n"path.id" = 3\n"query.id" = 7\nkey = "{json.loads(body)["upload"]}"\nmodel = "colour"\n'
-    run(program, address, folder, "what there is", config, 120)
+    run(program, address, folder, "what there is", config, 240)
 
 
 def test_events(address):
@@ -119,7 +120,8 @@ def operations(described):
 
 def test_refusals(described, address):
     """What schemathesis does not try: hosts, origins and types that are not taken."""
-    for name, headers, status in (("another Host", {"Host": "elsewhere.example"}, 421), ("a foreign Origin", {"Origin": "http://elsewhere.example"}, 403)):
+    for name, headers, status in (("another Host", {"Host": "elsewhere.example"}, 421),
+                                  ("a foreign Origin", {"Origin": "http://elsewhere.example"}, 403)):
         wrong = []
         for operation, example in operations(described):
             got = ask(address, *example, headers)[0]
