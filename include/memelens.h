@@ -474,7 +474,7 @@ int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_eve
 typedef struct lens_fetch_options {
     uint64_t max_bytes;
     double seconds;     /* all of it must be over by then */
-    bool allow_private; /* also from this machine and the local network; a server that fetches for strangers says false */
+    bool allow_private; /* also from this machine, its networks, and other ports than 80 and 443; a server that fetches for strangers says false */
     bool (*go_on)(void *context); /* asked about once a second; false: LENS_E_CANCELLED. May be NULL */
     void *context;
 } lens_fetch_options;

@@ -1,4 +1,6 @@
-/* Which addresses are the public internet's. */
+/* Which addresses are the public internet's, and which of those stand so near that a stranger must not reach them through us. */
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -57,4 +59,76 @@ bool lens_address_public(const struct sockaddr *address)
         return public6(in.sin6_addr.s6_addr);
     }
     return false;
+}
+
+/* The bytes of ADDRESS: 4, 16, or 0 of another family. An IPv4 address that is written as one of IPv6 is what it is. */
+static size_t bytes_of(const struct sockaddr *address, uint8_t bytes[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof in);
+        memcpy(bytes, &in.sin_addr, 4);
+        return 4;
+    }
+    if (address->sa_family != AF_INET6)
+        return 0;
+    struct sockaddr_in6 in;
+    memcpy(&in, address, sizeof in);
+    if (memcmp(&in.sin6_addr, mapped, sizeof mapped) == 0) {
+        memcpy(bytes, in.sin6_addr.s6_addr + sizeof mapped, 4);
+        return 4;
+    }
+    memcpy(bytes, &in.sin6_addr, 16);
+    return 16;
+}
+
+bool lens_address_among(const struct sockaddr *address, const struct ifaddrs *interfaces)
+{
+    uint8_t asked[16], own[16], mask[16];
+    const size_t size = bytes_of(address, asked);
+    for (; size && interfaces; interfaces = interfaces->ifa_next) {
+        if (!interfaces->ifa_addr || bytes_of(interfaces->ifa_addr, own) != size)
+            continue;
+        if (memcmp(asked, own, size) == 0)
+            return true;
+        /* The other end of a line between two is a neighbour whatever the mask says. */
+        if ((interfaces->ifa_flags & IFF_POINTOPOINT) && interfaces->ifa_dstaddr && bytes_of(interfaces->ifa_dstaddr, own) == size &&
+            memcmp(asked, own, size) == 0)
+            return true;
+        if (!interfaces->ifa_netmask || bytes_of(interfaces->ifa_netmask, mask) != size || mask[0] == 0) /* such a mask would be everyone */
+            continue;
+        bytes_of(interfaces->ifa_addr, own);
+        bool same = true;
+        for (size_t i = 0; i < size; i++)
+            same &= ((asked[i] ^ own[i]) & mask[i]) == 0;
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+bool lens_address_near(const struct sockaddr *address)
+{
+    struct ifaddrs *interfaces = NULL;
+    if (getifaddrs(&interfaces) != 0)
+        return true; /* who does not know where he is sends nobody next door */
+    const bool near = lens_address_among(address, interfaces);
+    freeifaddrs(interfaces);
+    return near;
+}
+
+int lens_address_port(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof in);
+        return ntohs(in.sin_port);
+    }
+    if (address->sa_family == AF_INET6) {
+        struct sockaddr_in6 in;
+        memcpy(&in, address, sizeof in);
+        return ntohs(in.sin6_port);
+    }
+    return 0;
 }

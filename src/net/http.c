@@ -67,7 +67,7 @@ struct hop {
     lens_error *err;
     CURL *curl;
     bool first_host; /* this hop's host is the first one's */
-    bool begun, failed, refused, cancelled, silent;
+    bool begun, failed, refused, wrong_port, cancelled, silent;
     double heard;    /* when the last bytes came */
     double deadline; /* of all hops; 0: none */
     curl_off_t had;
@@ -197,9 +197,12 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
 {
     struct hop *hop = context;
     (void)purpose;
-    if (!hop->request->allow_private && !lens_address_public(&address->addr)) {
-        hop->refused = true;
-        return CURL_SOCKET_BAD;
+    if (!hop->request->allow_private) {
+        const int port = lens_address_port(&address->addr);
+        hop->refused = !lens_address_public(&address->addr) || lens_address_near(&address->addr);
+        hop->wrong_port = port != 80 && port != 443; /* no picture is elsewhere, but many a service that takes orders is */
+        if (hop->refused || hop->wrong_port)
+            return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
@@ -215,6 +218,8 @@ static int explain(const struct hop *hop, const char *url, CURLcode code, const 
         return lens_fail(hop->err, LENS_E_CANCELLED, "%s: stopped", plain);
     if (hop->refused)
         return lens_fail(hop->err, LENS_E_ARGUMENT, "%s: is not on the public internet, and only that is asked here", plain);
+    if (hop->wrong_port)
+        return lens_fail(hop->err, LENS_E_ARGUMENT, "%s: only ports 80 and 443 are asked here", plain);
     switch (code) {
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:

@@ -35,7 +35,7 @@ typedef struct lens_http_request {
     const char *token;  /* sent as "Authorization: Bearer" to the url's own scheme, host and port alone; NULL for none */
     uint64_t from;      /* ask for the bytes from here on; 0: all of them */
     const char *if_etag;/* only if they are still of this ETag; NULL: in any case */
-    bool allow_private; /* false: connections to private, local and reserved addresses are refused, and no proxy is used */
+    bool allow_private; /* false: only ports 80 and 443 of the public internet, but no neighbour of this machine, and no proxy is used */
     double seconds;     /* all of it must be over by then; 0: no limit */
 
     /* Called once the last answer's headers are there and it is one of 200, 206; -1 with ERR filled ends the call. May be NULL. */
@@ -56,6 +56,16 @@ const char *lens_url_plain(const char *url, char *out, size_t size);
 
 /* Whether ADDRESS belongs to the public internet: not this machine, no local network, nothing reserved (RFC 6890, RFC 4291). */
 bool lens_address_public(const struct sockaddr *address);
+
+/* Whether ADDRESS is one of this machine's own, or of a network that it is on: with public addresses those are still next door. */
+bool lens_address_near(const struct sockaddr *address);
+
+/* The same for the machine whose INTERFACES these are. */
+struct ifaddrs;
+bool lens_address_among(const struct sockaddr *address, const struct ifaddrs *interfaces);
+
+/* 0 where there is no such thing. */
+int lens_address_port(const struct sockaddr *address);
 
 /* Waiting is multiplied by this in tests: $MEMELENS_PATIENCE, else 1. */
 double lens_patience(void);

@@ -1,5 +1,7 @@
 /* What needs no server: addresses, names, and the JSON of the hub. */
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include "net/checksum.h"
@@ -7,14 +9,22 @@
 #include "net/hub.h"
 #include "support.h"
 
+static struct sockaddr *address(const char *text, struct sockaddr_storage *room)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)room;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)room;
+    *room = (struct sockaddr_storage){.ss_family = AF_INET};
+    if (inet_pton(AF_INET, text, &in->sin_addr) != 1) {
+        room->ss_family = AF_INET6;
+        assert_int_equal(inet_pton(AF_INET6, text, &in6->sin6_addr), 1);
+    }
+    return (struct sockaddr *)room;
+}
+
 static bool public(const char *text)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-        return lens_address_public((struct sockaddr *)&in);
-    assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-    return lens_address_public((struct sockaddr *)&in6);
+    struct sockaddr_storage room;
+    return lens_address_public(address(text, &room));
 }
 
 static void test_public_addresses(void **state)
@@ -35,6 +45,51 @@ static void test_public_addresses(void **state)
         if (public(no[i]))
             fail_msg("%s is not public", no[i]);
     assert_false(lens_address_public(&(struct sockaddr){.sa_family = AF_UNIX}));
+}
+
+/* A machine in a data centre: public addresses of its own, neighbours in the same network, a line to one other machine. */
+static void test_neighbours(void **state)
+{
+    (void)state;
+    static const char *const lines[][3] = {{"8.8.4.17", "255.255.255.240", NULL}, {"2a00:1450:1:2::7", "ffff:ffff:ffff:ffff::", NULL},
+                                           {"9.1.1.1", "255.255.255.255", "9.1.1.200"}, {"9.2.2.2", "0.0.0.0", NULL}, {"fe80::1", "ffff:ffff:ffff:ffff::", NULL}};
+    enum { COUNT = sizeof lines / sizeof *lines };
+    static struct sockaddr_storage rooms[COUNT][3];
+    struct ifaddrs list[COUNT + 1] = {{.ifa_next = &list[1]}}; /* the first has no address */
+    for (size_t i = 0; i < COUNT; i++) {
+        list[i + 1] = (struct ifaddrs){.ifa_next = i + 1 < COUNT ? &list[i + 2] : NULL, .ifa_flags = lines[i][2] ? IFF_POINTOPOINT : 0};
+        list[i + 1].ifa_addr = address(lines[i][0], &rooms[i][0]);
+        list[i + 1].ifa_netmask = address(lines[i][1], &rooms[i][1]);
+        if (lines[i][2])
+            list[i + 1].ifa_dstaddr = address(lines[i][2], &rooms[i][2]);
+    }
+    static const char *const near[] = {"8.8.4.17", "8.8.4.16", "8.8.4.31", "::ffff:8.8.4.18", "2a00:1450:1:2::7", "2a00:1450:1:2:ffff::1", "9.1.1.1", "9.1.1.200",
+                                       "9.2.2.2"};
+    static const char *const far[] = {"8.8.4.15", "8.8.4.32", "8.8.8.8", "::ffff:8.8.8.8", "2a00:1450:1:3::7", "9.1.1.2", "9.2.2.3", "2606:4700::1111"};
+    struct sockaddr_storage room;
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++)
+        if (!lens_address_among(address(near[i], &room), list))
+            fail_msg("%s is next door", near[i]);
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++)
+        if (lens_address_among(address(far[i], &room), list))
+            fail_msg("%s is far away", far[i]);
+    assert_true(lens_address_near(address("127.0.0.1", &room)));
+    ((struct sockaddr_in6 *)address("::1", &room))->sin6_port = htons(8443);
+    assert_int_equal(lens_address_port((struct sockaddr *)&room), 8443);
+}
+
+static void test_only_the_ports_of_the_web(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"http://1.1.1.1:22/a.png", "http://1.1.1.1:6379/", "https://1.1.1.1:8443/a.png"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        lens_http_request request = {.url = urls[i], .allow_private = false, .seconds = 5};
+        lens_http_answer answer;
+        lens_error error = {0};
+        bool again;
+        assert_int_equal(lens_http(&request, &answer, &again, &error), -1);
+        assert_says(&error, "only ports 80 and 443");
+    }
 }
 
 static void test_plain_urls(void **state)
@@ -185,9 +240,16 @@ static void test_checksums(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_public_addresses), cmocka_unit_test(test_plain_urls),       cmocka_unit_test(test_names),
-        cmocka_unit_test(test_listing),          cmocka_unit_test(test_index_of_shards),  cmocka_unit_test(test_conversions),
-        cmocka_unit_test(test_settings),         cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_public_addresses),
+        cmocka_unit_test(test_neighbours),
+        cmocka_unit_test(test_only_the_ports_of_the_web),
+        cmocka_unit_test(test_plain_urls),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_listing),
+        cmocka_unit_test(test_index_of_shards),
+        cmocka_unit_test(test_conversions),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_checksums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
