@@ -138,7 +138,7 @@ int lens_read(lens_library *library, const lens_read_options *options, lens_read
 /* ---- watching ---------------------------------------------------------------------------------------------------- */
 
 /* What changes below the folders of a library, also those that come to it later, as the kernel tells of it. Where the kernel does not (a disk
- * of the network, more folders than it watches for one user), everything is asked for every ten minutes. */
+ * of the network, more folders than it watches for one user, no inotify), everything is asked for every ten minutes. */
 typedef struct lens_watch lens_watch;
 
 /* LIBRARY is the watch's alone until it is freed, and is closed after it. NULL on failure. */
@@ -154,6 +154,9 @@ void lens_watch_all(lens_watch *watch);
 
 /* Why some folders are looked at every ten minutes only; NULL when none is. Lives until the next wait. */
 const char *lens_watch_limit(const lens_watch *watch);
+
+/* Whether the kernel tells of changes at all. Where it does not, it is asked again every minute. */
+bool lens_watch_told(const lens_watch *watch);
 
 /* ---- searching --------------------------------------------------------------------------------------------------- */
 

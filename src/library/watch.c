@@ -10,10 +10,12 @@
 #include "files/watch.h"
 #include "library/internal.h"
 #include "library/root_settings.h"
+#include "net/http.h"
 
 enum { CHANGED_MOST = 32 }; /* folders; of more, the roots are looked at */
 static const double quiet_seconds = 1, noisy_seconds = 10; /* from the last change, from the first */
 static const double look_every = 1, full_every = 600;      /* at the roots; at everything, where the kernel does not tell */
+static const double again_every = 60;                      /* it is asked anew whether it would */
 
 typedef struct watched_root {
     char *path;
@@ -30,14 +32,14 @@ struct lens_watch {
     lens_store *store;
     int64_t version;
     char *rules; /* the roots, their settings and what was forgotten, as text: another text means to begin anew */
-    lens_folder_watch *folders;
+    lens_folder_watch *folders; /* NULL: the kernel tells of nothing */
     watched_root *roots;
     size_t root_count;
     lens_store_paths forgotten;
     char *changed[CHANGED_MOST];
     size_t changed_count;
     bool all, given; /* everything is to be looked at; CHANGED was given to the caller */
-    double first, last, looked, full;
+    double first, last, looked, full, tried;
     watched_root *walked; /* the one that is being walked */
     bool partly;          /* changes of some folders are not told of */
     char limit[512];
@@ -136,7 +138,8 @@ static void watch_below(lens_watch *self, watched_root *root, const char *path)
 {
     const lens_walk_visitor visitor = {.file = pass_by, .enter = enter, .context = self};
     self->walked = root;
-    lens_walk(path, &root->walk, &visitor, NULL);
+    if (self->folders)
+        lens_walk(path, &root->walk, &visitor, NULL);
 }
 
 /* Whether ROOT is there, and is what it was: another disk may have been put in its place. */
@@ -161,7 +164,7 @@ static void watch_root(lens_watch *self, watched_root *root)
         if (folder) {
             char *slash = strrchr(folder, '/');
             slash[slash == folder] = '\0';
-            if (lens_folder_watch_add(self->folders, folder, NULL) != 0)
+            if (self->folders && lens_folder_watch_add(self->folders, folder, NULL) != 0)
                 limited(self, root->path);
         }
         free(folder);
@@ -247,9 +250,11 @@ static int follow_rules(lens_watch *self, lens_error *err)
     self->roots = next.roots;
     self->root_count = next.root_count;
     self->forgotten = next.forgotten;
-    self->partly = false;
-    self->limit[0] = '\0';
-    lens_folder_watch_clear(self->folders);
+    self->partly = !self->folders;
+    if (self->folders) {
+        self->limit[0] = '\0';
+        lens_folder_watch_clear(self->folders);
+    }
     if (self->root_count) {
         clear_changed(self);
         lens_watch_all(self);
@@ -303,6 +308,20 @@ static void settle(lens_watch *self)
         self->all = stat(self->changed[i], &info) != 0;
 }
 
+/* Asks the kernel to tell of changes; where it does not, for want of inotify or of room for one watch more, the clock has to do until it does. */
+static void open_folders(lens_watch *self)
+{
+    lens_error error = {0};
+    self->tried = lens_seconds();
+    self->folders = lens_folder_watch_new(&error);
+    self->partly = !self->folders;
+    snprintf(self->limit, sizeof self->limit, "%s", error.message);
+    if (!self->folders)
+        return;
+    free(self->rules); /* nothing is watched yet */
+    self->rules = NULL;
+}
+
 int lens_watch_wait(lens_watch *self, double seconds, const char *const **paths, size_t *count, lens_error *err)
 {
     const double begun = lens_seconds();
@@ -311,6 +330,8 @@ int lens_watch_wait(lens_watch *self, double seconds, const char *const **paths,
     if (self->given)
         clear_changed(self);
     for (double now = begun;; now = lens_seconds()) {
+        if (!self->folders && now - self->tried >= again_every * lens_patience())
+            open_folders(self);
         if (now - self->looked >= look_every) {
             self->looked = now;
             if (follow_rules(self, err) != 0)
@@ -318,7 +339,7 @@ int lens_watch_wait(lens_watch *self, double seconds, const char *const **paths,
             for (size_t i = 0; i < self->root_count; i++)
                 watch_root(self, &self->roots[i]);
         }
-        if (self->partly && self->root_count && !self->all && now - self->full >= full_every)
+        if (self->partly && self->root_count && !self->all && now - self->full >= full_every * lens_patience())
             lens_watch_all(self);
         const double due = self->last + quiet_seconds < self->first + noisy_seconds ? self->last + quiet_seconds : self->first + noisy_seconds;
         if ((self->changed_count || self->all) && now >= due) {
@@ -332,7 +353,10 @@ int lens_watch_wait(lens_watch *self, double seconds, const char *const **paths,
         const double left = begun + seconds - now;
         if (left <= 0)
             return 0;
-        if (lens_folder_watch_wait(self->folders, left < 0.2 ? left : 0.2, hear, self, err) < 0)
+        const double step = left < 0.2 ? left : 0.2;
+        if (!self->folders)
+            lens_sleep(step);
+        else if (lens_folder_watch_wait(self->folders, step, hear, self, err) < 0)
             return -1;
     }
 }
@@ -340,6 +364,11 @@ int lens_watch_wait(lens_watch *self, double seconds, const char *const **paths,
 const char *lens_watch_limit(const lens_watch *self)
 {
     return self->partly ? self->limit : NULL;
+}
+
+bool lens_watch_told(const lens_watch *self)
+{
+    return self->folders != NULL;
 }
 
 lens_watch *lens_watch_new(lens_library *library, lens_error *err)
@@ -351,11 +380,8 @@ lens_watch *lens_watch_new(lens_library *library, lens_error *err)
     }
     self->library = library;
     self->looked = -look_every;
-    self->folders = lens_folder_watch_new(err);
-    if (self->folders)
-        return self;
-    lens_watch_free(self);
-    return NULL;
+    open_folders(self);
+    return self;
 }
 
 void lens_watch_free(lens_watch *self)

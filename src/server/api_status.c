@@ -85,12 +85,14 @@ void lens_api_status(lens_exchange *exchange)
         return;
     }
     const lens_status *from = status ? status : &none;
+    bool told, timed;
+    lens_indexer_watching(server->indexer, &told, &timed);
     json_t *forgotten = json_array();
     for (size_t i = 0; i < from->forgotten_count; i++)
         json_array_append_new(forgotten, server->show_paths ? lens_path_json(exchange, from->forgotten[i]) : lens_name_json(from->forgotten[i]));
-    json_t *object = json_pack("{sssIsIsIsIsosbsbsbsbsb}", "version", lens_version(), "pictures", (json_int_t)from->pictures, "contents",
+    json_t *object = json_pack("{sssIsIsIsIsosbsbsbsbsbsb}", "version", lens_version(), "pictures", (json_int_t)from->pictures, "contents",
                                (json_int_t)from->contents, "failed", (json_int_t)from->failed, "bytes", (json_int_t)from->bytes, "indexing",
-                               lens_indexer_state(server->indexer), "watching", server->options.watch, "may_index", true, "may_add",
+                               lens_indexer_state(server->indexer), "watching", told, "timed", timed, "may_index", true, "may_add",
                                server->options.paths.count > 0, "urls", server->options.allow_urls, "paths", server->show_paths);
     json_object_set_new(object, "folders", folders_json(exchange, from));
     json_object_set_new(object, "forgotten", forgotten);

@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "server/server.h"
 
-enum { PENDING_MOST = 65536 }; /* bytes of events that wait for a slow client; then progress is left out */
+/* Bytes of events that wait for a slow client: from the first on only how runs ended is told, and who leaves even that lying is sent away, to begin
+ * anew with how things stand. */
+enum { PENDING_MOST = 65536, LEFT_MOST = 4 * PENDING_MOST };
 static const double beat_every = 15; /* seconds: so that those who went are noticed */
 
 typedef struct client {
@@ -13,7 +15,7 @@ typedef struct client {
     lens_events *events;
     struct MHD_Connection *connection;
     lens_buffer pending;
-    bool asleep;
+    bool asleep, left; /* LEFT: nothing more is told, and the stream ends after what is pending */
     double last;
 } client;
 
@@ -37,7 +39,8 @@ void lens_events_tell(lens_events *self, const char *event, json_t *object)
     json_decref(object);
     pthread_mutex_lock(&self->lock);
     for (client *at = self->clients; text && at; at = at->next) {
-        if (at->pending.size < PENDING_MOST)
+        at->left |= at->pending.size >= LEFT_MOST;
+        if (!at->left && (at->pending.size < PENDING_MOST || strcmp(event, "done") == 0))
             lens_buffer_print(&at->pending, "event: %s\ndata: %s\n\n", event, text);
         wake(at);
     }
@@ -58,7 +61,7 @@ static ssize_t give(void *context, uint64_t position, char *out, size_t most)
         memmove(self->pending.data, self->pending.data + given, self->pending.size - (size_t)given);
         self->pending.size -= (size_t)given;
         self->last = lens_seconds();
-    } else if (events->ends) {
+    } else if (events->ends || self->left) {
         given = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
         self->asleep = true;

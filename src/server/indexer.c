@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "server/picture.h"
 #include "server/server.h"
 
@@ -25,6 +26,8 @@ struct lens_indexer {
     int64_t done, total, failed;
     bool counting;
     double seconds;
+    char *reason; /* why the last run failed; NULL: it did not */
+    bool told, timed; /* the kernel tells of changes; some or all folders are looked at by the clock */
     /* Of the thread alone. */
     lens_library *watched;
     lens_watch *watch;
@@ -40,8 +43,9 @@ static void say(const lens_indexer *self, const char *line)
 
 static json_t *state(const lens_indexer *self)
 {
-    return json_pack("{sbsIsIsIsbsfsI}", "running", self->running, "done", (json_int_t)self->done, "total", (json_int_t)self->total, "failed",
-                     (json_int_t)self->failed, "counting", self->counting, "seconds", self->seconds, "run", (json_int_t)self->run);
+    return json_pack("{sbsIsIsIsbsfsIsbss*}", "running", self->running, "done", (json_int_t)self->done, "total", (json_int_t)self->total, "failed",
+                     (json_int_t)self->failed, "counting", self->counting, "seconds", self->seconds, "run", (json_int_t)self->run, "ok", !self->reason,
+                     "reason", self->reason);
 }
 
 /* ---- running ---- */
@@ -77,6 +81,19 @@ static bool goes_on(lens_indexer *self)
     return go_on;
 }
 
+/* Why a run came to nothing, for whoever may not be told of this machine's paths too. NULL: it did not. */
+static char *reason_of(const lens_indexer *self, int result, const lens_index_report *report, const lens_error *error)
+{
+    if (result == 0 && !report->stopped)
+        return NULL;
+    const char *reason = result == 0                  ? "the server ends"
+                         : self->server->show_paths   ? error->message
+                         : error->code == LENS_E_BUSY ? "another program is writing to the library"
+                                                      : "what went wrong is told where the server was started";
+    lens_buffer text = {0};
+    return lens_text_printable(reason, strlen(reason), &text) == 0 ? text.data : strdup("the run failed");
+}
+
 static int run(lens_indexer *self, const char *const *paths, size_t count, bool watched)
 {
     lens_error error = {0};
@@ -96,16 +113,17 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
     } while (result != 0 && error.code == LENS_E_BUSY && goes_on(self) && (watched || lens_seconds() - begun < wait_seconds));
     lens_library_close(library);
     lens_warm_refresh(self->server->warm); /* who hears that it is done finds all of it */
+    char *reason = reason_of(self, result, &report, &error);
+    json_t *told = json_pack("{sbss*sIsIsIsIsIsfsb}", "ok", !reason, "reason", reason, "indexed", (json_int_t)report.indexed, "unchanged",
+                             (json_int_t)report.unchanged, "moved", (json_int_t)report.moved, "removed", (json_int_t)report.removed, "failed",
+                             (json_int_t)report.failed, "seconds", report.seconds, "watched", watched);
     pthread_mutex_lock(&self->lock);
     self->running = false;
+    free(self->reason);
+    self->reason = reason;
     const bool ends = self->ends;
     pthread_mutex_unlock(&self->lock);
-    if (result != 0)
-        lens_events_tell(self->server->events, "note", json_pack("{ss}", "reason", self->server->show_paths ? error.message : "the run failed"));
-    lens_events_tell(self->server->events, "done",
-                     json_pack("{sIsIsIsIsIsfsb}", "indexed", (json_int_t)report.indexed, "unchanged", (json_int_t)report.unchanged, "moved",
-                               (json_int_t)report.moved, "removed", (json_int_t)report.removed, "failed", (json_int_t)report.failed, "seconds", report.seconds,
-                               "watched", watched));
+    lens_events_tell(self->server->events, "done", told);
     if (result != 0 && !ends)
         say(self, error.message);
     return result;
@@ -132,6 +150,23 @@ static void open_watch(lens_indexer *self)
         say(self, error.message);
 }
 
+/* What is said of the watching, here and to those who ask. */
+static void note_watch(lens_indexer *self)
+{
+    const char *limit = self->watch ? lens_watch_limit(self->watch) : NULL;
+    const bool told = self->watch && lens_watch_told(self->watch);
+    if (limit && !self->limit_said) {
+        char line[768];
+        snprintf(line, sizeof line, "%s; the folders are looked at every ten minutes %s", limit, told ? "as well" : "instead");
+        say(self, line);
+    }
+    self->limit_said = limit != NULL;
+    pthread_mutex_lock(&self->lock);
+    self->told = told;
+    self->timed = limit != NULL;
+    pthread_mutex_unlock(&self->lock);
+}
+
 static void close_watch(lens_indexer *self)
 {
     lens_watch_free(self->watch);
@@ -156,13 +191,7 @@ static void look(lens_indexer *self)
         self->rests_until = lens_seconds() + again_seconds;
         return;
     }
-    const char *limit = lens_watch_limit(self->watch);
-    if (limit && !self->limit_said) {
-        char line[768];
-        snprintf(line, sizeof line, "%s; the folders are looked at every ten minutes as well", limit);
-        say(self, line);
-    }
-    self->limit_said = limit != NULL;
+    note_watch(self);
     if (changed == 0)
         return;
     pthread_mutex_lock(&self->lock);
@@ -188,8 +217,6 @@ static void *work(void *context)
 {
     lens_indexer *self = context;
     setpriority(PRIO_PROCESS, 0, NICE); /* on Linux of this thread, and of those that it starts */
-    if (self->server->options.watch)
-        open_watch(self);
     pthread_mutex_lock(&self->lock);
     while (!self->ends) {
         if (!self->running && !self->watch) {
@@ -208,7 +235,6 @@ static void *work(void *context)
         pthread_mutex_lock(&self->lock);
     }
     pthread_mutex_unlock(&self->lock);
-    close_watch(self);
     return NULL;
 }
 
@@ -236,6 +262,14 @@ json_t *lens_indexer_state(lens_indexer *self)
     return object;
 }
 
+void lens_indexer_watching(lens_indexer *self, bool *told, bool *timed)
+{
+    pthread_mutex_lock(&self->lock);
+    *told = self->told;
+    *timed = self->timed;
+    pthread_mutex_unlock(&self->lock);
+}
+
 lens_indexer *lens_indexer_new(lens_server *server, lens_error *err)
 {
     lens_indexer *self = calloc(1, sizeof *self);
@@ -246,6 +280,10 @@ lens_indexer *lens_indexer_new(lens_server *server, lens_error *err)
     self->server = server;
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->wanted, NULL);
+    if (server->options.watch) {
+        open_watch(self);
+        note_watch(self);
+    }
     const int errnum = pthread_create(&self->thread, NULL, work, self);
     self->has_thread = errnum == 0;
     if (self->has_thread)
@@ -266,6 +304,7 @@ void lens_indexer_end(lens_indexer *self)
     if (self->has_thread)
         pthread_join(self->thread, NULL);
     self->has_thread = false;
+    close_watch(self);
 }
 
 void lens_indexer_free(lens_indexer *self)
@@ -274,6 +313,7 @@ void lens_indexer_free(lens_indexer *self)
         return;
     lens_indexer_end(self);
     free(self->path);
+    free(self->reason);
     pthread_cond_destroy(&self->wanted);
     pthread_mutex_destroy(&self->lock);
     free(self);

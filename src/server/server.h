@@ -149,6 +149,8 @@ void lens_indexer_free(lens_indexer *indexer);
 int64_t lens_indexer_begin(lens_indexer *indexer, const char *path);
 /* {"running", "done", "total", …} */
 json_t *lens_indexer_state(lens_indexer *indexer);
+/* Whether the kernel tells of what changes in the library's folders, and whether some or all of them are looked at every ten minutes for want of that. */
+void lens_indexer_watching(lens_indexer *indexer, bool *told, bool *timed);
 
 /* ---- events.c: telling those who listen to /api/index/events ---- */
 

@@ -1,9 +1,23 @@
 /* lens_watch: what changes below the folders of a library, and what a run is told to look at. */
+#include <errno.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "memelens.h"
 #include "support.h"
+
+static bool none_left; /* no inotify instances */
+
+/* In the place of the C library's. */
+int inotify_init1(int flags);
+int inotify_init1(int flags)
+{
+    if (!none_left)
+        return (int)syscall(SYS_inotify_init1, flags);
+    errno = EMFILE;
+    return -1;
+}
 
 typedef struct place {
     char *folder, *pictures;
@@ -242,6 +256,27 @@ static void a_library_that_comes_later_is_watched(void **state)
     end(&self);
 }
 
+static void where_the_kernel_tells_of_nothing_the_clock_does(void **state)
+{
+    (void)state;
+    setenv("MEMELENS_PATIENCE", "0.005", 1); /* ten minutes are three seconds, a minute is 0.3 */
+    none_left = true;
+    place self = begin(NULL);
+    assert_false(lens_watch_told(self.watch));
+    assert_non_null(strstr(lens_watch_limit(self.watch), "max_user_instances"));
+    expect(&self, 20, "all");
+    expect(&self, 20, "all"); /* by the clock */
+    assert_false(lens_watch_told(self.watch));
+    none_left = false;
+    expect(&self, 20, "all"); /* what came meanwhile was not told of */
+    assert_true(lens_watch_told(self.watch));
+    assert_null(lens_watch_limit(self.watch));
+    put(self.pictures, "below/c.ppm", 3);
+    expect(&self, 20, "/below");
+    unsetenv("MEMELENS_PATIENCE");
+    end(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_root_that_goes_and_comes_back_is_watched_again),
         cmocka_unit_test(after_a_failed_run_everything_is_asked_for),
         cmocka_unit_test(a_library_that_comes_later_is_watched),
+        cmocka_unit_test(where_the_kernel_tells_of_nothing_the_clock_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
