@@ -200,6 +200,7 @@ typedef struct lens_search_options {
     const char *const *in; /* only pictures at or below these folders (see lens_index for bringing them in first) */
     size_t in_count;
     const char *path;       /* only pictures whose path matches this pattern (*, ?, [a-z]; without respect to the case of ASCII); NULL: all */
+    bool path_below;        /* the pattern is held against what lies below the library's folders, as "/Pictures/2020/a.jpg", and not what is above */
     int64_t after, before;  /* only files changed at or after, and before, these moments, seconds since 1970; 0: at any time */
     int64_t size_least, size_most; /* pixels of the longer side; 0: any */
     const char *const *types;      /* "jpeg", "png": only these formats; none: any */
@@ -253,8 +254,8 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
                           lens_error *err);
 void lens_results_free(lens_results *results);
 
-/* The name of the model that would answer a query of LIBRARY: WANTED if the library has it (NULL: its first, or the first that knows words). The
- * caller frees. NULL on failure. */
+/* The name of the model that would answer a query of LIBRARY: WANTED if the library has it (NULL: its first, or the first that knows words). One that
+ * is a folder also goes by the folder's name alone. The caller frees. NULL on failure. */
 char *lens_library_model_name(lens_library *library, const char *wanted, bool words, lens_error *err);
 
 /* ---- groups of near-identical pictures --------------------------------------------------------------------------- */
@@ -367,6 +368,9 @@ typedef struct lens_seen {
 
 /* What MODEL gets of TERM, a file or bytes. 0 or -1. Free with lens_seen_free. */
 int lens_model_seen(const lens_model *model, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err);
+
+/* The same for the model called NAME, of which only the configuration is read. */
+int lens_seen_by(const char *name, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err);
 void lens_seen_free(lens_seen *seen);
 
 /* Where in one picture a score comes from. */
@@ -387,6 +391,9 @@ typedef struct lens_explanation {
 /* For an encoder that takes the mean over positions the cosine splits exactly; CLIP's is split as Gandelsman, Efros and Steinhardt (2024) do.
  * MODEL must be opened in "f32". NULL on failure: LENS_E_UNSUPPORTED for a model without a map. Free with lens_explanation_free. */
 lens_explanation *lens_model_explain(lens_model *model, const lens_term *query, const lens_term *picture, uint64_t max_pixels, lens_error *err);
+/* The same for the model of LIBRARY that is called NAME (NULL: its first, or the first that knows words where QUERY is words), which must still be what
+ * made its vectors. With a warm library it stays open until another one is explained. */
+lens_explanation *lens_explain(lens_library *library, const char *name, const lens_term *query, const lens_term *picture, uint64_t max_pixels, lens_error *err);
 void lens_explanation_free(lens_explanation *explanation);
 
 /* EXPLANATION as one picture, RGB rows: the query at the left (unless it is words), the result at the right; above with the map laid over what

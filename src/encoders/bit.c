@@ -305,11 +305,16 @@ static int describe(const struct shape *shape, lens_buffer *out)
     return result;
 }
 
+static int preparation(const lens_model_source *source, lens_preparation *out, lens_error *err)
+{
+    return lens_timm_preparation(source->config, source->config_path, out, err);
+}
+
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
 {
     struct shape shape;
     if (read_shape(source, variant_of(source->config), &shape, err) != 0 ||
-        lens_timm_preparation(source->config, source->config_path, &facts->preparation, err) != 0)
+        preparation(source, &facts->preparation, err) != 0)
         return NULL;
     facts->pictures = true;
     struct model *model = calloc(1, sizeof *model);
@@ -397,6 +402,6 @@ static int parts(const void *opened, lens_stream *stream, void *workspace, const
 }
 
 const lens_family lens_family_bit = {
-    .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .open = model_open, .close = model_close, .run = run,
+    .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .preparation = preparation, .open = model_open, .close = model_close, .run = run,
     .parts = parts,
 };

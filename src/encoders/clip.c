@@ -38,6 +38,18 @@ static int read_processor(const char *folder, int size, lens_preparation *prepar
     return result;
 }
 
+static int prepare(const lens_model_source *source, const lens_clip_config *config, lens_preparation *out, lens_error *err)
+{
+    return config->open ? lens_clip_open_preparation(source->config, source->config_path, config->size, out, err)
+                        : read_processor(source->folder, config->size, out, err);
+}
+
+static int preparation(const lens_model_source *source, lens_preparation *out, lens_error *err)
+{
+    lens_clip_config config;
+    return lens_clip_config_read(source->config, source->config_path, &config, err) == 0 ? prepare(source, &config, out, err) : -1;
+}
+
 static int describe(const lens_clip_config *config, lens_buffer *out)
 {
     const lens_clip_tower *towers[2] = {&config->pictures, &config->words};
@@ -137,8 +149,7 @@ static int model_read(lens_clip_model *model, const lens_model_source *source, l
 {
     lens_clip_config *config = &model->config;
     if (lens_clip_config_read(source->config, source->config_path, config, err) != 0 ||
-        (config->open ? lens_clip_open_preparation(source->config, source->config_path, config->size, &facts->preparation, err)
-                      : read_processor(source->folder, config->size, &facts->preparation, err)) != 0)
+        prepare(source, config, &facts->preparation, err) != 0)
         return -1;
     model->tokens = lens_clip_grid(config) * lens_clip_grid(config) + 1;
     model->slice = choose_slice(model->tokens);
@@ -328,6 +339,6 @@ static int run_words(const void *opened, lens_stream *stream, void *workspace, c
 }
 
 const lens_family lens_family_clip = {
-    .name = "clip", .quickest = LENS_PRECISION_BF16, .claims = lens_clip_claims, .open = model_open, .close = model_close, .tokenizer = tokenizer,
-    .run = run, .run_words = run_words, .parts = lens_clip_parts,
+    .name = "clip", .quickest = LENS_PRECISION_BF16, .claims = lens_clip_claims, .preparation = preparation, .open = model_open, .close = model_close,
+    .tokenizer = tokenizer, .run = run, .run_words = run_words, .parts = lens_clip_parts,
 };

@@ -17,11 +17,19 @@ static bool claims(const json_t *config)
     return name && strcmp(name, architecture) == 0;
 }
 
+static int preparation(const lens_model_source *source, lens_preparation *out, lens_error *err)
+{
+    (void)source;
+    (void)err;
+    *out = (lens_preparation){.size = GRID, .resize = GRID, .fit = LENS_FIT_SQUASH, .filter = LENS_FILTER_BILINEAR,
+                              .mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
+    return 0;
+}
+
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
 {
     (void)engine;
-    facts->preparation = (lens_preparation){.size = GRID, .resize = GRID, .fit = LENS_FIT_SQUASH, .filter = LENS_FILTER_BILINEAR,
-                                            .mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
+    preparation(source, &facts->preparation, err);
     facts->dim = VALUES + 1;
     facts->pictures = true;
     facts->slice = 8;
@@ -59,6 +67,6 @@ static int parts(const void *model, lens_stream *stream, void *workspace, const 
 }
 
 const lens_family lens_family_colour = {
-    .name = architecture, .quickest = LENS_PRECISION_F32, .weightless = true, .claims = claims, .open = model_open, .close = free, .run = run,
-    .parts = parts,
+    .name = architecture, .quickest = LENS_PRECISION_F32, .weightless = true, .claims = claims, .preparation = preparation,
+    .open = model_open, .close = free, .run = run, .parts = parts,
 };

@@ -419,6 +419,11 @@ static size_t aligned(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
+static int preparation(const lens_model_source *source, lens_preparation *out, lens_error *err)
+{
+    return lens_timm_preparation(source->config, source->config_path, out, err);
+}
+
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
 {
     const struct variant *variant = variant_of(source->config);
@@ -428,7 +433,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
                   variant->architecture);
         return NULL;
     }
-    if (lens_timm_preparation(source->config, source->config_path, &facts->preparation, err) != 0)
+    if (preparation(source, &facts->preparation, err) != 0)
         return NULL;
     struct model *model = calloc(1, sizeof *model);
     struct builder builder = {.source = source, .engine = engine, .model = model, .size = facts->preparation.size, .channels = 3,
@@ -538,6 +543,6 @@ static int parts(const void *opened, lens_stream *stream, void *workspace, const
 }
 
 const lens_family lens_family_efficientnet_lite = {
-    .name = "efficientnet_lite", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close, .run = run,
+    .name = "efficientnet_lite", .quickest = LENS_PRECISION_INT8, .claims = claims, .preparation = preparation, .open = model_open, .close = model_close, .run = run,
     .parts = parts,
 };

@@ -295,6 +295,34 @@ lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err)
     return tokenizer;
 }
 
+static int prepared(const lens_family *family, const lens_model_source *source, const char *way, lens_preparation *preparation, lens_error *err)
+{
+    if (!family->preparation)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s encodes words, not pictures", source->folder);
+    if (family->preparation(source, preparation, err) != 0)
+        return -1;
+    return way ? lens_preparation_override(preparation, way, err) : 0;
+}
+
+int lens_encoder_preparation(const char *folder, const char *way, lens_preparation *preparation, lens_error *err)
+{
+    char *path;
+    json_t *config;
+    const lens_family *family = read_config(folder, &path, &config, err);
+    const lens_model_source source = {folder, path, config, NULL, LENS_TOWER_PICTURES, LENS_PRECISION_F32};
+    const int result = family ? prepared(family, &source, way, preparation, err) : -1;
+    json_decref(config);
+    free(path);
+    return result;
+}
+
+int lens_encoder_preparation_weightless(const char *base, const char *way, lens_preparation *preparation, lens_error *err)
+{
+    const lens_family *family = lens_family_weightless(base);
+    const lens_model_source source = {base, base, NULL, NULL, LENS_TOWER_PICTURES, LENS_PRECISION_F32};
+    return family ? prepared(family, &source, way, preparation, err) : lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
+}
+
 lens_encoder *lens_encoder_open_weightless(const char *name, lens_tower towers, lens_error *err)
 {
     char base[32];

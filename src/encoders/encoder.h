@@ -75,6 +75,11 @@ int lens_session_run_words(lens_session *session, const char *text, float *vecto
 /* What the model in FOLDER can encode, by its configuration alone. 0 or -1. */
 int lens_encoder_kinds(const char *folder, lens_tower *towers, lens_error *err);
 
+/* How the model in FOLDER gets its pictures, by its configuration alone; WAY: the "PREP" of a name, or NULL. LENS_E_UNSUPPORTED when it knows words
+ * only. lens_encoder_preparation_weightless: the same of what has no folder. 0 or -1. */
+int lens_encoder_preparation(const char *folder, const char *way, lens_preparation *preparation, lens_error *err);
+int lens_encoder_preparation_weightless(const char *base, const char *way, lens_preparation *preparation, lens_error *err);
+
 /* The tokenizer of the model in FOLDER, without opening its weights. LENS_E_UNSUPPORTED when the model knows no words. NULL on failure.
  * Free with lens_tokenizer_close. */
 lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err);

@@ -45,6 +45,9 @@ typedef struct lens_family {
     /* Whether CONFIG says that the model is one of this family. Looks, and judges nothing else. */
     bool (*claims)(const json_t *config);
 
+    /* How pictures are prepared, by the configuration alone. NULL: a family that knows words only. 0 or -1. */
+    int (*preparation)(const lens_model_source *source, lens_preparation *preparation, lens_error *err);
+
     /* Reads the model's weights into layers of ENGINE and fills FACTS. NULL on failure. */
     void *(*open)(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err);
     void (*close)(void *model);

@@ -4,15 +4,14 @@
 #include <string.h>
 
 #include "base/processors.h"
-#include "library/internal.h"
+#include "library/warm.h"
 #include "pixels/encode.h"
 
 enum { SHOWN = 512 }; /* pixels of the longer side of a whole picture */
 
-/* IMAGE as the model's preparation makes it, with where it comes from. */
-static int see(const lens_model *model, const lens_image *image, lens_seen *seen, lens_error *err)
+/* IMAGE as PREPARATION makes it, with where it comes from. */
+static int see(const lens_preparation *preparation, const lens_image *image, lens_seen *seen, lens_error *err)
 {
-    const lens_preparation *preparation = &lens_encoder_about(model->encoder)->preparation;
     lens_image prepared = {0}, small = {0};
     *seen = (lens_seen){.side = preparation->size, .width = image->width, .height = image->height};
     seen->share = lens_preparation_window(preparation, image->width, image->height, seen->window);
@@ -29,17 +28,29 @@ static int see(const lens_model *model, const lens_image *image, lens_seen *seen
     return 0;
 }
 
-int lens_model_seen(const lens_model *model, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err)
+static int decode_and_see(const lens_preparation *preparation, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err)
 {
     lens_image image = {0};
+    if (lens_decode_term(term, max_pixels, &image, err) != 0)
+        return -1;
+    int result = see(preparation, &image, seen, err);
+    lens_image_free(&image);
+    return result;
+}
+
+int lens_model_seen(const lens_model *model, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err)
+{
     *seen = (lens_seen){0};
     if (!lens_encoder_about(model->encoder)->pictures)
         return lens_fail(err, LENS_E_UNSUPPORTED, "%s encodes words, not pictures", lens_model_name(model));
-    if (lens_decode_term(term, max_pixels, &image, err) != 0)
-        return -1;
-    int result = see(model, &image, seen, err);
-    lens_image_free(&image);
-    return result;
+    return decode_and_see(&lens_encoder_about(model->encoder)->preparation, term, max_pixels, seen, err);
+}
+
+int lens_seen_by(const char *name, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err)
+{
+    lens_preparation preparation;
+    *seen = (lens_seen){0};
+    return lens_model_preparation(name, &preparation, err) == 0 ? decode_and_see(&preparation, term, max_pixels, seen, err) : -1;
 }
 
 void lens_seen_free(lens_seen *seen)
@@ -169,6 +180,53 @@ lens_explanation *lens_model_explain(lens_model *model, const lens_term *query, 
     }
     lens_explanation_free(out);
     return NULL;
+}
+
+/* The model that made MODEL's vectors in f32, on the warm's encoder *SHARED where there is one, else on one of its own. NULL on failure. */
+static lens_model *open_explaining(lens_library *library, const lens_store_model *model, bool words, lens_warm_encoder **shared, lens_error *err)
+{
+    const lens_tower towers = words ? LENS_TOWER_BOTH : LENS_TOWER_PICTURES;
+    lens_encoder *encoder;
+    *shared = library->warm ? lens_warm_encoders_explaining(lens_warm_encoders_of(library->warm), model, towers, err) : NULL;
+    if (library->warm)
+        encoder = *shared ? (*shared)->encoder : NULL;
+    else if ((encoder = lens_model_encoder(model->name, "f32", towers, err)) && lens_library_model_matches(model, encoder, err) != 0) {
+        lens_encoder_close(encoder);
+        encoder = NULL;
+    }
+    lens_model *opened = encoder ? calloc(1, sizeof *opened) : NULL;
+    if (encoder && !opened) {
+        no_memory(err);
+        if (*shared)
+            lens_warm_encoder_release(*shared);
+        else
+            lens_encoder_close(encoder);
+    }
+    if (opened)
+        opened->encoder = encoder;
+    return opened;
+}
+
+lens_explanation *lens_explain(lens_library *library, const char *name, const lens_term *query, const lens_term *picture, uint64_t max_pixels, lens_error *err)
+{
+    const bool words = query->kind == LENS_TERM_WORDS;
+    lens_store_model model = {0};
+    lens_warm_encoder *shared = NULL;
+    lens_explanation *out = NULL;
+    if (lens_library_model_of(library, name, words, &model, err) != 0)
+        return NULL;
+    lens_model *opened = open_explaining(library, &model, words, &shared, err);
+    free(model.name);
+    if (opened)
+        out = lens_model_explain(opened, query, picture, max_pixels, err);
+    if (opened && shared) {
+        lens_session_free(opened->session);
+        free(opened);
+        lens_warm_encoder_release(shared);
+    } else {
+        lens_model_close(opened);
+    }
+    return out;
 }
 
 void lens_explanation_free(lens_explanation *explanation)

@@ -14,7 +14,7 @@ struct lens_library {
     lens_warm *warm; /* NULL: nothing is kept between calls, and nothing below is used */
     lens_store *store;
     struct lens_library_session { /* of the warm's encoders, which one thread may use */
-        const lens_encoder *encoder;
+        struct lens_warm_encoder *encoder;
         lens_session *session;
     } *sessions;
     size_t session_count;
@@ -50,8 +50,14 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_t
  * free its name. LENS_E_MISSING when the library has none, or not this one; LENS_E_UNSUPPORTED when none knows words. */
 int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
+/* The same for LIBRARY, out of its warm where it has one. */
+int lens_library_model_of(lens_library *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+
 /* The same out of MODELS. */
 int lens_library_choose(const lens_store_models *models, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+
+/* How the model NAME prepares pictures, without opening its weights. LENS_E_UNSUPPORTED when it knows words only. */
+int lens_model_preparation(const char *name, lens_preparation *preparation, lens_error *err);
 
 /* "PATH: the vectors of MODEL here were made by other weights…" -> -1 when ENCODER is not what made MODEL's vectors. */
 int lens_library_model_matches(const lens_store_model *model, const lens_encoder *encoder, lens_error *err);

@@ -46,8 +46,7 @@ void lens_library_close(lens_library *library)
 {
     if (!library)
         return;
-    for (size_t i = 0; i < library->session_count; i++)
-        lens_session_free(library->sessions[i].session);
+    lens_warm_sessions_drop(library, true);
     free(library->sessions);
     lens_word_memory_free(library->words);
     lens_store_close(library->store);
@@ -85,14 +84,33 @@ static bool knows_words(const char *name)
     return known && (towers & LENS_TOWER_WORDS);
 }
 
+/* The model of MODELS called NAME, or else the first of a folder that is called so; their count when there is none. */
+static size_t named(const lens_store_models *models, const char *name)
+{
+    size_t at = 0;
+    while (at < models->count && strcmp(models->items[at].name, name) != 0)
+        at++;
+    if (at < models->count || strchr(name, '/'))
+        return at;
+    for (at = 0; at < models->count; at++) {
+        const char *slash = strrchr(models->items[at].name, '/');
+        if (slash && strcmp(slash + 1, name) == 0)
+            break;
+    }
+    return at;
+}
+
 int lens_library_choose(const lens_store_models *models, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
     char *name = NULL;
-    if (wanted && !(name = lens_model_canonical_name(wanted, err)))
-        return -1;
     int result = -1;
-    size_t at = 0;
-    while (at < models->count && (name ? strcmp(models->items[at].name, name) != 0 : words && !knows_words(models->items[at].name)))
+    size_t at = wanted ? named(models, wanted) : 0;
+    if (wanted && at == models->count) {
+        if (!(name = lens_model_canonical_name(wanted, err)))
+            return -1;
+        at = named(models, name);
+    }
+    while (!wanted && words && at < models->count && !knows_words(models->items[at].name))
         at++;
     if (at < models->count) {
         *out = models->items[at];
@@ -164,15 +182,20 @@ int lens_picture_some(lens_library *library, int64_t *ids, int count, lens_error
     return found;
 }
 
+int lens_library_model_of(lens_library *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+{
+    if (library->warm)
+        return lens_warm_model(library->warm, wanted, words, out, err);
+    lens_store *store = lens_library_reader(library, err);
+    const int result = store ? lens_library_model(store, library->folder, wanted, words, out, err) : -1;
+    lens_library_reader_done(library, store);
+    return result;
+}
+
 char *lens_library_model_name(lens_library *library, const char *wanted, bool words, lens_error *err)
 {
     lens_store_model model = {0};
-    if (library->warm)
-        return lens_warm_model(library->warm, wanted, words, &model, err) == 0 ? model.name : NULL;
-    lens_store *store = lens_library_reader(library, err);
-    const int result = store ? lens_library_model(store, library->folder, wanted, words, &model, err) : -1;
-    lens_library_reader_done(library, store);
-    return result == 0 ? model.name : NULL;
+    return lens_library_model_of(library, wanted, words, &model, err) == 0 ? model.name : NULL;
 }
 
 /* ---- status ---- */

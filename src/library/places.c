@@ -116,6 +116,25 @@ char *lens_model_folder(const char *name, lens_error *err)
     return folder;
 }
 
+int lens_model_preparation(const char *name, lens_preparation *preparation, lens_error *err)
+{
+    const size_t length = base_length(name);
+    const char *way = name[length] ? name + length + 1 : NULL;
+    char *base = strndup(name, length);
+    if (!base)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = -1;
+    if (lens_encoder_is_weightless(base)) {
+        result = lens_encoder_preparation_weightless(base, way, preparation, err);
+    } else {
+        char *folder = lens_model_folder(name, err);
+        result = folder ? lens_encoder_preparation(folder, way, preparation, err) : -1;
+        free(folder);
+    }
+    free(base);
+    return result;
+}
+
 lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_tower towers, lens_error *err)
 {
     lens_precision wanted = LENS_PRECISION_AUTO;

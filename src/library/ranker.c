@@ -132,6 +132,7 @@ static int narrow(lens_ranker *self, lens_error *err)
         return -1;
     lens_store_filter filter = lens_store_filter_none;
     filter.pattern = options->path;
+    filter.below = options->path_below;
     filter.after = options->after ? options->after : INT64_MIN;
     filter.before = options->before ? options->before : INT64_MAX;
     filter.size_least = options->size_least;

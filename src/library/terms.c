@@ -15,6 +15,7 @@ typedef struct resolver {
     size_t own_count;
     struct tower {
         lens_encoder *opened; /* by us; NULL: the warm's */
+        lens_warm_encoder *shared;
         const lens_encoder *encoder;
         lens_session *session;
     } pictures, words;
@@ -106,18 +107,22 @@ static int open_tower(resolver *self, lens_tower tower, struct tower *out, lens_
 {
     const lens_terms_place *place = self->place;
     lens_warm *warm = place->library->warm;
-    if (warm)
-        out->encoder = lens_warm_encoder(warm, place->model->name, place->precision, tower, err);
-    else
+    if (warm) {
+        out->shared = lens_warm_encoders_get(lens_warm_encoders_of(warm), place->model, place->precision, tower, err);
+        out->encoder = out->shared ? out->shared->encoder : NULL;
+        out->session = out->shared ? lens_warm_session(place->library, out->shared, err) : NULL;
+    } else {
         out->encoder = out->opened = lens_model_encoder(place->model->name, place->precision, tower, err);
-    if (!out->encoder || lens_library_model_matches(place->model, out->encoder, err) != 0)
-        return -1;
-    out->session = warm ? lens_warm_session(place->library, out->encoder, err) : lens_session_new(out->encoder, 1, lens_processors(), err);
+        if (!out->encoder || lens_library_model_matches(place->model, out->encoder, err) != 0)
+            return -1;
+        out->session = lens_session_new(out->encoder, 1, lens_processors(), err);
+    }
     return out->session ? 0 : -1;
 }
 
 static void close_tower(struct tower *tower)
 {
+    lens_warm_encoder_release(tower->shared);
     if (!tower->opened)
         return;
     lens_session_free(tower->session);
@@ -157,6 +162,7 @@ int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, si
     const size_t dim = (size_t)place->model->dim;
     bool *known = calloc(count + 1, sizeof *known);
     int result = known ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    lens_warm_sessions_drop(place->library, false);
     for (size_t t = 0; t < count && result == 0; t++) {
         int found = look_up(&self, &terms[t], vectors + t * dim, err);
         known[t] = found == 1;

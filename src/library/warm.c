@@ -15,14 +15,6 @@ enum { TERMS = 512, VIEWS_MOST = 64 };
 enum { COPIES_LEAST = 1 << 18 }; /* numbers: with a scan a query, bytes pay much earlier than for one search */
 static const double look_every = 0.2, rest_factor = 4; /* seconds; exchanging takes at most a fifth of one core's time */
 
-typedef struct warm_encoder {
-    struct warm_encoder *next;
-    char *name, *precision;
-    lens_tower tower;
-    pthread_mutex_t lock; /* while it is being opened */
-    lens_encoder *encoder;
-} warm_encoder;
-
 typedef struct warm_term {
     lens_hash key;
     float *vector; /* NULL: free place */
@@ -43,7 +35,7 @@ struct lens_warm {
     bool models_known;
     lens_warm_view *views[VIEWS_MOST];
     size_t view_count;
-    warm_encoder *encoders;
+    lens_warm_encoders *encoders;
     warm_term terms[TERMS];
     uint64_t clock;
 };
@@ -88,17 +80,11 @@ static lens_warm_view *load_view(lens_store *store, int64_t model, lens_error *e
     return NULL;
 }
 
-/* Opens the store and reads its models, if that was not done yet. Under refresh_lock. */
-static int need_store(lens_warm *warm, lens_error *err)
+/* Reads the models as they are at *VERSION or later. Under refresh_lock. */
+static int read_models(lens_warm *warm, int64_t *version, lens_error *err)
 {
-    if (!warm->store)
-        warm->store = lens_store_open(warm->folder, LENS_STORE_READ, 0, err);
-    if (!warm->store)
-        return -1;
-    if (warm->models_known)
-        return 0;
     lens_store_models models = {0};
-    if (lens_store_version(warm->store, &warm->version, err) != 0 || lens_store_models_list(warm->store, &models, err) != 0)
+    if (lens_store_version(warm->store, version, err) != 0 || lens_store_models_list(warm->store, &models, err) != 0)
         return -1;
     pthread_mutex_lock(&warm->lock);
     lens_store_models_free(&warm->models);
@@ -106,6 +92,16 @@ static int need_store(lens_warm *warm, lens_error *err)
     warm->models_known = true;
     pthread_mutex_unlock(&warm->lock);
     return 0;
+}
+
+/* Opens the store and reads its models, if that was not done yet. Under refresh_lock. */
+static int need_store(lens_warm *warm, lens_error *err)
+{
+    if (!warm->store)
+        warm->store = lens_store_open(warm->folder, LENS_STORE_READ, 0, err);
+    if (!warm->store)
+        return -1;
+    return warm->models_known ? 0 : read_models(warm, &warm->version, err);
 }
 
 static void drop_view(lens_warm *warm, size_t at)
@@ -120,21 +116,20 @@ void lens_warm_refresh(lens_warm *warm)
     lens_error ignored = {0};
     int64_t version;
     pthread_mutex_lock(&warm->refresh_lock);
-    if (warm->store && lens_store_version(warm->store, &version, &ignored) == 0 && version != warm->version) {
-        warm->models_known = false;
-        if (need_store(warm, &ignored) == 0) {
-            for (size_t i = warm->view_count; i-- > 0;) { /* only this function takes views away, and refresh_lock is held */
-                lens_warm_view *fresh = load_view(warm->store, warm->views[i]->model, &ignored), *old = warm->views[i];
-                pthread_mutex_lock(&warm->lock);
-                if (fresh)
-                    warm->views[i] = fresh;
-                else
-                    drop_view(warm, i); /* the model was forgotten; if not, whoever asks next is told why */
-                pthread_mutex_unlock(&warm->lock);
-                if (fresh)
-                    lens_warm_view_release(old);
-            }
+    if (warm->store && warm->models_known && lens_store_version(warm->store, &version, &ignored) == 0 && version != warm->version &&
+        read_models(warm, &version, &ignored) == 0) {
+        for (size_t i = warm->view_count; i-- > 0;) { /* only this function takes views away, and refresh_lock is held */
+            lens_warm_view *fresh = load_view(warm->store, warm->views[i]->model, &ignored), *old = warm->views[i];
+            pthread_mutex_lock(&warm->lock);
+            if (fresh)
+                warm->views[i] = fresh;
+            else
+                drop_view(warm, i); /* the model was forgotten; if not, whoever asks next is told why */
+            pthread_mutex_unlock(&warm->lock);
+            if (fresh)
+                lens_warm_view_release(old);
         }
+        warm->version = version; /* not before all is exchanged: who fails on the way has to look again */
     }
     pthread_mutex_unlock(&warm->refresh_lock);
 }
@@ -213,59 +208,9 @@ int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_
     return result;
 }
 
-/* ---- encoders ---- */
-
-const lens_encoder *lens_warm_encoder(lens_warm *warm, const char *name, const char *precision, lens_tower tower, lens_error *err)
+lens_warm_encoders *lens_warm_encoders_of(lens_warm *warm)
 {
-    precision = precision ? precision : "auto";
-    pthread_mutex_lock(&warm->lock);
-    warm_encoder *at = warm->encoders;
-    while (at && (at->tower != tower || strcmp(at->name, name) != 0 || strcmp(at->precision, precision) != 0))
-        at = at->next;
-    if (!at && (at = calloc(1, sizeof *at))) {
-        pthread_mutex_init(&at->lock, NULL);
-        at->name = strdup(name);
-        at->precision = strdup(precision);
-        at->tower = tower;
-        at->next = warm->encoders;
-        if (at->name && at->precision) {
-            warm->encoders = at;
-        } else {
-            free(at->name);
-            free(at->precision);
-            free(at);
-            at = NULL;
-        }
-    }
-    pthread_mutex_unlock(&warm->lock);
-    if (!at) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        return NULL;
-    }
-    pthread_mutex_lock(&at->lock);
-    if (!at->encoder)
-        at->encoder = lens_model_encoder(name, precision, tower, err);
-    const lens_encoder *encoder = at->encoder;
-    pthread_mutex_unlock(&at->lock);
-    return encoder;
-}
-
-lens_session *lens_warm_session(lens_library *library, const lens_encoder *encoder, lens_error *err)
-{
-    for (size_t i = 0; i < library->session_count; i++)
-        if (library->sessions[i].encoder == encoder)
-            return library->sessions[i].session;
-    void *grown = realloc(library->sessions, (library->session_count + 1) * sizeof *library->sessions);
-    if (!grown) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        return NULL;
-    }
-    library->sessions = grown;
-    /* One thread each: those who ask are many, and every core has its own. */
-    lens_session *session = lens_session_new(encoder, 1, 1, err);
-    if (session)
-        library->sessions[library->session_count++] = (struct lens_library_session){encoder, session};
-    return session;
+    return warm->encoders;
 }
 
 /* ---- terms ---- */
@@ -342,7 +287,8 @@ lens_warm *lens_warm_new(const char *folder, lens_error *err)
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&warm->lock, NULL);
     pthread_mutex_init(&warm->refresh_lock, NULL);
-    const int errnum = pthread_create(&warm->refresher, NULL, refresh_always, warm);
+    warm->encoders = lens_warm_encoders_new();
+    const int errnum = warm->encoders ? pthread_create(&warm->refresher, NULL, refresh_always, warm) : ENOMEM;
     warm->has_refresher = errnum == 0;
     if (warm->has_refresher)
         return warm;
@@ -366,15 +312,7 @@ void lens_warm_free(lens_warm *warm)
         drop_view(warm, 0);
     lens_store_models_free(&warm->models);
     lens_store_close(warm->store);
-    while (warm->encoders) {
-        warm_encoder *at = warm->encoders;
-        warm->encoders = at->next;
-        lens_encoder_close(at->encoder);
-        pthread_mutex_destroy(&at->lock);
-        free(at->name);
-        free(at->precision);
-        free(at);
-    }
+    lens_warm_encoders_free(warm->encoders);
     for (size_t i = 0; i < TERMS; i++)
         free(warm->terms[i].vector);
     pthread_cond_destroy(&warm->ended);

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/packed.h"
-#include "library/internal.h"
+#include "library/warm_encoders.h"
 #include "search/scan_bytes.h"
 
 /* A model's vectors as they were at one moment. */
@@ -27,11 +27,8 @@ int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_
 lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *err);
 void lens_warm_view_release(lens_warm_view *view);
 
-/* The encoder of NAME for one tower, opened at the first call; it lives as long as WARM. NULL on failure. */
-const lens_encoder *lens_warm_encoder(lens_warm *warm, const char *name, const char *precision, lens_tower tower, lens_error *err);
-
-/* LIBRARY's session on ENCODER, made at the first call; it lives as long as LIBRARY. NULL on failure. */
-lens_session *lens_warm_session(lens_library *library, const lens_encoder *encoder, lens_error *err);
+/* Lives as long as WARM. */
+lens_warm_encoders *lens_warm_encoders_of(lens_warm *warm);
 
 /* What TERM (words or bytes) came to before, as MODEL sees it: true and VECTOR [dim] filled. The last few hundred are kept. */
 bool lens_warm_recall(lens_warm *warm, const lens_store_model *model, const lens_term *term, float *vector);

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "server/asking.h"
+#include "server/picture.h"
 #include "server/server.h"
 
 enum { SIDE = 336 }; /* pixels of each of the four pictures of an explanation */
@@ -127,7 +128,7 @@ static void answer_explanation(lens_exchange *exchange, const char *model, const
         return;
     }
     json_t *object = side_json(&why->picture);
-    json_object_set_new(object, "model", json_string(model));
+    json_object_set_new(object, "model", exchange->server->show_paths ? json_string(model) : lens_name_json(model));
     json_object_set_new(object, "score", json_real(why->score));
     json_object_set_new(object, "method", json_string(why->method));
     json_object_set_new(object, "text", sentence(why));
@@ -149,14 +150,12 @@ void lens_api_explain(lens_exchange *exchange)
         file_of(exchange, exchange->id, &picture, &terms[1]) == 0) {
         const bool words = terms[0].kind == LENS_TERM_WORDS;
         if (choose_model(exchange, words, &name) == 0) {
-            lens_model *model = lens_model_open(name, "f32", LENS_PICTURES | (words ? LENS_WORDS : 0), &error);
-            lens_explanation *why = model ? lens_model_explain(model, &terms[0], &terms[1], exchange->server->options.max_pixels, &error) : NULL;
+            lens_explanation *why = lens_explain(exchange->library, name, &terms[0], &terms[1], exchange->server->options.max_pixels, &error);
             if (why)
-                answer_explanation(exchange, lens_model_name(model), why);
+                answer_explanation(exchange, name, why);
             else
                 lens_answer_failure(exchange, &error);
             lens_explanation_free(why);
-            lens_model_close(model);
         }
     }
     free(name);
@@ -174,8 +173,7 @@ static void answer_seen(lens_exchange *exchange, const lens_term *term)
     size_t size = 0;
     if (choose_model(exchange, false, &name) != 0)
         return;
-    lens_model *model = lens_model_open(name, "auto", LENS_PICTURES, &error);
-    if (model && lens_model_seen(model, term, exchange->server->options.max_pixels, &seen, &error) == 0 &&
+    if (lens_seen_by(name, term, exchange->server->options.max_pixels, &seen, &error) == 0 &&
         lens_png(seen.rgb, seen.side, seen.side, &bytes, &size, &error) == 0) {
         snprintf(share, sizeof share, "%.4f", seen.share);
         lens_answer_bytes(exchange, 200, "image/png", bytes, size);
@@ -187,7 +185,6 @@ static void answer_seen(lens_exchange *exchange, const lens_term *term)
     free(bytes);
     free(name);
     lens_seen_free(&seen);
-    lens_model_close(model);
 }
 
 void lens_api_seen(lens_exchange *exchange)

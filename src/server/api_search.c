@@ -37,6 +37,7 @@ static void ask(lens_exchange *exchange, lens_query *query)
 {
     lens_error error = {0};
     const double begun = lens_seconds();
+    query->options.path_below = !exchange->server->show_paths;
     lens_results *results = lens_asking(exchange, query, &error);
     if (!results) {
         if (!exchange->response && error.code != LENS_E_NONE)

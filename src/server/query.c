@@ -108,8 +108,8 @@ static int text_option(lens_query *query, const char *name, const char *value, l
     lens_search_options *options = &query->options;
     int result;
     if (strcmp(name, "model") == 0) {
-        /* A path would be read from this machine. */
-        if (strchr(value, '/') || !*value || strlen(value) > 200)
+        /* A model of one's own is named by its folder, an absolute path; it is held against the library's names, and never read. */
+        if ((*value != '/' && strchr(value, '/')) || !*value || strlen(value) > 4096)
             return lens_fail(err, LENS_E_ARGUMENT, "model wants the name of a model");
         result = set_text(&query->model, value, &options->model, err);
     } else if (strcmp(name, "path") == 0) {

@@ -194,6 +194,8 @@ int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vecto
 /* Which pictures may be results. Start with lens_store_filter_none. */
 typedef struct lens_store_filter {
     const char *pattern;    /* of paths (NULL: any): SQLite's GLOB, without respect to the case of ASCII */
+    bool below;             /* it is held against a path from the name of the root that it lies in, as "/Pictures/2020/a.jpg", so that nobody finds out by
+                               patterns what is above */
     int64_t after, before;  /* the file was changed at or after, and before, seconds since 1970 */
     int64_t size_least, size_most; /* pixels of the longer side */
     const char *const *formats;    /* "JPEG", one of them, whatever the case; none: any */

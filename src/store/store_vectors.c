@@ -4,7 +4,6 @@
  * here. Asking SQLite for the join costs a search in a tree for every picture, which is several times slower. */
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -279,64 +278,6 @@ int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vecto
             shapes[at] = (float)width / (float)height;
     }
     lens_sql_done(store, statement);
-    return result;
-}
-
-static bool one_of(const char *const *items, size_t count, const char *text, size_t size)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strlen(items[i]) == size && strncasecmp(items[i], text, size) == 0)
-            return true;
-    return count == 0;
-}
-
-/* Whether the row of STATEMENT passes what is not asked of SQLite: path, width, height, format behind the id. */
-static bool lets_in(const lens_store_filter *filter, sqlite3_stmt *statement)
-{
-    const int64_t width = sqlite3_column_int64(statement, 2), height = sqlite3_column_int64(statement, 3), longer = width > height ? width : height;
-    const char *format = (const char *)sqlite3_column_text(statement, 4);
-    if (longer < filter->size_least || longer > filter->size_most || !one_of(filter->formats, filter->format_count, format ? format : "", format ? strlen(format) : 0))
-        return false;
-    if (filter->label_count == 0)
-        return true;
-    const char *path = sqlite3_column_blob(statement, 1);
-    size_t end = (size_t)sqlite3_column_bytes(statement, 1), begin;
-    while (end > 0 && path[end - 1] != '/')
-        end--;
-    end -= end > 0;
-    for (begin = end; begin > 0 && path[begin - 1] != '/';)
-        begin--;
-    return one_of(filter->labels, filter->label_count, path + begin, end - begin);
-}
-
-int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err)
-{
-    /* A path is bytes: what is not UTF-8 in it matches as it is. */
-    sqlite3_stmt *statement = lens_sql(store, "SELECT picture.id, path, width, height, format FROM picture CROSS JOIN content ON content.id = picture.content"
-                                              " WHERE (?1 IS NULL OR lower(CAST(path AS TEXT)) GLOB lower(?1))"
-                                              " AND mtime_ns >= ?2 AND mtime_ns < ?3 ORDER BY picture.id", err);
-    if (!statement)
-        return -1;
-    const int64_t most = INT64_MAX / 1000000000, after = filter->after, before = filter->before;
-    if (filter->pattern)
-        sqlite3_bind_text(statement, 1, filter->pattern, -1, SQLITE_STATIC);
-    else
-        sqlite3_bind_null(statement, 1);
-    sqlite3_bind_int64(statement, 2, after <= -most ? INT64_MIN : after >= most ? INT64_MAX : after * 1000000000);
-    sqlite3_bind_int64(statement, 3, before <= -most ? INT64_MIN : before >= most ? INT64_MAX : before * 1000000000);
-    size_t at = 0, kept = 0;
-    int result;
-    while ((result = lens_sql_step(store, statement, err)) > 0) {
-        const int64_t id = sqlite3_column_int64(statement, 0);
-        while (at < vectors->count && vectors->ids[at] < id)
-            at++;
-        if (at < vectors->count && vectors->ids[at] == id && lets_in(filter, statement)) {
-            vectors->ids[kept] = id;
-            vectors->slots[kept++] = vectors->slots[at++];
-        }
-    }
-    lens_sql_done(store, statement);
-    vectors->count = result == 0 ? kept : 0;
     return result;
 }
 

@@ -40,8 +40,10 @@ test_serving test_serving_start(const test_world *world, const char *const *more
     while (size + 1 < sizeof line && read(serving.out, line + size, 1) == 1 && line[size] != '\n')
         size++;
     line[size] = '\0';
-    const char *at = strstr(line, "127.0.0.1:");
-    if (!at || sscanf(at, "127.0.0.1:%d", &serving.port) != 1)
+    const char *at = strstr(line, "://"), *colon = at ? strchr(at + 3, ':') : NULL; /* its port: the last, of an address in brackets too */
+    for (const char *next = colon; next; next = strchr(next + 1, ':'))
+        colon = next;
+    if (!colon || sscanf(colon, ":%d", &serving.port) != 1)
         fail_msg("it does not listen: %s", line);
     return serving;
 }
