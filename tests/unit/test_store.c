@@ -312,6 +312,45 @@ static void test_views_of_folders(void **state)
     assert_int_equal(test_store_sound(f->store, f->model, DIM), 4);
 }
 
+/* The names of the pictures that PATTERN leaves, as "1 3". */
+static void assert_narrow(fixture *f, const char *pattern, bool below, const char *expected)
+{
+    lens_store_vectors vectors;
+    lens_buffer names = {0};
+    assert_done(lens_store_vectors_open(f->store, f->model, NULL, 0, &vectors, &f->err), &f->err);
+    assert_done(lens_store_vectors_narrow(f->store, &vectors, pattern, below, INT64_MIN, INT64_MAX, &f->err), &f->err);
+    assert_int_equal(lens_buffer_append(&names, "", 0), 0);
+    for (size_t i = 0; i < vectors.count; i++)
+        assert_int_equal(lens_buffer_print(&names, "%s%lld", i ? " " : "", (long long)vectors.ids[i]), 0);
+    if (strcmp(names.data, expected) != 0)
+        fail_msg("%s: %s instead of %s", pattern ? pattern : "any", names.data, expected);
+    lens_buffer_free(&names);
+    lens_store_vectors_free(&vectors);
+}
+
+static void test_patterns_of_paths(void **state)
+{
+    fixture *f = *state;
+    static const char *const paths[] = {"/srv/Ada/Photos/Trip/a.jpg", "/srv/Ada/Photos/b.JPG", "/srv/Ada/Photos/.in/deep/c.jpg", "/srv/one.jpg", "/else/\xff.jpg"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        assert_int_equal(test_write_picture(f->store, f->model, DIM, paths[i], i + 1, 0), i + 1);
+    add_root(f, "/srv/Ada/Photos");
+    add_root(f, "/srv/Ada/Photos/.in/deep");
+    add_root(f, "/srv/one.jpg");
+    assert_narrow(f, NULL, false, "1 2 3 4 5");
+    assert_narrow(f, "/srv/ada/*", false, "1 2 3");
+    assert_narrow(f, "*.jpg", true, "1 2 3 4 5");
+    assert_narrow(f, "/SRV/*", true, "");
+    assert_narrow(f, "*ada*", true, "");
+    assert_narrow(f, "*.in*", true, "");
+    assert_narrow(f, "*else*", true, ""); /* of no root: nothing but its name */
+    assert_narrow(f, "/\xff.jpg", true, "5");
+    assert_narrow(f, "/Photos/*", true, "1 2");
+    assert_narrow(f, "/photos/[s-u]rip/?.jpg", true, "1");
+    assert_narrow(f, "/deep/c.jpg", true, "3");
+    assert_narrow(f, "/one.jpg", true, "4");
+}
+
 static void test_sweep(void **state)
 {
     fixture *f = *state;
@@ -382,6 +421,7 @@ int main(void)
         FRESH(test_a_picture_comes_back),
         FRESH(test_pictures_of_a_content),
         FRESH(test_views_of_folders),
+        FRESH(test_patterns_of_paths),
         FRESH(test_sweep),
         FRESH(test_ids_are_never_used_again),
         FRESH(test_a_session_that_was_interrupted_is_cleaned_up),
