@@ -37,8 +37,10 @@ void lens_events_tell(lens_events *self, const char *event, json_t *object)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
+    if (!text)
+        return;
     pthread_mutex_lock(&self->lock);
-    for (client *at = self->clients; text && at; at = at->next) {
+    for (client *at = self->clients; at; at = at->next) {
         at->left |= at->pending.size >= LEFT_MOST;
         if (!at->left && (at->pending.size < PENDING_MOST || strcmp(event, "done") == 0))
             lens_buffer_print(&at->pending, "event: %s\ndata: %s\n\n", event, text);

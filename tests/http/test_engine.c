@@ -286,6 +286,16 @@ static size_t found_by(const test_serving *at, const char *pattern)
     return count;
 }
 
+/* Whether picture 1, which is no result of its own, is a scene with one of these DIGITS. */
+static bool is_one_of(const char *digits)
+{
+    json_t *picture = test_serving_json(&serving, 200, "GET", "/api/pictures/1", "", NULL);
+    char digit = '\0';
+    sscanf(json_string_value(json_object_get(picture, "name")), "scene%c", &digit);
+    json_decref(picture);
+    return digit && strchr(digits, digit);
+}
+
 static void patterns_find_out_nothing_about_what_is_above(void **state)
 {
     (void)state;
@@ -299,8 +309,8 @@ static void patterns_find_out_nothing_about_what_is_above(void **state)
     assert_int_equal(found_by(&quiet, "/[a-z]*/*/*"), 0);
     assert_true(found_by(&quiet, "/pictures/*") >= SCENES - 1);
     assert_true(found_by(&quiet, "*/SCENE*") >= SCENES - 1);
-    assert_int_equal(found_by(&quiet, "*scene4.PNG"), 1);
-    assert_int_equal(found_by(&serving, "*scene4.PNG"), 1);
+    assert_int_equal(found_by(&quiet, "*scene[45].PNG") + found_by(&quiet, "*scene[67].PNG"), 4 - is_one_of("4567"));
+    assert_int_equal(found_by(&serving, "*scene[45].PNG") + found_by(&serving, "*scene[67].PNG"), 4 - is_one_of("4567"));
 }
 
 static void what_is_quiet_tells_no_path(void **state)
