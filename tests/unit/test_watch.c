@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "memelens.h"
+#include "server/server.h"
 #include "support.h"
 
 static bool none_left; /* no inotify instances */
@@ -277,6 +278,36 @@ static void where_the_kernel_tells_of_nothing_the_clock_does(void **state)
     end(&self);
 }
 
+static void keep_line(void *context, const char *line)
+{
+    lens_buffer *lines = context;
+    assert_int_equal(lens_buffer_print(lines, "%s\n", line), 0);
+}
+
+static void a_server_says_how_it_watches(void **state)
+{
+    (void)state;
+    for (int watches = 0; watches < 2; watches++) {
+        lens_error error = {0};
+        lens_buffer said = {0};
+        char *folder = test_folder_new();
+        lens_server server = {.options = {.library = folder, .watch = true, .say = keep_line, .context = &said}, .events = lens_events_new()};
+        bool told = !watches, timed = watches;
+        none_left = !watches;
+        server.indexer = lens_indexer_new(&server, &error);
+        assert_done(server.indexer ? 0 : -1, &error);
+        lens_indexer_watching(server.indexer, &told, &timed);
+        lens_indexer_free(server.indexer);
+        lens_events_free(server.events);
+        assert_int_equal(told, watches);
+        assert_int_equal(timed, !watches);
+        assert_int_equal(said.data && strstr(said.data, "every ten minutes instead"), !watches);
+        lens_buffer_free(&said);
+        test_folder_remove(folder);
+    }
+    none_left = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +320,7 @@ int main(void)
         cmocka_unit_test(after_a_failed_run_everything_is_asked_for),
         cmocka_unit_test(a_library_that_comes_later_is_watched),
         cmocka_unit_test(where_the_kernel_tells_of_nothing_the_clock_does),
+        cmocka_unit_test(a_server_says_how_it_watches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
