@@ -39,10 +39,11 @@ void lens_events_tell(lens_events *self, const char *event, json_t *object)
     json_decref(object);
     if (!text)
         return;
+    const bool always = strcmp(event, "done") == 0;
     pthread_mutex_lock(&self->lock);
     for (client *at = self->clients; at; at = at->next) {
         at->left |= at->pending.size >= LEFT_MOST;
-        if (!at->left && (at->pending.size < PENDING_MOST || strcmp(event, "done") == 0))
+        if (!at->left && (at->pending.size < PENDING_MOST || always))
             lens_buffer_print(&at->pending, "event: %s\ndata: %s\n\n", event, text);
         wake(at);
     }

@@ -150,11 +150,11 @@ static void open_watch(lens_indexer *self)
         say(self, error.message);
 }
 
-/* What is said of the watching, here and to those who ask. */
-static void note_watch(lens_indexer *self)
+/* What is said of the watching, here and to those who ask. WORKS: the last look did. */
+static void note_watch(lens_indexer *self, bool works)
 {
-    const char *limit = self->watch ? lens_watch_limit(self->watch) : NULL;
-    const bool told = self->watch && lens_watch_told(self->watch);
+    const char *limit = works ? lens_watch_limit(self->watch) : NULL;
+    const bool told = works && lens_watch_told(self->watch);
     if (limit && !self->limit_said) {
         char line[768];
         snprintf(line, sizeof line, "%s; the folders are looked at every ten minutes %s", limit, told ? "as well" : "instead");
@@ -188,10 +188,11 @@ static void look(lens_indexer *self)
     const int changed = lens_watch_wait(self->watch, look_seconds, &paths, &count, &error);
     if (changed < 0) {
         say(self, error.message);
+        note_watch(self, false);
         self->rests_until = lens_seconds() + again_seconds;
         return;
     }
-    note_watch(self);
+    note_watch(self, true);
     if (changed == 0)
         return;
     pthread_mutex_lock(&self->lock);
@@ -282,7 +283,7 @@ lens_indexer *lens_indexer_new(lens_server *server, lens_error *err)
     pthread_cond_init(&self->wanted, NULL);
     if (server->options.watch) {
         open_watch(self);
-        note_watch(self);
+        note_watch(self, self->watch != NULL);
     }
     const int errnum = pthread_create(&self->thread, NULL, work, self);
     self->has_thread = errnum == 0;
