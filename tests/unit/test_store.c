@@ -318,7 +318,10 @@ static void assert_narrow(fixture *f, const char *pattern, bool below, const cha
     lens_store_vectors vectors;
     lens_buffer names = {0};
     assert_done(lens_store_vectors_open(f->store, f->model, NULL, 0, &vectors, &f->err), &f->err);
-    assert_done(lens_store_vectors_narrow(f->store, &vectors, pattern, below, INT64_MIN, INT64_MAX, &f->err), &f->err);
+    lens_store_filter filter = lens_store_filter_none;
+    filter.pattern = pattern;
+    filter.below = below;
+    assert_done(lens_store_vectors_narrow(f->store, &vectors, &filter, &f->err), &f->err);
     assert_int_equal(lens_buffer_append(&names, "", 0), 0);
     for (size_t i = 0; i < vectors.count; i++)
         assert_int_equal(lens_buffer_print(&names, "%s%lld", i ? " " : "", (long long)vectors.ids[i]), 0);
