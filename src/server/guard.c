@@ -129,7 +129,8 @@ void lens_guard_headers(lens_exchange *exchange, struct MHD_Response *response)
 {
     const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    /* Not "no-referrer": under that a browser sends the login form with "Origin: null", which is refused. */
+    MHD_add_response_header(response, "Referrer-Policy", "same-origin");
     MHD_add_response_header(response, "Content-Security-Policy",
                             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; "
                             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
