@@ -111,6 +111,11 @@ typedef struct lens_index_report {
 /* Brings the library up to date. 0 when the run reached its end or was stopped by the caller, whatever pictures failed. */
 int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err);
 
+/* What the rules of LIBRARY say of PATH (absolute): it is a folder of the library, or a run over that folder comes by it; it is left out there, hidden
+ * or forgotten; or nothing is known of it. -1: error. */
+typedef enum lens_place { LENS_PLACE_IN, LENS_PLACE_OUT, LENS_PLACE_NEW } lens_place;
+int lens_index_place(lens_library *library, const char *path, lens_error *err);
+
 /* ---- reading what is written in pictures -------------------------------------------------------------------------- */
 
 typedef struct lens_read_options {

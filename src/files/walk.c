@@ -187,6 +187,30 @@ static int read_exclusions(walk *w, const lens_walk_options *options)
     return 0;
 }
 
+static void free_exclusions(walk *w)
+{
+    for (size_t i = 0; i < w->exclusion_count; i++)
+        free(w->exclusions[i].glob);
+    free(w->exclusions);
+}
+
+int lens_walk_leaves_out(const lens_walk_options *options, const char *path, bool folder, lens_error *err)
+{
+    walk w = {.root = options->base, .base_length = options->base[1] ? strlen(options->base) : 0, .include_hidden = options->include_hidden, .err = err};
+    char *part = strdup(path);
+    int result = part ? read_exclusions(&w, options) : starved(&w);
+    for (size_t end = w.base_length; result == 0 && path[end];) { /* each folder on the way, then PATH */
+        const size_t name = end + 1;
+        end = name + strcspn(path + name, "/");
+        part[end] = '\0';
+        result = left_out(&w, part, part + name, path[end] || folder);
+        part[end] = path[end];
+    }
+    free_exclusions(&w);
+    free(part);
+    return result;
+}
+
 static int64_t nanoseconds(const struct timespec *time)
 {
     int64_t whole, all;
@@ -382,9 +406,7 @@ int lens_walk(const char *root, const lens_walk_options *options, const lens_wal
     int result = read_exclusions(&w, options);
     if (result == 0)
         result = walk_folders(&w);
-    for (size_t i = 0; i < w.exclusion_count; i++)
-        free(w.exclusions[i].glob);
-    free(w.exclusions);
+    free_exclusions(&w);
     names_free(&w.real);
     names_free(&w.links);
     free(w.visited.slots);

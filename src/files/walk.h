@@ -42,4 +42,8 @@ typedef struct lens_walk_visitor {
  * folder is passed by. OPTIONS may be NULL. LENS_E_MISSING when ROOT is not there. */
 int lens_walk(const char *root, const lens_walk_options *options, const lens_walk_visitor *visitor, lens_error *err);
 
+/* Whether a walk of OPTIONS' base, which is absolute, passes by PATH, below it and a folder or not: it or a folder between is hidden or excluded.
+ * 1, 0, or -1. */
+int lens_walk_leaves_out(const lens_walk_options *options, const char *path, bool folder, lens_error *err);
+
 #endif

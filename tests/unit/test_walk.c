@@ -226,6 +226,31 @@ static void test_exclusions(void **state)
     test_folder_remove(root);
 }
 
+static void test_what_a_walk_leaves_out_is_told_without_walking(void **state)
+{
+    (void)state;
+    const char *const exclude[] = {"cache", "/top", "thumbs/", "a/*.png"};
+    static const struct {
+        const char *path;
+        bool folder;
+        int out;
+    } cases[] = {
+        {"/r", true, 0},           {"/r/x", true, 0},      {"/r/x/y.png", false, 0},   {"/r/cache", true, 1},   {"/r/x/cache", false, 1}, {"/r/x/cache/y", false, 1},
+        {"/r/top", true, 1},       {"/r/top/x", false, 1}, {"/r/x/top", true, 0},      {"/r/thumbs", true, 1},  {"/r/thumbs", false, 0},  {"/r/thumbs/x", false, 1},
+        {"/r/a/b.png", false, 1},  {"/r/a/b.jpg", false, 0}, {"/r/.h", true, 1},       {"/r/.h/x", false, 1},   {"/r/x.y", false, 0},
+    };
+    lens_walk_options options = {.exclude = exclude, .exclude_count = 4, .base = "/r"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (lens_walk_leaves_out(&options, cases[i].path, cases[i].folder, NULL) != cases[i].out)
+            fail_msg("%s", cases[i].path);
+    options.include_hidden = true;
+    assert_int_equal(lens_walk_leaves_out(&options, "/r/.h/x", false, NULL), 0);
+    options.base = "/";
+    assert_int_equal(lens_walk_leaves_out(&options, "/top/x", false, NULL), 1);
+    assert_int_equal(lens_walk_leaves_out(&options, "/r/top", true, NULL), 0);
+    assert_int_equal(lens_walk_leaves_out(&options, "/", true, NULL), 0);
+}
+
 static void test_folders_that_vanish(void **state)
 {
     (void)state;
@@ -359,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_what_a_file_is),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_exclusions),
+        cmocka_unit_test(test_what_a_walk_leaves_out_is_told_without_walking),
         cmocka_unit_test(test_folders_that_vanish),
         cmocka_unit_test(test_folders_that_are_closed),
         cmocka_unit_test(test_very_deep),
