@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -17,6 +18,30 @@ json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_e
         lens_fail(err, LENS_E_FORMAT, "%s: bad JSON at line %d, column %d: %s", what, where.line, where.column, where.text);
     }
     return value;
+}
+
+/* The values and names in BYTES, by the signs between them; counted no further than MOST. */
+static size_t count_values(const char *bytes, size_t size, size_t most)
+{
+    size_t count = 1;
+    bool quoted = false;
+    for (size_t i = 0; i < size && count <= most; i++) {
+        if (quoted && bytes[i] == '\\')
+            i++;
+        else if (bytes[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && memchr(",:[{", bytes[i], 4))
+            count++;
+    }
+    return count;
+}
+
+json_t *lens_json_parse_small(const char *bytes, size_t size, size_t most, const char *what, lens_error *err)
+{
+    if (count_values(bytes, size, most) <= most)
+        return lens_json_parse(bytes, size, what, err);
+    lens_fail(err, LENS_E_LIMIT, "%s: more than %zu values", what, most);
+    return NULL;
 }
 
 json_t *lens_json_read(const char *path, lens_error *err)

@@ -10,6 +10,10 @@
 /* The value that the SIZE bytes hold; WHAT names them in messages. NULL on failure. Free with json_decref. */
 json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_error *err);
 
+/* The same for what a stranger sent: more than MOST values and names are refused before memory is taken for them, of which each costs far more
+ * than its bytes. */
+json_t *lens_json_parse_small(const char *bytes, size_t size, size_t most, const char *what, lens_error *err);
+
 /* The same for the file PATH, whose top must be an object. */
 json_t *lens_json_read(const char *path, lens_error *err);
 

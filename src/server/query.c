@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-enum { OFFSET_MOST = 100000000 };
+enum { OFFSET_MOST = 100000000, VALUES_MOST = 10000 };
 
 void lens_query_init(lens_query *query)
 {
@@ -241,14 +241,19 @@ static int add_term(lens_query *query, const json_t *term, lens_error *err)
     return lens_query_add(query, *kind == 't' ? LENS_ASKED_TEXT : kind[1] == 'p' ? LENS_ASKED_UPLOAD : LENS_ASKED_URL, text, NULL, 0, 0, by, err);
 }
 
+static json_t *parse(const char *text, size_t size, lens_error *err)
+{
+    json_t *object = lens_json_parse_small(text, size, VALUES_MOST, "the request", err);
+    if (!object && err)
+        err->code = LENS_E_ARGUMENT;
+    return object;
+}
+
 int lens_query_json(lens_query *query, const char *text, size_t size, lens_error *err)
 {
-    json_t *object = lens_json_parse(text, size, "the request", err);
-    if (!object) {
-        if (err)
-            err->code = LENS_E_ARGUMENT;
+    json_t *object = parse(text, size, err);
+    if (!object)
         return -1;
-    }
     const json_t *terms = json_object_get(object, "terms");
     int result = 0;
     if (!json_is_array(terms) || json_array_size(terms) == 0)
@@ -271,10 +276,11 @@ int lens_query_json(lens_query *query, const char *text, size_t size, lens_error
 static int add_document(lens_query *query, const json_t *document, lens_error *err)
 {
     const json_t *value = json_is_object(document) ? json_object_get(document, "text") : document;
-    const char *text = json_string_value(value);
-    if (text && *text)
+    const char *text = json_string_value(value), *uri = json_string_value(json_object_get(document, "uri"));
+    if (json_is_string(document) && strncasecmp(text, "data:", 5) == 0)
+        uri = text; /* as its client takes one */
+    else if (text && *text)
         return lens_query_add(query, LENS_ASKED_TEXT, text, NULL, 0, 0, 1, err);
-    const char *uri = json_string_value(json_object_get(document, "uri"));
     if (!uri)
         return lens_fail(err, LENS_E_ARGUMENT, "what is in data is words, or an object with text or uri");
     if (strncasecmp(uri, "data:", 5) == 0)
@@ -289,12 +295,9 @@ static int add_document(lens_query *query, const json_t *document, lens_error *e
 int lens_query_jina(lens_query *query, const char *text, size_t size, lens_error *err)
 {
     static const char *const counts[] = {"top_k", "limit"};
-    json_t *object = lens_json_parse(text, size, "the request", err);
-    if (!object) {
-        if (err)
-            err->code = LENS_E_ARGUMENT;
+    json_t *object = parse(text, size, err);
+    if (!object)
         return -1;
-    }
     const json_t *data = json_object_get(object, "data"), *parameters = json_object_get(object, "parameters");
     int result = 0;
     query->options.n = 10;
