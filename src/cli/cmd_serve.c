@@ -18,10 +18,10 @@ static const cli_option options[] = {
     {"token-file", 0, CLI_TEXT, &token_file, "FILE", "who asks has to know the token in it"},
     {"no-auth", 0, CLI_FLAG, &no_auth, NULL, "listen beyond this machine without a token"},
     {"host", 0, CLI_LIST, &hosts, "NAME", "a name that this server goes by, as behind a proxy (may be given again)"},
-    {"allow-origin", 0, CLI_LIST, &origins, "ORIGIN", "pages of https://ORIGIN may ask too (may be given again)"},
+    {"allow-origin", 0, CLI_LIST, &origins, "ORIGIN", "pages of ORIGIN, as https://page.example, may ask too (may be given again)"},
     {"allow-path", 0, CLI_LIST, &paths, "DIR", "requests may name files below DIR (may be given again)"},
     {"allow-urls", 0, CLI_FLAG, &allow_urls, NULL, "fetch pictures from public addresses that a query names"},
-    {"show-paths", 0, CLI_FLAG, &show_paths, NULL, "tell paths of this machine to others too"},
+    {"show-paths", 0, CLI_FLAG, &show_paths, NULL, "tell paths of this machine also beyond it, or with --host"},
     {"max-upload", 0, CLI_COUNT, &max_upload, "MB", "the largest picture that is taken (32)"},
     {"max-megapixels", 0, CLI_COUNT, &max_pixels, "N", "the same in millions of pixels (100)"},
 };

@@ -57,16 +57,30 @@ int lens_answer_error(lens_exchange *exchange, unsigned status, const char *code
     return -1;
 }
 
-/* MESSAGE without the paths of this machine: they stand before a colon at its head. */
-static const char *without_paths(const char *message)
+/* Whether there may be a path in MESSAGE: a slash that is not an address's. */
+static bool has_path(const char *message)
 {
-    while (*message == '/') {
-        const char *colon = strstr(message, ": ");
-        if (!colon)
-            return "it could not be done";
-        message = colon + 2;
-    }
-    return strstr(message, " /") ? "it could not be done" : message;
+    const char *slash = strchr(message, '/');
+    while (slash && slash > message && slash[-1] == ':' && slash[1] == '/')
+        slash = strchr(slash + strcspn(slash, " "), '/');
+    return slash != NULL;
+}
+
+const char *lens_answer_reason(const lens_exchange *exchange, const char *message)
+{
+    if (exchange->server->show_paths)
+        return message;
+    const char *library = exchange->library ? lens_library_path(exchange->library) : "";
+    const size_t length = strlen(library);
+    if (length && strncmp(message, library, length) == 0 && strncmp(message + length, ": ", 2) == 0)
+        message += length + 2;
+    if (!has_path(message))
+        return message;
+    /* A path at the head ends at a colon; it may have one itself, and then the last one is after it in any case. */
+    const char *reason = NULL;
+    for (const char *colon = message[0] == '/' ? strstr(message, ": ") : NULL; colon; colon = strstr(reason, ": "))
+        reason = colon + 2;
+    return reason && !has_path(reason) ? reason : "it could not be done";
 }
 
 int lens_answer_failure(lens_exchange *exchange, const lens_error *error)
@@ -80,7 +94,7 @@ int lens_answer_failure(lens_exchange *exchange, const lens_error *error)
         {LENS_E_LIMIT, 413, "too_large"},     {LENS_E_UNSUPPORTED, 422, "unprocessable"}, {LENS_E_BUSY, 503, "unavailable"},
         {LENS_E_CANCELLED, 503, "unavailable"},
     };
-    const char *message = exchange->server->show_paths ? error->message : without_paths(error->message);
+    const char *message = lens_answer_reason(exchange, error->message);
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         if (statuses[i].code == error->code)
             return lens_answer_error(exchange, statuses[i].status, statuses[i].name, "%s", message);

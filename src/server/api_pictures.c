@@ -30,7 +30,7 @@ void lens_api_picture(lens_exchange *exchange)
         return;
     json_t *object = lens_picture_json(exchange, &picture);
     if (object && picture.reason)
-        json_object_set_new(object, "reason", json_string(picture.reason));
+        json_object_set_new(object, "reason", json_string(lens_answer_reason(exchange, picture.reason)));
     lens_answer_json(exchange, 200, object);
     lens_picture_free(&picture);
 }

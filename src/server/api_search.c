@@ -101,6 +101,16 @@ void lens_api_similar(lens_exchange *exchange)
     lens_query_free(&query);
 }
 
+/* `curl -d '{...}'` calls JSON a form of another kind. */
+static bool is_what_curl_sends(const lens_exchange *exchange, const char *type)
+{
+    const lens_buffer *body = &exchange->body;
+    size_t at = 0;
+    while (at < body->size && memchr(" \t\r\n", body->data[at], 4))
+        at++;
+    return at < body->size && body->data[at] == '{' && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
+}
+
 void lens_api_search_post(lens_exchange *exchange)
 {
     lens_query query;
@@ -110,7 +120,7 @@ void lens_api_search_post(lens_exchange *exchange)
     int result;
     if (type && strncasecmp(type, "multipart/form-data", 19) == 0) {
         result = lens_query_form(exchange, &query, &error);
-    } else if (!type || strncasecmp(type, "application/json", 16) == 0) {
+    } else if (!type || strncasecmp(type, "application/json", 16) == 0 || is_what_curl_sends(exchange, type)) {
         result = lens_query_json(&query, exchange->body.data ? exchange->body.data : "", exchange->body.size, &error);
     } else {
         result = lens_answer_error(exchange, 415, "unsupported_type", "a query is application/json or multipart/form-data");

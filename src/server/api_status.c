@@ -44,10 +44,8 @@ static json_t *failures_json(const lens_exchange *exchange, const lens_status *s
 {
     json_t *array = json_array();
     for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++) {
-        lens_buffer reason = {0};
         json_array_append_new(array, json_pack("{soso*ss}", "name", lens_name_json(status->failures[i].path), "path",
-                                               lens_path_json(exchange, status->failures[i].path), "reason", status->failures[i].reason));
-        lens_buffer_free(&reason);
+                                               lens_path_json(exchange, status->failures[i].path), "reason", lens_answer_reason(exchange, status->failures[i].reason)));
     }
     return array;
 }
@@ -104,22 +102,39 @@ void lens_api_status(lens_exchange *exchange)
     lens_status_free(status);
 }
 
-/* Whether PATH may be brought in: it lies in a folder that is in already, or that was named for it. */
-static bool may_index(lens_exchange *exchange, const char *path)
+/* Whether REAL, without symbolic links, lies below a folder that was named for it. *SHOWN: with no hidden name on the way. */
+static bool is_allowed(const lens_exchange *exchange, const char *real, bool *shown)
 {
     const lens_names *allowed = &exchange->server->options.paths;
     bool may = false;
-    for (size_t i = 0; i < allowed->count && !may; i++) {
-        char *folder = lens_path_absolute(allowed->items[i], NULL), *real = folder ? realpath(path, NULL) : NULL, *real_folder = real ? realpath(folder, NULL) : NULL;
-        may = real_folder && lens_path_within(real, real_folder);
-        free(real_folder);
-        free(real);
+    *shown = false;
+    for (size_t i = 0; i < allowed->count; i++) {
+        char *folder = realpath(allowed->items[i], NULL);
+        if (folder && lens_path_within(real, folder)) {
+            may = true;
+            *shown |= !strstr(real + (folder[1] ? strlen(folder) : 0), "/.");
+        }
         free(folder);
     }
-    lens_status *status = may ? NULL : lens_status_get(exchange->library, NULL);
+    return may;
+}
+
+/* Whether PATH may be brought in: a folder of the library may, and what lies below one that was named for it, unless the owner left it out. Who
+ * names a path to an index run means it, so that what is hidden, excluded or forgotten would come in. */
+static bool may_index(lens_exchange *exchange, const char *path)
+{
+    lens_status *status = lens_status_get(exchange->library, NULL);
+    bool may = false, shown;
     for (size_t i = 0; status && i < status->folder_count && !may; i++)
-        may = lens_path_within(path, status->folders[i]);
+        may = strcmp(path, status->folders[i]) == 0;
     lens_status_free(status);
+    char *real = may ? NULL : realpath(path, NULL);
+    if (real && is_allowed(exchange, real, &shown)) {
+        const int place = lens_index_place(exchange->library, path, NULL), real_place = lens_index_place(exchange->library, real, NULL);
+        may = place >= 0 && real_place >= 0 && place != LENS_PLACE_OUT && real_place != LENS_PLACE_OUT &&
+              (shown || place == LENS_PLACE_IN || real_place == LENS_PLACE_IN);
+    }
+    free(real);
     return may;
 }
 

@@ -5,10 +5,35 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
-static const double fetch_seconds = 10;
+static const double fetch_seconds = 10, fetches_seconds = 20; /* for one address, for all that a request names */
+
+/* Bytes that what a request names may still have. */
+static size_t room(const lens_exchange *exchange)
+{
+    const size_t left = exchange->body_most - exchange->held, most = (size_t)exchange->server->options.max_upload;
+    return left < most ? left : most;
+}
+
+/* ASKED's bytes, which were just gathered, are counted: 0, or they are freed and -1 with an answer. */
+static int hold(lens_exchange *exchange, lens_asked *asked)
+{
+    if (lens_daemon_hold(exchange, asked->size))
+        return 0;
+    free(asked->bytes);
+    asked->bytes = NULL;
+    asked->size = 0;
+    return lens_answer_error(exchange, 503, "unavailable", "too much is asked for at once: please try again");
+}
+
+static int too_large(lens_exchange *exchange)
+{
+    return lens_answer_error(exchange, 413, "too_large", "a picture may have %llu bytes, and all that a request names %zu",
+                             (unsigned long long)exchange->server->options.max_upload, exchange->body_most);
+}
 
 static int fetch(lens_exchange *exchange, lens_asked *asked)
 {
@@ -19,12 +44,17 @@ static int fetch(lens_exchange *exchange, lens_asked *asked)
         return -1;
     lens_fetch_options limits = lens_fetch_options_default();
     lens_error error = {0};
-    limits.max_bytes = options->max_upload;
-    limits.seconds = fetch_seconds;
+    const double now = lens_seconds();
+    if (exchange->until <= 0)
+        exchange->until = now + fetches_seconds;
+    if (now >= exchange->until)
+        return lens_answer_error(exchange, 422, "unprocessable", "fetching what the request names takes too long");
+    limits.max_bytes = room(exchange);
+    limits.seconds = exchange->until - now < fetch_seconds ? exchange->until - now : fetch_seconds;
     limits.allow_private = false;
     if (lens_fetch_picture(asked->text, &limits, &asked->bytes, &asked->size, &error) == 0)
-        return 0;
-    return lens_answer_error(exchange, 422, "unprocessable", "%s", error.message);
+        return hold(exchange, asked);
+    return error.code == LENS_E_LIMIT ? too_large(exchange) : lens_answer_error(exchange, 422, "unprocessable", "%s", error.message);
 }
 
 /* A file that the request names is read only below the folders for that, wherever symbolic links lead. */
@@ -43,14 +73,14 @@ static int read_file(lens_exchange *exchange, lens_asked *asked)
     int result;
     if (!may) /* the same words whether there is such a file or not */
         result = lens_answer_error(exchange, 403, "forbidden", "this server reads no such files: see --allow-path");
-    else if (lens_file_read(real, (size_t)exchange->server->options.max_upload, &bytes, &error) != 0)
-        result = lens_answer_error(exchange, 422, "unprocessable", "the file cannot be read");
+    else if (lens_file_read(real, room(exchange), &bytes, &error) != 0)
+        result = error.code == LENS_E_LIMIT ? too_large(exchange) : lens_answer_error(exchange, 422, "unprocessable", "the file cannot be read");
     else
         result = 0;
     free(real);
     asked->bytes = bytes.data;
     asked->size = bytes.size;
-    return result;
+    return result == 0 ? hold(exchange, asked) : -1;
 }
 
 int lens_asked_term(lens_exchange *exchange, lens_asked *asked, lens_term *term)

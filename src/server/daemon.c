@@ -1,10 +1,13 @@
 /* libmicrohttpd's side: one thread reads and writes the network, whatever takes time is handed to a worker while the connection sleeps. */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,9 +15,8 @@
 #include "base/clock.h"
 #include "server/server.h"
 
-/* Seconds that a connection may sit between requests, a request's lines and body may take, and an answer may take to be fetched. */
-static const double idle_most = 60, asking_most = 60, fetching_most = 900;
-static const int64_t bodies_most = (int64_t)256 << 20; /* bytes of all requests together */
+static const double fetching_factor = 15; /* of the patience: how long an answer may take to be fetched */
+static const double parting = 2; /* for the last answers to get away */
 enum { CONNECTIONS_MOST = 1000 };
 
 typedef enum phase { PHASE_IDLE, PHASE_ASKING, PHASE_WORKING, PHASE_FETCHING } phase;
@@ -25,6 +27,7 @@ typedef struct lens_connection {
     phase phase;
     double since;
     bool endless; /* a stream of events */
+    bool gone;    /* the other side had hung up when we last looked */
 } lens_connection;
 
 static void enter_phase(lens_exchange *exchange, phase to)
@@ -37,7 +40,7 @@ static void enter_phase(lens_exchange *exchange, phase to)
     pthread_mutex_lock(&server->lock);
     self->phase = to;
     self->since = lens_seconds();
-    self->endless = exchange->route && exchange->route->answer == lens_api_events;
+    self->endless = to == PHASE_FETCHING && exchange->route && exchange->route->answer == lens_api_events;
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -66,15 +69,26 @@ static void meet(void *context, struct MHD_Connection *connection, void **socket
     pthread_mutex_unlock(&server->lock);
 }
 
+/* Whether nothing more will come from the other side, and all that came was read. */
+static bool hung_up(int fd)
+{
+    int unread = 0;
+    struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) > 0 && ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
 void lens_daemon_sweep(lens_server *server)
 {
     /* libmicrohttpd's own limit is on silence, and a byte now and then is not silent. Its thread sees the shut socket and cleans up; until
-     * it has told us, the socket is open and its number nobody else's. */
-    const double now = lens_seconds();
+     * it has told us, the socket is open and its number nobody else's. Nor does it always see that somebody hung up in the middle of a request:
+     * the end that comes with the last bytes makes no event of its own. */
+    const double now = lens_seconds(), patience = server->options.patience;
     pthread_mutex_lock(&server->lock);
     for (lens_connection *at = server->connections; at; at = at->next) {
-        const double most = at->phase == PHASE_IDLE ? idle_most : at->phase == PHASE_ASKING ? asking_most : fetching_most;
-        if (at->phase != PHASE_WORKING && !at->endless && now - at->since > most)
+        const double most = at->phase == PHASE_FETCHING ? patience * fetching_factor : patience;
+        const bool was_gone = at->gone;
+        at->gone = (at->phase == PHASE_IDLE || at->phase == PHASE_ASKING) && hung_up(at->fd);
+        if (at->phase != PHASE_WORKING && !at->endless && (now - at->since > most || (was_gone && at->gone)))
             shutdown(at->fd, SHUT_RDWR);
     }
     pthread_mutex_unlock(&server->lock);
@@ -93,10 +107,27 @@ static void forget(void *context, struct MHD_Connection *connection, void **requ
     if (exchange->response)
         MHD_destroy_response(exchange->response);
     atomic_fetch_sub(&server->bodies, (long long)exchange->body.capacity);
+    lens_daemon_release(exchange);
     atomic_fetch_sub(&server->in_flight, 1);
     lens_buffer_free(&exchange->body);
     free(exchange);
     *request = NULL;
+}
+
+bool lens_daemon_hold(lens_exchange *exchange, size_t size)
+{
+    lens_server *server = exchange->server;
+    if (size > exchange->body_most - exchange->held || atomic_load(&server->bodies) + (long long)size > server->bodies_most)
+        return false;
+    exchange->held += size;
+    atomic_fetch_add(&server->bodies, (long long)size);
+    return true;
+}
+
+void lens_daemon_release(lens_exchange *exchange)
+{
+    atomic_fetch_sub(&exchange->server->bodies, (long long)exchange->held);
+    exchange->held = 0;
 }
 
 static enum MHD_Result send_answer(lens_exchange *exchange)
@@ -115,11 +146,22 @@ static int64_t announced(const lens_exchange *exchange)
     return length && *length && !*end && errno == 0 ? value : -1;
 }
 
+static void too_large(lens_exchange *exchange)
+{
+    lens_answer_error(exchange, 413, "too_large", "a request may have %zu bytes here%s", exchange->body_most,
+                      exchange->route->body == LENS_BODY_PICTURES ? ": see --max-upload" : "");
+}
+
 /* The first look, at the request's lines alone. True when there is an answer already. */
 static bool look(lens_exchange *exchange, const char *path)
 {
     lens_server *server = exchange->server;
     char allowed[64];
+    if (atomic_load(&server->ending)) {
+        lens_answer_error(exchange, 503, "unavailable", "the server is ending");
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CONNECTION, "close");
+        return true;
+    }
     exchange->route = lens_route_find(exchange->method, exchange->has_nul ? "" : path, exchange, allowed, sizeof allowed);
     if (lens_guard(exchange) != 0)
         return true;
@@ -136,14 +178,13 @@ static bool look(lens_exchange *exchange, const char *path)
         lens_answer_error(exchange, 404, "not_found", "there is nothing at this address");
         return true;
     }
-    /* A picture in base64 is a third longer; several of them may make one query. */
-    exchange->body_most = strcmp(exchange->route->method, "POST") == 0 ? (size_t)server->options.max_upload / 3 * 4 + 65536 : 65536;
+    exchange->body_most = exchange->route->body == LENS_BODY_PICTURES ? server->body_most : (size_t)exchange->route->body;
     const int64_t length = announced(exchange);
     if (length > 0 && (uint64_t)length > exchange->body_most) {
-        lens_answer_error(exchange, 413, "too_large", "a request may have %zu bytes: see --max-upload", exchange->body_most);
+        too_large(exchange);
         return true;
     }
-    if (length > 0 && atomic_load(&server->bodies) + length > bodies_most) {
+    if (length > 0 && atomic_load(&server->bodies) + length > server->bodies_most) {
         lens_answer_error(exchange, 503, "unavailable", "too much is being sent at once: please try again");
         lens_answer_header(exchange, MHD_HTTP_HEADER_RETRY_AFTER, "2");
         return true;
@@ -161,7 +202,7 @@ static bool take(lens_exchange *exchange, const char *data, size_t size)
     const size_t had = exchange->body.capacity;
     const bool kept = lens_buffer_append(&exchange->body, data, size) == 0;
     atomic_fetch_add(&server->bodies, (long long)(exchange->body.capacity - had));
-    return kept && atomic_load(&server->bodies) <= bodies_most + (bodies_most >> 2);
+    return kept && atomic_load(&server->bodies) <= server->bodies_most + (server->bodies_most >> 2);
 }
 
 /* What runs where, once the whole request is there. */
@@ -169,7 +210,7 @@ static enum MHD_Result begin(lens_exchange *exchange)
 {
     const lens_pool pool = exchange->route->pool;
     if (exchange->too_large) {
-        lens_answer_error(exchange, 413, "too_large", "a request may have %zu bytes: see --max-upload", exchange->body_most);
+        too_large(exchange);
         return send_answer(exchange);
     }
     if (pool == LENS_POOL_NONE) {
@@ -221,8 +262,8 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     return exchange->worked ? send_answer(exchange) : begin(exchange);
 }
 
-/* "HOST:PORT" -> an address to listen at. */
-static int parse_listen(lens_server *server, struct sockaddr_storage *address, lens_error *err)
+/* "HOST:PORT" -> an address to listen at; without HOST EVERYWHERE. */
+static int parse_listen(lens_server *server, const char *everywhere, struct sockaddr_storage *address, lens_error *err)
 {
     const char *text = server->options.listen, *colon = strrchr(text, ':');
     char host[256] = "";
@@ -234,8 +275,8 @@ static int parse_listen(lens_server *server, struct sockaddr_storage *address, l
     else
         memcpy(host, text, length);
     host[length] = '\0';
-    struct addrinfo hints = {.ai_family = *host ? AF_UNSPEC : AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    const int code = getaddrinfo(*host ? host : "0.0.0.0", colon + 1, &hints, &found);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    const int code = getaddrinfo(*host ? host : everywhere, colon + 1, &hints, &found);
     if (code != 0)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: %s", text, gai_strerror(code));
     *address = (struct sockaddr_storage){0};
@@ -259,22 +300,35 @@ static unsigned connections_most(void)
 int lens_daemon_listen(lens_server *server, lens_error *err)
 {
     struct sockaddr_storage address;
-    return parse_listen(server, &address, err);
+    return parse_listen(server, "::", &address, err);
+}
+
+/* ADDRESS in IPv6's "any" takes IPv4 too. NULL with errno. */
+static struct MHD_Daemon *open_daemon(lens_server *server, const struct sockaddr_storage *address)
+{
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    if (address->ss_family == AF_INET6)
+        flags |= IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr) ? MHD_USE_DUAL_STACK : MHD_USE_IPv6;
+    /* Nobody takes all the connections. On loopback everybody may come by one proxy. */
+    const unsigned most = connections_most(), each = server->loopback ? 0 : most / 2;
+    errno = 0;
+    return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
+                            MHD_OPTION_URI_LOG_CALLBACK, meet_address, server, MHD_OPTION_NOTIFY_COMPLETED, forget, server,
+                            MHD_OPTION_NOTIFY_CONNECTION, meet, server, MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_LIMIT, most,
+                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, each, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 }
 
 int lens_daemon_start(lens_server *server, lens_error *err)
 {
     struct sockaddr_storage address;
-    if (parse_listen(server, &address, err) != 0)
+    if (parse_listen(server, "::", &address, err) != 0)
         return -1;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-    if (address.ss_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
-    errno = 0;
-    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-                                      MHD_OPTION_URI_LOG_CALLBACK, meet_address, server, MHD_OPTION_NOTIFY_COMPLETED, forget, server, MHD_OPTION_NOTIFY_CONNECTION, meet, server,
-                                      MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_LIMIT, connections_most(),
-                                      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
+    server->daemon = open_daemon(server, &address);
+    if (!server->daemon && server->options.listen[0] == ':' && errno != EADDRINUSE && errno != EACCES) { /* a machine without IPv6 */
+        if (parse_listen(server, "0.0.0.0", &address, err) != 0)
+            return -1;
+        server->daemon = open_daemon(server, &address);
+    }
     if (!server->daemon)
         return lens_fail_errno(err, errno ? errno : EADDRINUSE, "%s", server->options.listen);
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
@@ -282,15 +336,29 @@ int lens_daemon_start(lens_server *server, lens_error *err)
     return 0;
 }
 
+static void wait_for_flights(lens_server *server, double seconds)
+{
+    const double begun = lens_seconds();
+    double swept = begun;
+    while (atomic_load(&server->in_flight) > 0 && lens_seconds() - begun < seconds) {
+        lens_sleep(0.02);
+        if (lens_seconds() - swept < 1)
+            continue;
+        swept = lens_seconds();
+        lens_daemon_sweep(server);
+    }
+}
+
 void lens_daemon_stop(lens_server *server, double seconds)
 {
     if (!server->daemon)
         return;
+    atomic_store(&server->ending, true);
     const MHD_socket listening = MHD_quiesce_daemon(server->daemon);
-    const double until = lens_seconds() + seconds;
-    while (atomic_load(&server->in_flight) > 0 && lens_seconds() < until)
-        lens_sleep(0.02);
-    lens_workers_stop(server); /* what was handed over is answered; nothing sleeps after that */
+    wait_for_flights(server, seconds);
+    atomic_store(&server->overdue, true);
+    lens_workers_end(server); /* what was handed over is answered; nothing sleeps after that */
+    wait_for_flights(server, parting);
     MHD_stop_daemon(server->daemon);
     server->daemon = NULL;
     if (listening != MHD_INVALID_SOCKET)

@@ -61,6 +61,49 @@ static bool named_origin(const lens_server *server, const char *origin)
     return false;
 }
 
+bool lens_guard_is_origin(const char *origin)
+{
+    const size_t scheme = strspn(origin, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+    if (scheme == 0 || strncmp(origin + scheme, "://", 3) != 0)
+        return false;
+    const char *host = origin + scheme + 3, *port;
+    char name[256];
+    if (!host_name(host, name, sizeof name) || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_[:]")])
+        return false;
+    port = host + strlen(name);
+    /* A browser leaves the scheme's own port out. */
+    return !*port || (port[1] && strcmp(port, strncmp(origin, "https:", 6) == 0 ? ":443" : strncmp(origin, "http:", 5) == 0 ? ":80" : "") != 0);
+}
+
+/* Whether --allow-origin names the page that asks. What it shows as a picture it asks for without an Origin, but says where it is all the same. */
+static bool named_page(const lens_exchange *exchange)
+{
+    const lens_names *origins = &exchange->server->options.origins;
+    const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN), *page = lens_request_header(exchange, MHD_HTTP_HEADER_REFERER);
+    if (origin)
+        return named_origin(exchange->server, origin);
+    for (size_t i = 0; page && i < origins->count; i++) {
+        const size_t length = strlen(origins->items[i]);
+        if (strncmp(page, origins->items[i], length) == 0 && (page[length] == '/' || !page[length]))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a request may come from where its browser says that it does (Fetch Metadata): from our own page, from a person, or, for what may be led
+ * to or shown, from a page elsewhere. What is no browser says nothing. */
+static bool may_come(const lens_exchange *exchange)
+{
+    const char *site = lens_request_header(exchange, "Sec-Fetch-Site"), *mode = lens_request_header(exchange, "Sec-Fetch-Mode"),
+               *what = lens_request_header(exchange, "Sec-Fetch-Dest");
+    if (!site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0)
+        return true;
+    const lens_elsewhere may = exchange->route && strcmp(exchange->route->method, "GET") == 0 ? exchange->route->elsewhere : LENS_ELSEWHERE_NOTHING;
+    if (may >= LENS_ELSEWHERE_LINK && mode && what && strcmp(mode, "navigate") == 0 && strcmp(what, "document") == 0)
+        return true;
+    return may == LENS_ELSEWHERE_SHOW && exchange->server->local && strcmp(site, "same-site") == 0 && what && strcmp(what, "image") == 0;
+}
+
 /* Whether ORIGIN is this server's own page. */
 static bool own_origin(const char *origin, const char *host)
 {
@@ -105,13 +148,12 @@ unsigned lens_guard(lens_exchange *exchange)
     const lens_server *server = exchange->server;
     const char *host = lens_request_header(exchange, MHD_HTTP_HEADER_HOST);
     const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN);
-    const char *site = lens_request_header(exchange, "Sec-Fetch-Site");
     if (!lens_guard_host(server, host))
         return refuse(exchange, 421, "misdirected", "this server does not go by that name: see --host");
-    const bool allowed = origin && named_origin(server, origin);
+    const bool allowed = named_page(exchange);
     if (origin && !allowed && !own_origin(origin, host))
         return refuse(exchange, 403, "forbidden", "pages of that origin may not ask here: see --allow-origin");
-    if (site && strcmp(site, "cross-site") == 0 && !allowed && strcmp(exchange->method, "GET") != 0 && strcmp(exchange->method, "HEAD") != 0)
+    if (!allowed && !may_come(exchange))
         return refuse(exchange, 403, "forbidden", "pages elsewhere may not ask here: see --allow-origin");
     if (!server->token || (exchange->route && exchange->route->open) || strcmp(exchange->method, "OPTIONS") == 0 || has_token(exchange))
         return 0;
@@ -134,18 +176,25 @@ void lens_guard_headers(lens_exchange *exchange, struct MHD_Response *response)
     MHD_add_response_header(response, "Content-Security-Policy",
                             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; "
                             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
-    if (exchange->server->options.origins.count) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Origin");
-        MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "cross-origin");
-    } else {
-        MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-site");
-    }
+    /* Who may show it. What one page was given is not to come out of the cache for another. To a browser's mind http://127.0.0.1:1 and :2 are the
+     * same site where it says who asks, but not where it holds an answer against "same-site": that we let it ask has to do. */
+    const bool shown = exchange->route && exchange->route->elsewhere == LENS_ELSEWHERE_SHOW && exchange->server->local;
+    const char *site = lens_request_header(exchange, "Sec-Fetch-Site");
+    const bool let_in = named_page(exchange) || (shown && site && strcmp(site, "same-site") == 0);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Origin, Sec-Fetch-Site");
+    MHD_add_response_header(response, "Cross-Origin-Resource-Policy", let_in ? "cross-origin" : shown && !site ? "same-site" : "same-origin");
     if (origin && named_origin(exchange->server, origin)) {
         MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
         MHD_add_response_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type");
         MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
         MHD_add_response_header(response, "Access-Control-Max-Age", "600");
     }
+}
+
+const char *lens_guard_scheme(const lens_exchange *exchange)
+{
+    const char *asked = exchange->server->options.hosts.count ? lens_request_header(exchange, "X-Forwarded-Proto") : NULL;
+    return asked && strcasecmp(asked, "https") == 0 ? "https" : "http";
 }
 
 /* ---- logging in, for browsers ---- */
@@ -181,7 +230,8 @@ void lens_answer_login(lens_exchange *exchange)
             lens_answer_bytes(exchange, 303, "text/plain; charset=utf-8", "", 0);
             if (server->token) {
                 char cookie[512];
-                snprintf(cookie, sizeof cookie, "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000", cookie_name, server->token);
+                snprintf(cookie, sizeof cookie, "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000%s", cookie_name, server->token,
+                         strcmp(lens_guard_scheme(exchange), "https") == 0 ? "; Secure" : "");
                 lens_answer_header(exchange, MHD_HTTP_HEADER_SET_COOKIE, cookie);
             }
             lens_answer_header(exchange, MHD_HTTP_HEADER_LOCATION, "/");

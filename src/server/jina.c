@@ -14,10 +14,11 @@ static json_t *match(const lens_exchange *exchange, const lens_result *result)
     char id[32], address[512];
     const char *host = lens_request_header(exchange, MHD_HTTP_HEADER_HOST); /* was checked */
     snprintf(id, sizeof id, "%lld", (long long)result->id);
-    snprintf(address, sizeof address, "http://%s/api/pictures/%s/file", host, id);
+    const char *scheme = lens_guard_scheme(exchange);
+    snprintf(address, sizeof address, "%s://%s/api/pictures/%s/file", scheme, host, id);
     /* Its client puts "http:" before image_url. */
     return json_pack("{sssss{ssssssso}s{s{sf}}}", "id", id, "uri", address, "tags", "uri", address, "uri_absolute", address, "image_url",
-                     address + strlen("http:"), "name", lens_name_json(result->path), "scores", "cosine", "value", result->score);
+                     address + strlen(scheme) + 1, "name", lens_name_json(result->path), "scores", "cosine", "value", result->score);
 }
 
 void lens_jina_search(lens_exchange *exchange)
@@ -30,7 +31,10 @@ void lens_jina_search(lens_exchange *exchange)
     for (size_t i = 0; result == 0 && i < query.count; i++) { /* every document is a query of its own */
         lens_query one = {.terms = {query.terms[i]}, .count = 1, .options = query.options};
         lens_results *results = lens_asking(exchange, &one, &error);
-        query.terms[i] = one.terms[0]; /* with what was fetched for it */
+        query.terms[i] = one.terms[0];
+        free(query.terms[i].bytes); /* what was fetched for it too: the next one may take as much */
+        query.terms[i].bytes = NULL;
+        lens_daemon_release(exchange);
         if (!results) {
             result = -1;
             break;

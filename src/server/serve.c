@@ -10,12 +10,14 @@
 #include "server/server.h"
 
 enum { TOKEN_LEAST = 16, TOKEN_MOST = 256 };
-static const size_t thumbs_most = (size_t)128 << 20, uploads_most = (size_t)64 << 20; /* bytes that are held */
+static const size_t thumbs_most = (size_t)128 << 20; /* bytes that are held */
+static const size_t uploads_least = (size_t)64 << 20, bodies_least = (size_t)256 << 20; /* more where larger pictures are taken */
 static const double ending_seconds = 20, look_every = 0.1, sweep_every = 1;
 
 lens_serve_options lens_serve_options_default(void)
 {
-    return (lens_serve_options){.listen = "127.0.0.1:8080", .max_upload = (uint64_t)32 << 20, .max_pixels = (uint64_t)100 * 1000 * 1000};
+    return (lens_serve_options){
+        .listen = "127.0.0.1:8080", .max_upload = (uint64_t)32 << 20, .max_pixels = (uint64_t)100 * 1000 * 1000, .patience = 60};
 }
 
 static void say(const lens_server *server, const char *line)
@@ -46,20 +48,41 @@ static int read_token(lens_server *server, lens_error *err)
     return result;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static int check_origins(const lens_server *server, lens_error *err)
+{
+    const lens_names *origins = &server->options.origins;
+    for (size_t i = 0; i < origins->count; i++)
+        if (!lens_guard_is_origin(origins->items[i]))
+            return lens_fail(err, LENS_E_ARGUMENT,
+                             "--allow-origin %s: an origin is what a browser sends as one, as https://page.example or http://10.0.0.2:8501: in small "
+                             "letters, without a path, and without :80 or :443",
+                             origins->items[i]);
+    return 0;
+}
+
 static int prepare(lens_server *server, lens_error *err)
 {
     char name[256] = "";
+    const size_t picture = (size_t)server->options.max_upload;
     gethostname(name, sizeof name - 1);
-    if (lens_daemon_listen(server, err) != 0 || read_token(server, err) != 0)
+    if (lens_daemon_listen(server, err) != 0 || check_origins(server, err) != 0 || read_token(server, err) != 0)
         return -1;
     if (!server->loopback && !server->token && !server->options.no_auth)
         return lens_fail(err, LENS_E_ARGUMENT,
                          "%s can be reached from other machines: give a token with --token-file FILE, or --no-auth if anyone may look",
                          server->options.listen);
-    server->show_paths = server->loopback || server->options.show_paths;
+    server->local = server->loopback && !server->options.hosts.count;
+    server->show_paths = server->local || server->options.show_paths;
+    server->body_most = picture / 3 * 4 + LENS_BODY_SMALL; /* in base64 it is a third longer; several of them may make one query */
+    server->bodies_most = (long long)larger(bodies_least, 2 * server->body_most);
     server->name = strdup(name);
     server->thumbs = lens_cache_new(thumbs_most);
-    server->uploads = lens_cache_new(uploads_most);
+    server->uploads = lens_cache_new(larger(uploads_least, 2 * picture));
     server->metrics = lens_metrics_new();
     server->events = lens_events_new();
     if (!server->name || !server->thumbs || !server->uploads || !server->metrics || !server->events)
@@ -103,7 +126,7 @@ int lens_serve(const lens_serve_options *options, lens_error *err)
     lens_indexer_end(server.indexer);
     lens_events_end(server.events);
     lens_daemon_stop(&server, ending_seconds);
-    lens_workers_stop(&server);
+    lens_workers_free(&server);
     lens_indexer_free(server.indexer);
     lens_events_free(server.events);
     lens_warm_free(server.warm);

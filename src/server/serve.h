@@ -15,17 +15,18 @@ typedef struct lens_names {
 
 typedef struct lens_serve_options {
     const char *library;    /* NULL: the default one */
-    const char *listen;     /* "127.0.0.1:8080", "[::]:8080", "localhost:0" */
+    const char *listen;     /* "127.0.0.1:8080", "localhost:0"; ":8080", everywhere */
     const char *token_file; /* whose first line whoever asks has to know; NULL: none, which is refused beyond this machine unless... */
     bool no_auth;           /* ...this is set */
     lens_names hosts;       /* names that a Host header may have, besides addresses, localhost and this machine's own name */
     lens_names origins;     /* "https://page.example": pages elsewhere that may ask */
-    lens_names paths;       /* absolute folders below which a request may name files */
+    lens_names paths;       /* folders below which a request may name files */
     bool allow_urls;        /* pictures are fetched from public addresses */
-    bool show_paths;        /* paths of this machine are told to others than this machine */
+    bool show_paths;        /* paths of this machine are told though it listens beyond it, or goes by HOSTS */
     bool watch;             /* the library's folders are watched, and what is new in them is indexed */
     uint64_t max_upload;    /* bytes of one picture */
     uint64_t max_pixels;    /* of one picture that is sent */
+    double patience;        /* seconds that a connection may sit idle or take over a request */
 
     void (*say)(void *context, const char *line); /* what a person should know: where it listens, what went wrong */
     bool (*go_on)(void *context);                 /* asked a few times a second; false ends it */

@@ -28,6 +28,7 @@ typedef enum lens_pool { LENS_POOL_QUICK, LENS_POOL_SLOW, LENS_POOLS, LENS_POOL_
 typedef struct lens_server {
     lens_serve_options options;
     bool loopback;    /* it listens for this machine only */
+    bool local;       /* and no proxy stands before it, as far as --host tells */
     bool show_paths;
     char *token;      /* NULL: nobody is asked for one */
     char *name;       /* of this machine */
@@ -41,8 +42,12 @@ typedef struct lens_server {
     lens_events *events;
     lens_indexer *indexer;
     lens_metrics *metrics;
+    size_t body_most;      /* bytes of a request that carries pictures */
+    long long bodies_most; /* of all requests together */
     atomic_llong bodies;   /* bytes of requests that are held */
     atomic_int in_flight;  /* exchanges that are being worked on or sent */
+    atomic_bool ending;    /* no new request is begun */
+    atomic_bool overdue;   /* and what waits for a worker is no longer waited for */
     struct lens_connection *connections;
     pthread_mutex_t lock;  /* of CONNECTIONS */
 } lens_server;
@@ -57,6 +62,8 @@ struct lens_exchange {
     char key[33];      /* of the path: an upload's */
     lens_buffer body;
     size_t body_most;
+    size_t held;       /* bytes that were gathered for it, besides the body */
+    double until;      /* when what it names must have been fetched; 0: nothing was yet */
     bool has_nul, too_large, worked, slow;
     lens_library *library; /* of the worker that answers */
     unsigned status;
@@ -66,12 +73,23 @@ struct lens_exchange {
 
 /* ---- routes.c ---- */
 
+/* What a page elsewhere may do with a route without --allow-origin. */
+typedef enum lens_elsewhere {
+    LENS_ELSEWHERE_NOTHING,
+    LENS_ELSEWHERE_LINK,  /* lead to it */
+    LENS_ELSEWHERE_SHOW,  /* and show it as a picture, where page and server are this machine's */
+} lens_elsewhere;
+
+enum { LENS_BODY_SMALL = 65536, LENS_BODY_PICTURES = -1 };
+
 struct lens_route {
     const char *method; /* "GET" stands for HEAD too */
     const char *path;   /* "#": an id; "*": the key of an upload */
     void (*answer)(lens_exchange *exchange);
     lens_pool pool;
     bool open; /* to those without the token */
+    int body;  /* bytes that a request may have; LENS_BODY_PICTURES: as many as pictures need */
+    lens_elsewhere elsewhere;
 };
 
 /* The route of METHOD and PATH; what "#" and "*" stood for goes into EXCHANGE. NULL: there is none, and *ALLOWED [size] then names the methods
@@ -92,12 +110,21 @@ void lens_daemon_stop(lens_server *server, double seconds);
 /* Cuts off connections that have taken too long over a request. */
 void lens_daemon_sweep(lens_server *server);
 
+/* Counts SIZE bytes that were gathered for EXCHANGE: one request may name no more than it may carry. False: that is too much, for it or for all
+ * together. */
+bool lens_daemon_hold(lens_exchange *exchange, size_t size);
+/* What was gathered for EXCHANGE is freed. */
+void lens_daemon_release(lens_exchange *exchange);
+
 /* ---- workers.c ---- */
 
 int lens_workers_start(lens_server *server, lens_error *err);
-void lens_workers_stop(lens_server *server);
+/* Ends the workers. Requests may still come, and are refused. */
+void lens_workers_end(lens_server *server);
+/* Ends them and frees their queues: the daemon has stopped. */
+void lens_workers_free(lens_server *server);
 
-/* Hands EXCHANGE over; its connection is suspended. False when too many wait. */
+/* Hands EXCHANGE over; its connection is suspended. False when the workers are ending. */
 bool lens_workers_give(lens_exchange *exchange, lens_pool pool);
 
 /* ---- guard.c: who may ask ---- */
@@ -107,6 +134,12 @@ unsigned lens_guard(lens_exchange *exchange);
 
 /* The headers that every answer carries. */
 void lens_guard_headers(lens_exchange *exchange, struct MHD_Response *response);
+
+/* "http", or "https" where a proxy says that it was asked so. */
+const char *lens_guard_scheme(const lens_exchange *exchange);
+
+/* Whether ORIGIN is one as browsers send it, so that it can be compared: "https://page.example", "http://10.0.0.2:8501". */
+bool lens_guard_is_origin(const char *origin);
 void lens_answer_login(lens_exchange *exchange);
 
 /* Whether HOST is an address or name that this server goes by. */
@@ -123,6 +156,8 @@ void lens_answer_json(lens_exchange *exchange, unsigned status, json_t *object);
 int lens_answer_error(lens_exchange *exchange, unsigned status, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same for an ERROR of the library, with the status that is its code's. */
 int lens_answer_failure(lens_exchange *exchange, const lens_error *error);
+/* What may be told of the library's MESSAGE: all of it, or where paths are not told its reason. A part of MESSAGE, or static. */
+const char *lens_answer_reason(const lens_exchange *exchange, const char *message);
 /* 304 when the request's If-None-Match holds ETAG: true, and the answer is there. Else false; ETAG is to be sent with the answer. */
 bool lens_answer_unchanged(lens_exchange *exchange, const char *etag, const char *caching);
 

@@ -25,11 +25,16 @@ static void *work(void *context)
         const lens_pool pool = worker->pool;
         exchange->library = worker->library;
         exchange->slow = pool == LENS_POOL_SLOW;
-        exchange->route->answer(exchange);
+        lens_daemon_release(exchange); /* of a quick worker that found it slow */
+        if (atomic_load(&server->overdue))
+            lens_answer_error(exchange, 503, "unavailable", "the server is ending");
+        else
+            exchange->route->answer(exchange);
         if (!exchange->response && pool == LENS_POOL_QUICK) { /* it turned out to be slow */
             exchange->slow = true;
             if (lens_queue_push(server->queues[LENS_POOL_SLOW], exchange))
                 continue;
+            lens_answer_error(exchange, 503, "unavailable", "the server is ending");
         }
         if (!exchange->response)
             lens_answer_error(exchange, 500, "internal", "there is no answer");
@@ -62,7 +67,7 @@ int lens_workers_start(lens_server *server, lens_error *err)
     return 0;
 }
 
-void lens_workers_stop(lens_server *server)
+void lens_workers_end(lens_server *server)
 {
     for (int pool = 0; pool < LENS_POOLS; pool++)
         if (server->queues[pool])
@@ -75,6 +80,11 @@ void lens_workers_stop(lens_server *server)
     free(server->workers);
     server->workers = NULL;
     server->worker_count = 0;
+}
+
+void lens_workers_free(lens_server *server)
+{
+    lens_workers_end(server);
     for (int pool = 0; pool < LENS_POOLS; pool++) {
         lens_queue_free(server->queues[pool]);
         server->queues[pool] = NULL;

@@ -59,6 +59,18 @@ static void json_with_a_picture_finds_it(void **state)
     lens_buffer_free(&body);
 }
 
+static void json_is_known_whatever_it_is_called(void **state)
+{
+    (void)state;
+    static const char form[] = "Content-Type: application/x-www-form-urlencoded\r\n";
+    json_t *answer = test_serving_json(&serving, 200, "POST", "/api/search", form, " \n{\"terms\": [{\"id\": 1}]}"); /* curl -d */
+    assert_int_equal(json_array_size(json_object_get(answer, "results")), 12);
+    json_decref(answer);
+    test_serving_expect(&serving, 415, "POST", "/api/search", form, "text=a");
+    test_serving_expect(&serving, 415, "POST", "/api/search", form, "");
+    test_serving_expect(&serving, 403, "POST", "/api/search", "Content-Type: application/x-www-form-urlencoded\r\nOrigin: null\r\n", "{\"terms\": [{\"id\": 1}]}");
+}
+
 static void a_form_with_a_picture_finds_it(void **state)
 {
     (void)state;
@@ -285,7 +297,45 @@ static void the_original_client_may_send_data_uris_and_limits(void **state)
     json_t *answer = test_serving_json(&serving, 200, "POST", "/search", "", body.data);
     assert_int_equal(json_array_size(matches_of(answer)), 2);
     json_decref(answer);
+    body.size = 0;
+    lens_buffer_print(&body, "{\"limit\": 1, \"data\": [\"data:image/png;base64,");
+    lens_base64_encode(query.data, query.size, &body);
+    lens_buffer_print(&body, "\"]}");
+    answer = test_serving_json(&serving, 200, "POST", "/search", "", body.data);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(json_array_get(matches_of(answer), 0), "tags"), "name")), "scene3.png");
+    json_decref(answer);
     lens_buffer_free(&body);
+}
+
+static void behind_a_proxy_pictures_have_its_address(void **state)
+{
+    (void)state;
+    char *token = test_path(world->folder, "token");
+    test_write(token, "0123456789abcdef0123", 20);
+    const char *const more[] = {"--host", "pictures.example", "--allow-path", world->pictures, "--token-file", token, NULL};
+    static const char known[] = "Authorization: Bearer 0123456789abcdef0123\r\nHost: pictures.example\r\n";
+    test_serving behind = test_serving_start(world, more);
+    char *path = test_world_path(world, "scene3.png"), headers[512];
+    lens_buffer body = {0};
+    lens_buffer_print(&body, "{\"top_k\": 1, \"data\": [{\"uri\": \"%s\"}]}", path);
+    for (int secure = 0; secure < 2; secure++) {
+        snprintf(headers, sizeof headers, "%sX-Forwarded-Proto: %s\r\n", known, secure ? "https" : "http");
+        json_t *answer = test_serving_json(&behind, 200, "POST", "/search", headers, body.data);
+        const json_t *tags = json_object_get(json_array_get(matches_of(answer), 0), "tags");
+        const char *start = secure ? "https://pictures.example/api/pictures/" : "http://pictures.example/api/pictures/";
+        assert_int_equal(strncmp(json_string_value(json_object_get(tags, "uri")), start, strlen(start)), 0);
+        assert_int_equal(strncmp(json_string_value(json_object_get(tags, "image_url")), "//pictures.example/", 19), 0);
+        json_decref(answer);
+        snprintf(headers, sizeof headers, "Content-Type: application/x-www-form-urlencoded\r\nHost: pictures.example\r\nX-Forwarded-Proto: %s\r\n", secure ? "https" : "http");
+        test_reply reply = test_serving_ask(&behind, "POST", "/login", headers, "token=0123456789abcdef0123", 26);
+        assert_int_equal(reply.status, 303);
+        assert_int_equal(strstr(reply.head.data, "; Secure") != NULL, secure);
+        test_reply_free(&reply);
+    }
+    test_serving_stop(&behind);
+    lens_buffer_free(&body);
+    free(path);
+    free(token);
 }
 
 /* Waits until the library has COUNT pictures. */
@@ -330,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_with_a_picture_finds_it),
+        cmocka_unit_test(json_is_known_whatever_it_is_called),
         cmocka_unit_test(a_form_with_a_picture_finds_it),
         cmocka_unit_test(an_upload_is_a_term_afterwards),
         cmocka_unit_test(pages_follow_one_another),
@@ -340,6 +391,7 @@ int main(void)
         cmocka_unit_test(the_original_client_searches_by_a_picture),
         cmocka_unit_test(the_original_client_searches_by_words),
         cmocka_unit_test(the_original_client_may_send_data_uris_and_limits),
+        cmocka_unit_test(behind_a_proxy_pictures_have_its_address),
         cmocka_unit_test(a_new_picture_is_found_after_a_run),
         cmocka_unit_test(what_comes_into_a_watched_folder_is_found_and_what_goes_is_not),
     };

@@ -84,6 +84,72 @@ static void pages_elsewhere_may_not_ask(void **state)
     test_reply_free(&reply);
 }
 
+static void expect_from(const test_serving *at, int status, const char *site, const char *mode, const char *what, const char *path, const char *more)
+{
+    char headers[512];
+    snprintf(headers, sizeof headers, "Sec-Fetch-Site: %s\r\nSec-Fetch-Mode: %s\r\nSec-Fetch-Dest: %s\r\n%s", site, mode, what, more);
+    test_serving_expect(at, status, "GET", path, headers, NULL);
+}
+
+static void pages_elsewhere_may_lead_here_and_little_else(void **state)
+{
+    (void)state;
+    static const char *const sites[] = {"cross-site", "same-site"};
+    static const char *const paths[] = {"/api/status", "/api/pictures/1/thumb", "/api/pictures/1/explain", "/api/pictures/1/similar", "/js/main.js", "/none"};
+    for (size_t s = 0; s < 2; s++) {
+        for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+            expect_from(&serving, 403, sites[s], "no-cors", "image", paths[i], "");
+            expect_from(&serving, 403, sites[s], "navigate", "document", paths[i], "");
+        }
+        expect_from(&serving, 200, sites[s], "navigate", "document", "/?q=id:1", "");
+        expect_from(&serving, 200, sites[s], "navigate", "document", "/login", "");
+        expect_from(&serving, 200, sites[s], "navigate", "document", "/api/pictures/1/file", "");
+        expect_from(&serving, 403, sites[s], "no-cors", "image", "/", "");
+        expect_from(&serving, 403, sites[s], "navigate", "iframe", "/", "");
+        expect_from(&serving, 403, sites[s], "no-cors", "script", "/api/pictures/1/file", "");
+    }
+    test_serving_expect(&serving, 403, "POST", "/api/index", "Sec-Fetch-Site: same-site\r\n", "{}");
+    expect_from(&serving, 200, "same-origin", "cors", "empty", "/api/status", "");
+    expect_from(&serving, 200, "none", "navigate", "document", "/api/status", "");
+    /* What another page of this machine may do, as the original client's: show a picture. */
+    expect_from(&serving, 200, "same-site", "no-cors", "image", "/api/pictures/1/file", "");
+    expect_from(&serving, 403, "cross-site", "no-cors", "image", "/api/pictures/1/file", "");
+    test_reply reply = test_serving_ask(&serving, "GET", "/api/pictures/1/file", "", NULL, 0);
+    assert_non_null(strstr(reply.head.data, "Cross-Origin-Resource-Policy: same-site\r\n"));
+    test_reply_free(&reply);
+    reply = test_serving_ask(&serving, "GET", "/api/pictures/1/thumb", "", NULL, 0);
+    assert_non_null(strstr(reply.head.data, "Cross-Origin-Resource-Policy: same-origin\r\n"));
+    test_reply_free(&reply);
+}
+
+static void pages_of_an_allowed_origin_may_ask(void **state)
+{
+    (void)state;
+    const char *const more[] = {"--host", "pictures.example", "--allow-origin", "https://page.example", NULL};
+    static const char ours[] = "Referer: https://page.example/a\r\n", others[] = "Referer: https://page.example.evil.example/\r\n";
+    test_serving behind = test_serving_start(world, more);
+    test_serving_expect(&behind, 200, "GET", "/api/status", "Origin: https://page.example\r\nSec-Fetch-Site: cross-site\r\n", NULL);
+    expect_from(&behind, 200, "cross-site", "no-cors", "image", "/api/pictures/1/file", ours);
+    expect_from(&behind, 200, "cross-site", "no-cors", "image", "/api/pictures/1/thumb", ours);
+    expect_from(&behind, 403, "cross-site", "no-cors", "image", "/api/pictures/1/file", others);
+    expect_from(&behind, 403, "cross-site", "no-cors", "image", "/api/pictures/1/file", "");
+    expect_from(&behind, 403, "same-site", "no-cors", "image", "/api/pictures/1/file", ""); /* behind a proxy that is not this machine alone */
+    test_reply reply = test_serving_ask(&behind, "GET", "/api/pictures/1/file", ours, NULL, 0);
+    assert_non_null(strstr(reply.head.data, "Cross-Origin-Resource-Policy: cross-origin\r\n"));
+    test_reply_free(&reply);
+    reply = test_serving_ask(&behind, "GET", "/api/pictures/1/file", "", NULL, 0);
+    assert_non_null(strstr(reply.head.data, "Cross-Origin-Resource-Policy: same-origin\r\n"));
+    test_reply_free(&reply);
+    test_serving_stop(&behind);
+    static const char *const wrong[] = {"page.example", "https://", "https://page.example/", "https://Page.example", "https://page.example:443", "*", "null",
+                                        "http://10.0.0.2:80", "https://*.example", "https://a b", "https://me@page.example"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        test_run run = test_world_expect(world, 2, "serve", "--listen", "127.0.0.1:0", "--allow-origin", wrong[i], NULL);
+        assert_non_null(strstr(run.err.data, "an origin is"));
+        test_run_free(&run);
+    }
+}
+
 static void wrong_methods(void **state)
 {
     (void)state;
@@ -115,7 +181,26 @@ static void malformed_queries(void **state)
     for (int i = 0; i < 100000; i++)
         lens_buffer_print(&deep, "[");
     test_serving_expect(&serving, 400, "POST", "/api/search", "", deep.data);
+    /* Each value costs a hundred times its byte, so they are counted first: those outside of strings. */
+    deep.size = 0;
+    lens_buffer_print(&deep, "{\"n\":1,\"terms\":[{\"text\":\"\\\"\"}");
+    for (int i = 0; i < 300000; i++)
+        lens_buffer_print(&deep, ",{}");
+    lens_buffer_print(&deep, "]}");
+    json_t *answer = test_serving_json(&serving, 400, "POST", "/api/search", "", deep.data);
+    assert_non_null(strstr(json_string_value(json_object_get(json_object_get(answer, "error"), "message")), "values"));
+    json_decref(answer);
+    answer = test_serving_json(&serving, 400, "POST", "/search", "", deep.data);
+    assert_non_null(strstr(json_string_value(json_object_get(json_object_get(answer, "error"), "message")), "values"));
+    json_decref(answer);
+    deep.size = 0;
+    lens_buffer_print(&deep, "{\"terms\":[{\"text\":\"");
+    for (int i = 0; i < 2400; i++)
+        lens_buffer_print(&deep, ",[{:");
+    lens_buffer_print(&deep, "\\\"\"}]}");
+    test_serving_expect(&serving, 422, "POST", "/api/search", "", deep.data);
     lens_buffer_free(&deep);
+    test_serving_expect(&serving, 413, "POST", "/api/index", "Content-Length: 40000\r\n", "{}");
     test_serving_expect(&serving, 400, "GET", "/api/search", "", NULL);
     test_serving_expect(&serving, 400, "GET", "/api/search?text=%ff", "", NULL);
     test_serving_expect(&serving, 400, "GET", "/api/search?text=a%00b", "", NULL);
@@ -170,6 +255,29 @@ static void too_large(void **state)
     test_reply_free(&reply);
     lens_buffer_free(&chunks);
     free(body);
+}
+
+static void documents_are_held_one_after_another(void **state)
+{
+    (void)state;
+    const size_t side = 440, bytes = 3 * side * side; /* more than a third of what a request may hold here */
+    char *path = test_world_path(world, "large.ppm"), *pixels = calloc(bytes, 1);
+    lens_buffer picture = {0}, body = {0};
+    lens_buffer_print(&picture, "P6 %zu %zu 255\n", side, side);
+    lens_buffer_append(&picture, pixels, bytes);
+    test_write(path, picture.data, picture.size);
+    lens_buffer_print(&body, "{\"data\":[{\"uri\":\"%s\"}", path);
+    for (int i = 0; i < 5; i++)
+        lens_buffer_print(&body, ",{\"uri\":\"%s\"}", path);
+    lens_buffer_print(&body, "]}");
+    json_t *answer = test_serving_json(&serving, 200, "POST", "/search", "", body.data);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(answer, "data"), "docs")), 6);
+    json_decref(answer);
+    unlink(path);
+    lens_buffer_free(&body);
+    lens_buffer_free(&picture);
+    free(pixels);
+    free(path);
 }
 
 static void broken_off(void **state)
@@ -247,6 +355,114 @@ static void files_are_read_only_where_that_is_allowed(void **state)
     free(scene);
 }
 
+static void expect_index(const test_serving *at, int status, const char *path)
+{
+    char body[4200];
+    snprintf(body, sizeof body, "{\"path\":\"%s\"}", path);
+    for (int i = 0;; i++) { /* an earlier run may be under way */
+        test_reply reply = test_serving_ask(at, "POST", "/api/index", "", body, strlen(body));
+        const int got = reply.status;
+        test_reply_free(&reply);
+        if (got == 409 && i < 600)
+            usleep(50000);
+        else if (got != status)
+            fail_msg("%s: %d instead of %d", path, got, status);
+        else
+            return;
+    }
+}
+
+static void what_the_owner_left_out_stays_out(void **state)
+{
+    (void)state;
+    test_world *own = test_world_new();
+    static const char *const folders[] = {"in", "in/deep", "private", "private/deep", ".hidden", "gone", "gone/deep"};
+    char *paths[7], *alias = test_world_path(own, "alias"), *outside = test_path(own->folder, "outside"), *new = test_path(own->folder, "new"),
+         *dark = test_path(own->folder, "new/.dark");
+    for (size_t i = 0; i < 7; i++) {
+        char name[64];
+        paths[i] = test_world_path(own, folders[i]);
+        assert_done(lens_folder_make(paths[i], NULL), &(lens_error){0});
+        snprintf(name, sizeof name, "%s/a.png", folders[i]);
+        test_world_picture(own, name, TEST_PNG, (unsigned)i);
+    }
+    assert_done(lens_folder_make(outside, NULL), &(lens_error){0});
+    assert_done(lens_folder_make(dark, NULL), &(lens_error){0});
+    test_run run = test_world_expect(own, 0, "index", "--model", "colour", "--exclude", "private", own->pictures, NULL);
+    test_run_free(&run);
+    run = test_world_expect(own, 0, "forget", paths[5], NULL);
+    test_run_free(&run);
+    assert_int_equal(symlink(paths[2], alias), 0);
+
+    test_serving plain = test_serving_start(own, NULL);
+    expect_index(&plain, 202, own->pictures);
+    for (size_t i = 0; i < 7; i++)
+        expect_index(&plain, 403, paths[i]);
+    test_serving_stop(&plain);
+
+    const char *const more[] = {"--allow-path", own->pictures, "--allow-path", new, NULL};
+    test_serving may = test_serving_start(own, more);
+    expect_index(&may, 202, paths[0]);
+    expect_index(&may, 202, paths[1]);
+    expect_index(&may, 202, new);
+    for (size_t i = 2; i < 7; i++)
+        expect_index(&may, 403, paths[i]);
+    expect_index(&may, 403, alias);
+    expect_index(&may, 403, outside);
+    expect_index(&may, 403, dark);
+    expect_index(&may, 202, own->pictures);
+    test_serving_stop(&may);
+    unlink(alias); /* a walk that comes by it takes it for a folder of its own */
+    json_t *report = test_world_index(own);
+    assert_int_equal(test_json_integer(report, "indexed") + test_json_integer(report, "unchanged"), 2);
+    json_decref(report);
+    for (size_t i = 0; i < 7; i++)
+        free(paths[i]);
+    free(alias);
+    free(outside);
+    free(dark);
+    free(new);
+    test_world_free(own);
+}
+
+static void paths_are_told_to_this_machine_alone(void **state)
+{
+    (void)state;
+    test_world *own = test_world_new();
+    char *folder = test_world_path(own, "Photos: 2020"), *broken = test_world_path(own, "Photos: 2020/broken.jpg"),
+         *scene = test_world_path(own, "Photos: 2020/a.png");
+    assert_done(lens_folder_make(folder, NULL), &(lens_error){0});
+    test_world_picture(own, "Photos: 2020/a.png", TEST_PNG, 1);
+    test_world_picture(own, "Photos: 2020/b.png", TEST_PNG, 2);
+    test_write(broken, "\xff\xd8\xff no picture", 14);
+    test_run run = test_world_expect(own, 0, "index", "--model", "colour", folder, NULL);
+    test_run_free(&run);
+    unlink(scene);
+    static const char *const asked[] = {"/api/status", "/api/pictures/1", "/api/pictures/2", "/api/pictures/3", "/api/pictures/1/similar", "/api/pictures/3/similar",
+                                        "/api/pictures/1/explain", "/api/pictures/1/seen", "/api/pictures/2/explain?term=id:1", "/api/pictures/1/thumb",
+                                        "/api/pictures/1/file", "/api/search?text=a", "/api/search?text=a&model=none", "/metrics"};
+    const char *const hosts[] = {"--host", "pictures.example", NULL}, *const shown[] = {"--host", "pictures.example", "--show-paths", NULL};
+    const char *const *const more[] = {NULL, shown, hosts};
+    for (size_t i = 0; i < 3; i++) { /* the last one tells none */
+        test_serving at = test_serving_start(own, more[i]);
+        size_t told = 0;
+        for (size_t a = 0; a < sizeof asked / sizeof *asked; a++) {
+            test_reply reply = test_serving_ask(&at, "GET", asked[a], "", NULL, 0);
+            const bool tells = reply.body.data && (strstr(reply.body.data, own->folder) || strstr(reply.body.data, "2020/"));
+            if (i == 2 && tells)
+                fail_msg("%s: %s", asked[a], reply.body.data);
+            told += tells;
+            test_reply_free(&reply);
+        }
+        assert_true(i == 2 || told >= 3);
+        test_serving_stop(&at);
+    }
+    free(folder);
+    free(broken);
+    free(scene);
+    test_world_free(own);
+}
+
 /* ---- the token ---- */
 
 static void without_the_token_nobody_gets_in(void **state)
@@ -273,7 +489,10 @@ static void without_the_token_nobody_gets_in(void **state)
     test_reply reply = test_serving_ask(&closed, "POST", "/login", "Content-Type: application/x-www-form-urlencoded\r\n", "token=0123456789abcdef0123", 26);
     assert_int_equal(reply.status, 303);
     assert_non_null(strstr(reply.head.data, "HttpOnly; SameSite=Strict"));
+    assert_null(strstr(reply.head.data, "Secure"));
     test_reply_free(&reply);
+    /* Who has not logged in yet may send little. */
+    test_serving_expect(&closed, 413, "POST", "/login", "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5000\r\n", "token=");
     test_serving_stop(&closed);
     test_write(file, "short", 5);
     test_run run = test_world_expect(world, 2, "serve", "--listen", "127.0.0.1:0", "--token-file", file, NULL);
@@ -308,13 +527,18 @@ int main(void)
         cmocka_unit_test(paths_lead_nowhere),
         cmocka_unit_test(a_forged_host_is_misdirected),
         cmocka_unit_test(pages_elsewhere_may_not_ask),
+        cmocka_unit_test(pages_elsewhere_may_lead_here_and_little_else),
+        cmocka_unit_test(pages_of_an_allowed_origin_may_ask),
         cmocka_unit_test(wrong_methods),
         cmocka_unit_test(malformed_queries),
         cmocka_unit_test(what_is_no_picture),
         cmocka_unit_test(too_large),
+        cmocka_unit_test(documents_are_held_one_after_another),
         cmocka_unit_test(broken_off),
         cmocka_unit_test(addresses_inside_are_not_fetched),
         cmocka_unit_test(files_are_read_only_where_that_is_allowed),
+        cmocka_unit_test(what_the_owner_left_out_stays_out),
+        cmocka_unit_test(paths_are_told_to_this_machine_alone),
         cmocka_unit_test(without_the_token_nobody_gets_in),
         cmocka_unit_test(killed_and_started_again),
     };

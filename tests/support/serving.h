@@ -12,7 +12,7 @@ typedef struct test_serving {
     int port;
 } test_serving;
 
-/* Starts it on a port of its own, with the options MORE (ended by NULL; may be NULL), and waits until it listens. */
+/* Starts it on a port of its own, with the options MORE (ended by NULL; may be NULL; "--listen", ":0" is everywhere), and waits until it listens. */
 test_serving test_serving_start(const test_world *world, const char *const *more);
 
 /* SIGTERM; fails unless it ends with 0. */

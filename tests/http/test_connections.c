@@ -1,0 +1,271 @@
+/* Much at once, connections that dawdle, and the end while requests are under way. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "server/serve.h"
+#include "serving.h"
+
+static test_world *world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world = test_world_new();
+    for (unsigned i = 0; i < 3; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "scene%u.png", i);
+        test_world_picture(world, name, TEST_PNG, i);
+    }
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+    test_run_free(&run);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_world_free(world);
+    return 0;
+}
+
+/* A connection to PORT of this machine by IPv4 or IPv6; -1: none. */
+static int dial(int family, int port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = in6addr_loopback};
+    struct timeval patience = {.tv_sec = 30};
+    const int fd = socket(family, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (connect(fd, family == AF_INET ? (struct sockaddr *)&in : (struct sockaddr *)&in6, family == AF_INET ? sizeof in : sizeof in6) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Whether a request on FD is answered with 200. */
+static bool asks(int fd)
+{
+    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    char answer[4096];
+    return send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)sizeof request - 1 && recv(fd, answer, sizeof answer, 0) > 12 &&
+           memcmp(answer, "HTTP/1.1 200", 12) == 0;
+}
+
+/* How many of COUNT connections of one address that stay open are answered. */
+static size_t answered(const test_serving *serving, size_t count)
+{
+    int fds[256];
+    size_t right = 0;
+    assert_true(count <= 256);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = dial(AF_INET, serving->port);
+        assert_true(fds[i] >= 0);
+        right += asks(fds[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    return right;
+}
+
+static void one_address_does_not_take_all_connections(void **state)
+{
+    (void)state;
+    const char *const open[] = {"--listen", ":0", "--no-auth", NULL};
+    struct rlimit files, few;
+    getrlimit(RLIMIT_NOFILE, &files);
+    few = files;
+    few.rlim_cur = 328; /* 200 connections */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    test_serving everywhere = test_serving_start(world, open), here = test_serving_start(world, NULL);
+    setrlimit(RLIMIT_NOFILE, &files);
+    assert_int_equal(answered(&everywhere, 150), 100);
+    assert_int_equal(answered(&here, 150), 150); /* all may come by one proxy */
+    test_serving_stop(&everywhere);
+    test_serving_stop(&here);
+}
+
+static void everywhere_is_both_kinds_of_address(void **state)
+{
+    (void)state;
+    const char *const open[] = {"--listen", ":0", "--no-auth", NULL};
+    test_serving everywhere = test_serving_start(world, open);
+    const int old = dial(AF_INET, everywhere.port);
+    assert_true(old >= 0 && asks(old));
+    close(old);
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    const int probe = socket(AF_INET6, SOCK_STREAM, 0);
+    if (probe >= 0 && bind(probe, (struct sockaddr *)&any, sizeof any) == 0) {
+        const int new = dial(AF_INET6, everywhere.port);
+        assert_true(new >= 0 && asks(new));
+        close(new);
+    } else {
+        print_message("skipped: no IPv6 here\n");
+    }
+    close(probe);
+    test_serving_stop(&everywhere);
+}
+
+static void larger_pictures_are_taken_where_that_is_said(void **state)
+{
+    (void)state;
+    const char *const more[] = {"--max-upload", "300", NULL};
+    test_serving serving = test_serving_start(world, more);
+    const size_t side = 4750, bytes = 3 * side * side; /* 67 MB */
+    lens_buffer picture = {0};
+    char *pixels = calloc(bytes, 1);
+    lens_buffer_print(&picture, "P6 %zu %zu 255\n", side, side);
+    lens_buffer_append(&picture, pixels, bytes);
+    free(pixels);
+    test_reply reply = test_serving_ask(&serving, "POST", "/api/uploads", "", picture.data, picture.size);
+    assert_int_equal(reply.status, 200);
+    test_reply_free(&reply);
+    lens_buffer_free(&picture);
+    static const char announced[] = "POST /api/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000000\r\n\r\n";
+    reply = test_serving_raw(&serving, announced, sizeof announced - 1, true);
+    assert_int_equal(reply.status, 0); /* waited for, not refused */
+    test_reply_free(&reply);
+    test_serving_stop(&serving);
+}
+
+/* ---- the end ---- */
+
+static atomic_bool ends;
+
+/* Asks and asks on one connection until it is refused. */
+static void *flood(void *context)
+{
+    static const char request[] = "GET /api/pictures/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const test_serving *serving = context;
+    char answers[65536];
+    const int fd = dial(AF_INET, serving->port);
+    while (fd >= 0 && !atomic_load(&ends) && send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0)
+        if (recv(fd, answers, sizeof answers, atomic_load(&ends) ? MSG_DONTWAIT : 0) == 0)
+            break;
+    close(fd);
+    return NULL;
+}
+
+static void it_ends_while_it_is_asked(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        enum { FLOODS = 16 };
+        pthread_t threads[FLOODS];
+        test_serving serving = test_serving_start(world, NULL);
+        atomic_store(&ends, false);
+        for (int i = 0; i < FLOODS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, flood, &serving), 0);
+        usleep(200000);
+        test_serving_stop(&serving);
+        atomic_store(&ends, true);
+        for (int i = 0; i < FLOODS; i++)
+            pthread_join(threads[i], NULL);
+    }
+}
+
+/* ---- patience, which is a second here ---- */
+
+static atomic_int port;
+static atomic_bool goes_on;
+
+static void hear(void *context, const char *line)
+{
+    (void)context;
+    const char *colon = strrchr(line, ':');
+    if (strstr(line, "listening at ") && colon)
+        atomic_store(&port, atoi(colon + 1));
+}
+
+static bool go_on(void *context)
+{
+    (void)context;
+    return atomic_load(&goes_on);
+}
+
+static void *serve(void *context)
+{
+    lens_serve_options options = lens_serve_options_default();
+    options.library = world->library;
+    options.listen = "127.0.0.1:0";
+    options.patience = 1;
+    options.say = hear;
+    options.go_on = go_on;
+    return lens_serve(&options, context) == 0 ? NULL : context;
+}
+
+static void who_dawdles_is_cut_off(void **state)
+{
+    (void)state;
+    static const char events[] = "HEAD /api/index/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char *const begun[] = {"", "GET", "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n{", events};
+    lens_error error = {0};
+    pthread_t thread;
+    void *failed;
+    char answer[4096];
+    atomic_store(&goes_on, true);
+    assert_int_equal(pthread_create(&thread, NULL, serve, &error), 0);
+    for (int i = 0; i < 600 && !atomic_load(&port); i++)
+        usleep(50000);
+    assert_true(atomic_load(&port) > 0);
+    for (size_t i = 0; i < sizeof begun / sizeof *begun; i++) {
+        const int fd = dial(AF_INET, atomic_load(&port));
+        assert_true(fd >= 0);
+        assert_int_equal(send(fd, begun[i], strlen(begun[i]), MSG_NOSIGNAL), (ssize_t)strlen(begun[i]));
+        if (begun[i] == events) /* which has no end where it is a GET */
+            assert_true(recv(fd, answer, sizeof answer, 0) > 0);
+        int sent = 0; /* a byte now and then */
+        while (sent < 200 && send(fd, "G", 1, MSG_NOSIGNAL) == 1 && recv(fd, answer, sizeof answer, MSG_DONTWAIT) != 0) {
+            usleep(100000);
+            sent++;
+        }
+        if (sent == 200)
+            fail_msg("%s goes on for ever", begun[i]);
+        close(fd);
+    }
+    atomic_store(&goes_on, false);
+    pthread_join(thread, &failed);
+    if (failed)
+        fail_msg("%s", error.message);
+}
+
+static void who_hangs_up_is_let_go(void **state)
+{
+    (void)state;
+    static const char *const begun[] = {"GET", "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"terms\"", "\x16\x03\x01\x02\x00\x01"};
+    test_serving serving = test_serving_start(world, NULL);
+    for (int i = 0; i < 9; i++) {
+        char byte;
+        const char *request = begun[i % 3];
+        const int fd = dial(AF_INET, serving.port);
+        assert_true(fd >= 0);
+        send(fd, request, strlen(request), MSG_NOSIGNAL);
+        shutdown(fd, SHUT_WR);
+        if (recv(fd, &byte, 1, 0) < 0 && errno == EAGAIN)
+            fail_msg("it still waits for the rest of: %s", request);
+        close(fd);
+    }
+    test_serving_stop(&serving);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_address_does_not_take_all_connections),
+        cmocka_unit_test(everywhere_is_both_kinds_of_address),
+        cmocka_unit_test(larger_pictures_are_taken_where_that_is_said),
+        cmocka_unit_test(it_ends_while_it_is_asked),
+        cmocka_unit_test(who_dawdles_is_cut_off),
+        cmocka_unit_test(who_hangs_up_is_let_go),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
