@@ -1,9 +1,12 @@
 """What the tests of pages share: headless Chromium."""
 import os
+import struct
+import subprocess
 import sys
 
 try:
     from selenium import webdriver
+    from selenium.webdriver.support.ui import WebDriverWait
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
@@ -15,7 +18,7 @@ except ImportError:
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from served import check, failures, library, picture, serve  # noqa: E402
 
-__all__ = ["ActionChains", "By", "Keys", "check", "failures", "have_driver", "library", "open_browser", "picture", "resize", "serve"]
+__all__ = ["ActionChains", "By", "Keys", "check", "failures", "have_driver", "library", "open_browser", "picture", "resize", "serve", "serve_few", "wait_for"]
 
 
 def have_driver():
@@ -39,3 +42,27 @@ def open_browser(dark=False):
 
 def resize(driver, width, height=900):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+
+
+def wait_for(driver, what):
+    """Whether WHAT comes true."""
+    try:
+        return WebDriverWait(driver, 20, ignored_exceptions=(Exception,)).until(lambda _: what())
+    except Exception:
+        return False
+
+
+def serve_few(program, folder, *options):
+    """Four pictures that a browser can show, a library of them, and a server: (process, address)."""
+    pictures, side = os.path.join(folder, "pictures"), 40
+    os.makedirs(pictures, exist_ok=True)
+    for i in range(4):
+        path = os.path.join(pictures, f"{i}.bmp")
+        picture(path, i, side, i)
+        with open(path, "r+b") as file:  # as a BMP
+            pixels = file.read()[-3 * side * side:]
+            file.seek(0)
+            file.write(struct.pack("<2sIIIIiiHHIIIIII", b"BM", 54 + len(pixels), 0, 54, 40, side, -side, 1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
+    made = ["--library", os.path.join(folder, "library")]
+    subprocess.run([program, *made, "--quiet", "index", "--model", "colour", pictures], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return serve(program, made, *options)

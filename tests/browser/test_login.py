@@ -6,60 +6,37 @@ usage: test_login.py PROGRAM
 One line a check; exit 1 when one failed, 77 when there is no Chromium, driver or selenium (Debian: chromium, chromium-driver, python3-selenium).
 """
 import os
-import re
 import signal
-import subprocess
 import sys
 import tempfile
 
-from browser import By, Keys, check, failures, have_driver, open_browser, picture
-
-from selenium.webdriver.support.ui import WebDriverWait  # after what says so when there is none
+from browser import By, Keys, check, failures, have_driver, open_browser, serve_few, wait_for
 
 TOKEN = "0123456789abcdef0123"
-
-
-def until(driver, what):
-    """Whether WHAT comes true."""
-    try:
-        return WebDriverWait(driver, 20, ignored_exceptions=(Exception,)).until(lambda _: what())
-    except Exception:
-        return False
 
 
 def log_in(driver, token):
     driver.find_element(By.ID, "token").send_keys(token, Keys.ENTER)
 
 
-def serve(program, folder):
-    pictures = os.path.join(folder, "pictures")
-    os.makedirs(pictures)
-    for i in range(4):
-        picture(os.path.join(pictures, f"{i}.ppm"), i, 40, i)
-    token = os.path.join(folder, "token")
-    with open(token, "w", encoding="ascii") as out:
-        out.write(TOKEN + "\n")
-    library = ["--library", os.path.join(folder, "library")]
-    subprocess.run([program, *library, "--quiet", "index", "--model", "colour", pictures], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    process = subprocess.Popen([program, *library, "serve", "--listen", "127.0.0.1:0", "--token-file", token], stderr=subprocess.PIPE, text=True)
-    return process, re.search(r"http://\S+", process.stderr.readline()).group(0)
-
-
 def test(driver, address):
     driver.get(address + "?q=id:1")
-    check("who has no token is asked for it", until(driver, lambda: driver.current_url.endswith("/login")), driver.current_url)
+    check("who has no token is asked for it", wait_for(driver, lambda: driver.current_url.endswith("/login")), driver.current_url)
     log_in(driver, "0123456789abcdef0124")
-    check("a wrong one is told so", until(driver, lambda: "not the token" in driver.find_element(By.CSS_SELECTOR, "[role=alert]").text), driver.page_source)
+    check("a wrong one is told so", wait_for(driver, lambda: "not the token" in driver.find_element(By.CSS_SELECTOR, "[role=alert]").text), driver.page_source)
     log_in(driver, TOKEN)
-    check("the right one opens the page", until(driver, lambda: driver.find_elements(By.CSS_SELECTOR, ".sample.picture")), driver.page_source[:500])
+    check("the right one opens the page", wait_for(driver, lambda: driver.find_elements(By.CSS_SELECTOR, ".sample.picture")), driver.page_source[:500])
     driver.get(address + "?q=id:1")
-    check("and is kept", until(driver, lambda: len(driver.find_elements(By.CSS_SELECTOR, ".tile")) == 4), driver.page_source[:500])
+    check("and is kept", wait_for(driver, lambda: len(driver.find_elements(By.CSS_SELECTOR, ".tile")) == 4), driver.page_source[:500])
 
 
 def main():
     have_driver()
     with tempfile.TemporaryDirectory(prefix="memelens-login-") as folder:
-        process, address = serve(os.path.abspath(sys.argv[1]), folder)
+        token = os.path.join(folder, "token")
+        with open(token, "w", encoding="ascii") as out:
+            out.write(TOKEN + "\n")
+        process, address = serve_few(os.path.abspath(sys.argv[1]), folder, "--token-file", token)
         driver = open_browser()
         try:
             test(driver, address)
