@@ -196,7 +196,8 @@ static void free_exclusions(walk *w)
 
 int lens_walk_leaves_out(const lens_walk_options *options, const char *path, bool folder, lens_error *err)
 {
-    walk w = {.root = options->base, .base_length = options->base[1] ? strlen(options->base) : 0, .include_hidden = options->include_hidden, .err = err};
+    const size_t base_length = options->base[1] ? strlen(options->base) : 0;
+    walk w = {.root = options->base, .base_length = base_length, .include_hidden = options->include_hidden, .err = err};
     char *part = strdup(path);
     int result = part ? read_exclusions(&w, options) : starved(&w);
     for (size_t end = w.base_length; result == 0 && path[end];) { /* each folder on the way, then PATH */

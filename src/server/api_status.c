@@ -45,7 +45,8 @@ static json_t *failures_json(const lens_exchange *exchange, const lens_status *s
     json_t *array = json_array();
     for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++) {
         json_array_append_new(array, json_pack("{soso*ss}", "name", lens_name_json(status->failures[i].path), "path",
-                                               lens_path_json(exchange, status->failures[i].path), "reason", lens_answer_reason(exchange, status->failures[i].reason)));
+                                               lens_path_json(exchange, status->failures[i].path), "reason",
+                                               lens_answer_reason(exchange, status->failures[i].reason)));
     }
     return array;
 }
