@@ -31,7 +31,7 @@ static bool is_default(const char *text, size_t size)
 static bool is_text(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if ((unsigned char)text[i] < 0x20 && !strchr("\t\n\r", text[i] ? text[i] : 1))
+        if ((unsigned char)text[i] < 0x20 && !memchr("\t\n\r", text[i], 3))
             return false;
     return true;
 }
@@ -89,11 +89,11 @@ int lens_sayings_add(lens_sayings *sayings, lens_saying kind, const void *bytes,
 {
     const char *text = bytes;
     /* Fields of a fixed size end in blanks, or NULs. */
-    while (size && (unsigned char)*text <= ' ') {
+    while (size && memchr(" \t\r\n", *text, 5)) {
         text++;
         size--;
     }
-    while (size && (unsigned char)text[size - 1] <= ' ')
+    while (size && memchr(" \t\r\n", text[size - 1], 5))
         size--;
     if (lens_utf8_valid(text, size))
         return add(sayings, kind, text, size);
