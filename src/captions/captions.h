@@ -20,7 +20,8 @@ typedef struct lens_caption_visitor {
      * whose last part is the file's name; UTF-8 too. TEXT is UTF-8 without NUL and without blanks around it, at most LENS_CAPTION_MOST bytes and at
      * least one; it may have several lines. Both live during the call. Other than 0 ends the reading, which returns it. */
     int (*each)(void *context, const char *name, const char *text);
-    /* What was left out, and why: "captions.tsv: line 12: …". Reading goes on. One line, but for the path fit for a terminal. May be NULL. */
+    /* What was left out, and why: "captions.tsv: line 12: …". Reading goes on, and there may be as many of them as rows. One line, but for the path
+     * fit for a terminal. May be NULL. */
     void (*problem)(void *context, const char *line);
     void *context;
 } lens_caption_visitor;
@@ -44,15 +45,15 @@ typedef enum lens_caption_format { LENS_CAPTIONS_ANY, LENS_CAPTIONS_TABLE, LENS_
 int lens_captions_parse(const void *bytes, size_t size, lens_caption_format format, const char *name, const lens_caption_options *options,
                         const lens_caption_visitor *visitor, lens_error *err);
 
-/* Calls `each` with every file beside the picture PATH that has something to say about it, the file's path for NAME, and all that it says: dog.jpg.txt,
- * dog.txt, dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, and what Google Takeout calls its JSON. Files that cannot be read are problems. 0, what `each`
- * returned, or -1. */
+/* Calls `each` with every file beside the picture PATH that has something to say about it, the file's path for NAME, and all that it says:
+ * dog.jpg.txt, dog.txt, dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, and what Google Takeout calls its JSON. Files that cannot be read are problems.
+ * 0, what `each` returned, or -1. */
 int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err);
 
 /* Appends what the SIZE bytes of a picture say about it to OUT: titles, descriptions and comments, a line each, then keywords in one line, each once,
  * from XMP, IPTC, EXIF and the texts of PNG; of formats other than JPEG, PNG, WebP and TIFF only from XMP. What cameras and programs write without
- * being asked is left out. Nothing is appended when there is nothing, or nothing sensible: a picture is not refused for its metadata. *LEFT_OUT (may be
- * NULL): a text was too long. 0, or -1 when memory is short. */
+ * being asked (the list in sayings.c) is left out. Nothing is appended when there is nothing, or nothing sensible: a picture is not refused for its
+ * metadata. *LEFT_OUT (may be NULL): a text was too long. 0, or -1 when memory is short. */
 int lens_captions_embedded(const void *bytes, size_t size, lens_buffer *out, bool *left_out);
 
 #endif

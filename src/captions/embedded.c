@@ -42,7 +42,8 @@ struct jpeg {
 
 static int add_segment(struct jpeg *jpeg, unsigned marker, const unsigned char *body, size_t size, lens_sayings *sayings)
 {
-    static const char exif[] = "Exif\0", xmp[] = "http://ns.adobe.com/xap/1.0/", extension[] = "http://ns.adobe.com/xmp/extension/", photoshop[] = "Photoshop 3.0";
+    static const char exif[] = "Exif\0", photoshop[] = "Photoshop 3.0";
+    static const char xmp[] = "http://ns.adobe.com/xap/1.0/", extension[] = "http://ns.adobe.com/xmp/extension/";
     if (marker == 0xe1 && begins(body, size, exif, sizeof exif))
         return lens_captions_tiff(body + sizeof exif, size - sizeof exif, sayings);
     if (marker == 0xe1 && begins(body, size, xmp, sizeof xmp))

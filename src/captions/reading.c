@@ -144,8 +144,9 @@ static int find(const char *const *list, const char *name)
 
 int lens_captions_file_rank(const lens_captions *self, const char *name)
 {
-    static const char *const names[] = {"file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagepath", "imagefilename", "picture",
-                                        "photo", "img", "imageurl", "pictureurl", "photourl", "imgurl", "url", "name", "key", NULL};
+    static const char *const names[] = {"file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagepath",
+                                        "imagefilename", "picture", "photo", "img", "imageurl", "pictureurl", "photourl", "imgurl", "url", "name",
+                                            "key", NULL};
     if (self->options && self->options->file_column)
         return strcmp(self->options->file_column, name) == 0 ? 0 : -1;
     return find(names, name);
@@ -159,8 +160,8 @@ bool lens_captions_is_list(const char *name)
 
 bool lens_captions_is_text(const lens_captions *self, const char *name)
 {
-    static const char *const names[] = {"caption", "captions", "captiontext", "text", "texts", "description", "descriptions", "title", "alt", "alttext", "comment",
-                                        "comments", "sentence", "sentences", "transcription", NULL};
+    static const char *const names[] = {"caption", "captions", "captiontext", "text", "texts", "description", "descriptions", "title", "alt",
+                                        "alttext", "comment", "comments", "sentence", "sentences", "transcription", NULL};
     if (self->options && self->options->text_column)
         return strcmp(self->options->text_column, name) == 0;
     return find(names, name) >= 0 || strncasecmp(name, "ocr", 3) == 0 || lens_captions_is_list(name);

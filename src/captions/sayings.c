@@ -10,8 +10,9 @@
 
 /* What cameras and programs write without being asked. A star at the end: whatever follows. */
 static const char *const defaults[] = {
-    "OLYMPUS DIGITAL CAMERA", "SONY DSC", "KONICA MINOLTA DIGITAL CAMERA", "MINOLTA DIGITAL CAMERA", "Minolta DSC", "SAMSUNG DIGITAL CAMERA", "SAMSUNG",
-    "DIGITAL CAMERA", "MEDION DIGITAL CAMERA", "KODAK Digital Still Camera", "Camera Phone", "Exif_JPEG_PICTURE", "Exif_JPEG_422", "EXIF_JPEG_T422",
+    "OLYMPUS DIGITAL CAMERA", "SONY DSC", "KONICA MINOLTA DIGITAL CAMERA", "MINOLTA DIGITAL CAMERA", "Minolta DSC", "SAMSUNG DIGITAL CAMERA",
+    "SAMSUNG", "DIGITAL CAMERA", "MEDION DIGITAL CAMERA", "KODAK Digital Still Camera", "Camera Phone", "Exif_JPEG_PICTURE", "Exif_JPEG_422",
+        "EXIF_JPEG_T422",
     "Exif JPEG", "JPEG-Bild", "DCIM\\*", "Created with GIMP*", "Created with The GIMP*", "Created with Inkscape*", "Created with ImageMagick*",
     "File written by Adobe Photoshop*", "CREATOR: gd-jpeg*", "LEAD Technologies*", "Optimized by JPEGmini*", "Processed with *", "Lavc*", "AppleMark",
     "Software: *", "ASCII", "charset=*", "untitled", "default",
@@ -22,7 +23,7 @@ static bool is_default(const char *text, size_t size)
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
         const size_t length = strlen(defaults[i]);
         const bool open = defaults[i][length - 1] == '*';
-        if (open ? size >= length - 1 && strncasecmp(text, defaults[i], length - 1) == 0 : size == length && strncasecmp(text, defaults[i], length) == 0)
+        if ((open ? size >= length - 1 : size == length) && strncasecmp(text, defaults[i], length - open) == 0)
             return true;
     }
     return false;

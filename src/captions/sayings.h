@@ -20,8 +20,8 @@ typedef struct lens_sayings {
 
 typedef enum lens_saying { LENS_SAYING_TEXT, LENS_SAYING_WORD } lens_saying;
 
-/* Adds TEXT [size] unless it is there already, is nothing, is binary, or is on the list of what cameras and programs write by themselves. Not UTF-8: taken
- * for Windows-1252. 0, or -1 when memory is short. */
+/* Adds TEXT [size] unless it is there already, is nothing, is binary, or is on the list of what cameras and programs write by themselves. Not UTF-8:
+ * taken for Windows-1252. 0, or -1 when memory is short. */
 int lens_sayings_add(lens_sayings *sayings, lens_saying kind, const void *text, size_t size);
 
 /* The same for each part between the separators C. */
@@ -41,8 +41,8 @@ int lens_captions_xmp(const void *bytes, size_t size, lens_sayings *sayings, boo
 int lens_captions_iim(const unsigned char *bytes, size_t size, lens_sayings *sayings);
 int lens_captions_photoshop(const unsigned char *bytes, size_t size, lens_sayings *sayings);
 
-/* A block of TIFF, which EXIF is: ImageDescription, UserComment, what Windows writes (XPTitle, XPComment, XPKeywords, XPSubject), and, in a TIFF file, XMP and
- * IPTC. */
+/* A block of TIFF, which EXIF is: ImageDescription, UserComment, what Windows writes (XPTitle, XPComment, XPKeywords, XPSubject), and, in a TIFF
+ * file, XMP and IPTC. */
 int lens_captions_tiff(const unsigned char *bytes, size_t size, lens_sayings *sayings);
 
 #endif

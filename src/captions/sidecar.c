@@ -59,7 +59,9 @@ static int read_xmp(lens_captions *self, const lens_buffer *bytes)
     lens_sayings sayings = {0};
     lens_buffer text = {0};
     bool well;
-    int result = lens_captions_xmp(bytes->data, bytes->size, &sayings, &well) == 0 && lens_sayings_write(&sayings, &text) == 0 ? 0 : lens_captions_no_memory(self);
+    int result = lens_captions_xmp(bytes->data, bytes->size, &sayings, &well);
+    if (result != 0 || lens_sayings_write(&sayings, &text) != 0)
+        result = lens_captions_no_memory(self);
     if (result == 0 && !well)
         lens_captions_problem(self, 0, "no XMP, or broken; what comes before that is taken");
     if (result == 0 && sayings.left_out)

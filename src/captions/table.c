@@ -193,8 +193,8 @@ static int find_shape(lens_captions *self, const char *text, size_t size, struct
     if (options && (options->file_column || options->text_column))
         return lens_fail(self->err, LENS_E_FORMAT, "%s: no columns %s and %s in it, which its first line would have to name", self->source,
                          options->file_column ? options->file_column : "of pictures", options->text_column ? options->text_column : "of captions");
-    return lens_fail(self->err, LENS_E_FORMAT, "%s: cannot tell which of its columns are pictures and captions: its first line may name them file and caption",
-                     self->source);
+    return lens_fail(self->err, LENS_E_FORMAT,
+                     "%s: cannot tell which of its columns are pictures and captions: its first line may name them file and caption", self->source);
 }
 
 static int read_row(lens_captions *self, const struct shape *shape, const lens_rows *rows)

@@ -65,8 +65,8 @@ static int add_comment(struct block *block, const unsigned char *value, size_t s
 
 static int add_entry(struct block *block, uint32_t tag, const unsigned char *value, size_t size)
 {
-    enum { DESCRIPTION = 0x10e, XMP = 0x2bc, IPTC = 0x83bb, PHOTOSHOP = 0x8649, COMMENT = 0x9286, XP_TITLE = 0x9c9b, XP_COMMENT = 0x9c9c, XP_KEYWORDS = 0x9c9e,
-           XP_SUBJECT = 0x9c9f };
+    enum { DESCRIPTION = 0x10e, XMP = 0x2bc, IPTC = 0x83bb, PHOTOSHOP = 0x8649, COMMENT = 0x9286,
+           XP_TITLE = 0x9c9b, XP_COMMENT = 0x9c9c, XP_KEYWORDS = 0x9c9e, XP_SUBJECT = 0x9c9f };
     const unsigned char *nul;
     switch (tag) {
     case DESCRIPTION:

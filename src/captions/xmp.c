@@ -1,5 +1,5 @@
-/* XMP, which is RDF in XML. A picture's metadata come from anyone: a document type is refused, and with it every entity that could be declared, so that none
- * can grow, or name a file; elements are not nested without end. */
+/* XMP, which is RDF in XML. A picture's metadata come from anyone: a document type is refused, and with it every entity that could be declared, so
+ * that none can grow, or name a file; elements are not nested without end. */
 #include <expat.h>
 #include <limits.h>
 #include <string.h>

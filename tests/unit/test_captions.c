@@ -11,13 +11,15 @@ static void test_tables_with_names(void **state)
 {
     (void)state;
     test_captions_expect("file\tcaption\na.jpg\tA dog\nsub/b.png\tTwo  cats \n", "a.jpg|A dog;sub/b.png|Two  cats;", "");
-    test_captions_expect("Caption,Image URL\r\n\"one, \"\"two\"\"\r\nthree\",https://x.example/a.jpg?s=1\r\n", "https://x.example/a.jpg?s=1|one, \"two\"\r\nthree;", "");
+    test_captions_expect("Caption,Image URL\r\n\"one, \"\"two\"\"\r\nthree\",https://x.example/a.jpg?s=1\r\n",
+                         "https://x.example/a.jpg?s=1|one, \"two\"\r\nthree;", "");
     test_captions_expect("image;text\na.jpg;x, y\nb.jpg;z\n", "a.jpg|x, y;b.jpg|z;", "");
     test_captions_expect("image_name| comment_number| comment\n1.jpg| 0| Two men .\n1.jpg| 1| Again .\n", "1.jpg|Two men .;1.jpg|Again .;", "");
     /* Every column of texts gives a caption; those without a name that is known give none. */
     test_captions_expect("id,filename,title,ocr_text,likes\n1,a.jpg,T,O,5\n2,b.jpg,,O2,6\n", "a.jpg|T;a.jpg|O;b.jpg|O2;", "");
     /* The address is in the column that holds addresses. */
-    test_captions_expect("image,url,text\n17,http://x.example/17.jpg,hi\n18,http://x.example/18.jpg,ho\n", "http://x.example/17.jpg|hi;http://x.example/18.jpg|ho;", "");
+    test_captions_expect("image,url,text\n17,http://x.example/17.jpg,hi\n18,http://x.example/18.jpg,ho\n",
+                         "http://x.example/17.jpg|hi;http://x.example/18.jpg|ho;", "");
     test_captions_expect("key\ttext\nabc\tno ending\n", "abc|no ending;", "");
     test_captions_expect("file\tcaption\n", "", "t: no caption in it\n");
 }
@@ -31,7 +33,8 @@ static void test_tables_without_names(void **state)
     test_captions_expect("a.jpg\ttitle\n", "a.jpg|title;", ""); /* no name of a column */
     test_captions_expect("[x].jpg\tA dog\n", "[x].jpg|A dog;", ""); /* no JSON */
     /* Names in words that are not known are no caption. */
-    test_captions_expect("Datei\tWas darauf ist\na.jpg\tA dog\nb.jpg\tA cat\n", "a.jpg|A dog;b.jpg|A cat;", "t: line 1: taken for the names of the columns\n");
+    test_captions_expect("Datei\tWas darauf ist\na.jpg\tA dog\nb.jpg\tA cat\n", "a.jpg|A dog;b.jpg|A cat;",
+                         "t: line 1: taken for the names of the columns\n");
     test_captions_expect("filename\tBeschreibung\na.jpg\tA dog\n", "a.jpg|A dog;", "t: line 1: taken for the names of the columns\n");
     /* As many columns as most rows have. */
     test_captions_expect("a.jpg\nb.jpg\tx\nc.jpg\ty\n", "b.jpg|x;c.jpg|y;", "t: line 1: fewer cells than there are columns; left out\n");
@@ -80,7 +83,8 @@ static void test_rows_that_are_left_out(void **state)
                          "t: line 3: more cells than there are columns; left out\n"
                          "t: line 4: a caption that names no picture; left out\n");
     test_captions_expect_bytes(BYTES("file\tcaption\na.jpg\tA\0B\nb.jpg\tB\n"), "b.jpg|B;", "t: line 2: a NUL byte; left out\n");
-    test_captions_expect("file,caption\na.jpg,\"A\nb.jpg,B\nc.jpg,C\n", "a.jpg|\"A;b.jpg|B;c.jpg|C;", "t: line 2: a quote that is never closed; taken for a character\n");
+    test_captions_expect("file,caption\na.jpg,\"A\nb.jpg,B\nc.jpg,C\n", "a.jpg|\"A;b.jpg|B;c.jpg|C;",
+                         "t: line 2: a quote that is never closed; taken for a character\n");
 }
 
 static void test_long_lines(void **state)
@@ -117,25 +121,30 @@ static void test_encodings(void **state)
 {
     (void)state;
     test_captions_expect("\xef\xbb\xbf" "file\tcaption\na.jpg\t\xc3\xa4\n", "a.jpg|\xc3\xa4;", "");
-    test_captions_expect("file\tcaption\na.jpg\t\xe4\x80 \x93x\x94\n", "a.jpg|\xc3\xa4\xe2\x82\xac \xe2\x80\x9cx\xe2\x80\x9d;", "t: not UTF-8; read as Windows-1252\n");
-    test_captions_expect_bytes(BYTES("\xff\xfe" "f\0i\0l\0e\0\t\0t\0e\0x\0t\0\n\0a\0.\0j\0p\0g\0\t\0\x3d\xd8\x00\xde"), "a.jpg|\xf0\x9f\x98\x80;", "");
+    test_captions_expect("file\tcaption\na.jpg\t\xe4\x80 \x93x\x94\n", "a.jpg|\xc3\xa4\xe2\x82\xac \xe2\x80\x9cx\xe2\x80\x9d;",
+                         "t: not UTF-8; read as Windows-1252\n");
+    test_captions_expect_bytes(BYTES("\xff\xfe" "f\0i\0l\0e\0\t\0t\0e\0x\0t\0\n\0a\0.\0j\0p\0g\0\t\0\x3d\xd8\x00\xde"), "a.jpg|\xf0\x9f\x98\x80;",
+                               "");
     test_captions_expect_bytes(BYTES("\xfe\xff\0f\0i\0l\0e\0,\0t\0e\0x\0t\0\n\0a\0.\0j\0p\0g\0,\0\xe4"), "a.jpg|\xc3\xa4;", "");
     test_captions_expect_bytes(BYTES("a\0.\0j\0p\0g\0\t\0x\0"), "a.jpg|x;", ""); /* without a mark */
     /* Half a pair of surrogates, and half a unit. */
-    test_captions_expect_bytes(BYTES("\xff\xfe" "a\0.\0j\0p\0g\0\t\0\x3d\xd8x\0y"), "a.jpg|\xef\xbf\xbdx\xef\xbf\xbd;", "t: broken UTF-16; what makes no sense became U+FFFD\n");
+    test_captions_expect_bytes(BYTES("\xff\xfe" "a\0.\0j\0p\0g\0\t\0\x3d\xd8x\0y"), "a.jpg|\xef\xbf\xbdx\xef\xbf\xbd;",
+                               "t: broken UTF-16; what makes no sense became U+FFFD\n");
     test_captions_expect("file\tcaption\ra.jpg\tA\rb.jpg\tB\r", "a.jpg|A;b.jpg|B;", ""); /* an old Mac's */
 }
 
 static void test_quotes_in_tables_with_tabs(void **state)
 {
     (void)state;
-    test_captions_expect("file\tcaption\na.jpg\t\"two\nlines\"\nb.jpg\t\"No\" she said\nc.jpg\t\"open\n", "a.jpg|two\nlines;b.jpg|\"No\" she said;c.jpg|\"open;", "");
+    test_captions_expect("file\tcaption\na.jpg\t\"two\nlines\"\nb.jpg\t\"No\" she said\nc.jpg\t\"open\n",
+                         "a.jpg|two\nlines;b.jpg|\"No\" she said;c.jpg|\"open;", "");
 }
 
 static void test_stopping(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"a.jpg\tA\nb.jpg\tB\nc.jpg\tC\n", "[{\"file\":\"a.jpg\",\"text\":\"A\"},{\"file\":\"b.jpg\",\"text\":\"B\"},{\"file\":\"c.jpg\",\"text\":\"C\"}]"};
+    static const char *const texts[] = {"a.jpg\tA\nb.jpg\tB\nc.jpg\tC\n",
+        "[{\"file\":\"a.jpg\",\"text\":\"A\"},{\"file\":\"b.jpg\",\"text\":\"B\"},{\"file\":\"c.jpg\",\"text\":\"C\"}]"};
     for (int i = 0; i < 2; i++) {
         test_captions heard;
         lens_caption_visitor visitor = test_captions_visitor(&heard);
@@ -186,7 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_with_names), cmocka_unit_test(test_tables_without_names), cmocka_unit_test(test_columns_that_are_told),
         cmocka_unit_test(test_what_cannot_be_guessed), cmocka_unit_test(test_rows_that_are_left_out), cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_encodings), cmocka_unit_test(test_quotes_in_tables_with_tabs), cmocka_unit_test(test_stopping), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_encodings), cmocka_unit_test(test_quotes_in_tables_with_tabs), cmocka_unit_test(test_stopping),
+            cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,8 @@ static void put_dataset(lens_buffer *out, int number, const char *text)
     put(out, text, strlen(text));
 }
 
-#define XMP_HEAD "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about=''" \
+#define XMP_HEAD "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>" \
+    "<rdf:Description rdf:about=''" \
     " xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:i='http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/' xmlns:lr='http://ns.adobe.com/lightroom/1.0/'"
 #define XMP_TAIL "</rdf:Description></rdf:RDF></x:xmpmeta>"
 #define XMP_TITLE XMP_HEAD "><dc:title><rdf:Alt><rdf:li xml:lang='x-default'>Title</rdf:li></rdf:Alt></dc:title>" XMP_TAIL
@@ -142,8 +143,10 @@ static void expect_xmp(const char *xml, const char *text)
 static void test_xmp(void **state)
 {
     (void)state;
-    expect_xmp(XMP_HEAD "><dc:title><rdf:Alt><rdf:li xml:lang='x-default'>T &amp; \xc3\xa4</rdf:li><rdf:li xml:lang='de'>Titel</rdf:li></rdf:Alt></dc:title>"
-               "<dc:description><rdf:Alt><rdf:li>D1\nD2</rdf:li></rdf:Alt></dc:description><dc:subject><rdf:Bag><rdf:li>dog</rdf:li><rdf:li> cat </rdf:li></rdf:Bag></dc:subject>"
+    expect_xmp(XMP_HEAD "><dc:title><rdf:Alt><rdf:li xml:lang='x-default'>T &amp; \xc3\xa4</rdf:li>"
+               "<rdf:li xml:lang='de'>Titel</rdf:li></rdf:Alt></dc:title>"
+               "<dc:description><rdf:Alt><rdf:li>D1\nD2</rdf:li></rdf:Alt></dc:description>"
+               "<dc:subject><rdf:Bag><rdf:li>dog</rdf:li><rdf:li> cat </rdf:li></rdf:Bag></dc:subject>"
                "<lr:hierarchicalSubject><rdf:Bag><rdf:li>Animals|dog|poodle</rdf:li></rdf:Bag></lr:hierarchicalSubject>"
                "<i:AltTextAccessibility>An alt</i:AltTextAccessibility><dc:creator><rdf:Seq><rdf:li>Me</rdf:li></rdf:Seq></dc:creator>" XMP_TAIL,
                "T & \xc3\xa4\nTitel\nD1\nD2\nAn alt\ndog, cat, Animals, poodle");
@@ -163,7 +166,8 @@ static void test_xmp_that_means_no_good(void **state)
     /* Entities that grow, or name a file: there are none, since there is no document type. */
     expect_xmp("<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]>"
                "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>&c;</dc:title></x>", "");
-    expect_xmp("<!DOCTYPE x [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>&f;</dc:title></x>", "");
+    expect_xmp("<!DOCTYPE x [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>&f;</dc:title></x>",
+               "");
     expect_xmp("<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>&undeclared;</dc:title></x>", "");
     lens_buffer deep = {0};
     lens_buffer_print(&deep, "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>before</dc:title>");
@@ -244,7 +248,8 @@ static void test_jpeg_with_extended_xmp(void **state)
 static void test_exif(void **state)
 {
     (void)state;
-    static const char title[] = "T\0i\0\xe4\0\0\0", words[] = "a\0;\0b\0", comment[] = "UNICODE\0H\0i\0", japanese[] = "JIS\0\0\0\0\0x", ascii[] = "ASCII\0\0\0Hello\0junk";
+    static const char title[] = "T\0i\0\xe4\0\0\0", words[] = "a\0;\0b\0", comment[] = "UNICODE\0H\0i\0", japanese[] = "JIS\0\0\0\0\0x",
+        ascii[] = "ASCII\0\0\0Hello\0junk";
     const struct tag tags[] = {{0x10e, 2, "\xe4 description\0and more", 22}, {0x9c9b, 1, title, 8}, {0x9c9e, 1, words, 6}, {0x9c9c, 1, "C\0", 2}};
     for (int big_endian = 0; big_endian < 2; big_endian++) {
         /* The comment is in the wrong order for one of them, as some programs write it. */
@@ -301,7 +306,8 @@ static lens_buffer packed(const char *key, size_t key_size, const char *text, si
 static void test_png(void **state)
 {
     (void)state;
-    lens_buffer out = {0}, compressed = packed("Description\0", 13, "Packed", 6), international = packed("Comment\0\1\0de\0Kommentar\0", 23, "\xc3\xa4", 2),
+    lens_buffer out = {0}, compressed = packed("Description\0", 13, "Packed", 6),
+        international = packed("Comment\0\1\0de\0Kommentar\0", 23, "\xc3\xa4", 2),
                 broken = text_buffer("x");
     put(&out, "\x89PNG\r\n\x1a\n", 8);
     put_chunk(&out, "tEXt", "Title\0A \xe4", 9);
@@ -380,7 +386,8 @@ static void test_other_formats(void **state)
 static void test_defaults_and_repetitions(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"OLYMPUS DIGITAL CAMERA         ", "SONY DSC", "DCIM\\100MEDIA\\DJI_0001.JPG", "created with GIMP 2.10", "  ", "A dog", "a dog", "A dog\0",
+    static const char *const texts[] = {"OLYMPUS DIGITAL CAMERA         ", "SONY DSC", "DCIM\\100MEDIA\\DJI_0001.JPG", "created with GIMP 2.10",
+        "  ", "A dog", "a dog", "A dog\0",
                                         "binary \1\2", "SONY DSC, but I wrote more"};
     lens_sayings sayings = {0};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -413,7 +420,8 @@ static void test_a_text_that_is_too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_xmp), cmocka_unit_test(test_xmp_that_means_no_good), cmocka_unit_test(test_jpeg), cmocka_unit_test(test_jpeg_with_extended_xmp),
+        cmocka_unit_test(test_xmp), cmocka_unit_test(test_xmp_that_means_no_good), cmocka_unit_test(test_jpeg),
+            cmocka_unit_test(test_jpeg_with_extended_xmp),
         cmocka_unit_test(test_exif), cmocka_unit_test(test_iptc), cmocka_unit_test(test_png), cmocka_unit_test(test_png_that_inflates),
         cmocka_unit_test(test_webp), cmocka_unit_test(test_other_formats), cmocka_unit_test(test_defaults_and_repetitions),
         cmocka_unit_test(test_a_text_that_is_too_long),

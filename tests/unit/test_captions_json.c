@@ -5,12 +5,16 @@
 static void test_records(void **state)
 {
     (void)state;
-    test_captions_expect("[{\"file\": \"a.jpg\", \"caption\": \"A dog\"}, {\"image_url\": \"https://x.example/b.png\", \"ocr\": \"WOW\", \"likes\": 3}]",
+    test_captions_expect("[{\"file\": \"a.jpg\", \"caption\": \"A dog\"}, "
+                         "{\"image_url\": \"https://x.example/b.png\", \"ocr\": \"WOW\", \"likes\": 3}]",
                          "a.jpg|A dog;https://x.example/b.png|WOW;", "");
-    test_captions_expect("[{\"filename\":\"a.jpg\",\"captions\":[\"one\",\"two\"],\"title\":null,\"tags\":[\"x\",\"y\"]}]", "a.jpg|one;a.jpg|two;a.jpg|x, y;", "");
+    test_captions_expect("[{\"filename\":\"a.jpg\",\"captions\":[\"one\",\"two\"],\"title\":null,\"tags\":[\"x\",\"y\"]}]",
+                         "a.jpg|one;a.jpg|two;a.jpg|x, y;", "");
     /* The hateful memes' form, an object a line, and another whose sentences are objects. */
-    test_captions_expect("{\"id\":1,\"img\":\"img/1.png\",\"label\":0,\"text\":\"a\"}\n{\"id\":2,\"img\":\"img/2.png\",\"text\":\"b\"}\n", "img/1.png|a;img/2.png|b;", "");
-    test_captions_expect("{\"images\":[{\"filename\":\"a.jpg\",\"sentences\":[{\"tokens\":[\"x\"],\"raw\":\"One.\"},{\"raw\":\"Two.\"}]}],\"dataset\":\"d\"}",
+    test_captions_expect("{\"id\":1,\"img\":\"img/1.png\",\"label\":0,\"text\":\"a\"}\n{\"id\":2,\"img\":\"img/2.png\",\"text\":\"b\"}\n",
+                         "img/1.png|a;img/2.png|b;", "");
+    test_captions_expect("{\"images\":[{\"filename\":\"a.jpg\",\"sentences\":["
+                         "{\"tokens\":[\"x\"],\"raw\":\"One.\"},{\"raw\":\"Two.\"}]}],\"dataset\":\"d\"}",
                          "a.jpg|One.;a.jpg|Two.;dataset|d;", "");
     test_captions_expect("{\"data\": {\"memes\": [{\"name\": \"x\", \"url\": \"a.jpg\", \"text\": \"T\"}]}}", "a.jpg|T;", "");
     test_captions_expect("[[\"a.jpg\", \"one\", \"two\"], [\"words\", \"more\"]]", "a.jpg|one;a.jpg|two;",
@@ -33,16 +37,19 @@ static void test_templates(void **state)
                          "{\"caption_text\": \"\", \"image_url\": \"https://i.example/b.jpg\"}]},"
                          "{\"generated_memes\": [{\"caption_text\": \"yes\", \"image_url\": \"https://i.example/c.jpg\"}, 5], \"name\": \"Doge\"}]",
                          "https://i.example/a.jpg|Drake - no;https://i.example/c.jpg|Doge - yes;", "t: line 1: no object; left out\n");
-    test_captions_expect("{\"all\": {\"Drake\": {\"name\": \"Drake\", \"generated_memes\": [{\"caption_text\": \"no\", \"image_url\": \"a.jpg\"}]}}}", "a.jpg|Drake - no;", "");
+    test_captions_expect("{\"all\": {\"Drake\": {\"name\": \"Drake\", "
+                         "\"generated_memes\": [{\"caption_text\": \"no\", \"image_url\": \"a.jpg\"}]}}}", "a.jpg|Drake - no;", "");
 }
 
 static void test_coco(void **state)
 {
     (void)state;
-    test_captions_expect("{\"info\": {\"year\": 2017}, \"annotations\": [{\"image_id\": 7, \"id\": 1, \"caption\": \"Seven\"}, {\"image_id\": 8, \"caption\": \"x\"},\n"
+    test_captions_expect("{\"info\": {\"year\": 2017}, \"annotations\": [{\"image_id\": 7, \"id\": 1, \"caption\": \"Seven\"}, "
+                         "{\"image_id\": 8, \"caption\": \"x\"},\n"
                          "{\"image_id\": \"s\", \"caption\": \"S\"}, {\"image_id\": 7, \"caption\": \"again\"}],"
                          "\"images\": [{\"id\": 7, \"file_name\": \"7.jpg\"}, {\"file_name\": \"s.jpg\", \"id\": \"s\"}, {\"id\": 9}]}",
-                         "7.jpg|Seven;s.jpg|S;7.jpg|again;", "t: line 2: an image without id and file_name; left out\nt: line 1: an annotation of no image; left out\n");
+                         "7.jpg|Seven;s.jpg|S;7.jpg|again;",
+                             "t: line 2: an image without id and file_name; left out\nt: line 1: an annotation of no image; left out\n");
 }
 
 static void test_members_that_are_told(void **state)
@@ -59,8 +66,10 @@ static void test_strings(void **state)
 {
     (void)state;
     test_captions_expect("{\"a.jpg\": \"\\u00e4\\ud83d\\ude00\\n\\\"x\\\"\"}", "a.jpg|\xc3\xa4\xf0\x9f\x98\x80\n\"x\";", "");
-    test_captions_expect("[{\"file\":\"a.jpg\",\"text\":\"\\u0000x\"},{\"file\":\"b.jpg\",\"text\":\"\\ud800\"},{\"file\":\"\\q\",\"text\":\"x\"},{\"file\":\"c.jpg\",\"text\":\"C\"}]",
-                         "c.jpg|C;", "t: line 1: a string that JSON does not allow; left out\nt: line 1: a string that JSON does not allow; left out\n"
+    test_captions_expect("[{\"file\":\"a.jpg\",\"text\":\"\\u0000x\"},{\"file\":\"b.jpg\",\"text\":\"\\ud800\"},"
+                         "{\"file\":\"\\q\",\"text\":\"x\"},{\"file\":\"c.jpg\",\"text\":\"C\"}]",
+                         "c.jpg|C;",
+                             "t: line 1: a string that JSON does not allow; left out\nt: line 1: a string that JSON does not allow; left out\n"
                                      "t: line 1: a string that JSON does not allow; left out\n");
     static const char nul[] = "{\"a.jpg\": \"x\0y\", \"b.jpg\": \"B\"}";
     test_captions_expect_bytes(nul, sizeof nul - 1, "b.jpg|B;", "t: line 1: a string that JSON does not allow; left out\n");
@@ -85,8 +94,10 @@ static void test_broken(void **state)
     static const char bad[] = "bad JSON; what follows there is left out\n";
     char problem[200];
     snprintf(problem, sizeof problem, "t: line 2: %s", bad);
-    test_captions_expect("{\"file\":\"a.jpg\",\"text\":\"A\"}\n{\"file\":\"b.jpg\",\"text\":\"B}\n{\"file\":\"c.jpg\",\"text\":\"C\"}\n", "a.jpg|A;c.jpg|C;", problem);
-    test_captions_expect("{\"file\":\"a.jpg\",\"text\":\"A}\n{\"file\":\"c.jpg\",\"text\":\"C\"}\n", "c.jpg|C;", "t: line 1: bad JSON; what follows there is left out\n");
+    test_captions_expect("{\"file\":\"a.jpg\",\"text\":\"A\"}\n{\"file\":\"b.jpg\",\"text\":\"B}\n{\"file\":\"c.jpg\",\"text\":\"C\"}\n",
+                         "a.jpg|A;c.jpg|C;", problem);
+    test_captions_expect("{\"file\":\"a.jpg\",\"text\":\"A}\n{\"file\":\"c.jpg\",\"text\":\"C\"}\n", "c.jpg|C;",
+                         "t: line 1: bad JSON; what follows there is left out\n");
     test_captions_expect("[{\"file\":\"a.jpg\",\"text\":\"A\"},\n{\"file\":\"b.jpg\",\"te", "a.jpg|A;", problem);
     test_captions_expect("[{\"file\":\"a.jpg\",\"text\":\"A\"}\n{\"file\":\"b.jpg\",\"text\":\"B\"}]", "a.jpg|A;", problem);
     test_captions_expect("[{\"file\":\"a.jpg\",\n\"text\" \"A\"}, {\"file\":\"b.jpg\",\"text\":\"B\"}]", "b.jpg|B;",

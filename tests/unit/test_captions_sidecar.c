@@ -42,7 +42,8 @@ static void expect(const char *picture, const struct beside *files, size_t count
 static void test_texts(void **state)
 {
     (void)state;
-    EXPECT("a.jpg", "a.jpg.txt|A dog\nruns;a.txt|short;", "", {"a.jpg.txt", " A dog\nruns\n"}, {"a.txt", "\xef\xbb\xbfshort"}, {"b.txt", "of another"}, {"a.jpg", "x"});
+    EXPECT("a.jpg", "a.jpg.txt|A dog\nruns;a.txt|short;", "", {"a.jpg.txt", " A dog\nruns\n"}, {"a.txt", "\xef\xbb\xbfshort"},
+           {"b.txt", "of another"}, {"a.jpg", "x"});
     EXPECT("a.jpg", "a.txt|\xc3\xa4;", "a.txt: not UTF-8; read as Windows-1252\n", {"a.txt", "\xe4"});
     EXPECT("a.jpg", "", "", {"a.txt", ""}, {"a.jpg.txt", " \n"});
     EXPECT("a.jpg", "", "", {"b.jpg", "x"});
@@ -53,7 +54,8 @@ static void test_texts(void **state)
 static void test_json(void **state)
 {
     (void)state;
-    EXPECT("a.jpg", "a.jpg.json|D\nC1\nC2\nx, y;", "", {"a.jpg.json", "{\"description\": \"D\", \"n\": 5, \"captions\": [\"C1\", \"C2\"], \"tags\": [\"x\", \"y\"], \"title\": \"a.jpg\"}"});
+    EXPECT("a.jpg", "a.jpg.json|D\nC1\nC2\nx, y;", "",
+           {"a.jpg.json", "{\"description\": \"D\", \"n\": 5, \"captions\": [\"C1\", \"C2\"], \"tags\": [\"x\", \"y\"], \"title\": \"a.jpg\"}"});
     EXPECT("a.jpg", "a.json|\xc3\xa4;", "", {"a.json", "{\"text\": \"\\u00e4\", \"title\": \"a\"}"});
     EXPECT("a.jpg", "", "a.json: no JSON object; left out\n", {"a.json", "[1]"});
     EXPECT("a.jpg", "", "a.json: no JSON object; left out\n", {"a.json", "{\"text\": \"x"});
@@ -82,7 +84,8 @@ static void test_xmp(void **state)
 {
     (void)state;
     EXPECT("a.jpg", "a.jpg.xmp|T\nw;a.xmp|T\nw;", "", {"a.xmp", XMP}, {"a.jpg.xmp", XMP});
-    EXPECT("a.jpg", "a.xmp|T;", "a.xmp: no XMP, or broken; what comes before that is taken\n", {"a.xmp", "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>T</dc:title>"});
+    EXPECT("a.jpg", "a.xmp|T;", "a.xmp: no XMP, or broken; what comes before that is taken\n",
+           {"a.xmp", "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>T</dc:title>"});
 }
 
 static void test_what_cannot_be_read(void **state)
@@ -122,7 +125,8 @@ static void test_what_cannot_be_read(void **state)
 static void test_stopping(void **state)
 {
     (void)state;
-    char *folder = test_folder_new(), *path = test_path(folder, "a.jpg"), *first = test_path(folder, "a.jpg.txt"), *second = test_path(folder, "a.jpg.json");
+    char *folder = test_folder_new(), *path = test_path(folder, "a.jpg"), *first = test_path(folder, "a.jpg.txt"),
+        *second = test_path(folder, "a.jpg.json");
     test_write(first, "one", 3);
     test_write(second, "{\"text\": \"two\"}", 15);
     test_captions heard;
