@@ -83,6 +83,7 @@ static void test_rows_that_are_left_out(void **state)
                          "t: line 3: more cells than there are columns; left out\n"
                          "t: line 4: a caption that names no picture; left out\n");
     test_captions_expect_bytes(BYTES("file\tcaption\na.jpg\tA\0B\nb.jpg\tB\n"), "b.jpg|B;", "t: line 2: a NUL byte; left out\n");
+    test_captions_expect("file\tcaption\tocr\na.jpg\tA\n", "a.jpg|A;", ""); /* what is there is taken */
     test_captions_expect("file,caption\na.jpg,\"A\nb.jpg,B\nc.jpg,C\n", "a.jpg|\"A;b.jpg|B;c.jpg|C;",
                          "t: line 2: a quote that is never closed; taken for a character\n");
 }
@@ -143,9 +144,9 @@ static void test_quotes_in_tables_with_tabs(void **state)
 static void test_stopping(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"a.jpg\tA\nb.jpg\tB\nc.jpg\tC\n",
+    static const char *const texts[] = {"a.jpg\tA\nb.jpg\tB\nc.jpg\tC\n", "{\"a.jpg\":\"A\"}\n{\"b.jpg\":\"B\"}\n{\"c.jpg\":\"C\"}",
         "[{\"file\":\"a.jpg\",\"text\":\"A\"},{\"file\":\"b.jpg\",\"text\":\"B\"},{\"file\":\"c.jpg\",\"text\":\"C\"}]"};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         test_captions heard;
         lens_caption_visitor visitor = test_captions_visitor(&heard);
         heard.stop_after = 2;

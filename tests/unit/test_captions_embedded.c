@@ -262,13 +262,20 @@ static void test_exif(void **state)
     expect_freed(&block, "");
     block = tiff_of(false, NULL, 0, &(struct tag){0x9286, 7, "\0\0\0\0\0\0\0\0\1\2\3binary", 17}, 1);
     expect_freed(&block, "");
+    block = tiff_of(true, NULL, 0, &(struct tag){0x9286, 7, "UNICODE\0\xff\xfe" "A\0\x03\x26", 14}, 1);
+    expect_freed(&block, "A\xe2\x98\x83");
     /* A TIFF file has IPTC and XMP as tags. */
-    lens_buffer iim = {0};
+    lens_buffer iim = {0}, other = {0};
     put_dataset(&iim, 105, "Headline");
-    const struct tag file[] = {{0x2bc, 1, XMP_TITLE, strlen(XMP_TITLE)}, {0x83bb, 7, iim.data, iim.size}};
-    block = tiff_of(true, file, 2, NULL, 0);
-    expect_freed(&block, "Title\nHeadline");
+    put_dataset(&other, 120, "From Photoshop");
+    lens_buffer photoshop = photoshop_of(&other);
+    const struct tag file[] = {{0x2bc, 1, XMP_TITLE, strlen(XMP_TITLE)}, {0x83bb, 7, iim.data, iim.size},
+        {0x8649, 1, photoshop.data, photoshop.size}};
+    block = tiff_of(true, file, 3, NULL, 0);
+    expect_freed(&block, "Title\nHeadline\nFrom Photoshop");
     lens_buffer_free(&iim);
+    lens_buffer_free(&other);
+    lens_buffer_free(&photoshop);
     /* A directory of itself, and places outside. */
     expect("II*\0\x08\0\0\0\2\0\x69\x87\4\0\1\0\0\0\x08\0\0\0\x0e\1\2\0\xff\xff\xff\xff\xff\xff\xff\xff", 34, "");
 }

@@ -102,6 +102,15 @@ static void test_broken(void **state)
     test_captions_expect("[{\"file\":\"a.jpg\",\"text\":\"A\"}\n{\"file\":\"b.jpg\",\"text\":\"B\"}]", "a.jpg|A;", problem);
     test_captions_expect("[{\"file\":\"a.jpg\",\n\"text\" \"A\"}, {\"file\":\"b.jpg\",\"text\":\"B\"}]", "b.jpg|B;",
                          problem);
+    test_captions_expect("{\"a.jpg\": \"A\"}\n,", "a.jpg|A;", problem);
+    /* Inside of what is gone into further. */
+    snprintf(problem, sizeof problem, "t: line 1: %s", bad);
+    test_captions_expect("{\"file\": \"a.jpg\", \"captions\": [\"x\" \"y\"]}", "a.jpg|x;", problem);
+    test_captions_expect("{\"generated_memes\": [{\"url\": \"a.jpg\", \"text\": \"A\"}; 1]}", "a.jpg|A;", problem);
+    test_captions_expect("{\"images\": [{\"id\": 1, \"file_name\": \"a.jpg\"}; 1], \"annotations\": [{\"image_id\": 1, \"text\": \"A\"}]}",
+                         "a.jpg|A;", problem);
+    test_captions_expect("{\"images\": [{\"id\": 1, \"file_name\": \"a.jpg\"}], \"annotations\": [{\"image_id\": 1, \"text\": \"A\"}; 1]}",
+                         "a.jpg|A;", problem);
     test_captions_expect("[[", "", "t: line 1: bad JSON; what follows there is left out\n");
     test_captions_expect("{\"a.jpg\": \"A\"} trash", "a.jpg|A;", "t: line 1: neither an object nor an array; left out\n");
     test_captions_expect("[{]}", "", "t: line 1: bad JSON; what follows there is left out\nt: line 1: bad JSON; what follows there is left out\n");
@@ -117,6 +126,18 @@ static void test_depth(void **state)
     test_captions heard = test_captions_of(text.data, text.size, NULL, 0, &err);
     assert_string_equal(heard.given.data, "");
     assert_true(heard.problems.size > 0 && heard.problems.size < 10000);
+    test_captions_free(&heard);
+    text.size = 0;
+    for (int i = 0; i < 100; i++)
+        lens_buffer_print(&text, "[{\"file\":\"%d.jpg\",\"text\":\"T\"},", i);
+    lens_buffer_print(&text, "0");
+    for (int i = 0; i < 100; i++)
+        lens_buffer_append(&text, "]", 1);
+    heard = test_captions_of(text.data, text.size, NULL, 0, &err);
+    assert_int_equal(heard.count, 64);
+    static const char deep[] = "t: line 1: nested more than 64 deep; left out\n"; /* a record, and an array */
+    assert_int_equal(heard.problems.size, 2 * strlen(deep));
+    assert_memory_equal(heard.problems.data, deep, strlen(deep));
     test_captions_free(&heard);
     text.size = 0;
     lens_buffer_print(&text, "[{\"file\":\"a.jpg\",\"captions\":");

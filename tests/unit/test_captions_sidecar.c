@@ -92,16 +92,25 @@ static void test_what_cannot_be_read(void **state)
 {
     (void)state;
     char *folder = test_folder_new(), *path = test_path(folder, "a.jpg"), *text = test_path(folder, "a.txt"), *large = test_path(folder, "a.jpg.txt");
+    char *metadata = test_path(folder, "a.xmp");
     assert_int_equal(mkdir(text, 0777), 0);
     lens_buffer long_text = {0};
     lens_buffer_reserve(&long_text, LENS_CAPTION_MOST + 1);
     memset(long_text.data, 'x', LENS_CAPTION_MOST + 1);
     test_write(large, long_text.data, LENS_CAPTION_MOST + 1);
+    lens_buffer xmp = {0};
+    lens_buffer_print(&xmp, "<dc:title xmlns:dc='http://purl.org/dc/elements/1.1/'>");
+    lens_buffer_append(&xmp, long_text.data, LENS_CAPTION_MOST + 1);
+    lens_buffer_print(&xmp, "</dc:title>");
+    test_write(metadata, xmp.data, xmp.size);
+    lens_buffer_free(&xmp);
+    free(metadata);
     test_captions heard;
     lens_caption_visitor visitor = test_captions_visitor(&heard);
     lens_error err = {0};
     assert_done(lens_captions_sidecar(path, &visitor, &err), &err);
     assert_string_equal(heard.given.data, "");
+    assert_non_null(strstr(heard.problems.data, "a.xmp: a caption of more than 1 MiB; left out\n"));
     assert_non_null(strstr(heard.problems.data, "a.jpg.txt: a caption of more than 1 MiB; left out\n"));
     assert_non_null(strstr(heard.problems.data, "a.txt: is a folder\n"));
     test_captions_free(&heard);
