@@ -1,4 +1,5 @@
 /* src/captions/embedded.c and what it asks: descriptions inside a picture's own bytes. The pictures here are their metadata alone. */
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include "captions/captions.h"
@@ -175,6 +176,14 @@ static void test_xmp_that_means_no_good(void **state)
         put(&deep, "<a>", 3);
     expect_xmp(deep.data, "before");
     lens_buffer_free(&deep);
+    for (int depth = 50; depth <= 150; depth += 100) {
+        lens_buffer_print(&deep, "<x xmlns:dc='http://purl.org/dc/elements/1.1/'>");
+        for (int i = 0; i < depth; i++)
+            put(&deep, "<a>", 3);
+        lens_buffer_print(&deep, "<dc:title>inside</dc:title>");
+        expect_xmp(deep.data, depth == 50 ? "inside" : "");
+        lens_buffer_free(&deep);
+    }
 }
 
 /* ---- formats ----------------------------------------------------------------------------------------------------- */
@@ -232,8 +241,9 @@ static void test_jpeg_with_extended_xmp(void **state)
     lens_buffer out = {0};
     const char *xmp = XMP_TITLE;
     put(&out, "\xff\xd8", 2);
-    for (int i = 0; i < 2; i++) {
-        const size_t from = i ? 100 : 0, to = i ? strlen(xmp) : 100;
+    const size_t places[] = {0, 100, 200, strlen(xmp)};
+    for (int i = 0; i < 4; i++) { /* the second comes twice */
+        const size_t from = places[i < 2 ? i : i - 1], to = places[i < 2 ? i + 1 : i];
         lens_buffer piece = {0};
         put(&piece, "0123456789abcdef0123456789abcdef", 32);
         put_number(&piece, strlen(xmp), 4, true);
@@ -337,15 +347,33 @@ static void test_png(void **state)
     lens_buffer_free(&tiff);
 }
 
+/* The same with 400 MB of text, which are never in memory. */
+static lens_buffer bomb_of(const char *key, size_t key_size)
+{
+    static Bytef text[1 << 20], piece[1 << 16];
+    memset(text, 'x', sizeof text);
+    lens_buffer out = {0};
+    put(&out, key, key_size);
+    z_stream stream = {0};
+    assert_int_equal(deflateInit(&stream, 1), Z_OK);
+    for (int i = 0; i < 400; i++) {
+        stream.next_in = text;
+        stream.avail_in = sizeof text;
+        do {
+            stream.next_out = piece;
+            stream.avail_out = sizeof piece;
+            deflate(&stream, i == 399 ? Z_FINISH : Z_NO_FLUSH);
+            put(&out, piece, sizeof piece - stream.avail_out);
+        } while (stream.avail_out == 0);
+    }
+    deflateEnd(&stream);
+    return out;
+}
+
 static void test_png_that_inflates(void **state)
 {
     (void)state;
-    const size_t size = 200 << 20;
-    char *zeros = calloc(size, 1);
-    assert_non_null(zeros);
-    memset(zeros, 'x', size);
-    lens_buffer out = {0}, said = {0}, bomb = packed("Title\0", 7, zeros, size), metadata = packed("XML:com.adobe.xmp\0\1\0\0", 22, zeros, size);
-    free(zeros);
+    lens_buffer out = {0}, said = {0}, bomb = bomb_of("Title\0", 7), metadata = bomb_of("XML:com.adobe.xmp\0\1\0\0", 22);
     put(&out, "\x89PNG\r\n\x1a\n", 8);
     put_chunk(&out, "zTXt", bomb.data, bomb.size);
     put_chunk(&out, "iTXt", metadata.data, metadata.size);
@@ -354,6 +382,9 @@ static void test_png_that_inflates(void **state)
     assert_int_equal(lens_captions_embedded(out.data, out.size, &said, &left_out), 0);
     assert_true(left_out);
     assert_string_equal(said.data, "after");
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    assert_true(usage.ru_maxrss < 300 << 10); /* of kB */
     lens_buffer_free(&out);
     lens_buffer_free(&said);
     lens_buffer_free(&bomb);
