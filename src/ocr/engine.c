@@ -24,8 +24,7 @@ enum { SEVERITY_NONE = 6 };
     X(TessVersion) X(TessDeleteText) X(TessDeleteTextArray) X(TessBaseAPICreate) X(TessBaseAPIDelete) X(TessBaseAPIInit4) \
     X(TessBaseAPISetVariable) X(TessBaseAPIGetLoadedLanguagesAsVector) X(TessBaseAPISetPageSegMode) X(TessBaseAPISetImage) \
     X(TessBaseAPISetSourceResolution) X(TessBaseAPIRecognize) X(TessBaseAPIGetIterator) X(TessBaseAPIClear) X(TessResultIteratorDelete) \
-    X(TessResultIteratorNext) X(TessResultIteratorGetUTF8Text) X(TessResultIteratorConfidence) X(TessResultIteratorWordIsFromDictionary) \
-    X(TessResultIteratorGetPageIterator) X(TessPageIteratorBoundingBox) X(TessPageIteratorIsAtFinalElement) X(setMsgSeverity)
+    X(TessResultIteratorNext) X(TessResultIteratorGetUTF8Text) X(TessResultIteratorConfidence) X(setMsgSeverity)
 
 static struct {
     FUNCTIONS(LENS_DYNAMIC_SLOT)
@@ -142,22 +141,21 @@ const char *lens_ocr_engine_version(void)
 }
 
 /* Appends a copy of TEXT as a word. 0, or -1 when memory is short. */
-static lens_ocr_word *add_word(lens_ocr_words *out, const char *text)
+static int add_word(lens_ocr_words *out, const char *text, float confidence)
 {
     if (out->count == out->capacity) {
         size_t capacity = out->capacity ? out->capacity * 2 : 32;
         lens_ocr_word *words = realloc(out->words, capacity * sizeof *words);
         if (!words)
-            return NULL;
+            return -1;
         out->words = words;
         out->capacity = capacity;
     }
     char *copy = strdup(text);
     if (!copy)
-        return NULL;
-    lens_ocr_word *word = &out->words[out->count++];
-    *word = (lens_ocr_word){.text = copy};
-    return word;
+        return -1;
+    out->words[out->count++] = (lens_ocr_word){copy, confidence};
+    return 0;
 }
 
 static int take_words(TessBaseAPI *api, lens_ocr_words *out, lens_error *err)
@@ -166,18 +164,8 @@ static int take_words(TessBaseAPI *api, lens_ocr_words *out, lens_error *err)
     int result = 0;
     while (at && result == 0) {
         char *text = lib.TessResultIteratorGetUTF8Text(at, RIL_WORD);
-        if (text && *text) {
-            lens_ocr_word *word = add_word(out, text);
-            if (!word) {
-                result = lens_fail(err, LENS_E_MEMORY, "not enough memory for the words of a picture");
-            } else {
-                TessPageIterator *place = lib.TessResultIteratorGetPageIterator(at);
-                word->confidence = lib.TessResultIteratorConfidence(at, RIL_WORD) / 100;
-                word->known = lib.TessResultIteratorWordIsFromDictionary(at);
-                lib.TessPageIteratorBoundingBox(place, RIL_WORD, &word->left, &word->top, &word->right, &word->bottom);
-                word->ends_line = lib.TessPageIteratorIsAtFinalElement(place, RIL_TEXTLINE, RIL_WORD);
-            }
-        }
+        if (text && *text && add_word(out, text, lib.TessResultIteratorConfidence(at, RIL_WORD) / 100) != 0)
+            result = lens_fail(err, LENS_E_MEMORY, "not enough memory for the words of a picture");
         if (text)
             lib.TessDeleteText(text);
         if (!lib.TessResultIteratorNext(at, RIL_WORD))
@@ -188,15 +176,12 @@ static int take_words(TessBaseAPI *api, lens_ocr_words *out, lens_error *err)
     return result;
 }
 
-int lens_ocr_engine_read(lens_ocr_engine *engine, const uint8_t *grey, int width, int height, lens_ocr_layout layout, lens_ocr_words *out,
-                         lens_error *err)
+int lens_ocr_engine_read(lens_ocr_engine *engine, const uint8_t *grey, int width, int height, lens_ocr_words *out, lens_error *err)
 {
-    static const TessPageSegMode modes[] = {
-        [LENS_OCR_LINE] = PSM_SINGLE_LINE, [LENS_OCR_BLOCK] = PSM_SINGLE_BLOCK, [LENS_OCR_SPARSE] = PSM_SPARSE_TEXT};
     enum { USUAL_RESOLUTION = 150 }; /* dots an inch: else tesseract guesses, and says so */
     int before = omp_get_max_active_levels();
     omp_set_max_active_levels(0);
-    lib.TessBaseAPISetPageSegMode(engine->api, modes[layout]);
+    lib.TessBaseAPISetPageSegMode(engine->api, PSM_RAW_LINE); /* its own search for lines loses clean ones: docs/OCR.md */
     lib.TessBaseAPISetImage(engine->api, grey, width, height, 1, width);
     lib.TessBaseAPISetSourceResolution(engine->api, USUAL_RESOLUTION);
     int result = lib.TessBaseAPIRecognize(engine->api, NULL);
