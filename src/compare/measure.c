@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "compare/random.h"
+#include "base/random.h"
 
 const char *const lens_metric_names[LENS_METRICS] = {"p_at_1", "hit_at_3", "hit_at_10", "mrr"};
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "compare/plan.h"
-#include "compare/random.h"
 #include "memelens_study.h"
 
 struct list {

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/built_in.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "server/built_in.h"
 #include "server/picture.h"
 #include "server/server.h"
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/built_in.h"
 #include "base/hash.h"
-#include "server/built_in.h"
 #include "server/server.h"
 
 LENS_BUILT_IN(lens_page_index, "web/index.html")

@@ -1,6 +1,6 @@
 /* Numbers drawn by lot that are the same for the same seed everywhere: splitmix64 (Steele, Lea and Flood, 2014). */
-#ifndef LENS_COMPARE_RANDOM_H
-#define LENS_COMPARE_RANDOM_H
+#ifndef LENS_BASE_RANDOM_H
+#define LENS_BASE_RANDOM_H
 
 #include <stdint.h>
 
