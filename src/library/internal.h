@@ -2,12 +2,16 @@
 #ifndef LENS_LIBRARY_INTERNAL_H
 #define LENS_LIBRARY_INTERNAL_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "encoders/encoder.h"
 #include "memelens.h"
 #include "pixels/decode.h"
 #include "store/store.h"
 
 struct lens_word_memory;
+struct lens_word_map;
 
 struct lens_library {
     char *folder;
@@ -19,6 +23,9 @@ struct lens_library {
     } *sessions;
     size_t session_count;
     struct lens_word_memory *words; /* what lens_text_search keeps; NULL: nothing yet */
+    struct lens_word_map *map;      /* what lens_word_bridge keeps of a file of its own number and time; NULL: nothing yet */
+    ino_t map_number;
+    time_t map_time;
 };
 
 /* A store to read LIBRARY with: the warm library's own, which stays open, or a new one. NULL on failure. Give it back. */
@@ -58,6 +65,9 @@ int lens_library_choose(const lens_store_models *models, const char *library, co
 
 /* How the model NAME prepares pictures, without opening its weights. LENS_E_UNSUPPORTED when it knows words only. */
 int lens_model_preparation(const char *name, lens_preparation *preparation, lens_error *err);
+
+/* Whether model NAME knows words by itself, as far as its files are here to say so. */
+bool lens_model_knows_words(const char *name);
 
 /* "PATH: the vectors of MODEL here were made by other weights…" -> -1 when ENCODER is not what made MODEL's vectors. */
 int lens_library_model_matches(const lens_store_model *model, const lens_encoder *encoder, lens_error *err);

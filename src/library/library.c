@@ -5,8 +5,10 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "library/internal.h"
+#include "library/sentences.h"
 #include "library/text_search.h"
 #include "library/warm.h"
+#include "library/word_bridge.h"
 #include "store/texts.h"
 
 const char *lens_version(void)
@@ -49,6 +51,7 @@ void lens_library_close(lens_library *library)
     lens_warm_sessions_drop(library, true);
     free(library->sessions);
     lens_word_memory_free(library->words);
+    lens_word_map_free(library->map);
     lens_store_close(library->store);
     free(library->folder);
     free(library);
@@ -74,8 +77,7 @@ const char *lens_library_path(const lens_library *library)
     return library->folder;
 }
 
-/* Whether model NAME knows words, as far as its files are here to say so. */
-static bool knows_words(const char *name)
+bool lens_model_knows_words(const char *name)
 {
     lens_tower towers = 0;
     char *folder = lens_model_folder(name, NULL);
@@ -110,8 +112,12 @@ int lens_library_choose(const lens_store_models *models, const char *library, co
             return -1;
         at = named(models, name);
     }
-    while (!wanted && words && at < models->count && !knows_words(models->items[at].name))
+    while (!wanted && words && at < models->count && !lens_model_knows_words(models->items[at].name))
         at++;
+    bool bridged = false;
+    for (size_t i = 0; !wanted && words && at == models->count && i < models->count && !bridged; i++)
+        if ((bridged = lens_word_bridge_known(library, &models->items[i])) && lens_sentence_model_here())
+            at = i;
     if (at < models->count) {
         *out = models->items[at];
         out->name = strdup(out->name);
@@ -121,6 +127,8 @@ int lens_library_choose(const lens_store_models *models, const char *library, co
     } else if (name) {
         lens_fail(err, LENS_E_MISSING, "%s: not indexed with %s (but with %s): run `memelens index --model %s`", library, name,
                   models->items[0].name, name);
+    } else if (bridged) {
+        lens_fail(err, LENS_E_UNSUPPORTED, "words need a model of sentences beside %s: run `memelens pull " LENS_SENTENCE_MODEL "`", models->items[0].name);
     } else {
         lens_fail(err, LENS_E_UNSUPPORTED,
                   "%s knows pictures, not words: run `memelens pull clip-vit-b-32`, then `memelens index --model clip-vit-b-32`",
@@ -247,7 +255,8 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
         status->folder_present[i] = lens_file_exists(roots.items[i]);
     for (size_t i = 0; enough && i < models.count; i++) {
         const lens_store_model *model = &models.items[i];
-        status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes, knows_words(model->name)};
+        status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes,
+                                                            lens_model_knows_words(model->name) || (lens_word_bridge_known(status->library, model) && lens_sentence_model_here())};
         status->model_count = i + 1;
         enough = status->models[i].name != NULL;
     }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "library/warm.h"
+#include "library/word_bridge.h"
 #include "pixels/sniff.h"
 
 typedef struct resolver {
@@ -19,6 +20,8 @@ typedef struct resolver {
         const lens_encoder *encoder;
         lens_session *session;
     } pictures, words;
+    const lens_word_map *map; /* from what WORDS gives to the model's vectors; NULL: it gives those itself */
+    float *sentence;          /* [map->words] */
 } resolver;
 
 /* The vector of picture ID as it is stored: 1 and VECTOR filled, or 0 when this model has none of it. -1 on error. */
@@ -103,17 +106,16 @@ static lens_tower tower_of(const lens_term *term)
     return term->kind == LENS_TERM_WORDS ? LENS_TOWER_WORDS : LENS_TOWER_PICTURES;
 }
 
-static int open_tower(resolver *self, lens_tower tower, struct tower *out, lens_error *err)
+static int open_tower(const lens_terms_place *place, const lens_store_model *model, lens_tower tower, struct tower *out, lens_error *err)
 {
-    const lens_terms_place *place = self->place;
     lens_warm *warm = place->library->warm;
     if (warm) {
-        out->shared = lens_warm_encoders_get(lens_warm_encoders_of(warm), place->model, place->precision, tower, err);
+        out->shared = lens_warm_encoders_get(lens_warm_encoders_of(warm), model, place->precision, tower, err);
         out->encoder = out->shared ? out->shared->encoder : NULL;
         out->session = out->shared ? lens_warm_session(place->library, out->shared, err) : NULL;
     } else {
-        out->encoder = out->opened = lens_model_encoder(place->model->name, place->precision, tower, err);
-        if (!out->encoder || lens_library_model_matches(place->model, out->encoder, err) != 0)
+        out->encoder = out->opened = lens_model_encoder(model->name, place->precision, tower, err);
+        if (!out->encoder || lens_library_model_matches(model, out->encoder, err) != 0)
             return -1;
         out->session = lens_session_new(out->encoder, 1, lens_processors(), err);
     }
@@ -129,21 +131,35 @@ static void close_tower(struct tower *tower)
     lens_encoder_close(tower->opened);
 }
 
+/* Opens what encodes words: the model itself, or, where it knows pictures only, the model of sentences from which a map leads to it. */
+static int open_words(resolver *self, lens_error *err)
+{
+    const lens_terms_place *place = self->place;
+    if (!lens_model_knows_words(place->model->name))
+        self->map = lens_word_bridge(place->library, place->model);
+    if (!self->map)
+        return open_tower(place, place->model, LENS_TOWER_WORDS, &self->words, err);
+    const lens_store_model sentences = {.name = (char *)self->map->about.words_model, .dim = self->map->words, .fingerprint = self->map->about.words_print};
+    self->sentence = malloc((size_t)self->map->words * sizeof *self->sentence);
+    return self->sentence ? open_tower(place, &sentences, LENS_TOWER_WORDS, &self->words, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
 /* Fails where the terms want what MODEL does not know, before anything is opened. */
 static int check_towers(resolver *self, const lens_term *terms, size_t count, const bool *known, lens_error *err)
 {
     int wanted = 0;
     for (size_t t = 0; t < count; t++)
         wanted |= known[t] ? 0 : (int)tower_of(&terms[t]);
-    if ((wanted & LENS_TOWER_WORDS) && open_tower(self, LENS_TOWER_WORDS, &self->words, err) != 0)
+    if ((wanted & LENS_TOWER_WORDS) && open_words(self, err) != 0)
         return -1;
-    return wanted & LENS_TOWER_PICTURES ? open_tower(self, LENS_TOWER_PICTURES, &self->pictures, err) : 0;
+    return wanted & LENS_TOWER_PICTURES ? open_tower(self->place, self->place->model, LENS_TOWER_PICTURES, &self->pictures, err) : 0;
 }
 
 static int encode(resolver *self, const lens_term *term, float *vector, lens_error *err)
 {
     if (term->kind == LENS_TERM_WORDS) {
-        if (lens_session_run_words(self->words.session, term->text, vector, err) != 0)
+        if (lens_session_run_words(self->words.session, term->text, self->map ? self->sentence : vector, err) != 0 ||
+            (self->map && lens_word_map_apply(self->map, self->sentence, vector, err) != 0))
             return lens_fail_in(err, term->text);
         return 0;
     }
@@ -175,6 +191,7 @@ int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, si
             lens_warm_remember(place->library->warm, place->model, &terms[t], vectors + t * dim);
     *own_count = self.own_count;
     free(known);
+    free(self.sentence);
     close_tower(&self.words);
     close_tower(&self.pictures);
     return result;

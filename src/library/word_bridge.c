@@ -1,0 +1,69 @@
+#include "library/word_bridge.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buffer.h"
+
+static lens_word_map *base;
+static pthread_once_t base_once = PTHREAD_ONCE_INIT;
+
+static void read_base(void)
+{
+    base = lens_word_map_built_in(NULL);
+}
+
+const lens_word_map *lens_word_bridge_base(void)
+{
+    pthread_once(&base_once, read_base);
+    return base;
+}
+
+static bool is_for(const lens_word_map *map, const lens_store_model *model)
+{
+    return map && map->dim == model->dim && memcmp(&map->about.pictures_print, &model->fingerprint, sizeof model->fingerprint) == 0;
+}
+
+char *lens_word_bridge_path(const char *folder, const lens_store_model *model)
+{
+    lens_buffer path = {0};
+    int result = lens_buffer_print(&path, "%s/words-", folder);
+    for (size_t i = 0; i < 4 && result == 0; i++)
+        result = lens_buffer_print(&path, "%02x", model->fingerprint.bytes[i]);
+    if (result == 0 && lens_buffer_print(&path, ".map") == 0)
+        return path.data;
+    lens_buffer_free(&path);
+    return NULL;
+}
+
+bool lens_word_bridge_known(const char *folder, const lens_store_model *model)
+{
+    struct stat info;
+    char *path = lens_word_bridge_path(folder, model);
+    const bool own = path && stat(path, &info) == 0;
+    free(path);
+    return own || is_for(lens_word_bridge_base(), model);
+}
+
+const lens_word_map *lens_word_bridge(lens_library *library, const lens_store_model *model)
+{
+    struct stat info;
+    char *path = lens_word_bridge_path(library->folder, model);
+    if (path && stat(path, &info) == 0) {
+        const bool same = is_for(library->map, model) && info.st_ino == library->map_number && info.st_mtim.tv_sec == library->map_time;
+        if (!same) { /* fitting puts another file in its place */
+            lens_word_map_free(library->map);
+            library->map = lens_word_map_read(path, NULL);
+            library->map_number = info.st_ino;
+            library->map_time = info.st_mtim.tv_sec;
+        }
+        if (is_for(library->map, model)) {
+            free(path);
+            return library->map;
+        }
+    }
+    free(path);
+    return is_for(lens_word_bridge_base(), model) ? lens_word_bridge_base() : NULL;
+}
