@@ -87,7 +87,7 @@ $(PROGRAM): $(call object,$(PROGRAM_SOURCES)) $(LIBRARY)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
 
 # With gcc a fuzz target is linked to a driver that replays the corpus; `make fuzz` builds it with libFuzzer.
 $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
