@@ -110,8 +110,8 @@ static int report(const lens_word_pairs *pairs, lens_error *err)
             return -1;
         add(&names, &one);
     }
-    printf("%d-fold cross-validation by picture, mean of %d ways to deal: %zu captions, each among %zu pictures\n", LENS_WORD_FOLDS, SEEDS, with.sentences,
-           with.gallery);
+    printf("%d-fold cross-validation by picture, mean of %d ways to deal: %zu captions, each among %zu pictures\n", LENS_WORD_FOLDS, SEEDS,
+           with.sentences, with.gallery);
     print("pictures and classes", &with);
     print("pictures alone", &without);
     print("ConSE, classes alone", &names);
@@ -121,7 +121,8 @@ static int report(const lens_word_pairs *pairs, lens_error *err)
 static int make(const lens_word_pairs *pairs, const char *path, lens_error *err)
 {
     char fitted_on[256];
-    snprintf(fitted_on, sizeof fitted_on, "%zu photos of Flickr8k with %zu captions by people (for research and education), and the %zu classes of ImageNet",
+    snprintf(fitted_on, sizeof fitted_on,
+             "%zu photos of Flickr8k with %zu captions by people (for research and education), and the %zu classes of ImageNet",
              pairs->set.picture_count, pairs->set.sentence_count, pairs->classes.count);
     const lens_word_map_about about = {words_model, pictures_model, pairs->words_print, pairs->pictures_print, fitted_on};
     lens_word_map *map = lens_word_fit_set(&pairs->set, &pairs->classes, NULL, 1, &about, err);

@@ -6,7 +6,8 @@
 
 enum { PANEL = 32 }; /* rows of a factor that are found before all rows behind them are brought up to date */
 
-/* OUT [n] += the sum of SIGN * factors[k * factor_step] * rows[k * row_step ..] over COUNT rows: four at a time, so that OUT is not fetched for each. */
+/* OUT [n] += the sum of SIGN * factors[k * factor_step] * rows[k * row_step ..] over COUNT rows: four at a time, so that OUT
+ * is not fetched for each. */
 LENS_CLONES static void add_rows(double *restrict out, size_t n, double sign, const double *restrict factors, size_t factor_step,
                                  const double *restrict rows, size_t row_step, size_t count)
 {

@@ -60,7 +60,8 @@ enum { LENS_WORD_FOLDS = 5, LENS_WORD_MOST = 2000 };
 
 /* Cross-validation. The pictures (LENS_WORD_MOST of them where there are more, drawn by lot) are dealt into folds by lot of SEED; the sentences
  * of each fold's pictures look for them among that fold, by a map fitted on the others, with CLASSES, BASE and WEIGHT as above: AFTER. BEFORE
- * is what BASE alone finds in the same galleries. BASE, CLASSES and BEFORE may be NULL. 0 or -1: LENS_E_ARGUMENT for fewer than two pictures a fold. */
+ * is what BASE alone finds in the same galleries. BASE, CLASSES and BEFORE may be NULL. 0 or -1: LENS_E_ARGUMENT for fewer than two pictures
+ * a fold. */
 int lens_word_cross(const lens_word_set *set, const lens_word_classes *classes, const lens_word_map *base, double weight, uint64_t seed,
                     lens_word_recall *before, lens_word_recall *after, lens_error *err);
 

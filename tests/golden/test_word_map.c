@@ -46,8 +46,8 @@ static void test_unseen_pictures_are_found(void **state)
     lens_error err = {0};
     lens_word_recall after;
     assert_done(lens_word_cross(&pairs.set, &pairs.classes, NULL, 1, 1, NULL, &after, &err), &err);
-    printf("measured: captions among %zu unseen pictures, fitted without them: R@1 %.3f, R@5 %.3f, R@10 %.3f\n", after.gallery, after.at_1, after.at_5,
-           after.at_10);
+    printf("measured: captions among %zu unseen pictures, fitted without them: R@1 %.3f, R@5 %.3f, R@10 %.3f\n", after.gallery, after.at_1,
+           after.at_5, after.at_10);
     assert_true(after.at_10 >= 0.8);
 }
 

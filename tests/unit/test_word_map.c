@@ -330,8 +330,8 @@ static void test_figures_by_hand(void **state)
 
 enum { LOT = 100, LOT_DIM = 120 };
 
-/* The sentences of a picture are all the same and have nothing to do with what is on it: a map learns them by heart, and can find nothing by it as long
- * as no sentence of a picture is on both sides. */
+/* The sentences of a picture are all the same and have nothing to do with what is on it: a map learns them by heart, and can find nothing by it as
+ * long as no sentence of a picture is on both sides. */
 static void test_folds_are_of_pictures(void **state)
 {
     (void)state;
