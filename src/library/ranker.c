@@ -12,6 +12,8 @@
 #include "library/terms.h"
 #include "library/view.h"
 
+enum { SPREAD_ROWS = 1000 };
+
 static int query_vector(lens_ranker *self, lens_error *err)
 {
     const size_t dim = (size_t)self->model.dim, count = self->term_count;
@@ -193,6 +195,21 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
         hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};
     free(plain);
     return result;
+}
+
+void lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation)
+{
+    const size_t count = self->vectors.count < SPREAD_ROWS ? self->vectors.count : SPREAD_ROWS, dim = (size_t)self->model.dim;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t row = i * self->vectors.count / count;
+        const double score = (double)lens_dot(self->sum, self->vectors.data + (size_t)self->vectors.slots[row] * dim, self->model.dim);
+        sum += score;
+        squares += score * score;
+    }
+    *mean = count ? sum / (double)count : 0;
+    const double variance = count ? squares / (double)count - *mean * *mean : 0;
+    *deviation = variance > 1e-12 ? sqrt(variance) : 1e-6;
 }
 
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err)
