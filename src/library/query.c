@@ -8,9 +8,12 @@
 #include "search/fuse.h"
 #include "store/texts.h"
 
-/* Tuned on tests/golden/test_captions.c and test_paraphrases.c; docs/WORDS.md has the figures. */
+/* Every query has a picture that looks most like it and a text that means most like it, whatever was asked. So a way counts by how far its hits stand out
+ * of all pictures: not before STANDS_OUT less than what chance alone lets the best of so many do (deviations; the square root of 2 ln n), and in
+ * full FULL_MORE further out. docs/WORDS.md tells how these were found. */
 enum { DEPTH = 1000 /* of each ranking */ };
-static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1};
+static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 3},
+                    least_sure = 0.02, text_from = 0.3, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
 
 lens_search_options lens_search_options_default(void)
 {
@@ -49,6 +52,7 @@ typedef struct query {
     lens_ranker look, meaning; /* LOOK also says which pictures may be results */
     lens_fold_hit *ranked[LENS_PARTS]; /* [ranked_count]: of the look and of the meaning */
     size_t ranked_count[LENS_PARTS];
+    double *sure[LENS_PARTS];          /* [ranked_count] */
     int by;
 } query;
 
@@ -183,7 +187,17 @@ static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *er
     self->ranked[part] = calloc(most + 1, sizeof **self->ranked);
     if (!self->ranked[part])
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    return lens_ranker_rank(ranker, most, -INFINITY, false, self->ranked[part], &self->ranked_count[part], err);
+    if (lens_ranker_rank(ranker, most, -INFINITY, false, self->ranked[part], &self->ranked_count[part], err) != 0)
+        return -1;
+    double mean, deviation;
+    double *sure = self->sure[part] = calloc(most + 1, sizeof *sure);
+    if (!sure)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    lens_ranker_spread(ranker, &mean, &deviation);
+    const double from = sqrt(2 * log((double)ranker->vectors.count + 1)) - stands_out[part];
+    for (size_t i = 0; i < self->ranked_count[part]; i++)
+        sure[i] = fmin(1, fmax(least_sure, (((double)self->ranked[part][i].score - mean) / deviation - from) / full_more[part]));
+    return 0;
 }
 
 static int go(query *self, lens_error *err)
@@ -250,7 +264,7 @@ static size_t rankings_of(query *self, lens_ranking *rankings, void **memory)
     for (int part = LENS_PART_LOOK; part <= LENS_PART_MEANING; part += LENS_PART_MEANING) {
         if (!self->ranked_count[part])
             continue;
-        rankings[count++] = (lens_ranking){ids, NULL, self->ranked_count[part], weights[part]};
+        rankings[count++] = (lens_ranking){ids, self->sure[part], self->ranked_count[part], weights[part]};
         for (size_t i = 0; i < self->ranked_count[part]; i++)
             *ids++ = self->ranked[part][i].id;
     }
@@ -259,7 +273,7 @@ static size_t rankings_of(query *self, lens_ranking *rankings, void **memory)
         rankings[count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->word_weights[w] / (all > 0 ? all : 1)};
         for (size_t i = 0; i < hits->count; i++) {
             *ids++ = hits->items[i].id;
-            *sure++ = hits->items[i].score;
+            *sure++ = fmin(1, fmax(least_sure, (hits->items[i].score - text_from) / (text_full - text_from)));
         }
     }
     return count;
@@ -465,8 +479,10 @@ static void close_query(query *self)
         lens_text_hits_free(&self->texts[w]);
         lens_wanted_free(&self->wanted[w]);
     }
-    for (int part = 0; part < LENS_PARTS; part++)
+    for (int part = 0; part < LENS_PARTS; part++) {
         free(self->ranked[part]);
+        free(self->sure[part]);
+    }
     free(self->texts);
     free(self->wanted);
     free(self->words);
