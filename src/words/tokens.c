@@ -6,7 +6,7 @@
 
 enum { FOLDED_MOST = 64 }; /* code points that one can become; Unicode's longest is 18 */
 
-typedef enum kind { BETWEEN, LETTER, ALONE, NOTHING } kind;
+typedef enum kind { BETWEEN, LETTER, ALONE, MARK /* of what stands alone */, NOTHING } kind;
 
 static bool in(int32_t point, const int32_t (*ranges)[2], size_t count)
 {
@@ -17,13 +17,18 @@ static bool in(int32_t point, const int32_t (*ranges)[2], size_t count)
 }
 #define IN(point, ranges) in(point, ranges, sizeof ranges / sizeof *ranges)
 
-/* Accents, Hebrew points, Arabic vowels: what people leave out when they type. In other scripts marks are letters. */
-static const int32_t dropped[][2] = {{0x300, 0x36f}, {0x591, 0x5c7}, {0x610, 0x61a}, {0x640, 0x640}, {0x64b, 0x65f}, {0x670, 0x670},
+/* Accents, Hebrew points (but not the hyphen and the stops among them), Arabic vowels: what people leave out when they type. In other scripts marks
+ * are letters. */
+static const int32_t dropped[][2] = {{0x300, 0x36f}, {0x591, 0x5bd}, {0x5bf, 0x5bf}, {0x5c1, 0x5c2}, {0x5c4, 0x5c5}, {0x5c7, 0x5c7}, {0x610, 0x61a}, {0x640, 0x640}, {0x64b, 0x65f}, {0x670, 0x670},
                                      {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
 /* Scripts without blanks between words. */
 static const int32_t unspaced[][2] = {{0xe00, 0xeff}, {0x1000, 0x109f}, {0x1780, 0x17ff}, {0x2e80, 0x2fdf}, {0x3005, 0x3007}, {0x3021, 0x3029},
                                       {0x3041, 0x30ff}, {0x31f0, 0x31ff}, {0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xf900, 0xfaff}, {0x20000, 0x3ffff}};
-static const int32_t apostrophes[][2] = {{'\'', '\''}, {0x2bc, 0x2bc}, {0x2018, 0x2019}, {0x200b, 0x200d}, {0xff07, 0xff07}};
+static const int32_t apostrophes[][2] = {{'\'', '\''}, {0x2bc, 0x2bc}, {0x2018, 0x2019}, {0xff07, 0xff07}};
+/* What is not seen: hyphens where a word may be broken, joiners, marks of direction and of the beginning. */
+static const int32_t unseen[][2] = {{0xad, 0xad}, {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x2064}, {0x2066, 0x2069}, {0xfeff, 0xfeff}};
+/* Symbols below U+1F000 among which emoji are. */
+static const int32_t symbols[][2] = {{0x2300, 0x23ff}, {0x25b6, 0x25b6}, {0x25c0, 0x25c0}, {0x2600, 0x27bf}, {0x2b00, 0x2bff}};
 
 /* Of a point that is folded already. */
 static kind kind_of(int32_t point)
@@ -31,15 +36,16 @@ static kind kind_of(int32_t point)
     if (point < 0x80)
         return (point >= 'a' && point <= 'z') || (point >= '0' && point <= '9') || (point >= 'A' && point <= 'Z') ? LETTER
                : point == '\'' ? NOTHING : BETWEEN;
-    if (IN(point, dropped) || IN(point, apostrophes))
+    if (IN(point, dropped) || IN(point, apostrophes) || IN(point, unseen))
         return NOTHING;
     switch (utf8proc_category(point)) {
     case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO:
         return IN(point, unspaced) ? ALONE : LETTER;
+    case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_ME:
+        return IN(point, unspaced) ? MARK : LETTER;
     case UTF8PROC_CATEGORY_SO:
-        return point >= 0x1f000 || (point >= 0x2600 && point <= 0x27bf) ? ALONE : BETWEEN;
+        return point >= 0x1f000 || IN(point, symbols) ? ALONE : BETWEEN;
     default:
         return BETWEEN;
     }
@@ -87,7 +93,8 @@ static int take(reader *self, int32_t point, size_t from, size_t to)
     }
     uint8_t bytes[4];
     const size_t size = (size_t)utf8proc_encode_char(point, bytes);
-    if (!self->open || is == ALONE || tokens->items[tokens->count - 1].size + size > LENS_TOKEN_MOST) {
+    const bool goes_on = is == MARK ? tokens->count > 0 && !self->between : self->open && is == LETTER;
+    if (!goes_on || tokens->items[tokens->count - 1].size + size > LENS_TOKEN_MOST) {
         if (begin(tokens, from, tokens->count > 0 && !self->between) != 0)
             return -1;
         self->between = false;

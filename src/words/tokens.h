@@ -1,6 +1,6 @@
-/* Text -> words as they are searched: compatibility forms and cases made alike (Unicode NFKC and case folding, by the tables of utf8proc), accents and
+/* Text -> words as they are searched: compatibility forms and cases made alike (Unicode NFKD and case folding, by the tables of utf8proc), accents and
  * vowel points dropped, apostrophes too ("don't" is "dont"). What is written without blanks (Chinese, Japanese, Thai, Lao, Khmer, Burmese) has a word
- * for each character, and so has each emoji. */
+ * for each character with its marks, and so has each emoji. */
 #ifndef LENS_WORDS_TOKENS_H
 #define LENS_WORDS_TOKENS_H
 
