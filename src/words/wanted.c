@@ -38,12 +38,16 @@ static bool next_part(const char **text, part *out)
     return true;
 }
 
-/* Puts the words of TOKENS, read from FROM, into WANTED. Their texts are places in WANTED->memory, which the caller grows beforehand. */
+/* Puts the words of TOKENS, read from FROM, into WANTED. Their texts are places in WANTED->memory, which has room for all. */
 static void take(lens_wanted *wanted, const part *from, const lens_tokens *tokens, size_t *used)
 {
-    int phrase = 0;
-    if (from->quoted && tokens->count && wanted->count + tokens->count <= LENS_WANTED_WORDS)
-        phrase = ++wanted->phrases;
+    const bool fits = wanted->count + tokens->count <= LENS_WANTED_WORDS;
+    /* A part of what is to be left out would leave out more. */
+    if (from->without && !fits)
+        return;
+    /* "-a-b" without a phrase would leave out all that has a or b. */
+    const bool together = from->quoted || (from->without && tokens->count > 1);
+    const int phrase = together && tokens->count && fits ? ++wanted->phrases : 0;
     for (size_t i = 0; i < tokens->count && wanted->count < LENS_WANTED_WORDS; i++) {
         const lens_token *token = &tokens->items[i];
         char *place = wanted->memory + *used;
@@ -52,9 +56,6 @@ static void take(lens_wanted *wanted, const part *from, const lens_tokens *token
         *used += token->size + 1;
         lens_wanted_word *word = &wanted->words[wanted->count++];
         *word = (lens_wanted_word){.text = place, .size = token->size, .phrase = phrase, .without = from->without, .follows = token->joined};
-        /* "-a-b" without a phrase would leave out all that has a or b. */
-        if (!phrase && from->without && tokens->count > 1 && tokens->count <= LENS_WANTED_WORDS)
-            word->phrase = phrase = i == 0 ? ++wanted->phrases : phrase;
         word->prefix = !from->quoted && i + 1 == tokens->count && token->to < from->size && from->at[token->to] == '*';
     }
 }
@@ -74,12 +75,11 @@ int lens_wanted_read(lens_wanted *wanted, const char *text)
         if (result == 0)
             take(wanted, &next, &tokens, &used);
         lens_tokens_free(&tokens);
-        if (result == 0 && !next.without && next.size) {
-            wanted->wants = true;
-            size_t size = next.size;
-            while (size && next.at[size - 1] == '*')
-                size--;
-            if (size && plain.size)
+        size_t size = next.without ? 0 : next.size;
+        while (size && next.at[size - 1] == '*')
+            size--;
+        if (result == 0 && size) {
+            if (plain.size)
                 result = lens_buffer_append(&plain, " ", 1);
             if (result == 0)
                 result = lens_buffer_append(&plain, next.at, size);
@@ -88,6 +88,7 @@ int lens_wanted_read(lens_wanted *wanted, const char *text)
     if (result == 0 && !plain.data)
         result = lens_buffer_append(&plain, "", 0);
     wanted->plain = plain.data ? plain.data : calloc(1, 1);
+    wanted->wants = plain.size > 0;
     return result == 0 && wanted->plain ? 0 : -1;
 }
 
