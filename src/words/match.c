@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SNIPPET = 90, TOKENS_MOST = 200000 };
+enum { SNIPPET = 90, NEAR = 12 /* bytes in which a blank is looked for */, TOKENS_MOST = 200000 };
 static const double share_of_order = 0.4; /* the rest of the score is how much of the query is there */
 static const double skipped = 0.85;       /* what a run keeps over a word that is not the query's */
 static const double longest = 400, long_costs = 0.04; /* of two texts that say the same the shorter one is meant */
@@ -158,16 +158,17 @@ char *lens_match_snippet(const char *text, const lens_match *match)
         to = length <= SNIPPET ? length : from + SNIPPET;
     if (length <= SNIPPET)
         from = 0;
-    /* What is left of the line goes to both sides, up to a blank where one is near. */
-    const size_t spare = to - from < SNIPPET ? SNIPPET - (to - from) : 0, ahead = spare / 3 < from ? spare / 3 : from;
+    /* What is left of the line goes to both sides, up to a blank where one is near; what matters is never cut for one. */
+    const size_t spare = to - from < SNIPPET ? SNIPPET - (to - from) : 0, ahead = spare / 3 < from ? spare / 3 : from, right = length - to;
+    const size_t behind = spare - ahead < right ? spare - ahead : right, near_ahead = ahead < NEAR ? ahead : NEAR, near_behind = behind < NEAR ? behind : NEAR;
     from -= ahead;
-    to = to + (spare - ahead) < length ? to + (spare - ahead) : length;
-    for (size_t i = 0; i < 12 && from > 0 && from + i < to; i++)
+    to += behind;
+    for (size_t i = 0; i < near_ahead && from > 0; i++)
         if (is_space(text[from + i])) {
             from += i + 1;
             break;
         }
-    for (size_t i = 0; i < 12 && to < length && i < to - from; i++)
+    for (size_t i = 0; i <= (behind ? near_behind : NEAR) && to < length; i++)
         if (is_space(text[to - i])) {
             to -= i;
             break;
@@ -181,6 +182,8 @@ char *lens_match_snippet(const char *text, const lens_match *match)
         if (!space || (out.size && out.data[out.size - 1] != ' '))
             result = lens_buffer_append(&out, space ? " " : &text[i], 1);
     }
+    if (out.size && out.data[out.size - 1] == ' ')
+        out.data[--out.size] = '\0';
     if (result == 0 && to < length)
         result = lens_buffer_append(&out, "…", 3);
     if (result == 0 && !out.data)
