@@ -25,6 +25,15 @@ void lens_matcher_make(lens_matcher *self, const lens_wanted *wanted, const lens
     }
     for (size_t i = 0; i < wanted->count && sum > 0; i++)
         self->words[i].weight /= sum;
+    size_t before = LENS_WANTED_WORDS, earlier = LENS_WANTED_WORDS;
+    for (size_t i = 0; i < wanted->count; i++) {
+        self->words[i].before = before;
+        self->words[i].earlier = earlier;
+        if (!wanted->words[i].without) {
+            earlier = before;
+            before = i;
+        }
+    }
 }
 
 /* How like WORD the SIZE bytes AT are. */
@@ -45,8 +54,8 @@ static double like(const lens_wanted_word *word, const struct lens_matcher_word 
 /* The state of a walk through a text, word by word. */
 typedef struct walk {
     double best[LENS_WANTED_WORDS];   /* the likest that each word of the query has met */
-    double run[3][LENS_WANTED_WORDS]; /* at the last words of the text: the longest run of the query that ends there, and where it began */
-    size_t begun[3][LENS_WANTED_WORDS];
+    double run[3][LENS_WANTED_WORDS + 1]; /* at the last words of the text: the longest run of the query that ends there, and where it began; the last: none */
+    size_t begun[3][LENS_WANTED_WORDS + 1];
     double longest_run;
     size_t from, to;
     size_t in_phrase[LENS_WANTED_WORDS]; /* [word of a phrase]: it and those before it in its phrase stand at the last words of the text */
@@ -56,14 +65,14 @@ typedef struct walk {
 static void step(const lens_matcher *self, walk *w, size_t at, const char *word, size_t size)
 {
     const lens_wanted *wanted = self->wanted;
-    double(*now)[LENS_WANTED_WORDS] = &w->run[at % 3];
+    double *now = w->run[at % 3];
     const double *before = w->run[(at + 2) % 3], *earlier = w->run[(at + 1) % 3];
     const size_t *begun = w->begun[(at + 2) % 3], *begun_earlier = w->begun[(at + 1) % 3];
     size_t standing[LENS_WANTED_WORDS] = {0};
     for (size_t i = 0; i < wanted->count; i++) {
         const lens_wanted_word *asked = &wanted->words[i];
         const double likeness = like(asked, &self->words[i], word, size);
-        (*now)[i] = 0;
+        now[i] = 0;
         if (likeness == 0)
             continue;
         if (likeness > w->best[i])
@@ -80,17 +89,18 @@ static void step(const lens_matcher *self, walk *w, size_t at, const char *word,
             continue;
         double run = likeness;
         size_t from = at;
-        if (i > 0 && at > 0 && before[i - 1] > 0) {
-            run = likeness + before[i - 1];
-            from = begun[i - 1];
-        } else if (i > 0 && at > 1 && earlier[i - 1] > 0) {
-            run = likeness + skipped * earlier[i - 1];
-            from = begun_earlier[i - 1];
-        } else if (i > 1 && at > 0 && before[i - 2] > 0) {
-            run = likeness + skipped * before[i - 2];
-            from = begun[i - 2];
+        const size_t one = self->words[i].before, two = self->words[i].earlier;
+        if (before[one] > 0) {
+            run = likeness + before[one];
+            from = begun[one];
+        } else if (earlier[one] > 0) {
+            run = likeness + skipped * earlier[one];
+            from = begun_earlier[one];
+        } else if (before[two] > 0) {
+            run = likeness + skipped * before[two];
+            from = begun[two];
         }
-        (*now)[i] = run;
+        now[i] = run;
         w->begun[at % 3][i] = from;
         if (run > w->longest_run) {
             w->longest_run = run;
@@ -175,6 +185,8 @@ char *lens_match_snippet(const char *text, const lens_match *match)
         }
     from = whole(text, from);
     to = to < length ? whole(text, to) : to;
+    while (from > 0 && from < to && is_space(text[from]))
+        from++;
     if (result == 0 && from > 0)
         result = lens_buffer_append(&out, "…", 3);
     for (size_t i = from; result == 0 && i < to; i++) {

@@ -16,6 +16,7 @@ typedef struct lens_matcher {
         size_t near_count;
         double weight; /* by how rare it is (Robertson and Sparck Jones, 1976); the wanted ones' add up to 1 */
         uint64_t texts; /* about how many have it or what is near to it */
+        size_t before, earlier; /* the wanted words before it, what is left out not counted; LENS_WANTED_WORDS: none */
     } words[LENS_WANTED_WORDS];
 } lens_matcher;
 
