@@ -239,6 +239,44 @@ static void test_nothing_and_broken_rows(void **state)
     assert_int_equal(groups[6], 6);
 }
 
+/* A ranking that is there already is folded as one by a query is, and in its own order. */
+static void test_a_ranking_is_folded(void **state)
+{
+    const fixture *f = *state;
+    lens_hit plain[ROWS];
+    lens_fold_hit by_query[ROWS], ranked[ROWS];
+    size_t count, expected, found;
+    lens_error err = {0};
+    const float *query = f->data + 17 * DIM;
+    assert_done(lens_scan(&f->view, query, ROWS, -INFINITY, 2, plain, &count, &err), &err);
+    assert_int_equal(count, ROWS);
+    for (size_t k = 1; k <= ROWS; k += 37) {
+        assert_done(lens_fold_scan(&f->view, f->shapes, query, k, -INFINITY, 2, by_query, &expected, &err), &err);
+        assert_done(lens_fold_ranked(&f->view, f->shapes, plain, count, k, 2, ranked, &found, &err), &err);
+        assert_int_equal(found, expected);
+        for (size_t i = 0; i < found; i++) {
+            assert_int_equal(ranked[i].id, by_query[i].id);
+            assert_int_equal(ranked[i].row, by_query[i].row);
+            assert_int_equal(ranked[i].stands_for, by_query[i].stands_for);
+            assert_true(ranked[i].score == by_query[i].score);
+        }
+    }
+    /* Groups count also the rows that the ranking does not have. */
+    size_t first = 0, other = 0;
+    while (f->family[first] < 0)
+        first++;
+    while (f->family[other] == f->family[first] || f->family[other] < 0)
+        other++;
+    const lens_hit few[] = {{f->ids[other], other, 0.25f}, {f->ids[first], first, 0.75f}};
+    assert_done(lens_fold_ranked(&f->view, f->shapes, few, 2, ROWS, 2, ranked, &found, &err), &err);
+    assert_int_equal(found, 2);
+    assert_int_equal(ranked[0].id, f->ids[other]);
+    assert_int_equal(ranked[0].stands_for, EACH);
+    assert_int_equal(ranked[1].stands_for, EACH);
+    assert_done(lens_fold_ranked(&f->view, f->shapes, few, 0, ROWS, 2, ranked, &found, &err), &err);
+    assert_int_equal(found, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_shapes_stay_apart_unless_nearly_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_same_slot_is_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_search_folds_into_the_same_groups, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_ranking_is_folded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_that_tie_are_one_group, setup, teardown),
         cmocka_unit_test(test_a_family_larger_than_a_neighbour_list),
         cmocka_unit_test_setup_teardown(test_nothing_and_broken_rows, setup, teardown),
