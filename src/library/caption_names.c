@@ -120,7 +120,25 @@ static int push(lens_caption_names *self, size_t *count, int64_t id)
     return 0;
 }
 
-/* The file's name in an address, its %XX read, or of a path. The caller frees. */
+/* A copy of the SIZE bytes NAME, with its %XX read where it is of an address. The caller frees. */
+static char *copy(const char *name, size_t size, bool address)
+{
+    char *out = malloc(size + 1), *end = out;
+    for (size_t i = 0; out && i < size; i++) {
+        if (address && name[i] == '%' && i + 2 < size && isxdigit((unsigned char)name[i + 1]) && isxdigit((unsigned char)name[i + 2])) {
+            const char digits[] = {name[i + 1], name[i + 2], '\0'};
+            *end++ = (char)strtol(digits, NULL, 16);
+            i += 2;
+        } else {
+            *end++ = name[i];
+        }
+    }
+    if (out)
+        *end = '\0';
+    return out;
+}
+
+/* The file's name in an address or a path. The caller frees. */
 static char *last_part(const char *name)
 {
     const bool address = strstr(name, "://") != NULL;
@@ -128,19 +146,7 @@ static char *last_part(const char *name)
     size_t begin = end;
     while (begin > 0 && name[begin - 1] != '/' && name[begin - 1] != '\\')
         begin--;
-    char *part = malloc(end - begin + 1), *out = part;
-    for (size_t i = begin; part && i < end; i++) {
-        if (address && name[i] == '%' && i + 2 < end && isxdigit((unsigned char)name[i + 1]) && isxdigit((unsigned char)name[i + 2])) {
-            const char digits[] = {name[i + 1], name[i + 2], '\0'};
-            *out++ = (char)strtol(digits, NULL, 16);
-            i += 2;
-        } else {
-            *out++ = name[i];
-        }
-    }
-    if (part)
-        *out = '\0';
-    return part;
+    return copy(name + begin, end - begin, address);
 }
 
 /* Whether PATH ends with NAME, from a slash on. */
@@ -150,16 +156,16 @@ static bool ends_with(const char *path, const char *name)
     return path_size > size && path[path_size - size - 1] == '/' && strcmp(path + path_size - size, name) == 0;
 }
 
-/* Those called BASE that also TAKE: all, those below FOLDER, those whose path ends with NAME. */
-typedef enum take { TAKE_ALL, TAKE_BELOW, TAKE_END } take;
-static int collect(lens_caption_names *self, size_t from, const char *base, take which, const char *folder, const char *name, size_t *count, bool *same)
+/* Those called BASE that also TAKE: all (0), those below FOLDER, those whose path ends with NAME, or both. */
+enum { TAKE_BELOW = 1, TAKE_END = 2 };
+static int collect(lens_caption_names *self, size_t from, const char *base, int which, const char *folder, const char *name, size_t *count, bool *same)
 {
     int64_t content = 0;
     *count = 0;
     *same = true;
     for (size_t i = from; i < self->count && strcmp(self->items[i].base, base) == 0; i++) {
         const known *item = &self->items[i];
-        if ((which == TAKE_BELOW && !lens_path_within(item->path, folder)) || (which == TAKE_END && !ends_with(item->path, name)))
+        if (((which & TAKE_BELOW) && !lens_path_within(item->path, folder)) || ((which & TAKE_END) && !ends_with(item->path, name)))
             continue;
         *same &= *count == 0 || item->content == content;
         content = item->content;
@@ -180,9 +186,9 @@ static int find_by_base(lens_caption_names *self, const char *folder, const char
             high = middle;
     }
     bool same;
-    static const take ways[] = {TAKE_END, TAKE_BELOW, TAKE_ALL};
+    static const int ways[] = {TAKE_END | TAKE_BELOW, TAKE_END, TAKE_BELOW, 0};
     const bool has_folders = strchr(name, '/') && !strstr(name, "://");
-    for (size_t i = has_folders ? 0 : 1; i < sizeof ways / sizeof *ways; i++) {
+    for (size_t i = has_folders ? 0 : 2; i < sizeof ways / sizeof *ways; i++) {
         if (collect(self, low, base, ways[i], folder, name, count, &same) != 0)
             return -1;
         if (*count && same)
@@ -201,7 +207,8 @@ int lens_caption_names_find(lens_caption_names *self, const char *folder, const 
     lens_buffer path = {0};
     *count = 0;
     *ambiguous = false;
-    const char *plain = strncmp(name, "file://", 7) == 0 ? name + 7 : name;
+    char *of_file = strncmp(name, "file://", 7) == 0 ? copy(name + 7, strlen(name + 7), true) : NULL;
+    const char *plain = of_file ? of_file : name;
     while (strncmp(plain, "./", 2) == 0)
         plain += 2;
     int result = lens_buffer_print(&path, "%s%s%s", plain[0] == '/' ? "" : folder, plain[0] == '/' ? "" : "/", plain);
@@ -210,10 +217,13 @@ int lens_caption_names_find(lens_caption_names *self, const char *folder, const 
     free(absolute);
     lens_buffer_free(&path);
     char *base = result == 0 ? last_part(plain) : NULL;
-    if (!base)
+    if (!base) {
+        free(of_file);
         return -1;
+    }
     result = exact ? push(self, count, exact->id) : *base ? find_by_base(self, folder, plain, base, count, ambiguous) : 0;
     free(base);
+    free(of_file);
     *ids = self->ids;
     return result;
 }

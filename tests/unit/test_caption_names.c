@@ -1,0 +1,215 @@
+/* src/library/caption_names.c: what captions call a picture, and which pictures that are. */
+#include "library/caption_names.h"
+#include "support_store.h"
+
+enum { DIM = 4 };
+
+typedef struct fixture {
+    char *folder;
+    lens_store *store;
+    int64_t model;
+    lens_caption_names *names;
+} fixture;
+
+static int setup(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    f->folder = test_folder_new();
+    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->model = test_model(f->store, "m", DIM);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    lens_caption_names_free(f->names);
+    lens_store_close(f->store);
+    test_folder_remove(f->folder);
+    free(f);
+    return 0;
+}
+
+static void put(fixture *f, const char *path, uint64_t content)
+{
+    test_write_picture(f->store, f->model, DIM, path, content, 0);
+}
+
+/* The paths of the COUNT pictures IDS, a blank between. */
+static void name_all(fixture *f, const int64_t *ids, size_t count, lens_buffer *out)
+{
+    lens_error err = {0};
+    lens_buffer_append(out, "", 0);
+    for (size_t i = 0; i < count; i++) {
+        lens_store_picture picture;
+        assert_int_equal(lens_store_picture_by_id(f->store, ids[i], &picture, &err), 1);
+        lens_buffer_print(out, "%s%s", i ? " " : "", picture.path);
+        lens_store_picture_free(&picture);
+    }
+}
+
+static void read_names(fixture *f)
+{
+    lens_error err = {0};
+    lens_caption_names_free(f->names);
+    f->names = lens_caption_names_new(f->store, &err);
+    assert_non_null(f->names);
+}
+
+/* NAME in a file of captions in FOLDER is PATHS; "?": several. */
+static void expect(fixture *f, const char *folder, const char *name, const char *paths)
+{
+    const int64_t *ids;
+    size_t count;
+    bool ambiguous;
+    lens_buffer got = {0};
+    if (!f->names)
+        read_names(f);
+    assert_int_equal(lens_caption_names_find(f->names, folder, name, &ids, &count, &ambiguous), 0);
+    assert_true(!ambiguous || count == 0);
+    name_all(f, ids, count, &got);
+    if (strcmp(ambiguous ? "?" : got.data, paths) != 0)
+        fail_msg("%s in %s is '%s' instead of '%s'", name, folder, ambiguous ? "?" : got.data, paths);
+    lens_buffer_free(&got);
+}
+
+static void test_nothing(void **state)
+{
+    fixture *f = *state;
+    expect(f, "/c", "dog.jpg", "");
+    expect(f, "/c", "", "");
+    expect(f, "/c", "/", "");
+    expect(f, "/c", "https://x.example/", "");
+}
+
+static void test_paths(void **state)
+{
+    fixture *f = *state;
+    put(f, "/pics/dog.jpg", 1);
+    put(f, "/pics/sub/dog.jpg", 2);
+    put(f, "/else/cat.jpg", 3);
+    expect(f, "/c", "/pics/dog.jpg", "/pics/dog.jpg");
+    expect(f, "/c", "/pics//sub/../dog.jpg", "/pics/dog.jpg");
+    expect(f, "/pics", "dog.jpg", "/pics/dog.jpg"); /* from the folder of the captions, though another is called so */
+    expect(f, "/pics", "./dog.jpg", "/pics/dog.jpg");
+    expect(f, "/pics", "././sub/dog.jpg", "/pics/sub/dog.jpg");
+    expect(f, "/pics/captions", "../dog.jpg", "/pics/dog.jpg");
+    expect(f, "/c", "sub/dog.jpg", "/pics/sub/dog.jpg"); /* the end of a path */
+    expect(f, "/c", "pics/dog.jpg", "/pics/dog.jpg");
+    expect(f, "/c", "ub/dog.jpg", "?"); /* whole names only: else it is the file's name */
+    expect(f, "/c", "/elsewhere/cat.jpg", "/else/cat.jpg");
+    expect(f, "/c", "C:\\memes\\cat.jpg", "/else/cat.jpg");
+    expect(f, "/c", "/pics/Dog.jpg", ""); /* names of files have a case */
+    expect(f, "/c", "/pics", "");
+    expect(f, "/c", "sub/", "");
+}
+
+static void test_names_that_several_have(void **state)
+{
+    fixture *f = *state;
+    put(f, "/a/x/dog.jpg", 1);
+    put(f, "/b/y/x/dog.jpg", 2);
+    put(f, "/b/cat.jpg", 3);
+    put(f, "/d/cat.jpg", 3);
+    put(f, "/d/e/cat.jpg", 4);
+    put(f, "/d/e/f/cat.jpg", 4);
+    expect(f, "/c", "dog.jpg", "?");
+    expect(f, "/b", "dog.jpg", "/b/y/x/dog.jpg"); /* the one below the folder of the captions is meant */
+    expect(f, "/a", "dog.jpg", "/a/x/dog.jpg");
+    expect(f, "/", "dog.jpg", "?");
+    expect(f, "/b/y/x/z", "dog.jpg", "?");
+    expect(f, "/c", "x/dog.jpg", "?");
+    expect(f, "/b", "x/dog.jpg", "/b/y/x/dog.jpg"); /* so it is with the ends of paths */
+    expect(f, "/c", "cat.jpg", "?");
+    expect(f, "/d/e", "cat.jpg", "/d/e/cat.jpg"); /* a path from there, and nothing else */
+    expect(f, "/d/e", "/z/cat.jpg", "/d/e/cat.jpg /d/e/f/cat.jpg"); /* copies are all meant */
+    expect(f, "/d", "/z/cat.jpg", "?");
+    expect(f, "/bb", "dog.jpg", "?"); /* /b is not below it */
+}
+
+static void test_addresses(void **state)
+{
+    fixture *f = *state;
+    put(f, "/pics/my dog.jpg", 1);
+    put(f, "/pics/100%25.jpg", 2);
+    put(f, "/pics/a?b.jpg", 3);
+    expect(f, "/c", "https://x.example/memes/my%20dog.jpg", "/pics/my dog.jpg");
+    expect(f, "/c", "https://x.example/memes/my%20dog.jpg?size=1/2#x/y.jpg", "/pics/my dog.jpg");
+    expect(f, "/c", "my%20dog.jpg", ""); /* no address */
+    expect(f, "/c", "100%25.jpg", "/pics/100%25.jpg");
+    expect(f, "/c", "https://x.example/100%2525.jpg", "/pics/100%25.jpg");
+    expect(f, "/c", "a?b.jpg", "/pics/a?b.jpg");
+    expect(f, "/c", "https://x.example/a%3Fb.jpg", "/pics/a?b.jpg");
+    expect(f, "/c", "https://x.example/a%3", "");
+    expect(f, "/c", "file:///pics/a?b.jpg", "/pics/a?b.jpg");
+    expect(f, "/c", "file:///pics/my%20dog.jpg", "/pics/my dog.jpg");
+    expect(f, "/c", "file:///pics/100%2525.jpg", "/pics/100%25.jpg");
+    expect(f, "/c", "my%20dog.jpg%00", "");
+}
+
+/* Failed pictures cannot be meant, and pictures that came later are not known. */
+static void test_what_is_known(void **state)
+{
+    fixture *f = *state;
+    lens_error err = {0};
+    const lens_store_entry failed = {.path = "/pics/broken.jpg", .size = 1, .reason = "broken"};
+    assert_done(lens_store_write(f->store, &failed, 1, NULL, &err), &err);
+    put(f, "/pics/dog.jpg", 1);
+    expect(f, "/pics", "broken.jpg", "");
+    put(f, "/pics/late.jpg", 2);
+    expect(f, "/pics", "late.jpg", "");
+    read_names(f);
+    expect(f, "/pics", "late.jpg", "/pics/late.jpg");
+}
+
+/* ---- files beside pictures ---- */
+
+static void expect_beside(fixture *f, const char *path, const char *paths)
+{
+    const int64_t *ids;
+    size_t count;
+    const char *first;
+    lens_buffer got = {0};
+    if (!f->names)
+        read_names(f);
+    assert_int_equal(lens_caption_names_beside(f->names, path, &ids, &count, &first), 0);
+    name_all(f, ids, count, &got);
+    if (strcmp(got.data, paths) != 0)
+        fail_msg("beside %s is '%s' instead of '%s'", path, got.data, paths);
+    assert_true(count ? strncmp(got.data, first, strlen(first)) == 0 : !first);
+    lens_buffer_free(&got);
+}
+
+static void test_beside(void **state)
+{
+    fixture *f = *state;
+    static const char *const pictures[] = {"/p/dog.jpg", "/p/dog.png", "/p/dog-2.jpg", "/p/dog.old.jpg", "/p/d/dog.jpg", "/p/cat", "/p/cat.d/x", "/p/.jpg"};
+    for (uint64_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+        put(f, pictures[i], i + 1);
+    expect_beside(f, "/p/dog.jpg.txt", "/p/dog.jpg");
+    expect_beside(f, "/p/dog.txt", "/p/dog.jpg /p/dog.png");
+    expect_beside(f, "/p/dog.xmp", "/p/dog.jpg /p/dog.png");
+    expect_beside(f, "/p/dog.jpg.supplemental-metadata.json", "/p/dog.jpg");
+    expect_beside(f, "/p/dog.old.json", "/p/dog.old.jpg");
+    expect_beside(f, "/p/dog-2.txt", "/p/dog-2.jpg");
+    expect_beside(f, "/p/cat.txt", "/p/cat");
+    expect_beside(f, "/p/do.txt", "");
+    expect_beside(f, "/q/dog.txt", "");
+    expect_beside(f, "/p/d/dog.txt", "/p/d/dog.jpg");
+    expect_beside(f, "/p/d.txt", "");
+    expect_beside(f, "/p/.txt", "");
+    expect_beside(f, "/p/readme", "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),   cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_that_several_have, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_addresses, setup, teardown), cmocka_unit_test_setup_teardown(test_what_is_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_beside, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
