@@ -62,6 +62,9 @@ static const char *const steps[VERSION] = {
     " " STALE("SELECT old.content UNION SELECT content FROM picture WHERE id = old.picture") " END;"
     "CREATE TRIGGER text_changes AFTER UPDATE OF text, folded ON text BEGIN INSERT INTO text_due (text, gone, come) VALUES (old.id, old.folded, new.folded);"
     " " STALE("SELECT new.content UNION SELECT content FROM picture WHERE id = new.picture") " END;"
+    /* When the captions of a picture go with it, text_goes no longer sees whose content they were of, which a copy may still hold. */
+    "CREATE TRIGGER picture_goes BEFORE DELETE ON picture WHEN EXISTS (SELECT 1 FROM text WHERE picture = old.id) BEGIN"
+    " " STALE("SELECT old.content") " END;"
     "CREATE TRIGGER picture_changes AFTER UPDATE OF content ON picture WHEN old.content IS NOT new.content BEGIN"
     " " STALE("SELECT old.content UNION SELECT new.content") " END;",
 };
