@@ -116,14 +116,14 @@ static int list(lens_store *store, sqlite3_stmt *statement, lens_store_models *o
 
 int lens_store_models_list(lens_store *store, lens_store_models *out, lens_error *err)
 {
-    return list(store, store->version < LENS_SCHEMA_WORDS ? lens_sql(store, MODEL_LIST "ORDER BY id", err)
-                                                          : lens_sql(store, MODEL_LIST "WHERE NOT sentences ORDER BY id", err), out, err);
+    return list(store, lens_words_here(store) ? lens_sql(store, MODEL_LIST "WHERE NOT sentences ORDER BY id", err)
+                                              : lens_sql(store, MODEL_LIST "ORDER BY id", err), out, err);
 }
 
 int lens_store_sentence_models(lens_store *store, lens_store_models *out, lens_error *err)
 {
     *out = (lens_store_models){0};
-    return store->version < LENS_SCHEMA_WORDS ? 0 : list(store, lens_sql(store, MODEL_LIST "WHERE sentences ORDER BY id", err), out, err);
+    return lens_words_here(store) ? list(store, lens_sql(store, MODEL_LIST "WHERE sentences ORDER BY id", err), out, err) : 0;
 }
 
 void lens_store_models_free(lens_store_models *models)
