@@ -11,14 +11,14 @@
 
 enum {
     ENOUGH = 50,        /* texts that have every word: no need to look for those that lack one */
-    RANKED_MOST = 300,  /* texts a question, by BM25 */
-    PLAIN_MOST = 2000,  /* texts a question that are taken as they come, because so many match */
+    RANKED_MOST = 300,  /* texts a question, by BM25, of pictures that may be results */
+    PLAIN_MOST = 2000,  /* such texts a question that are taken as they come, because so many match */
     COMMON = 8000,      /* texts: ranking more than these takes longer than it is worth */
     LEAVE_ONE_MOST = 8, /* words of which each is left out in turn */
     RARE_WORDS = 4,
 };
 static const double least_score = 0.2;  /* below that hardly anything of the query is there */
-static const double fresh_seconds = 2;  /* the list of words may be so old; the words of a query themselves are always asked for */
+static const double fresh_seconds = 2;  /* the list of words may be so old while a run writes, if a query's own words are in it */
 
 struct lens_word_memory {
     lens_lexicon lexicon;
@@ -47,18 +47,31 @@ static int add_word(void *context, const char *word, size_t size, int64_t texts)
     return lens_lexicon_add(context, word, size, texts) == 0 ? 0 : -2;
 }
 
-static int refresh(lens_library *library, lens_store *store, lens_error *err)
+/* Whether every word of WANTED is in the list that there is. */
+static bool knows_all(const lens_lexicon *lexicon, const lens_wanted *wanted)
+{
+    for (size_t i = 0; i < wanted->count; i++)
+        if (!lens_lexicon_has(lexicon, wanted->words[i].text, wanted->words[i].size))
+            return false;
+    return true;
+}
+
+/* Sees to it that LIBRARY has its list of words. WANTED (may be NULL): those that are asked for now. */
+static int refresh(lens_library *library, lens_store *store, const lens_wanted *wanted, lens_error *err)
 {
     lens_word_memory *memory = library->words;
     int64_t version = 0;
-    if (memory && lens_seconds() - memory->read < fresh_seconds)
+    /* A library that is not kept warm is opened anew for each query, which begins with the count; versions of two openings tell nothing. */
+    if (memory && !library->warm && wanted)
         return 0;
     if (lens_store_version(store, &version, err) != 0)
         return -1;
-    if (memory && version == memory->version) {
+    if (memory && library->warm && version == memory->version) {
         memory->read = lens_seconds();
         return 0;
     }
+    if (memory && library->warm && memory->texts && lens_seconds() - memory->read < fresh_seconds && (!wanted || knows_all(&memory->lexicon, wanted)))
+        return 0;
     lens_word_memory *fresh = calloc(1, sizeof *fresh);
     int result = -2;
     if (fresh) {
@@ -78,7 +91,7 @@ static int refresh(lens_library *library, lens_store *store, lens_error *err)
 
 int64_t lens_text_count(lens_library *library, lens_store *store, lens_error *err)
 {
-    return refresh(library, store, err) == 0 ? library->words->texts : -1;
+    return refresh(library, store, NULL, err) == 0 ? library->words->texts : -1;
 }
 
 /* ---- questions to FTS5 ---- */
@@ -122,6 +135,8 @@ static int put_phrase(lens_buffer *out, const lens_wanted *wanted, size_t *i)
             result = lens_buffer_append(out, " + ", 3);
         if (result == 0)
             result = put_word(out, wanted->words[j].text, wanted->words[j].size);
+        if (result == 0 && wanted->words[j].prefix) /* the last of -a-b* */
+            result = lens_buffer_append(out, "*", 1);
         if (j > *i)
             ++*i;
     }
@@ -170,6 +185,9 @@ typedef struct finder {
     size_t complete;   /* texts that score as if they had every word */
     const lens_store_text *text; /* the present one */
     lens_match match;
+    lens_error *err;
+    size_t left; /* texts that this question may still give */
+    bool may;    /* the present one is of a picture that may be a result */
     bool failed;
 } finder;
 
@@ -218,6 +236,9 @@ static int add_hit(void *context, int64_t id)
     lens_text_hits *out = self->out;
     if (!self->may_be(self->context, id))
         return 0;
+    if (!self->may)
+        self->match = lens_match_text(self->matcher, self->text->folded);
+    self->may = true;
     if (self->match.left_out || self->match.score < least_score)
         return 0;
     lens_text_hit *items = grown(out->items, out->count, &self->capacity, sizeof *items);
@@ -231,17 +252,18 @@ static int add_hit(void *context, int64_t id)
     return 0;
 }
 
+/* Texts of pictures that cannot be results cost a question nothing: a filter must not leave it with an empty hand. */
 static int look(void *context, const lens_store_text *text)
 {
     finder *self = context;
     if (looked_at(self, text->id))
         return self->failed ? -2 : 0;
-    self->match = lens_match_text(self->matcher, text->folded);
     self->text = text;
-    self->complete += self->match.score > 0.7;
-    if (text->picture)
-        return add_hit(self, text->picture);
-    return lens_store_picture_ids(self->store, text->content, add_hit, self, NULL);
+    self->may = false;
+    const int result = text->picture ? add_hit(self, text->picture) : lens_store_picture_ids(self->store, text->content, add_hit, self, self->err);
+    self->complete += self->may && self->match.score > 0.7;
+    self->left -= self->may;
+    return result == 0 && self->left == 0 ? 1 : result;
 }
 
 static int ask(finder *self, const bool *chosen, lens_error *err)
@@ -254,10 +276,11 @@ static int ask(finder *self, const bool *chosen, lens_error *err)
         result = -2;
     else if (count) {
         const bool ranked = texts <= COMMON || count > 1;
-        result = lens_store_texts_match(self->store, match.data, ranked, ranked ? RANKED_MOST : PLAIN_MOST, look, self, err);
+        self->left = ranked ? RANKED_MOST : PLAIN_MOST;
+        result = lens_store_texts_match(self->store, match.data, ranked, INT64_MAX, look, self, err);
     }
     lens_buffer_free(&match);
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result < 0 ? -1 : 0;
 }
 
 static int leave_out(void *context, int64_t id)
@@ -275,7 +298,7 @@ static int leave_out(void *context, int64_t id)
 static int leave_out_text(void *context, const lens_store_text *text)
 {
     finder *self = context;
-    return text->picture ? leave_out(self, text->picture) : lens_store_picture_ids(self->store, text->content, leave_out, self, NULL);
+    return text->picture ? leave_out(self, text->picture) : lens_store_picture_ids(self->store, text->content, leave_out, self, self->err);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -391,14 +414,14 @@ int lens_text_search(lens_library *library, lens_store *store, const lens_wanted
                      lens_text_hits *out, lens_error *err)
 {
     *out = (lens_text_hits){0};
-    if (refresh(library, store, err) != 0)
+    if (refresh(library, store, wanted, err) != 0)
         return -1;
     const lens_word_memory *memory = library->words;
     lens_matcher *matcher = malloc(sizeof *matcher);
     if (!matcher)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     lens_matcher_make(matcher, wanted, &memory->lexicon, memory->texts);
-    finder self = {.store = store, .matcher = matcher, .may_be = may_be, .context = context, .out = out};
+    finder self = {.store = store, .matcher = matcher, .may_be = may_be, .context = context, .out = out, .err = err};
     int result = lens_store_moment_begin(store, err);
     if (result == 0)
         result = find_left_out(&self, err);

@@ -43,6 +43,14 @@ void lens_lexicon_free(lens_lexicon *self)
     *self = (lens_lexicon){0};
 }
 
+bool lens_lexicon_has(const lens_lexicon *self, const char *word, size_t size)
+{
+    for (size_t i = 0, begin = 0; i < self->count; begin = self->ends[i++])
+        if (self->ends[i] - begin == size && memcmp(self->bytes + begin, word, size) == 0)
+            return true;
+    return false;
+}
+
 /* Where in a word each byte stands, a bit for a place: made once for a word that is held against many. */
 typedef struct places {
     uint64_t of[256];

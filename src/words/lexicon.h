@@ -18,6 +18,8 @@ typedef struct lens_lexicon {
 int lens_lexicon_add(lens_lexicon *lexicon, const char *word, size_t size, int64_t texts);
 void lens_lexicon_free(lens_lexicon *lexicon);
 
+bool lens_lexicon_has(const lens_lexicon *lexicon, const char *word, size_t size);
+
 typedef struct lens_near_word {
     const char *text; /* in LEXICON, not ended by NUL */
     size_t size;
