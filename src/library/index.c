@@ -333,7 +333,7 @@ static bool tell_sentences(void *context, int64_t done, int64_t total)
 static int index_words(lens_run *run, teller *out, lens_index_report *report, lens_error *err)
 {
     int64_t encoded;
-    const bool fresh = report->indexed + report->moved > 0;
+    const bool fresh = report->indexed + report->moved + report->removed > 0; /* what is gone may have shared its name */
     if (lens_run_captions(run, fresh, !report->stopped, &report->captions, err) != 0)
         return -1;
     return report->stopped ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);

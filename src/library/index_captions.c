@@ -143,6 +143,16 @@ static int compare_said(const void *a, const void *b)
     return x->picture != y->picture ? (x->picture < y->picture ? -1 : 1) : x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* Whether LINE is a line of TEXT. */
+static bool has_line(const char *text, const char *line)
+{
+    const size_t size = strlen(line);
+    for (const char *at = text; (at = strstr(at, line)); at++)
+        if ((at == text || at[-1] == '\n') && (at[size] == '\n' || !at[size]))
+            return true;
+    return false;
+}
+
 /* Writes what was collected as all that SOURCE says: the captions of one picture as the lines of one text. */
 static int write(importer *self, int64_t source, int64_t size, int64_t mtime_ns, int64_t *changed, lens_error *err)
 {
@@ -157,7 +167,7 @@ static int write(importer *self, int64_t source, int64_t size, int64_t mtime_ns,
         if (!more)
             captions[count++].picture = self->items[i].picture;
         lens_buffer *text = &texts[count - 1];
-        if (more && strstr(text->data, self->items[i].text))
+        if (more && has_line(text->data, self->items[i].text))
             continue;
         result = lens_buffer_print(text, "%s%s", more ? "\n" : "", self->items[i].text) == 0 ? 0 : -2;
     }
@@ -218,12 +228,20 @@ static int64_t mtime_of(const struct stat *info)
     return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
 }
 
+/* A file that could not be read the first time it was named is none that later runs look at. RESULT. */
+static int refuse(importer *self, const lens_store_source *source, int result)
+{
+    if (source->mtime_ns < 0 && source->size < 0)
+        lens_store_source_remove(self->run->store, source->id, NULL);
+    return result;
+}
+
 static int import_file(importer *self, const lens_store_source *source, bool fresh, bool named, int64_t *changed, lens_error *err)
 {
     struct stat info;
     if (stat(source->path, &info) != 0) {
         if (named)
-            return lens_fail_errno(err, errno, "%s", source->path);
+            return refuse(self, source, lens_fail_errno(err, errno, "%s", source->path));
         return 0; /* its captions stay, as those of pictures on an absent disk do */
     }
     if (!fresh && !named && info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
@@ -240,6 +258,7 @@ static int import_file(importer *self, const lens_store_source *source, bool fre
     } else if (result < 0) {
         if (err)
             *err = error;
+        result = refuse(self, source, result);
     } else {
         result = write(self, source->id, info.st_size, mtime_of(&info), changed, err);
         if (named)

@@ -17,7 +17,7 @@ bool lens_is_sidecar(const char *path);
 int lens_run_sidecar(lens_run *run, const lens_walk_file *file);
 void lens_run_sidecars_free(lens_run *run);
 
-/* Reads the files of captions that the options name or the library knows, and the files beside pictures, where they changed or (FRESH) pictures came.
+/* Reads the files of captions that the options name or the library knows, and the files beside pictures, where they changed or (FRESH) pictures came or went.
  * WHOLE: the walk saw everything, and what it did not meet is gone. *CHANGED: captions. */
 int lens_run_captions(lens_run *run, bool fresh, bool whole, int64_t *changed, lens_error *err);
 
