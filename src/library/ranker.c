@@ -11,6 +11,7 @@
 #include "library/nearness.h"
 #include "library/terms.h"
 #include "library/view.h"
+#include "pixels/sniff.h"
 
 enum { SPREAD_ROWS = 1000 };
 
@@ -130,8 +131,15 @@ static int narrow(lens_ranker *self, lens_error *err)
     const lens_search_options *options = self->options;
     if (!options->path && !options->after && !options->before && !options->size_least && !options->size_most && !options->type_count && !options->label_count)
         return 0;
-    if (own_rows(self, err) != 0)
-        return -1;
+    const char **formats = calloc(options->type_count + 1, sizeof *formats);
+    int result = formats ? own_rows(self, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < options->type_count && result == 0; i++) {
+        const lens_format format = lens_format_of(options->types[i]);
+        formats[i] = lens_format_name(format);
+        if (format == LENS_FORMAT_NONE)
+            result = lens_fail(err, LENS_E_ARGUMENT, "%s: no type of pictures; there are jpeg, png, gif, webp, heic, avif, tiff, jxl, bmp, svg, jp2, pnm and ico",
+                               options->types[i]);
+    }
     lens_store_filter filter = lens_store_filter_none;
     filter.pattern = options->path;
     filter.below = options->path_below;
@@ -139,11 +147,14 @@ static int narrow(lens_ranker *self, lens_error *err)
     filter.before = options->before ? options->before : INT64_MAX;
     filter.size_least = options->size_least;
     filter.size_most = options->size_most ? options->size_most : INT64_MAX;
-    filter.formats = options->types;
+    filter.formats = formats;
     filter.format_count = options->type_count;
     filter.labels = options->labels;
     filter.label_count = options->label_count;
-    return lens_store_vectors_narrow(self->store, &self->vectors, &filter, err);
+    if (result == 0)
+        result = lens_store_vectors_narrow(self->store, &self->vectors, &filter, err);
+    free(formats);
+    return result;
 }
 
 /* width / height of each row's picture. NULL on failure. The caller frees. */

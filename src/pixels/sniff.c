@@ -184,20 +184,39 @@ const char *lens_format_name(lens_format format)
     return (unsigned)format < LENS_FORMAT_COUNT ? names[format] : names[LENS_FORMAT_NONE];
 }
 
+/* How the names of files end. */
+static const struct {
+    const char *text;
+    lens_format format;
+} endings[] = {
+    {"jpg", LENS_FORMAT_JPEG}, {"jpeg", LENS_FORMAT_JPEG}, {"jpe", LENS_FORMAT_JPEG},  {"jfif", LENS_FORMAT_JPEG}, {"png", LENS_FORMAT_PNG},
+    {"apng", LENS_FORMAT_PNG}, {"gif", LENS_FORMAT_GIF},   {"webp", LENS_FORMAT_WEBP}, {"heic", LENS_FORMAT_HEIC}, {"heif", LENS_FORMAT_HEIC},
+    {"hif", LENS_FORMAT_HEIC}, {"avif", LENS_FORMAT_AVIF}, {"tif", LENS_FORMAT_TIFF},  {"tiff", LENS_FORMAT_TIFF}, {"jxl", LENS_FORMAT_JXL},
+    {"bmp", LENS_FORMAT_BMP},  {"dib", LENS_FORMAT_BMP},   {"svg", LENS_FORMAT_SVG},   {"jp2", LENS_FORMAT_JP2},   {"j2k", LENS_FORMAT_JP2},
+    {"jpf", LENS_FORMAT_JP2},  {"jpx", LENS_FORMAT_JP2},   {"jpc", LENS_FORMAT_JP2},   {"j2c", LENS_FORMAT_JP2},   {"pnm", LENS_FORMAT_PNM},
+    {"ppm", LENS_FORMAT_PNM},  {"pgm", LENS_FORMAT_PNM},   {"pbm", LENS_FORMAT_PNM},   {"ico", LENS_FORMAT_ICO},
+};
+
+lens_format lens_format_of(const char *name)
+{
+    for (int format = LENS_FORMAT_NONE + 1; format < LENS_FORMAT_COUNT; format++)
+        if (strcasecmp(name, lens_format_name((lens_format)format)) == 0)
+            return (lens_format)format;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(name, endings[i].text) == 0)
+            return endings[i].format;
+    return LENS_FORMAT_NONE;
+}
+
 bool lens_named_as_picture(const char *path)
 {
-    static const char *const endings[] = {
-        "jpg", "jpeg", "jpe",  "jfif", "png", "apng", "gif", "webp", "heic", "heif", "hif", "avif", "tif", "tiff",
-        "jxl", "bmp",  "dib",  "svg",  "jp2", "j2k",  "jpf", "jpx",  "jpc",  "j2c",  "pnm", "ppm",  "pgm", "pbm",
-        "ico",
-    };
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     if (!dot || dot == name) /* ".png" is a hidden file without an ending */
         return false;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot + 1, endings[i]) == 0)
+        if (strcasecmp(dot + 1, endings[i].text) == 0)
             return true;
     return false;
 }

@@ -31,6 +31,9 @@ lens_format lens_sniff(const void *bytes, size_t size);
 /* "JPEG", "PNG", …; "unknown" for LENS_FORMAT_NONE. Static. */
 const char *lens_format_name(lens_format format);
 
+/* The format that a person calls NAME, whatever the case: as above, or as files' names end ("jpg"). LENS_FORMAT_NONE: none. */
+lens_format lens_format_of(const char *name);
+
 /* Whether the file's name ends as a picture's does (".jpg", ".HEIC", …): such a file is expected to be one, and is
  * reported when it is not; any other file that is no picture is passed over without a word. */
 bool lens_named_as_picture(const char *path);
