@@ -1,5 +1,6 @@
 #include "cli/filters.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,13 @@
 
 #include "cli/say.h"
 
-/* A number at *TEXT, which moves behind it. */
+/* A number at *TEXT, which moves behind it: digits alone. */
 static bool pixels(const char **text, int64_t *out)
 {
     char *end;
     errno = 0;
     const long long value = strtoll(*text, &end, 10);
-    if (end == *text || errno || value < 1 || **text == '+')
+    if (end == *text || errno || value < 1 || !isdigit((unsigned char)**text))
         return false;
     *out = value;
     *text = end;
@@ -46,7 +47,8 @@ bool cli_date(const char *text, int64_t *moment)
     if (!text)
         return true;
     int year = 0, month = 1, day = 1, length = 0;
-    const int parts = sscanf(text, "%4d%n-%2d%n-%2d%n", &year, &length, &month, &length, &day, &length);
+    /* sscanf passes blanks and signs by. */
+    const int parts = strspn(text, "0123456789-") != strlen(text) || strstr(text, "--") ? 0 : sscanf(text, "%4d%n-%2d%n-%2d%n", &year, &length, &month, &length, &day, &length);
     struct tm asked = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_isdst = -1};
     const time_t seconds = mktime(&asked); /* which turns the 31st of February into the 3rd of March */
     if (parts >= 1 && !text[length] && year >= 1900 && seconds != (time_t)-1 && asked.tm_mon == month - 1 && asked.tm_mday == day) {
