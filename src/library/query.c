@@ -162,12 +162,12 @@ static int choose_ways(query *self, lens_store_model *look, lens_store_model *me
             *err = why;
         return -1;
     }
-    if (self->look_count && ((wanted & LENS_BY_LOOK) || self->look_count > self->word_count || !self->word_count))
+    if (self->look_count) /* pictures go no other way */
         self->by |= LENS_BY_LOOK;
+    if (!words && !self->look_count)
+        return lens_fail(err, LENS_E_ARGUMENT, "nothing to search for: the words are only to be left out");
     if (self->by)
         return 0;
-    if (!words)
-        return lens_fail(err, LENS_E_ARGUMENT, "nothing to search for: the words are only to be left out");
     if (!texts)
         return lens_fail(err, LENS_E_UNSUPPORTED, "nothing is written in this library yet: run `memelens ocr`, or `memelens index --captions FILE`");
     return lens_fail(err, LENS_E_UNSUPPORTED, "the meaning of words needs a model of sentences: run `memelens pull all-minilm-l6-v2`, then `memelens index`");
@@ -312,12 +312,12 @@ static int alone(query *self, hit **hits, size_t *count, lens_error *err)
     return 0;
 }
 
-/* Takes out what is left out, lies below the least score, or stands for another of its group. */
+/* Takes out what is left out, lies below the least score, cannot be a result, or stands for another of its group. */
 static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++)
-        if (hits[i].score > 0 && hits[i].score >= self->options->min_score && !left_out(self, hits[i].id))
+        if (may_be(&self->look, hits[i].id) && hits[i].score > 0 && hits[i].score >= self->options->min_score && !left_out(self, hits[i].id))
             hits[kept++] = hits[i];
     *count = kept;
     if (!self->options->fold)
