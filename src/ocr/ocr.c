@@ -98,17 +98,17 @@ static double belief_in(const lens_ocr_words *words)
     return sure ? sum / characters : 0;
 }
 
-/* Whether most of LINE is where something was read already: white letters are bright ones too. */
+/* Whether most of LINE is where lines were read already: white letters are bright ones too. */
 static bool was_read(const readings *found, const lens_ocr_line *line)
 {
+    double shared = 0;
     for (size_t i = 0; i < found->count; i++) {
         const lens_ocr_line *other = &found->all[i].line;
         int across = (line->right < other->right ? line->right : other->right) - (line->left > other->left ? line->left : other->left);
         int down = (line->bottom < other->bottom ? line->bottom : other->bottom) - (line->top > other->top ? line->top : other->top);
-        if (across > 0 && down > 0 && 2.0 * across * down > (double)(line->right - line->left) * (line->bottom - line->top))
-            return true;
+        shared += across > 0 && down > 0 ? (double)across * down : 0;
     }
-    return false;
+    return 2 * shared > (double)(line->right - line->left) * (line->bottom - line->top);
 }
 
 /* Reads a line, once more in another width when that may help. 0 or -1. */
