@@ -17,11 +17,11 @@ enum { PREPARATION = 1 };
 /* How large a picture is looked at, and how much of it is read at most: a page full of text, or two seconds of a pattern. */
 #define SCALE_MOST 2.0
 #define PIXELS_MOST 1.5e6
-enum { SIDE_MOST = 4000, ACROSS_MOST = 100000, IN_VAIN_MOST = 16 };
+enum { SIDE_MOST = 4000, ACROSS_MOST = 100000, IN_VAIN_MOST = 16, FEW = 4 };
 
 /* Lines are believed from BELIEF on, their words from WORD_SURE. Between HOPELESS and ENOUGH a second look is worth its time. */
 static const float WORD_SURE = 0.3f;
-static const double BELIEF = 0.6, HOPELESS = 0.3, ENOUGH = 0.85;
+static const double BELIEF = 0.6, FEW_BELIEF = 0.9, HOPELESS = 0.3, ENOUGH = 0.85;
 
 struct lens_reader {
     lens_ocr_engine *engine;
@@ -84,18 +84,22 @@ static int letters_of(const char *text, int *all)
     return letters;
 }
 
-/* How far WORDS can be believed: the confidence of their letters, where signs count for nothing. 0 without a sure word of two letters. */
+/* How far WORDS can be believed: the confidence of their letters, where signs count for nothing. 0 without a sure word of two letters, and for
+ * few letters that are not very sure: any scratch looks like some letter. */
 static double belief_in(const lens_ocr_words *words)
 {
     double sum = 0, characters = 0;
+    int count = 0;
     bool sure = false;
     for (size_t i = 0; i < words->count; i++) {
         int all, letters = letters_of(words->words[i].text, &all);
         sum += (double)words->words[i].confidence * letters;
         characters += all;
+        count += letters;
         sure = sure || (letters >= 2 && words->words[i].confidence > 0.5f);
     }
-    return sure ? sum / characters : 0;
+    double belief = sure ? sum / characters : 0;
+    return count >= FEW || belief >= FEW_BELIEF ? belief : 0;
 }
 
 /* Whether most of LINE is where lines were read already: white letters are bright ones too. */
