@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
-# usage: deps.sh [tests]      with "tests" also what only the tests need: curl, Python's venv, and a browser where the distribution has it as a package
+# usage: deps.sh [tests]      with "tests" also what only the tests need: curl, Pillow, Python's venv, and a browser where the distribution has it as a package
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
@@ -37,8 +37,9 @@ for plugin in libheif-plugin-libde265 libheif-plugin-dav1d libheif-plugin-x265 l
     fi
 done
 
-# The examples of docs/SERVER.md are run by curl. A browser is no package on Ubuntu, whose chromium is a snap: the tests of pages are skipped then, and say so.
-[ "${1:-}" != tests ] || packages="$packages curl python3-venv"
+# The examples of docs/SERVER.md are run by curl, and some tests draw pictures with Pillow. A browser is no package on Ubuntu, whose chromium is a snap: the
+# tests of pages are skipped then, and say so.
+[ "${1:-}" != tests ] || packages="$packages curl python3-pil python3-venv"
 if [ "${1:-}" = tests ] && [ "$(sed -n 's/^ID=//p' /etc/os-release)" = debian ]; then
     packages="$packages chromium chromium-driver python3-selenium"
 fi

@@ -21,7 +21,7 @@ enum { SIDE_MOST = 4000, ACROSS_MOST = 100000, IN_VAIN_MOST = 16, FEW = 4 };
 
 /* Lines are believed from BELIEF on, their words from WORD_SURE. Between HOPELESS and ENOUGH a second look is worth its time. */
 static const float WORD_SURE = 0.3f;
-static const double BELIEF = 0.6, FEW_BELIEF = 0.9, HOPELESS = 0.3, ENOUGH = 0.85;
+static const double BELIEF = 0.6, FEW_BELIEF = 0.85, HOPELESS = 0.3, ENOUGH = 0.85;
 
 struct lens_reader {
     lens_ocr_engine *engine;
@@ -224,9 +224,10 @@ static int write_text(const readings *found, lens_buffer *text, float *confidenc
         const lens_ocr_words *words = &found->all[i].words;
         for (size_t k = 0; k < words->count; k++) {
             const lens_ocr_word *word = &words->words[k];
-            if (word->confidence < WORD_SURE || letters_of(word->text, &all) == 0)
+            bool bar = strcmp(word->text, "|") == 0; /* beside words it is an I without serifs */
+            if (word->confidence < WORD_SURE || (letters_of(word->text, &all) == 0 && !bar))
                 continue;
-            if (lens_buffer_print(text, "%s%s", between, word->text) != 0)
+            if (lens_buffer_print(text, "%s%s", between, bar ? "I" : word->text) != 0)
                 return lens_fail(err, LENS_E_MEMORY, "not enough memory for the text of a picture");
             sum += word->confidence;
             sure++;
