@@ -359,6 +359,35 @@ uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *wi
 /* The same of TERM, a file or bytes. */
 uint8_t *lens_thumbnail_of(const lens_term *term, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
 
+/* ---- words for a model that knows pictures only -------------------------------------------------------------------- */
+
+typedef struct lens_fit_options {
+    const char *model; /* of pictures; NULL: the library's first */
+    const char *out;   /* the file to write; NULL: the library's own, which queries of words take from then on */
+    bool anyway;       /* write it, even where it finds no more than the built-in map */
+    bool (*event)(void *context, const lens_index_event *event); /* progress; false stops */
+    void *context;
+} lens_fit_options;
+
+/* The share of captions whose own picture is among the first 1, 5 and 10, by maps that were fitted without it. */
+typedef struct lens_fit_recall {
+    double at_1, at_5, at_10;
+} lens_fit_recall;
+
+typedef struct lens_fit_report {
+    int64_t pictures, sentences; /* that were fitted on */
+    size_t gallery;              /* pictures among which each caption's was looked for */
+    bool has_base;               /* there is a built-in map for this model; else BEFORE says nothing */
+    lens_fit_recall before, after;
+    bool kept;                   /* the new map is better than the built-in one, and was written */
+    char *path;                  /* where to; NULL: it was not */
+} lens_fit_report;
+
+/* Fits the map from words to pictures on the captions of LIBRARY (not on what was read in them), beside what the built-in map was fitted on. Twice the
+ * same library gives twice the same bytes. LENS_E_ARGUMENT for fewer than ten captioned pictures. 0 or -1; free REPORT with lens_fit_report_free. */
+int lens_fit_words(lens_library *library, const lens_fit_options *options, lens_fit_report *report, lens_error *err);
+void lens_fit_report_free(lens_fit_report *report);
+
 /* ---- what an encoder saw, and where a score comes from ----------------------------------------------------------- */
 
 typedef struct lens_seen {
