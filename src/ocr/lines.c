@@ -33,7 +33,7 @@ static int most(int a, int b)
 static bool could_be_letter(const lens_ocr_part *part, const lens_ocr_plane *ink)
 {
     int width = part->right - part->left, height = part->bottom - part->top;
-    return height <= 0.4 * ink->height && width < 0.9 * ink->width && part->area >= AREA_LEAST && part->framed >= 0.7f &&
+    return height <= 0.8 * ink->height && width < 0.9 * ink->width && part->area >= AREA_LEAST && part->framed >= 0.7f &&
            part->area >= 0.12 * width * height;
 }
 
@@ -102,7 +102,7 @@ static void widen(lens_ocr_line *line, const lens_ocr_part *part)
     line->bottom = most(line->bottom, part->bottom);
 }
 
-/* The line of LETTERS [count], pointers. False when they are none. What has another tone than most of them, counted by width, is taken out:
+/* The line of LETTERS [count]. False when they are none. What is duller than most of them is taken out:
  * bright spots of the picture between outlined letters. NUMBERS has room for COUNT. */
 static bool make_line(letter *const *letters, size_t count, int *numbers, lens_ocr_line *line)
 {
