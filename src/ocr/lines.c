@@ -10,9 +10,9 @@ enum { LETTER_LEAST = 10, AREA_LEAST = 6, TONE_SPREAD = 14 };
 /* A part that could be a letter, an accent or a dot. */
 typedef struct letter {
     lens_ocr_part part;
-    int number;  /* among the parts */
-    int before;  /* a letter of the same line, or itself */
-    int line;    /* -1: none */
+    int number; /* among the parts */
+    int before; /* a letter of the same line, or itself */
+    int line;   /* -1: none */
 } letter;
 
 static int height_of(const letter *l)

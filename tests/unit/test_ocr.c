@@ -265,6 +265,30 @@ static void test_lines_are_found_in_noise(void **state)
     lens_image_free(&image);
 }
 
+/* What shines through an outlined O is as bright as ink may be, but duller than the letter. */
+static void test_what_shines_through_is_left_out(void **state)
+{
+    (void)state;
+    enum { WIDTH = 300, HEIGHT = 80 };
+    lens_image image = test_plain(WIDTH, HEIGHT, 216);
+    test_letter(&image, "OOOO", 20, 20, 40, 255, 0);
+    uint8_t white[WIDTH * HEIGHT], dark[WIDTH * HEIGHT];
+    for (size_t i = 0; i < WIDTH * HEIGHT; i++)
+        white[i] = image.rgb[3 * i], dark[i] = (uint8_t)(255 - white[i]);
+    lens_ocr_lines lines;
+    lens_error error = {0};
+    assert_done(lens_ocr_lines_find(&(lens_ocr_plane){WIDTH, HEIGHT, white}, &(lens_ocr_plane){WIDTH, HEIGHT, dark}, &lines, &error), &error);
+    assert_int_equal(lines.count, 1);
+    assert_int_equal(lines.lines[0].letters, 4);
+    enum { THROUGH = 40 * WIDTH + 36, BESIDE = 40 * WIDTH + 25 };
+    assert_int_equal(white[THROUGH], 216);
+    assert_int_equal(lines.line_at[THROUGH], 0);
+    assert_int_equal(white[BESIDE], 255);
+    assert_int_equal(lines.line_at[BESIDE], 1);
+    lens_ocr_lines_free(&lines);
+    lens_image_free(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,7 +297,7 @@ int main(void)
         cmocka_unit_test(test_text_is_appended),            cmocka_unit_test(test_pictures_without_text),
         cmocka_unit_test(test_any_size),
         cmocka_unit_test(test_readers_side_by_side),        cmocka_unit_test(test_languages),
-        cmocka_unit_test(test_lines_are_found_in_noise),
+        cmocka_unit_test(test_lines_are_found_in_noise),    cmocka_unit_test(test_what_shines_through_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
