@@ -175,6 +175,39 @@ static int collect(lens_caption_names *self, size_t from, const char *base, int 
     return 0;
 }
 
+/* NAME from its last folder on: "x/dog.jpg" of "/a/x/dog.jpg", whichever way its slashes lean. NULL: it has no folders. The caller frees. */
+static int last_folder(const char *name, char **out)
+{
+    const char *last = name + strlen(name), *before;
+    while (last > name && last[-1] != '/' && last[-1] != '\\')
+        last--;
+    for (before = last > name ? last - 1 : name; before > name && before[-1] != '/' && before[-1] != '\\';)
+        before--;
+    *out = NULL;
+    if (last <= name + 1)
+        return 0;
+    if (!(*out = strdup(before)))
+        return -1;
+    (*out)[last - 1 - before] = '/';
+    return 0;
+}
+
+/* Looks among those whose name begins at place FROM of the list for what TAKES, below FOLDER first: 1 when that is settled, 0, or -1. */
+static int settle(lens_caption_names *self, size_t from, const char *base, int takes, const char *folder, const char *name, size_t *count, bool *ambiguous)
+{
+    for (int below = TAKE_BELOW; below >= 0; below -= TAKE_BELOW) {
+        bool same;
+        if (collect(self, from, base, takes | below, folder, name, count, &same) != 0)
+            return -1;
+        if (*count == 0)
+            continue;
+        *ambiguous = !same;
+        *count = same ? *count : 0;
+        return 1;
+    }
+    return 0;
+}
+
 static int find_by_base(lens_caption_names *self, const char *folder, const char *name, const char *base, size_t *count, bool *ambiguous)
 {
     size_t low = 0, high = self->count;
@@ -185,21 +218,15 @@ static int find_by_base(lens_caption_names *self, const char *folder, const char
         else
             high = middle;
     }
-    bool same;
-    static const int ways[] = {TAKE_END | TAKE_BELOW, TAKE_END, TAKE_BELOW, 0};
-    const bool has_folders = strchr(name, '/') && !strstr(name, "://");
-    for (size_t i = has_folders ? 0 : 2; i < sizeof ways / sizeof *ways; i++) {
-        if (collect(self, low, base, ways[i], folder, name, count, &same) != 0)
-            return -1;
-        if (*count && same)
-            return 0;
-        if (*count) {
-            *count = 0;
-            *ambiguous = true;
-            return 0;
-        }
-    }
-    return 0;
+    char *end = NULL;
+    if (!strstr(name, "://") && last_folder(name, &end) != 0)
+        return -1;
+    /* Another picture of the same name in another folder is another picture. */
+    int result = end ? settle(self, low, base, TAKE_END, folder, name, count, ambiguous) : settle(self, low, base, 0, folder, name, count, ambiguous);
+    if (result == 0 && end)
+        result = settle(self, low, base, TAKE_END, folder, end, count, ambiguous);
+    free(end);
+    return result < 0 ? -1 : 0;
 }
 
 int lens_caption_names_find(lens_caption_names *self, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous)

@@ -10,10 +10,10 @@ typedef struct lens_caption_names lens_caption_names;
 lens_caption_names *lens_caption_names_new(lens_store *store, lens_error *err);
 void lens_caption_names_free(lens_caption_names *names);
 
-/* The pictures that NAME is in a file of captions in FOLDER: an absolute path; a path from FOLDER; the end of a path; or else, as an address, a bare
- * name or a path from elsewhere, whatever has the file's name. Where several pictures have it, those below FOLDER are meant, and then only if they
- * are one content. The ids in IDS [*COUNT], which live until the next call; none: there is no such picture, or (*AMBIGUOUS) several. 0, or -1 when
- * memory is short. */
+/* The pictures that NAME is in a file of captions in FOLDER: an absolute path; a path from FOLDER; the end of a path, or of a path from elsewhere the
+ * last folder and the name; or of an address, or a bare name, whatever has the file's name. Where several pictures have it, those below FOLDER are
+ * meant, and then only if they are one content. The ids in IDS [*COUNT], which live until the next call; none: there is no such picture, or
+ * (*AMBIGUOUS) several. 0, or -1 when memory is short. */
 int lens_caption_names_find(lens_caption_names *names, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous);
 
 /* The pictures that lie beside the sidecar PATH and are called as it is: "dog.jpg" for dog.jpg.txt, dog.txt or dog.jpg.supplemental-metadata.json. As

@@ -98,9 +98,14 @@ static void test_paths(void **state)
     expect(f, "/pics/captions", "../dog.jpg", "/pics/dog.jpg");
     expect(f, "/c", "sub/dog.jpg", "/pics/sub/dog.jpg"); /* the end of a path */
     expect(f, "/c", "pics/dog.jpg", "/pics/dog.jpg");
-    expect(f, "/c", "ub/dog.jpg", "?"); /* whole names only: else it is the file's name */
-    expect(f, "/c", "/elsewhere/cat.jpg", "/else/cat.jpg");
-    expect(f, "/c", "C:\\memes\\cat.jpg", "/else/cat.jpg");
+    expect(f, "/c", "ub/dog.jpg", ""); /* whole names only */
+    expect(f, "/c", "/home/other/else/cat.jpg", "/else/cat.jpg"); /* a path from elsewhere: its last folder counts */
+    expect(f, "/c", "D:\\else\\cat.jpg", "/else/cat.jpg");
+    expect(f, "/c", "else\\cat.jpg", "/else/cat.jpg");
+    expect(f, "/c", "/else2/cat.jpg", ""); /* another folder's is another picture */
+    expect(f, "/c", "train/cat.jpg", "");
+    expect(f, "/c", "../cat.jpg", "");
+    expect(f, "/else", "sub/../../cat.jpg", "");
     expect(f, "/c", "/pics/Dog.jpg", ""); /* names of files have a case */
     expect(f, "/c", "/pics", "");
     expect(f, "/c", "sub/", "");
@@ -124,8 +129,11 @@ static void test_names_that_several_have(void **state)
     expect(f, "/b", "x/dog.jpg", "/b/y/x/dog.jpg"); /* so it is with the ends of paths */
     expect(f, "/c", "cat.jpg", "?");
     expect(f, "/d/e", "cat.jpg", "/d/e/cat.jpg"); /* a path from there, and nothing else */
-    expect(f, "/d/e", "/z/cat.jpg", "/d/e/cat.jpg /d/e/f/cat.jpg"); /* copies are all meant */
-    expect(f, "/d", "/z/cat.jpg", "?");
+    put(f, "/d/e/g/f/cat.jpg", 4);
+    read_names(f);
+    expect(f, "/c", "f/cat.jpg", "/d/e/f/cat.jpg /d/e/g/f/cat.jpg"); /* copies are all meant */
+    expect(f, "/d/e", "https://x.example/cat.jpg", "/d/e/cat.jpg /d/e/f/cat.jpg /d/e/g/f/cat.jpg");
+    expect(f, "/d", "https://x.example/cat.jpg", "?");
     expect(f, "/bb", "dog.jpg", "?"); /* /b is not below it */
 }
 
