@@ -1,0 +1,280 @@
+/* Where captions come from, as a person sees it: files of captions, files beside pictures, and pictures that speak for themselves. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "texts_world.h"
+
+/* A world with the pictures a.png, b.jpg and sub/c.png. */
+static int setup(void **state)
+{
+    test_world *world = test_world_new();
+    char *sub = test_world_path(world, "sub");
+    lens_error err = {0};
+    assert_done(lens_folder_make(sub, &err), &err);
+    free(sub);
+    test_world_picture(world, "a.png", TEST_PNG, 11);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 12);
+    test_world_picture(world, "sub/c.png", TEST_PNG, 13);
+    *state = world;
+    return 0;
+}
+
+static void test_a_table(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "captions.tsv", "file\tcaption\na.png\tOne does not simply\nsub/c.png\twalk into Mordor\n");
+    char *table = test_world_path(world, "captions.tsv");
+    texts_world_index(world, 2, "--captions", table, NULL);
+    texts_world_expect(world, "a.png", "one does not simply");
+    texts_world_expect(world, "c.png", "mordor");
+    /* It is looked at again by every later run, when it has changed. */
+    texts_world_index(world, 0, NULL);
+    texts_world_write(world, "captions.tsv", "file\tcaption\na.png\tOne does not simply\nb.jpg\twalk out of Mordor\n");
+    texts_world_index(world, 2, NULL); /* one came, one went */
+    texts_world_expect(world, "b.jpg", "mordor");
+    /* Whether pictures are there or come later. */
+    texts_world_write(world, "captions.tsv", "file\tcaption\nlate.png\tbetter late\na.png\tOne does not simply\nb.jpg\twalk out of Mordor\n");
+    texts_world_index(world, 0, NULL);
+    test_world_picture(world, "late.png", TEST_PNG, 14);
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "late.png", "better late");
+    /* A copy of what is known has a name of its own. */
+    texts_world_write(world, "captions.tsv", "file\tcaption\ncopy.png\tcopied\n");
+    texts_world_index(world, 3, NULL);
+    test_world_picture(world, "copy.png", TEST_PNG, 11);
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "copy.png", "copied");
+    /* When the file is gone, what it said stays, as on a disk that is not there; one that no longer says it takes it away. */
+    texts_world_remove(world, "captions.tsv");
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "copy.png", "copied");
+    texts_world_write(world, "captions.tsv", "file\tcaption\nnobody.png\tnobody\na.png\tone\n");
+    texts_world_index(world, 2, NULL);
+    texts_world_expect(world, "", "copied");
+    free(table);
+}
+
+/* Captions that two lines give are lines of one text; of a file with other columns those that are named. */
+static void test_lines_and_columns(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "flickr.tsv", "a.png#0\tconcatenate\na.png#1\tcat\na.png#2\tcat\nb.jpg#0\tcat\n");
+    char *table = test_world_path(world, "flickr.tsv"), *odd = test_world_path(world, "odd.csv");
+    texts_world_index(world, 2, "--captions", table, NULL);
+    texts_world_expect(world, "a.png", "concatenate");
+    texts_world_expect(world, "b.jpg a.png", "cat");
+    texts_world_write(world, "odd.csv", "n,picture,first,second\n1,sub/c.png,dog,mouse\n");
+    texts_world_index(world, 1, "--captions", odd, "--caption-columns", "picture,second", NULL);
+    texts_world_expect(world, "c.png", "mouse");
+    texts_world_expect(world, "", "dog");
+    texts_world_write(world, "odd.csv", "n,picture,first,second\n1,sub/c.png,dog,horse\n");
+    texts_world_index(world, 1, NULL); /* the columns are remembered */
+    texts_world_expect(world, "c.png", "horse");
+    test_run run = test_world_expect(world, 2, "index", "-q", "--captions", odd, "--caption-columns", "picture", NULL);
+    assert_non_null(strstr(run.err.data, "expected two names or numbers"));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "index", "-q", "--captions", odd, "--caption-columns", "picture,nothing", NULL);
+    assert_non_null(strstr(run.err.data, "nothing"));
+    test_run_free(&run);
+    texts_world_expect(world, "c.png", "horse"); /* nothing was lost by that */
+    free(odd), free(table);
+}
+
+static void test_templates(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "memes.json",
+                      "{\"data\": {\"memes\": [{\"name\": \"One Does Not Simply\", \"url\": \"https://i.example.com/a.png\", \"generated_memes\": ["
+                      "{\"image_url\": \"https://i.example.com/b.jpg?1\", \"caption_text\": \"walk into Mordor\"},"
+                      "{\"image_url\": \"https://i.example.com/gone.jpg\", \"caption_text\": \"x\"}]}]}}");
+    char *table = test_world_path(world, "memes.json");
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", "--captions", table, world->pictures, NULL);
+    assert_non_null(strstr(run.err.data, "pictures that are not in the library"));
+    test_run_free(&run);
+    texts_world_expect(world, "b.jpg", "one does not simply walk into mordor");
+    texts_world_remove(world, "memes.json");
+    texts_world_write(world, "memes.json", "\x89PNG\r\n\x1a\n"); /* overwritten: what it said stays, and the run says so */
+    run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+    assert_non_null(strstr(run.err.data, "memes.json"));
+    test_run_free(&run);
+    texts_world_expect(world, "b.jpg", "mordor");
+    free(table);
+}
+
+/* How often WORDS stand in TEXT. */
+static size_t count(const char *text, const char *words)
+{
+    size_t found = 0;
+    for (const char *at = text; (at = strstr(at, words)); at++)
+        found++;
+    return found;
+}
+
+static void test_names_that_are_not_clear(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "sub/a.png", TEST_PNG, 21);
+    texts_world_index(world, 0, NULL);
+    /* From elsewhere "a.png" may be either, and three names are nobody's. */
+    char *table = test_path(world->folder, "elsewhere.tsv");
+    static const char text[] = "file\tcaption\na.png\tone\na.png\ttwo\nx.png\tx\ny.png\ty\nz.png\tz\nsub/a.png\tthree\nc.png\tfour\n";
+    test_write(table, text, sizeof text - 1);
+    test_run run = test_world_expect(world, 0, "index", "--captions", table, NULL);
+    assert_non_null(strstr(run.err.data, "elsewhere.tsv: 3 of 7 captions are of pictures that are not in the library\n"));
+    assert_non_null(strstr(run.err.data, "elsewhere.tsv: 2 captions are of names that several pictures have, and were left out: give paths\n"));
+    assert_int_equal(count(run.err.data, "elsewhere.tsv"), 2);
+    test_run_free(&run);
+    texts_world_expect(world, "a.png", "three");
+    texts_world_expect(world, "c.png", "four");
+    texts_world_expect(world, "", "one");
+    /* When one of them goes, the other is meant. */
+    texts_world_remove(world, "sub/a.png");
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "a.png", "one");
+    texts_world_expect(world, "", "three"); /* which was of a picture in another folder */
+    /* Lines that cannot be read are told of one by one, but not a thousand of them. */
+    lens_buffer wrong = {0};
+    lens_buffer_print(&wrong, "file\tcaption\n");
+    for (int i = 0; i < 1000; i++)
+        lens_buffer_print(&wrong, "only one cell\n");
+    lens_buffer_print(&wrong, "b.jpg\tright\n");
+    test_write(table, wrong.data, wrong.size);
+    run = test_world_expect(world, 0, "index", "--captions", table, NULL);
+    assert_in_range(count(run.err.data, "\n"), 5, 30);
+    assert_non_null(strstr(run.err.data, "more like these"));
+    test_run_free(&run);
+    texts_world_expect(world, "b.jpg", "right");
+    lens_buffer_free(&wrong);
+    free(table);
+}
+
+/* What is no file of captions is refused, and later runs do not stumble over it. */
+static void test_what_is_no_file_of_captions(void **state)
+{
+    const test_world *world = *state;
+    texts_world_index(world, 0, NULL);
+    char *none = test_world_path(world, "none.tsv"), *broken = test_world_path(world, "a.png");
+    const char *const names[] = {none, broken, world->pictures};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        test_run run = test_world_expect(world, 2, "index", "-q", "--captions", names[i], NULL);
+        assert_non_null(strstr(run.err.data, names[i]));
+        assert_int_equal(count(run.err.data, "\n"), 1);
+        test_run_free(&run);
+        run = test_world_expect(world, 0, "index", NULL);
+        assert_null(strstr(run.err.data, names[i]));
+        test_run_free(&run);
+    }
+    free(none), free(broken);
+}
+
+static void test_files_beside_pictures(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "a.png.txt", "beside it\nin two lines");
+    texts_world_write(world, "b.txt", "also beside");
+    texts_world_write(world, "sub/c.png.json", "{\"description\": \"in JSON\"}");
+    texts_world_write(world, "notes.txt", "of no picture");
+    texts_world_write(world, "sub/a.txt", "of a picture that is elsewhere");
+    texts_world_index(world, 3, NULL);
+    texts_world_expect(world, "a.png b.jpg", "beside it");
+    texts_world_expect(world, "c.png", "json");
+    texts_world_expect(world, "", "elsewhere");
+    texts_world_index(world, 0, NULL);
+    texts_world_write(world, "a.png.txt", "changed now");
+    texts_world_remove(world, "b.txt");
+    texts_world_index(world, 2, NULL);
+    texts_world_expect(world, "a.png", "changed");
+    texts_world_expect(world, "", "beside");
+    texts_world_write(world, "a.png.txt", " ");
+    texts_world_index(world, 1, NULL); /* it says nothing any more */
+    texts_world_expect(world, "", "changed");
+    texts_world_write(world, "a.png.txt", "again");
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "a.png", "again");
+    /* The picture moves and its file with it. */
+    char *from = test_world_path(world, "a.png"), *to = test_world_path(world, "moved.png");
+    char *text_from = test_world_path(world, "a.png.txt"), *text_to = test_world_path(world, "moved.png.txt");
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(rename(text_from, text_to), 0);
+    texts_world_index(world, 2, NULL);
+    texts_world_expect(world, "moved.png", "again");
+    assert_int_equal(unlink(to), 0);
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "", "again");
+    test_run run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+    free(from), free(to), free(text_from), free(text_to);
+}
+
+/* Puts a segment of MARKER with HEAD and TEXT at the beginning of the JPEG NAME. */
+static void put_segment(const test_world *world, const char *name, unsigned char marker, const char *head, size_t head_size, const char *text)
+{
+    char *path = test_world_path(world, name);
+    lens_buffer file = test_read(path), out = {0};
+    const size_t size = 2 + head_size + strlen(text);
+    const unsigned char start[] = {0xff, marker, (unsigned char)(size >> 8), (unsigned char)size};
+    lens_buffer_append(&out, file.data, 2);
+    lens_buffer_append(&out, start, sizeof start);
+    lens_buffer_append(&out, head, head_size);
+    lens_buffer_append(&out, text, strlen(text));
+    lens_buffer_append(&out, file.data + 2, file.size - 2);
+    test_write(path, out.data, out.size);
+    lens_buffer_free(&file);
+    lens_buffer_free(&out);
+    free(path);
+}
+
+static const char xmp_head[] = "http://ns.adobe.com/xap/1.0/";
+
+static void put_xmp(const test_world *world, const char *name, const char *title)
+{
+    lens_buffer xmp = {0};
+    lens_buffer_print(&xmp,
+                      "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
+                      "xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title><rdf:Alt><rdf:li xml:lang='x-default'>%s</rdf:li></rdf:Alt></dc:title>"
+                      "</rdf:Description></rdf:RDF></x:xmpmeta>", title);
+    put_segment(world, name, 0xe1, xmp_head, sizeof xmp_head, xmp.data);
+    lens_buffer_free(&xmp);
+}
+
+static void test_pictures_that_speak(void **state)
+{
+    const test_world *world = *state;
+    put_xmp(world, "b.jpg", "Grandmother&apos;s garden");
+    test_world_picture(world, "d.jpg", TEST_JPEG_420, 15);
+    put_segment(world, "d.jpg", 0xfe, "", 0, "CREATOR: a program"); /* comments are what programs write */
+    put_xmp(world, "d.jpg", "Seen from the tower");
+    texts_world_index(world, 0, NULL); /* only what comes from other files is counted */
+    texts_world_expect(world, "b.jpg", "grandmothers garden");
+    texts_world_expect(world, "d.jpg", "tower");
+    texts_world_expect(world, "", "creator");
+    /* Edited so that only this changes: what it said goes with its old bytes. */
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 12);
+    put_xmp(world, "b.jpg", "Grandfather's shed");
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "", "garden");
+    texts_world_expect(world, "b.jpg", "shed");
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 12);
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "", "shed");
+    /* It goes along when the picture is moved. */
+    char *from = test_world_path(world, "d.jpg"), *to = test_world_path(world, "sub/e.jpg");
+    assert_int_equal(rename(from, to), 0);
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "e.jpg", "tower");
+    free(from), free(to);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_table, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_lines_and_columns, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
