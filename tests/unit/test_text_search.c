@@ -1,0 +1,145 @@
+/* src/library/text_search.c, by lens_search: libraries made by hand, of more texts than a test of the command line has. */
+#include "base/clock.h"
+#include "memelens.h"
+#include "support_texts.h"
+
+enum { MANY = 700 };
+
+/* A library of pictures /a/N.jpg, which all say "dog", and one /b/last.jpg, which says it in many words. Its model has no words. */
+static int setup(void **state)
+{
+    texts_fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    lens_error err = {0};
+    f->folder = test_folder_new();
+    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->model = test_model(f->store, "colour", TEXTS_DIM);
+    assert_done(test_write_pictures(f->store, f->model, TEXTS_DIM, "/a", 1, MANY, &err), &err);
+    lens_store_caption *captions = calloc(MANY + 1, sizeof *captions);
+    assert_non_null(captions);
+    for (unsigned i = 0; i < MANY; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/a/%05u.jpg", i + 1);
+        captions[i] = (lens_store_caption){test_id(f->store, path), "Dog", "dog"};
+    }
+    captions[MANY] = (lens_store_caption){texts_picture(f, "/b/last.jpg", MANY + 1), "A dog, of which much is told", "a dog of which much is told"};
+    assert_done(lens_store_captions_write(f->store, texts_source(f, "/c.tsv"), 1, 1, captions, MANY + 1, true, NULL, &err), &err);
+    free(captions);
+    *state = f;
+    return 0;
+}
+
+/* How many pictures QUERY finds in LIBRARY, and the path of the first into FIRST [64]. */
+static size_t search(lens_library *library, const char *query, const lens_search_options *options, char *first)
+{
+    lens_error err = {0};
+    const lens_term term = {.kind = LENS_TERM_WORDS, .text = query, .weight = 1};
+    lens_results *results = lens_search(library, &term, 1, options, &err);
+    if (!results)
+        fail_msg("%s: %s", query, err.message);
+    const size_t count = results->count;
+    snprintf(first, 64, "%s", count ? results->items[0].path : "");
+    lens_results_free(results);
+    return count;
+}
+
+/* The best texts may all be of pictures that a filter keeps out: then the others are looked at. */
+static void test_filters_with_many_texts(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    lens_library *library = lens_library_open(f->folder, &err);
+    lens_search_options options = lens_search_options_default();
+    char first[64];
+    static const char *const queries[] = {"dog", "\"dog\"", "do*", "doog"};
+    static const char *const in[] = {"/b"}, *const labels[] = {"b"};
+    for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
+        assert_int_equal(search(library, queries[q], &options, first), options.n);
+        options.in = in, options.in_count = 1;
+        assert_int_equal(search(library, queries[q], &options, first), 1);
+        assert_string_equal(first, "/b/last.jpg");
+        options.in_count = 0;
+        options.labels = labels, options.label_count = 1;
+        assert_int_equal(search(library, queries[q], &options, first), 1);
+        options.label_count = 0;
+        options.path = "*last*";
+        assert_int_equal(search(library, queries[q], &options, first), 1);
+        options.path = NULL;
+    }
+    options.n = 1000;
+    assert_int_equal(search(library, "dog -\"which much\"", &options, first), 300); /* as deep as a ranking of texts goes */
+    assert_int_equal(search(library, "told -dog", &options, first), 0);
+    lens_library_close(library);
+}
+
+/* Words that come while a library is open are found: by the next query where it is opened anew for each, and where it is kept warm as soon as the
+ * query has one of them. */
+static void test_words_that_come_later(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    lens_search_options options = lens_search_options_default();
+    const int64_t source = texts_source(f, "/later.tsv"), last = test_id(f->store, "/b/last.jpg");
+    lens_warm *warm = lens_warm_new(f->folder, &err);
+    assert_non_null(warm);
+    lens_library *libraries[] = {lens_library_open(f->folder, &err), lens_library_open_warm(warm, &err)};
+    char first[64], word[16];
+    for (int i = 0; i < 6; i++) {
+        snprintf(word, sizeof word, "word%c", 'p' + i);
+        for (size_t l = 0; l < 2; l++)
+            assert_int_equal(search(libraries[l], "told xylophone", &options, first), 1); /* it has its list of words now */
+        texts_say(f, source, true, last, word, 0, NULL);
+        for (size_t l = 0; l < 2; l++) {
+            assert_int_equal(search(libraries[l], word, &options, first), 1);
+            assert_string_equal(first, "/b/last.jpg");
+        }
+    }
+    for (size_t l = 0; l < 2; l++)
+        lens_library_close(libraries[l]);
+    lens_warm_free(warm);
+}
+
+/* The same for the first words of all. */
+static void test_the_first_words(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    texts_picture(f, "/a/00001.jpg", 1);
+    lens_warm *warm = lens_warm_new(f->folder, &err);
+    assert_non_null(warm);
+    lens_library *libraries[] = {lens_library_open(f->folder, &err), lens_library_open_warm(warm, &err)};
+    lens_search_options options = lens_search_options_default();
+    options.by = LENS_BY_TEXT;
+    const lens_term term = {.kind = LENS_TERM_WORDS, .text = "dog", .weight = 1};
+    for (size_t l = 0; l < 2; l++) {
+        assert_null(lens_search(libraries[l], &term, 1, &options, &err));
+        assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+    }
+    texts_say(f, texts_source(f, "/c.tsv"), true, test_id(f->store, "/a/00001.jpg"), "dog", 0, NULL);
+    char first[64];
+    for (size_t l = 0; l < 2; l++) {
+        assert_int_equal(search(libraries[l], "dog", &options, first), 1);
+        lens_library_close(libraries[l]);
+    }
+    lens_warm_free(warm);
+}
+
+static int setup_small(void **state)
+{
+    const int result = texts_setup(state);
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    assert_done(lens_store_forget_model(f->store, "m", &err), &err);
+    f->model = test_model(f->store, "colour", TEXTS_DIM);
+    return result;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_filters_with_many_texts, setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_words_that_come_later, setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_the_first_words, setup_small, texts_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
