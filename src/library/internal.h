@@ -54,7 +54,8 @@ char *lens_model_canonical_name(const char *name, lens_error *err);
 lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_tower towers, lens_error *err);
 
 /* The model that answers in STORE: WANTED, or when it is NULL the first one that knows words where WORDS asks for it. A copy in *OUT:
- * free its name. LENS_E_MISSING when the library has none, or not this one; LENS_E_UNSUPPORTED when none knows words. */
+ * free its name. LENS_E_MISSING when the library has none, or not this one; LENS_E_UNSUPPORTED when none, or not this one,
+ * knows words. */
 int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* The same for LIBRARY, out of its warm where it has one. */

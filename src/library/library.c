@@ -102,23 +102,43 @@ static size_t named(const lens_store_models *models, const char *name)
     return at;
 }
 
+/* Whether MODEL is known to know none, so that nothing is lost when words go other ways. */
+static bool lacks_words(const char *library, const lens_store_model *model)
+{
+    lens_tower towers = 0;
+    char *base = strndup(model->name, strcspn(model->name, "@")), *folder = lens_model_folder(model->name, NULL);
+    const bool lacks = (base && lens_encoder_is_weightless(base)) || (folder && lens_encoder_kinds(folder, &towers, NULL) == 0 && !(towers & LENS_TOWER_WORDS));
+    free(folder);
+    free(base);
+    return lacks && !(lens_word_bridge_known(library, model) && lens_sentence_model_here());
+}
+
+/* The first of MODELS that knows words by itself, or else through a map; their count when there is none. *BRIDGED: a map is there, at least. */
+static size_t first_with_words(const lens_store_models *models, const char *library, bool *bridged)
+{
+    for (size_t i = 0; i < models->count; i++)
+        if (lens_model_knows_words(models->items[i].name))
+            return i;
+    for (size_t i = 0; i < models->count && !*bridged; i++)
+        if ((*bridged = lens_word_bridge_known(library, &models->items[i])) && lens_sentence_model_here())
+            return i;
+    return models->count;
+}
+
 int lens_library_choose(const lens_store_models *models, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
     char *name = NULL;
     int result = -1;
-    size_t at = wanted ? named(models, wanted) : 0;
+    bool bridged = false;
+    size_t at = wanted ? named(models, wanted) : words ? first_with_words(models, library, &bridged) : 0;
     if (wanted && at == models->count) {
         if (!(name = lens_model_canonical_name(wanted, err)))
             return -1;
         at = named(models, name);
     }
-    while (!wanted && words && at < models->count && !lens_model_knows_words(models->items[at].name))
-        at++;
-    bool bridged = false;
-    for (size_t i = 0; !wanted && words && at == models->count && i < models->count && !bridged; i++)
-        if ((bridged = lens_word_bridge_known(library, &models->items[i])) && lens_sentence_model_here())
-            at = i;
-    if (at < models->count) {
+    if (at < models->count && wanted && words && lacks_words(library, &models->items[at])) {
+        lens_fail(err, LENS_E_UNSUPPORTED, "%s knows pictures, not words: leave out --model, or name one that does, as clip-vit-b-32", models->items[at].name);
+    } else if (at < models->count) {
         *out = models->items[at];
         out->name = strdup(out->name);
         result = out->name ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");

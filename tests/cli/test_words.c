@@ -142,7 +142,7 @@ static void test_words_go_to_the_model_that_knows_them(void **state)
     run = test_world_expect(self->world, 0, "search", "--paths", "a cat", NULL);
     test_run_free(&run);
     run = test_world_expect(self->world, 2, "search", "--model", "efficientnet-lite0", "a cat", NULL);
-    assert_non_null(strstr(run.err.data, "efficientnet-lite0 encodes pictures, not words"));
+    assert_non_null(strstr(run.err.data, "efficientnet-lite0 knows pictures, not words"));
     test_run_free(&run);
 }
 

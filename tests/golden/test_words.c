@@ -254,7 +254,7 @@ static void test_two_models(void **state)
     json_decref(lines);
     test_run_free(&run);
     run = test_world_expect(world, 2, "search", "--model", "efficientnet-lite0", "a photo of a cat", NULL);
-    assert_non_null(strstr(run.err.data, "efficientnet-lite0 encodes pictures, not words"));
+    assert_non_null(strstr(run.err.data, "efficientnet-lite0 knows pictures, not words"));
     test_run_free(&run);
     run = test_world_expect(world, 0, "search", "id:1", "-n1", NULL); /* the library's first model, without opening it */
     test_run_free(&run);
