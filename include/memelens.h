@@ -494,6 +494,7 @@ typedef struct lens_catalogue_model {
     uint64_t bytes; /* to download, about; of a model of one's own, in its folder; 0: not known */
     bool present;   /* in the models folder */
     bool standard;  /* the default model */
+    bool basic;     /* the default model, or what it needs to be asked in words: what is fetched when no model is named */
     bool own;       /* in the models folder, but not in the catalogue */
 } lens_catalogue_model;
 

@@ -36,9 +36,10 @@ static void print_help(void)
 {
     puts("memelens finds pictures in your folders again, by a picture or by words.\n"
          "\n"
-         "  memelens pull efficientnet-lite0    once: get the default model (19 MB)\n"
-         "  memelens index ~/Pictures           bring a folder in, or up to date\n"
+         "  memelens pull                       once: get the models for pictures and words (110 MB)\n"
+         "  memelens index ~/Pictures --ocr     bring a folder in, or up to date, and read what is written in its pictures\n"
          "  memelens search ./query.jpg         what looks like this?\n"
+         "  memelens search \"a dog in the snow\" what shows, says or means this?\n"
          "\n"
          "commands:");
     for (size_t i = 0; i < cli_command_count; i++)

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "net/hub.h"
 #include "library/pull.h"
+#include "library/sentences.h"
 
 void lens_catalogue_free(lens_catalogue_model *models, size_t count)
 {
@@ -68,6 +69,7 @@ static int fill(lens_catalogue_model *model, const lens_catalogue_entry *entry, 
         .bytes = entry->bytes,
         .present = present,
         .standard = strcmp(entry->name, lens_catalogue_default) == 0,
+        .basic = strcmp(entry->name, lens_catalogue_default) == 0 || strcmp(entry->name, LENS_SENTENCE_MODEL) == 0,
     };
     json_decref(note);
     free(folder);
