@@ -1,0 +1,273 @@
+/* memelens ocr: what is written in pictures is read once, found by words, and kept whatever happens to the pass. Skips itself where tesseract or its
+ * English is not here. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vips/vips.h>
+
+#include "base/clock.h"
+#include "store/texts.h"
+#include "support_store.h"
+#include "texts_world.h"
+
+/* Saves white letters on grey as pictures/NAME. */
+static void draw(const test_world *world, const char *name, const char *text)
+{
+    enum { WIDTH = 420, HEIGHT = 120, LEFT = 20, TOP = 40 };
+    VipsImage *letters = NULL;
+    lens_image image = {.width = WIDTH, .height = HEIGHT, .rgb = malloc(WIDTH * HEIGHT * 3)};
+    size_t size = 0;
+    if (vips_text(&letters, text, "font", "sans bold 40", "dpi", 72, NULL) != 0)
+        fail_msg("libvips draws no text: %s", vips_error_buffer());
+    unsigned char *mask = vips_image_write_to_memory(letters, &size);
+    const int width = letters->Xsize, height = letters->Ysize;
+    assert_true(mask && size == (size_t)width * (size_t)height && width <= WIDTH - LEFT && height <= HEIGHT - TOP);
+    memset(image.rgb, 60, WIDTH * HEIGHT * 3);
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            memset(image.rgb + 3 * ((y + TOP) * WIDTH + x + LEFT), 60 + 195 * mask[y * width + x] / 255, 3);
+    lens_buffer file = test_png_of(&image);
+    char *path = test_world_path(world, name);
+    test_write(path, file.data, file.size);
+    free(path);
+    lens_buffer_free(&file);
+    g_free(mask);
+    g_object_unref(letters);
+    lens_image_free(&image);
+}
+
+/* Reads the library, failing the test unless READ pictures were, WITH_TEXT of them with text. */
+static void expect_reading(const test_world *world, long read, long with_text)
+{
+    test_run run = test_world_expect(world, 0, "ocr", "-q", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    const json_t *report = json_array_get(lines, 0);
+    if (test_json_integer(report, "read") != read || test_json_integer(report, "with_text") != with_text)
+        fail_msg("expected %ld read, %ld with text: %s", read, with_text, run.out.data);
+    json_decref(lines);
+    test_run_free(&run);
+}
+
+/* Skips the test, saying so, where nothing can be read. */
+static void need_reader(const test_world *world)
+{
+    texts_world_index(world, 0, NULL);
+    test_run run = test_world_run(world, "ocr", "-q", NULL);
+    const bool here = run.status == 0;
+    if (!here && !strstr(run.err.data, "tesseract"))
+        fail_msg("ocr: %d: %s", run.status, run.err.data);
+    if (!here)
+        printf("skipped: %s", run.err.data);
+    test_run_free(&run);
+    if (!here)
+        skip();
+}
+
+static void test_reading(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "mute.png", TEST_PNG, 11);
+    need_reader(world);
+    draw(world, "one.png", "ONE DOES NOT");
+    draw(world, "mordor.png", "MORDOR");
+    texts_world_index(world, 0, NULL);
+    expect_reading(world, 2, 2);
+    texts_world_expect(world, "one.png", "one does not");
+    texts_world_expect(world, "mordor.png", "mordor");
+    test_run run = test_world_expect(world, 0, "search", "--by", "text", "mordor", NULL);
+    assert_non_null(strstr(run.out.data, "MORDOR\n")); /* the snippet, as it is written there */
+    test_run_free(&run);
+    /* Once is enough, also for a copy and a picture that was moved. */
+    expect_reading(world, 0, 0);
+    char *from = test_world_path(world, "one.png"), *to = test_world_path(world, "moved.png");
+    assert_int_equal(rename(from, to), 0);
+    draw(world, "copy.png", "MORDOR");
+    texts_world_index(world, 0, NULL);
+    expect_reading(world, 0, 0);
+    texts_world_expect(world, "moved.png", "one does not");
+    texts_world_expect(world, "mordor.png copy.png", "mordor");
+    /* A picture that is another one now is read again, and what it said is gone. */
+    draw(world, "moved.png", "SIMPLY");
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "", "one does not");
+    expect_reading(world, 1, 1);
+    texts_world_expect(world, "moved.png", "simply");
+    /* One that has changed since it was indexed is passed by: what is in it is not what the library has. */
+    draw(world, "moved.png", "WALK INTO");
+    draw(world, "copy.png", "KEYBOARD");
+    texts_world_index(world, 0, NULL);
+    draw(world, "copy.png", "COFFEE NOW");
+    run = test_world_expect(world, 0, "ocr", NULL);
+    assert_non_null(strstr(run.err.data, "1 passed by"));
+    test_run_free(&run);
+    texts_world_expect(world, "", "coffee");
+    texts_world_index(world, 0, NULL);
+    expect_reading(world, 1, 1);
+    texts_world_expect(world, "copy.png", "coffee");
+    run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+    free(from), free(to);
+}
+
+static void test_what_cannot_be_read(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "mute.png", TEST_PNG, 11);
+    need_reader(world);
+    test_run run = test_world_expect(world, 2, "ocr", "--ocr-lang", "xyz", NULL);
+    assert_non_null(strstr(run.err.data, "xyz"));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "ocr", "somewhere", NULL);
+    assert_non_null(strstr(run.err.data, "takes no paths"));
+    test_run_free(&run);
+    test_world *empty = test_world_new();
+    run = test_world_expect(empty, 2, "ocr", NULL);
+    assert_non_null(strstr(run.err.data, "there is no library here"));
+    test_run_free(&run);
+    test_world_free(empty);
+}
+
+static void test_index_reads_too(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "mute.png", TEST_PNG, 11);
+    need_reader(world);
+    draw(world, "mordor.png", "MORDOR");
+    texts_world_index(world, 0, "--ocr", NULL);
+    texts_world_expect(world, "mordor.png", "mordor");
+}
+
+/* ---- a pass that is killed ---- */
+
+enum { PICTURES = 192 /* some seconds of reading */ };
+
+static void draw_many(const test_world *world)
+{
+    for (unsigned i = 0; i < PICTURES; i++) {
+        char name[32], text[32];
+        snprintf(name, sizeof name, "%03u.png", i);
+        snprintf(text, sizeof text, "NUMBER %c%c%c", 'A' + i / 16, 'H' + i / 4 % 4, 'M' + i % 4);
+        draw(world, name, text);
+    }
+}
+
+static pid_t start_reading(const test_world *world)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const int null = open("/dev/null", O_WRONLY);
+        dup2(null, 1), dup2(null, 2);
+        for (const char *const *entry = test_world_environment(world); *entry; entry++)
+            putenv((char *)*entry);
+        execl(test_program(), test_program(), "ocr", "-q", "-t2", (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+/* How many contents were read, of how many. */
+static int64_t count_read(const test_world *world, int64_t *contents)
+{
+    lens_error err = {0};
+    int64_t read, with_text;
+    lens_store_counts counts;
+    lens_store *store = test_store(world->library, LENS_STORE_READ);
+    assert_done(lens_store_readings_count(store, NULL, &read, &with_text, &err), &err);
+    assert_done(lens_store_count(store, &counts, &err), &err);
+    lens_store_close(store);
+    *contents = counts.contents;
+    return read;
+}
+
+/* Waits until more than BEFORE contents are kept as read, or CHILD ended. */
+static void wait_for_more(const test_world *world, pid_t child, int64_t before)
+{
+    int64_t contents;
+    siginfo_t ended = {0};
+    for (int i = 0; i < 3000 && ended.si_pid == 0 && count_read(world, &contents) <= before; i++) {
+        lens_sleep(0.02);
+        assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+    }
+}
+
+static void kill_it(pid_t child)
+{
+    kill(child, SIGKILL);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static void test_kills(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "mute.png", TEST_PNG, 11);
+    need_reader(world);
+    draw_many(world);
+    texts_world_index(world, 0, NULL);
+    int64_t kept = 1, contents = 0;
+    int kills = 0;
+    for (; kills < 3 && kept < PICTURES / 2; kills++) {
+        const pid_t child = start_reading(world);
+        wait_for_more(world, child, kept);
+        lens_sleep(0.05 * kills);
+        kill_it(child);
+        const int64_t now = count_read(world, &contents);
+        assert_true(now >= kept); /* nothing is lost */
+        kept = now;
+    }
+    assert_int_equal(contents, PICTURES + 1);
+    printf("measured: %lld of %d pictures were kept by %d passes that were killed\n", (long long)kept, PICTURES + 1, kills);
+    /* What was kept is not read again, and all the rest is. */
+    expect_reading(world, (long)(contents - kept), (long)(contents - kept));
+    assert_int_equal(count_read(world, &contents), contents);
+    expect_reading(world, 0, 0);
+    texts_world_expect(world, "000.png", "\"number AHM\"");
+    test_run run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+}
+
+/* While a pass reads, which may take hours, pictures are indexed and looked for. */
+static void test_index_beside_a_pass(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "mute.png", TEST_PNG, 11);
+    need_reader(world);
+    draw_many(world);
+    texts_world_index(world, 0, NULL);
+    const pid_t child = start_reading(world);
+    wait_for_more(world, child, 1);
+    draw(world, "late.png", "LATE");
+    char *table = test_path(world->folder, "late.tsv");
+    test_write(table, "late.png\tat the last moment\n", 28);
+    texts_world_index(world, 1, "--captions", table, NULL);
+    texts_world_expect(world, "late.png", "last moment");
+    int status;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0); /* nor was the pass disturbed */
+    test_run run = test_world_expect(world, 0, "ocr", "-q", NULL); /* had it listed all before the last one came */
+    test_run_free(&run);
+    int64_t contents;
+    assert_int_equal(count_read(world, &contents), PICTURES + 2);
+    run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+    free(table);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (VIPS_INIT(argv[0]) != 0)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_reading, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_read, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_index_reads_too, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_kills, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_index_beside_a_pass, test_world_setup, test_world_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
