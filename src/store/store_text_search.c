@@ -107,18 +107,27 @@ int lens_store_words(lens_store *store, lens_store_word_each each, void *context
     return result;
 }
 
-int64_t lens_store_text_count(lens_store *store, lens_error *err)
+/* The number that SQL gives; 0 where there are no words. -1 on error. */
+static int64_t count_of(lens_store *store, const char *sql, lens_error *err)
 {
-    if (!lens_words_here(store))
-        return 0;
-    /* Rows, the empty ones with them, when there is one that is not: this is asked before every query of words. */
-    sqlite3_stmt *statement = lens_sql(store, "SELECT CASE WHEN EXISTS (SELECT 1 FROM text WHERE folded <> '') THEN (SELECT count(*) FROM text) ELSE 0 END", err);
+    sqlite3_stmt *statement = lens_words_here(store) ? lens_sql(store, sql, err) : NULL;
     if (!statement)
-        return -1;
+        return lens_words_here(store) ? -1 : 0;
     const int result = lens_sql_step(store, statement, err);
     const int64_t count = result > 0 ? sqlite3_column_int64(statement, 0) : 0;
     lens_sql_done(store, statement);
     return result < 0 ? -1 : count;
+}
+
+int64_t lens_store_text_count(lens_store *store, lens_error *err)
+{
+    /* Rows, the empty ones with them, when there is one that is not: this is asked before every query of words. */
+    return count_of(store, "SELECT CASE WHEN EXISTS (SELECT 1 FROM text WHERE folded <> '') THEN (SELECT count(*) FROM text) ELSE 0 END", err);
+}
+
+int64_t lens_store_caption_count(lens_store *store, lens_error *err)
+{
+    return count_of(store, "SELECT count(*) FROM text WHERE picture IS NOT NULL", err);
 }
 
 int lens_store_picture_ids(lens_store *store, int64_t content, int (*each)(void *context, int64_t id), void *context, lens_error *err)

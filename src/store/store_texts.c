@@ -294,19 +294,6 @@ int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, i
     return lens_sql_end(store, result, err);
 }
 
-int64_t lens_store_caption_count(lens_store *store, lens_error *err)
-{
-    if (!lens_words_here(store))
-        return 0;
-    sqlite3_stmt *statement = lens_sql(store, "SELECT count(*) FROM text WHERE picture IS NOT NULL", err);
-    if (!statement)
-        return -1;
-    const int result = lens_sql_step(store, statement, err);
-    const int64_t count = result > 0 ? sqlite3_column_int64(statement, 0) : 0;
-    lens_sql_done(store, statement);
-    return result < 0 ? -1 : count;
-}
-
 /* ---- readings ---- */
 
 static int put_reading(lens_store *store, const char *version, const lens_store_reading *reading, lens_error *err)
