@@ -11,7 +11,7 @@
 /* Every query has a picture that looks most like it and a text that means most like it, whatever was asked. So a way counts by how far its hits stand out
  * of all pictures: not before STANDS_OUT less than what chance alone lets the best of so many do (deviations; the square root of 2 ln n), and in
  * full FULL_MORE further out. docs/WORDS.md tells how these were found. */
-enum { DEPTH = 1000 /* of each ranking */ };
+enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */ };
 static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 3},
                     least_sure = 0.02, text_from = 0.3, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
 
@@ -181,9 +181,18 @@ static bool may_be(void *context, int64_t id)
     return lens_ranker_row(context, id, &row);
 }
 
+/* How deep the rankings are to be for the page that is asked for: for later pages by doubling, so that few of them see another depth. */
+static size_t depth_of(const query *self)
+{
+    size_t depth = DEPTH;
+    while (depth < SIZE_MAX / 4 && depth / 2 < self->options->offset + (self->options->n < SIZE_MAX / 8 ? self->options->n : 0))
+        depth *= 2;
+    return depth;
+}
+
 static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *err)
 {
-    const size_t most = ranker->vectors.count < DEPTH ? ranker->vectors.count : DEPTH;
+    const size_t depth = depth_of(self), most = ranker->vectors.count < depth ? ranker->vectors.count : depth;
     self->ranked[part] = calloc(most + 1, sizeof **self->ranked);
     if (!self->ranked[part])
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -207,7 +216,7 @@ static int go(query *self, lens_error *err)
     if ((self->by & LENS_BY_MEANING) && rank(self, LENS_PART_MEANING, &self->meaning, err) != 0)
         return -1;
     for (size_t w = 0; w < self->word_count && (self->by & LENS_BY_TEXT); w++)
-        if (lens_text_search(self->library, self->store, &self->wanted[w], may_be, &self->look, DEPTH, &self->texts[w], err) != 0)
+        if (lens_text_search(self->library, self->store, &self->wanted[w], may_be, &self->look, depth_of(self), &self->texts[w], err) != 0)
             return -1;
     return 0;
 }

@@ -13,7 +13,7 @@
 #include "library/view.h"
 #include "pixels/sniff.h"
 
-enum { SPREAD_ROWS = 1000 };
+enum { SPREAD_ROWS = 250 };
 
 static int query_vector(lens_ranker *self, lens_error *err)
 {
