@@ -375,6 +375,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_store_sweep(run->store, run->targets[i].path, &removed, err);
         report->removed += removed;
     }
+    const double pictures_took = lens_seconds() - out.begun;
     if (result == 0)
         result = index_words(run, &out, report, err);
     report->stopped |= result == 0 && atomic_load(&run->stop);
@@ -386,7 +387,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     if (result == 0 && (result = lens_store_count(run->store, &counts, err)) == 0)
         report->library_bytes = counts.bytes;
     report->seconds = lens_seconds() - out.begun;
-    report->pictures_per_second = report->seconds > 0 ? (double)report->indexed / report->seconds : 0;
+    report->pictures_per_second = pictures_took > 0 ? (double)report->indexed / pictures_took : 0;
     return result;
 }
 
