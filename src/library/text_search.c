@@ -325,7 +325,8 @@ static int find_left_out(finder *self, lens_error *err)
         result = result == 0 ? lens_store_texts_match(self->store, match.data, false, INT64_MAX, leave_out_text, self, err) : -2;
         lens_buffer_free(&match);
     }
-    qsort(self->out->left_out, self->out->left_out_count, sizeof *self->out->left_out, compare_ids);
+    if (self->out->left_out_count)
+        qsort(self->out->left_out, self->out->left_out_count, sizeof *self->out->left_out, compare_ids);
     return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
 }
 
@@ -396,6 +397,8 @@ static int by_score(const void *a, const void *b)
 static void settle(lens_text_hits *out, size_t most)
 {
     size_t kept = 0;
+    if (out->count == 0)
+        return;
     qsort(out->items, out->count, sizeof *out->items, by_picture);
     for (size_t i = 0; i < out->count; i++) {
         const bool again = kept && out->items[kept - 1].id == out->items[i].id;

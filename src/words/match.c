@@ -140,10 +140,10 @@ lens_match lens_match_text(const lens_matcher *self, const char *folded)
     return match;
 }
 
-/* The beginning of the character that AT is in. */
+/* The beginning of the character that AT is in, which is at most three bytes back. */
 static size_t whole(const char *text, size_t at)
 {
-    while (at > 0 && ((uint8_t)text[at] & 0xc0) == 0x80)
+    for (int i = 0; i < 3 && at > 0 && ((uint8_t)text[at] & 0xc0) == 0x80; i++)
         at--;
     return at;
 }

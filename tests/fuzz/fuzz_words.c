@@ -151,7 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_library();
     char *all = malloc(size + 1);
     expect(all != NULL);
-    memcpy(all, data, size);
+    if (size)
+        memcpy(all, data, size);
     all[size] = '\0';
     char *line = memchr(all, '\n', size), *text = line ? line + 1 : all + size;
     if (line)
