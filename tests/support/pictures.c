@@ -87,13 +87,13 @@ bool test_kind_turns(test_kind kind)
            (format == LENS_FORMAT_WEBP && kind != TEST_WEBP_ANIMATED);
 }
 
-/* Asked for by the leak sanitizer: x265, which writes the HEICs, keeps a little for ever. */
+/* Asked for by the leak sanitizer: x265, which writes the HEICs, and fontconfig, by which text is drawn, keep a little for ever. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:libx265\n";
+    return "leak:libx265\nleak:libfontconfig\n";
 }
 
 const char *__lsan_default_options(void)
