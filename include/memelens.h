@@ -190,8 +190,14 @@ typedef enum lens_part {
 } lens_part;
 enum { LENS_BY_LOOK = 1 << LENS_PART_LOOK, LENS_BY_TEXT = 1 << LENS_PART_TEXT, LENS_BY_MEANING = 1 << LENS_PART_MEANING, LENS_BY_ALL = 0 };
 
-/* "look", "text", "meaning" or "all" -> *BY. 0 or -1. */
+/* "look", "text", "meaning". Static. */
+const char *lens_part_name(lens_part part);
+
+/* One of those, or "all" -> *BY. 0 or -1. */
 int lens_by_parse(const char *name, int *by, lens_error *err);
+
+/* "800..", "..400", "400..800" or "800" (at least) -> pixels of the longer side, 0 for no bound. 0 or -1. */
+int lens_size_parse(const char *text, int64_t *least, int64_t *most, lens_error *err);
 
 typedef struct lens_search_options {
     size_t n;
@@ -475,6 +481,16 @@ typedef struct lens_written {
 
 /* Calls EACH for every picture about which something is written, until it returns other than 0, which is then returned. -1 on failure. */
 int lens_written_each(lens_library *library, int (*each)(void *context, const lens_written *written), void *context, lens_error *err);
+
+/* The same about picture ID, caption by caption. Free with lens_texts_free. 0, also when nothing is written, or -1. */
+typedef struct lens_texts {
+    char **captions;
+    size_t caption_count;
+    char *read; /* "" for nothing */
+} lens_texts;
+
+int lens_texts_get(lens_library *library, int64_t id, lens_texts *out, lens_error *err);
+void lens_texts_free(lens_texts *texts);
 
 /* Takes pictures out of the library; the files stay. *REMOVED: pictures. A path that nothing is known of is LENS_E_MISSING. */
 int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err);

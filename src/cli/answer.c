@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -30,11 +31,10 @@ static json_t *shares_of(const cli_terms *terms, const lens_result *result)
 /* Where each way of finding has a result: {"text": {"rank": 1, "score": 0.97}, …} */
 static json_t *ways_of(const lens_result *result)
 {
-    static const char *const names[LENS_PARTS] = {"look", "text", "meaning"};
     json_t *ways = json_object();
     for (int part = 0; part < LENS_PARTS; part++)
         if (result->found[part].rank)
-            json_object_set_new(ways, names[part], json_pack("{sI sf}", "rank", (json_int_t)result->found[part].rank, "score", result->found[part].score));
+            json_object_set_new(ways, lens_part_name(part), json_pack("{sI sf}", "rank", (json_int_t)result->found[part].rank, "score", result->found[part].score));
     return ways;
 }
 
@@ -95,9 +95,12 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     search.leave_out_terms = leave_out_terms;
     lens_error error = {0};
     bool words = false;
-    if (!cli_size_range(options->size, &search.size_least, &search.size_most) || !cli_date(options->after, &search.after) ||
-        !cli_date(options->before, &search.before))
+    if (!cli_date(options->after, &search.after) || !cli_date(options->before, &search.before))
         return CLI_ERROR;
+    if (options->size && lens_size_parse(options->size, &search.size_least, &search.size_most, &error) != 0) {
+        lens_fail_in(&error, "--size");
+        return cli_fail_with(&error);
+    }
     if (options->by && lens_by_parse(options->by, &search.by, &error) != 0)
         return cli_fail_with(&error);
     for (size_t t = 0; t < terms->count; t++)

@@ -7,14 +7,16 @@
 #include "cli/interrupt.h"
 #include "server/serve.h"
 
-static const char *listen_at = "127.0.0.1:8080", *token_file;
-static bool watch, no_auth, allow_urls, show_paths;
+static const char *listen_at = "127.0.0.1:8080", *token_file, *languages = "eng";
+static bool watch, ocr, no_auth, allow_urls, show_paths;
 static cli_list hosts, origins, paths;
 static long max_upload = 32, max_pixels = 100;
 
 static const cli_option options[] = {
     {"listen", 0, CLI_TEXT, &listen_at, "ADDRESS:PORT", "where to listen (127.0.0.1:8080); :8080 is everywhere"},
     {"watch", 'w', CLI_FLAG, &watch, NULL, "watch the library's folders and index what changes in them"},
+    {"ocr", 0, CLI_FLAG, &ocr, NULL, "read what is written in pictures: in those that were not read yet, and those that come"},
+    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "the languages to read, here or when the page asks for it: eng, or eng+deu (eng)"},
     {"token-file", 0, CLI_TEXT, &token_file, "FILE", "who asks has to know the token in it"},
     {"no-auth", 0, CLI_FLAG, &no_auth, NULL, "listen beyond this machine without a token"},
     {"host", 0, CLI_LIST, &hosts, "NAME", "a name that this server goes by, as behind a proxy (may be given again)"},
@@ -51,6 +53,8 @@ static int run(const cli_list *operands)
     serve.listen = listen_at;
     serve.token_file = token_file;
     serve.watch = watch;
+    serve.ocr = ocr;
+    serve.ocr_languages = languages;
     serve.no_auth = no_auth;
     serve.hosts = (lens_names){hosts.items, hosts.count};
     serve.origins = (lens_names){origins.items, origins.count};
@@ -74,7 +78,7 @@ const cli_command cli_serve = {
     .details = "Serves the library as a page and as an HTTP interface until it is interrupted. Models stay loaded, and what other runs index is found\n"
                "at once. Only this machine can reach it unless --listen says otherwise, and then a token is asked for:\n"
                "\n"
-               "  memelens serve --watch\n"
+               "  memelens serve --watch --ocr\n"
                "  openssl rand -hex 16 > token && memelens serve --listen :8080 --token-file token\n"
                "\n"
                "The interface is described at /openapi.json and in docs/SERVER.md.",

@@ -1,45 +1,10 @@
 #include "cli/filters.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/say.h"
-
-/* A number at *TEXT, which moves behind it: digits alone. */
-static bool pixels(const char **text, int64_t *out)
-{
-    char *end;
-    errno = 0;
-    const long long value = strtoll(*text, &end, 10);
-    if (end == *text || errno || value < 1 || !isdigit((unsigned char)**text))
-        return false;
-    *out = value;
-    *text = end;
-    return true;
-}
-
-bool cli_size_range(const char *text, int64_t *least, int64_t *most)
-{
-    *least = *most = 0;
-    if (!text)
-        return true;
-    const char *at = text;
-    const bool from = strncmp(at, "..", 2) != 0;
-    bool right = !from || pixels(&at, least);
-    if (right && *at) {
-        right = strncmp(at, "..", 2) == 0;
-        at += right ? 2 : 0;
-        right = right && (*at ? pixels(&at, most) && !*at : from);
-    }
-    right = right && (!*most || *most >= *least);
-    if (!right)
-        cli_fail("--size %s: expected pixels of the longer side: 800.., ..400 or 400..800", text);
-    return right;
-}
 
 bool cli_date(const char *text, int64_t *moment)
 {

@@ -15,23 +15,6 @@ enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly
 static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 3},
                     least_sure = 0.02, text_from = 0.3, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
 
-lens_search_options lens_search_options_default(void)
-{
-    return (lens_search_options){.n = 10, .precision = "auto", .min_score = -2, .max_pixels = lens_decode_limits_default().max_pixels};
-}
-
-int lens_by_parse(const char *name, int *by, lens_error *err)
-{
-    static const char *const names[] = {"all", "look", "text", "meaning"};
-    static const int values[] = {LENS_BY_ALL, LENS_BY_LOOK, LENS_BY_TEXT, LENS_BY_MEANING};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *by = values[i];
-            return 0;
-        }
-    return lens_fail(err, LENS_E_ARGUMENT, "%s: words find pictures by look, text, meaning or all", name);
-}
-
 /* A query in the making. */
 typedef struct query {
     lens_library *library;

@@ -237,6 +237,22 @@ static int read_all(const char *folder, const char *version, const lens_read_opt
     return 0;
 }
 
+typedef struct telling {
+    const lens_read_options *options;
+    lens_read_report *report;
+    double begun;
+} telling;
+
+/* While sentences are encoded: whether to go on. */
+static bool tell_sentences(void *context, int64_t done, int64_t total)
+{
+    const telling *self = context;
+    (void)done, (void)total;
+    const bool go_on = tell(self->options, self->report, self->report->read + self->report->failed, self->begun);
+    self->report->stopped |= !go_on;
+    return go_on;
+}
+
 int lens_read(lens_library *library, const lens_read_options *options, lens_read_report *report, lens_error *err)
 {
     *report = (lens_read_report){0};
@@ -252,7 +268,7 @@ int lens_read(lens_library *library, const lens_read_options *options, lens_read
     lens_store *store = result == 0 && report->with_text && lens_sentence_model_here() ? lens_store_open(library->folder, LENS_STORE_WRITE, options->wait, err) : NULL;
     int64_t encoded;
     if (result == 0 && report->with_text && lens_sentence_model_here())
-        result = store ? lens_sentences_refresh(store, options->threads > 0 ? options->threads : lens_processors(), NULL, NULL, &encoded, err) : -1;
+        result = store ? lens_sentences_refresh(store, options->threads > 0 ? options->threads : lens_processors(), tell_sentences, &(telling){options, report, begun}, &encoded, err) : -1;
     lens_store_close(store);
     report->seconds = lens_seconds() - begun;
     return result;

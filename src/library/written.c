@@ -1,5 +1,6 @@
-/* What is written about the pictures of a library, picture by picture. */
+/* What is written about the pictures of a library: about each, or about one. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "library/internal.h"
 #include "store/texts.h"
@@ -42,4 +43,47 @@ int lens_written_each(lens_library *library, int (*each)(void *context, const le
     lens_buffer_free(&self.read);
     lens_library_reader_done(library, self.store);
     return result;
+}
+
+/* ---- one picture ---- */
+
+static int keep_text(void *context, const lens_store_text *text)
+{
+    lens_texts *self = context;
+    char *copy = strdup(text->text);
+    char **captions = copy && text->picture ? realloc(self->captions, (self->caption_count + 1) * sizeof *captions) : NULL;
+    if (captions) {
+        self->captions = captions;
+        captions[self->caption_count++] = copy;
+    } else if (copy && !text->picture) {
+        free(self->read);
+        self->read = copy;
+    } else {
+        free(copy);
+        return -2;
+    }
+    return 0;
+}
+
+int lens_texts_get(lens_library *library, int64_t id, lens_texts *out, lens_error *err)
+{
+    *out = (lens_texts){.read = calloc(1, 1)};
+    lens_store *store = lens_library_reader(library, err);
+    int result = store ? lens_store_texts_of(store, id, keep_text, out, err) : -1;
+    if (result == -2 || (result == 0 && !out->read))
+        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (store)
+        lens_library_reader_done(library, store);
+    if (result != 0)
+        lens_texts_free(out);
+    return result;
+}
+
+void lens_texts_free(lens_texts *texts)
+{
+    for (size_t i = 0; i < texts->caption_count; i++)
+        free(texts->captions[i]);
+    free(texts->captions);
+    free(texts->read);
+    *texts = (lens_texts){0};
 }

@@ -126,6 +126,34 @@ int lens_parameter(lens_exchange *exchange, const char *name, const char **value
     return lens_answer_error(exchange, 400, "bad_request", "%s is not UTF-8", name);
 }
 
+typedef struct values {
+    lens_exchange *exchange;
+    const char *name;
+    int (*each)(void *context, const char *value);
+    void *context;
+    int result;
+} values;
+
+static enum MHD_Result meet_value(void *context, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t size)
+{
+    values *self = context;
+    (void)kind;
+    if (!value || strlen(self->name) != name_size || memcmp(self->name, name, name_size) != 0)
+        return MHD_YES;
+    if (strlen(value) == size && lens_utf8_valid(value, size))
+        self->result = self->each(self->context, value);
+    else
+        self->result = lens_answer_error(self->exchange, 400, "bad_request", "%s is not UTF-8", self->name);
+    return self->result == 0 ? MHD_YES : MHD_NO;
+}
+
+int lens_parameter_each(lens_exchange *exchange, const char *name, int (*each)(void *context, const char *value), void *context)
+{
+    values self = {exchange, name, each, context, 0};
+    MHD_get_connection_values_n(exchange->connection, MHD_GET_ARGUMENT_KIND, meet_value, &self);
+    return self.result;
+}
+
 const char *lens_request_header(const lens_exchange *exchange, const char *name)
 {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);

@@ -28,10 +28,22 @@ void lens_api_picture(lens_exchange *exchange)
     lens_picture picture;
     if (find(exchange, &picture) != 0)
         return;
-    json_t *object = lens_picture_json(exchange, &picture);
-    if (object && picture.reason)
+    lens_texts texts;
+    lens_error error = {0};
+    if (lens_texts_get(exchange->library, picture.id, &texts, &error) != 0) {
+        lens_answer_failure(exchange, &error);
+        lens_picture_free(&picture);
+        return;
+    }
+    json_t *object = lens_picture_json(exchange, &picture), *captions = json_array();
+    for (size_t i = 0; i < texts.caption_count; i++)
+        json_array_append_new(captions, json_string(texts.captions[i]));
+    json_object_set_new(object, "captions", captions);
+    json_object_set_new(object, "read", json_string(texts.read));
+    if (picture.reason)
         json_object_set_new(object, "reason", json_string(lens_answer_reason(exchange, picture.reason)));
     lens_answer_json(exchange, 200, object);
+    lens_texts_free(&texts);
     lens_picture_free(&picture);
 }
 

@@ -18,7 +18,28 @@ static json_t *describe(const lens_asked *asked)
     return json_pack("{sssfss}", "kind", kinds[asked->kind], "weight", asked->weight, "label", asked->kind == LENS_ASKED_TEXT ? asked->text : label);
 }
 
-static json_t *result_json(const lens_exchange *exchange, const lens_result *result, size_t term_count)
+/* The ways of BY, a sum of LENS_BY_LOOK, … */
+static json_t *by_json(int by)
+{
+    json_t *array = json_array();
+    for (int part = 0; part < LENS_PARTS; part++)
+        if (by & 1 << part)
+            json_array_append_new(array, json_string(lens_part_name(part)));
+    return array;
+}
+
+/* Where each way of finding has a result. */
+static json_t *found_json(const lens_result *result)
+{
+    json_t *object = json_object();
+    for (int part = 0; part < LENS_PARTS; part++)
+        if (result->found[part].rank)
+            json_object_set_new(object, lens_part_name(part),
+                                json_pack("{sIsf}", "rank", (json_int_t)result->found[part].rank, "score", result->found[part].score));
+    return object;
+}
+
+static json_t *result_json(const lens_exchange *exchange, const lens_query *query, const lens_result *result, size_t term_count)
 {
     const lens_picture picture = {result->id,     result->path,   result->bytes, result->modified,
                                   result->width,  result->height, result->format, NULL};
@@ -29,6 +50,13 @@ static json_t *result_json(const lens_exchange *exchange, const lens_result *res
     for (size_t t = 0; t < term_count; t++)
         json_array_append_new(shares, json_pack("{sfsf}", "cosine", result->terms[t].cosine, "share", result->terms[t].share));
     json_object_set_new(object, "terms", shares);
+    bool words = false;
+    for (size_t t = 0; t < query->count; t++)
+        words |= query->terms[t].kind == LENS_ASKED_TEXT;
+    if (words)
+        json_object_set_new(object, "found_by", found_json(result));
+    if (words && result->snippet)
+        json_object_set_new(object, "snippet", json_string(result->snippet));
     return object;
 }
 
@@ -48,26 +76,35 @@ static void ask(lens_exchange *exchange, lens_query *query)
     for (size_t i = 0; i < query->count; i++)
         json_array_append_new(terms, describe(&query->terms[i]));
     for (size_t i = 0; i < results->count; i++)
-        json_array_append_new(items, result_json(exchange, &results->items[i], results->term_count));
+        json_array_append_new(items, result_json(exchange, query, &results->items[i], results->term_count));
     const char *name = strrchr(results->model, '/'); /* a model of one's own is named by its folder */
     lens_answer_json(exchange, 200,
-                     json_pack("{sssfsIsIsbsoso}", "model", exchange->server->show_paths || !name ? results->model : name + 1, "seconds",
+                     json_pack("{sssfsIsIsbsososo}", "model", exchange->server->show_paths || !name ? results->model : name + 1, "seconds",
                                lens_seconds() - begun, "compared", (json_int_t)results->compared, "offset", (json_int_t)query->options.offset, "more",
-                               results->more, "terms", terms, "results", items));
+                               results->more, "by", by_json(results->by), "terms", terms, "results", items));
     lens_results_free(results);
+}
+
+typedef struct option {
+    lens_exchange *exchange;
+    lens_query *query;
+    const char *name;
+} option;
+
+static int take_option(void *context, const char *value)
+{
+    const option *self = context;
+    lens_error error = {0};
+    return lens_query_option(self->query, self->name, value, &error) == 1 ? 0 : lens_answer_failure(self->exchange, &error);
 }
 
 /* The options that the address itself carries. 0 or -1 with an answer. */
 static int take_options(lens_exchange *exchange, lens_query *query)
 {
-    static const char *const names[] = {"n", "offset", "model", "min_score", "fold", "unhub", "path", "after", "before"};
-    lens_error error = {0};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value;
-        if (lens_parameter(exchange, names[i], &value) != 0)
+    for (size_t i = 0; lens_query_options[i]; i++) {
+        option one = {exchange, query, lens_query_options[i]};
+        if (lens_parameter_each(exchange, one.name, take_option, &one) != 0)
             return -1;
-        if (value && lens_query_option(query, names[i], value, &error) != 1)
-            return lens_answer_failure(exchange, &error);
     }
     return 0;
 }

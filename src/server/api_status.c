@@ -51,13 +51,27 @@ static json_t *failures_json(const lens_exchange *exchange, const lens_status *s
     return array;
 }
 
-/* Something to begin with: words where a model knows them, and pictures of the library. */
+/* The ways in which words find pictures here. */
+static json_t *by_json(const lens_status *status)
+{
+    json_t *array = json_array();
+    bool looks = false;
+    for (size_t i = 0; i < status->model_count; i++)
+        looks |= status->models[i].words;
+    const bool can[LENS_PARTS] = {looks, status->captions > 0 || status->with_text > 0, status->sentences > 0};
+    for (int part = 0; part < LENS_PARTS; part++)
+        if (can[part])
+            json_array_append_new(array, json_string(lens_part_name(part)));
+    return array;
+}
+
+/* Something to begin with: words where they find something, and pictures of the library. */
 static json_t *samples_json(lens_exchange *exchange, const lens_status *status)
 {
     static const char *const words[] = {"a cat", "someone laughing", "a dog outdoors", "food on a table"};
     json_t *array = json_array();
     int64_t ids[SAMPLES];
-    bool knows = false;
+    bool knows = status->sentences > 0;
     for (size_t i = 0; i < status->model_count; i++)
         knows |= status->models[i].words;
     for (size_t i = 0; knows && i < sizeof words / sizeof *words; i++)
@@ -93,6 +107,11 @@ void lens_api_status(lens_exchange *exchange)
                                (json_int_t)from->contents, "failed", (json_int_t)from->failed, "bytes", (json_int_t)from->bytes, "indexing",
                                lens_indexer_state(server->indexer), "watching", told, "timed", timed, "may_index", true, "may_add",
                                server->options.paths.count > 0, "urls", server->options.allow_urls, "paths", server->show_paths);
+    json_object_set_new(object, "captions", json_integer((json_int_t)from->captions));
+    json_object_set_new(object, "read", json_integer((json_int_t)from->read));
+    json_object_set_new(object, "with_text", json_integer((json_int_t)from->with_text));
+    json_object_set_new(object, "sentences", json_integer((json_int_t)from->sentences));
+    json_object_set_new(object, "by", by_json(from));
     json_object_set_new(object, "folders", folders_json(exchange, from));
     json_object_set_new(object, "forgotten", forgotten);
     json_object_set_new(object, "models", models_json(exchange, from));
@@ -143,17 +162,17 @@ void lens_api_index(lens_exchange *exchange)
 {
     lens_error error = {0};
     json_t *object = exchange->body.size ? lens_json_parse(exchange->body.data, exchange->body.size, "the request", &error) : json_object();
-    const json_t *path = json_object_get(object, "path");
+    const json_t *path = json_object_get(object, "path"), *ocr = json_object_get(object, "ocr");
     const char *text = json_string_value(path);
     char *absolute = text && text[0] == '/' ? lens_path_absolute(text, NULL) : NULL;
     if (!object) {
         lens_answer_error(exchange, 400, "bad_request", "%s", error.message);
-    } else if (!json_is_object(object) || json_object_size(object) > (path != NULL) || (path && !absolute)) {
-        lens_answer_error(exchange, 400, "bad_request", "an index run wants {} or {\"path\": \"/a/folder\"}");
+    } else if (!json_is_object(object) || json_object_size(object) > (size_t)(path != NULL) + (ocr != NULL) || (path && !absolute) || (ocr && !json_is_boolean(ocr))) {
+        lens_answer_error(exchange, 400, "bad_request", "an index run wants {}, {\"path\": \"/a/folder\"} or {\"ocr\": true}");
     } else if (absolute && !may_index(exchange, absolute)) {
         lens_answer_error(exchange, 403, "forbidden", "that folder is not one of the library's: see --allow-path");
     } else {
-        const int64_t number = lens_indexer_begin(exchange->server->indexer, absolute);
+        const int64_t number = lens_indexer_begin(exchange->server->indexer, absolute, json_is_true(ocr));
         if (number)
             lens_answer_json(exchange, 202, json_pack("{sI}", "run", (json_int_t)number));
         else

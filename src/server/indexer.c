@@ -1,4 +1,5 @@
-/* Index runs in the background, one at a time: those that are asked for, and those that the watched folders call for. */
+/* Index runs in the background, one at a time: those that are asked for, and those that the watched folders call for. Pictures are read in between: that
+ * may take hours, so that it stands back for any index run and goes on after it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 
 enum { NICE = 10 }; /* queries go first */
 static const double look_seconds = 0.2;   /* at the watched folders, between looks whether a run was asked for */
+static const double glance_seconds = 0.01; /* at them, while there is something else to do */
 static const double wait_seconds = 60;    /* for another process that writes */
+static const double keep_seconds = 5;     /* the same, to keep what was read */
 static const double again_seconds = 60;   /* after a run that failed */
 static const double rest_factor = 4;      /* what keeps changing takes at most a fifth of the time */
 
@@ -21,6 +24,8 @@ struct lens_indexer {
     pthread_cond_t wanted;
     pthread_t thread;
     bool has_thread, ends, running;
+    bool reads, reads_asked; /* pictures are to be read, and someone waits for it */
+    bool reading;
     char *path; /* of the run that is to begin; NULL: every folder */
     int64_t run;
     int64_t done, total, failed;
@@ -31,8 +36,12 @@ struct lens_indexer {
     /* Of the thread alone. */
     lens_library *watched;
     lens_watch *watch;
-    double rests_until;
+    double rests_until, reads_after;
     bool limit_said;
+    bool found; /* something has changed in watched folders: */
+    const char *const *paths; /* [path_count] */
+    size_t path_count;
+    int64_t read, with_text; /* by the reading under way, whatever came in between */
 };
 
 static void say(const lens_indexer *self, const char *line)
@@ -43,7 +52,8 @@ static void say(const lens_indexer *self, const char *line)
 
 static json_t *state(const lens_indexer *self)
 {
-    return json_pack("{sbsIsIsIsbsfsIsbss*}", "running", self->running, "done", (json_int_t)self->done, "total", (json_int_t)self->total, "failed",
+    return json_pack("{sbsssIsIsIsbsfsIsbss*}", "running", self->running || self->reading, "doing",
+                     self->reading && !self->running ? "reading" : "indexing", "done", (json_int_t)self->done, "total", (json_int_t)self->total, "failed",
                      (json_int_t)self->failed, "counting", self->counting, "seconds", self->seconds, "run", (json_int_t)self->run, "ok", !self->reason,
                      "reason", self->reason);
 }
@@ -82,14 +92,16 @@ static bool goes_on(lens_indexer *self)
 }
 
 /* Why a run came to nothing, for whoever may not be told of this machine's paths too. NULL: it did not. */
-static char *reason_of(const lens_indexer *self, int result, const lens_index_report *report, const lens_error *error)
+static char *reason_of(const lens_indexer *self, int result, bool stopped, const lens_error *error)
 {
-    if (result == 0 && !report->stopped)
+    const lens_exchange asker = {.server = self->server};
+    if (result == 0 && !stopped)
         return NULL;
-    const char *reason = result == 0                  ? "the server ends"
-                         : self->server->show_paths   ? error->message
-                         : error->code == LENS_E_BUSY ? "another program is writing to the library"
-                                                      : "what went wrong is told where the server was started";
+    const char *reason = result == 0                         ? "the server ends"
+                         : self->server->show_paths          ? error->message
+                         : error->code == LENS_E_BUSY        ? "another program is writing to the library"
+                         : error->code == LENS_E_UNSUPPORTED ? lens_answer_reason(&asker, error->message)
+                                                             : "what went wrong is told where the server was started";
     lens_buffer text = {0};
     return lens_text_printable(reason, strlen(reason), &text) == 0 ? text.data : strdup("the run failed");
 }
@@ -113,12 +125,13 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
     } while (result != 0 && error.code == LENS_E_BUSY && goes_on(self) && (watched || lens_seconds() - begun < wait_seconds));
     lens_library_close(library);
     lens_warm_refresh(self->server->warm); /* who hears that it is done finds all of it */
-    char *reason = reason_of(self, result, &report, &error);
-    json_t *told = json_pack("{sbss*sIsIsIsIsIsfsb}", "ok", !reason, "reason", reason, "indexed", (json_int_t)report.indexed, "unchanged",
+    char *reason = reason_of(self, result, report.stopped, &error);
+    json_t *told = json_pack("{sbssss*sIsIsIsIsIsfsb}", "ok", !reason, "doing", "indexing", "reason", reason, "indexed", (json_int_t)report.indexed, "unchanged",
                              (json_int_t)report.unchanged, "moved", (json_int_t)report.moved, "removed", (json_int_t)report.removed, "failed",
                              (json_int_t)report.failed, "seconds", report.seconds, "watched", watched);
     pthread_mutex_lock(&self->lock);
     self->running = false;
+    self->reads |= self->server->options.ocr && report.indexed;
     free(self->reason);
     self->reason = reason;
     const bool ends = self->ends;
@@ -175,26 +188,30 @@ static void close_watch(lens_indexer *self)
     self->watched = NULL;
 }
 
-/* Looks at the watched folders for a moment, and indexes what changed in them. */
-static void look(lens_indexer *self)
+/* Looks at the watched folders for SECONDS: whether something has changed in them, now or when they were looked at before. */
+static bool look(lens_indexer *self, double seconds)
 {
-    const char *const *paths;
-    size_t count;
     lens_error error = {0};
+    if (self->found)
+        return true;
     if (lens_seconds() < self->rests_until) {
-        lens_sleep(look_seconds);
-        return;
+        lens_sleep(seconds);
+        return false;
     }
-    const int changed = lens_watch_wait(self->watch, look_seconds, &paths, &count, &error);
+    const int changed = lens_watch_wait(self->watch, seconds, &self->paths, &self->path_count, &error);
+    self->found = changed > 0;
     if (changed < 0) {
         say(self, error.message);
-        note_watch(self, false);
         self->rests_until = lens_seconds() + again_seconds;
-        return;
     }
-    note_watch(self, true);
-    if (changed == 0)
-        return;
+    note_watch(self, changed >= 0);
+    return self->found;
+}
+
+/* Indexes what was found to have changed. */
+static void follow(lens_indexer *self)
+{
+    self->found = false;
     pthread_mutex_lock(&self->lock);
     const bool mine = !self->running && !self->ends; /* a run may just have been asked for */
     if (mine)
@@ -205,11 +222,91 @@ static void look(lens_indexer *self)
         return;
     }
     const double begun = lens_seconds();
-    const int result = run(self, paths, count, true);
+    const int result = run(self, self->paths, self->path_count, true);
     const double now = lens_seconds();
     self->rests_until = result == 0 ? now + rest_factor * (now - begun) : now + again_seconds;
     if (result != 0)
         lens_watch_all(self->watch);
+}
+
+/* ---- reading ---- */
+
+/* Whether the reading may go on: nothing was asked for, and nothing has changed. */
+static bool hear_reading(void *context, const lens_index_event *event)
+{
+    lens_indexer *self = context;
+    const bool changed = self->watch && look(self, glance_seconds);
+    pthread_mutex_lock(&self->lock);
+    const bool go_on = !self->ends && !self->running && !changed;
+    if (go_on) {
+        self->done = event->done;
+        self->total = event->total;
+        self->seconds = event->seconds;
+    }
+    json_t *object = go_on ? state(self) : NULL;
+    pthread_mutex_unlock(&self->lock);
+    if (object)
+        lens_events_tell(self->server->events, "progress", object);
+    return go_on;
+}
+
+/* The reading has come to its end, or to nothing: told to whoever listens. */
+static void end_reading(lens_indexer *self, int result, const lens_read_report *report, const lens_error *error)
+{
+    char *reason = reason_of(self, result, report->stopped, error);
+    pthread_mutex_lock(&self->lock);
+    const bool asked = self->reads_asked, ends = self->ends;
+    self->reads = self->reads_asked = false;
+    free(self->reason);
+    self->reason = reason;
+    json_t *told = json_pack("{sbssss*sIsIsIsfsb}", "ok", !reason, "doing", "reading", "reason", reason, "read", (json_int_t)self->read, "with_text",
+                             (json_int_t)self->with_text, "failed", (json_int_t)report->failed, "seconds", report->seconds, "watched", !asked);
+    pthread_mutex_unlock(&self->lock);
+    self->read = self->with_text = 0;
+    lens_events_tell(self->server->events, "done", told);
+    if (result != 0 && !ends)
+        say(self, error->message);
+}
+
+/* Reads pictures until there is something else to do. */
+static void read_pictures(lens_indexer *self)
+{
+    if (lens_seconds() < self->reads_after) {
+        lens_sleep(look_seconds);
+        return;
+    }
+    pthread_mutex_lock(&self->lock);
+    const bool mine = !self->running && !self->ends;
+    if (mine) {
+        self->reading = true;
+        self->done = self->total = self->failed = 0;
+        self->seconds = 0;
+        self->counting = false;
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (!mine)
+        return;
+    lens_error error = {0};
+    lens_read_report report = {0};
+    lens_read_options options = lens_read_options_default();
+    lens_library *library = lens_library_open(self->server->options.library, &error);
+    options.languages = self->server->options.ocr_languages;
+    options.wait = keep_seconds;
+    options.event = hear_reading;
+    options.context = self;
+    const int result = library ? lens_read(library, &options, &report, &error) : -1;
+    lens_library_close(library);
+    lens_warm_refresh(self->server->warm);
+    self->read += report.read;
+    self->with_text += report.with_text;
+    pthread_mutex_lock(&self->lock);
+    self->reading = false;
+    const bool stands_back = report.stopped && !self->ends;
+    pthread_mutex_unlock(&self->lock);
+    if (result != 0 && error.code == LENS_E_BUSY)
+        self->reads_after = lens_seconds() + again_seconds;
+    else if (!stands_back)
+        end_reading(self, result, &report, &error);
 }
 
 /* ---- the thread ---- */
@@ -220,18 +317,20 @@ static void *work(void *context)
     setpriority(PRIO_PROCESS, 0, NICE); /* on Linux of this thread, and of those that it starts */
     pthread_mutex_lock(&self->lock);
     while (!self->ends) {
-        if (!self->running && !self->watch) {
+        if (!self->running && !self->watch && !self->reads) {
             pthread_cond_wait(&self->wanted, &self->lock);
             continue;
         }
-        const bool asked = self->running;
+        const bool asked = self->running, reads = self->reads;
         const char *const path = self->path;
         self->path = NULL;
         pthread_mutex_unlock(&self->lock);
         if (asked)
             run(self, &path, path != NULL, false);
-        else
-            look(self);
+        else if (self->watch && look(self, reads ? glance_seconds : look_seconds))
+            follow(self);
+        else if (reads)
+            read_pictures(self);
         free((void *)path);
         pthread_mutex_lock(&self->lock);
     }
@@ -239,7 +338,7 @@ static void *work(void *context)
     return NULL;
 }
 
-int64_t lens_indexer_begin(lens_indexer *self, const char *path)
+int64_t lens_indexer_begin(lens_indexer *self, const char *path, bool reads)
 {
     int64_t number = 0;
     pthread_mutex_lock(&self->lock);
@@ -248,6 +347,8 @@ int64_t lens_indexer_begin(lens_indexer *self, const char *path)
         self->path = copy;
         copy = NULL;
         number = begin(self);
+        self->reads |= reads;
+        self->reads_asked |= reads;
         pthread_cond_signal(&self->wanted);
     }
     pthread_mutex_unlock(&self->lock);
@@ -279,6 +380,7 @@ lens_indexer *lens_indexer_new(lens_server *server, lens_error *err)
         return NULL;
     }
     self->server = server;
+    self->reads = server->options.ocr;
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->wanted, NULL);
     if (server->options.watch) {

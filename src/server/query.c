@@ -9,7 +9,10 @@
 #include "base/json.h"
 #include "base/text.h"
 
-enum { OFFSET_MOST = 100000000, VALUES_MOST = 10000 };
+enum { OFFSET_MOST = 100000000, VALUES_MOST = 10000, NAME_MOST = 255 /* bytes of a folder's name */ };
+
+const char *const lens_query_options[] = {"n",     "offset", "model", "min_score", "fold", "unhub", "path", "after",
+                                          "before", "by",     "size",  "type",      "label", NULL};
 
 void lens_query_init(lens_query *query)
 {
@@ -25,9 +28,13 @@ void lens_query_free(lens_query *query)
         free(query->terms[i].bytes);
         lens_blob_release(query->terms[i].blob);
     }
+    for (size_t i = 0; i < query->options.type_count; i++)
+        free(query->types[i]);
+    for (size_t i = 0; i < query->options.label_count; i++)
+        free(query->labels[i]);
     free(query->model);
     free(query->path);
-    query->count = 0;
+    query->count = query->options.type_count = query->options.label_count = 0;
     query->model = query->path = NULL;
 }
 
@@ -60,6 +67,17 @@ static int set_text(char **slot, const char *value, const char **option, lens_er
     *slot = strdup(value);
     *option = *slot;
     return *slot ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
+/* One more type or label: into SLOTS [LENS_QUERY_NAMES], of which there are *COUNT. */
+static int add_name(char **slots, size_t *count, const char *value, const char *name, lens_error *err)
+{
+    if (!*value || strlen(value) > NAME_MOST || strchr(value, '/'))
+        return lens_fail(err, LENS_E_ARGUMENT, "%s wants %s", name, *name == 't' ? "a type of pictures as jpeg" : "the name of a folder, without its path");
+    if (*count == LENS_QUERY_NAMES)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: at most %d of them", name, LENS_QUERY_NAMES);
+    slots[*count] = strdup(value);
+    return slots[*count] ? (*count += 1, 0) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
 static int set_count(size_t *slot, double value, double least, double most, const char *name, lens_error *err)
@@ -120,6 +138,16 @@ static int text_option(lens_query *query, const char *name, const char *value, l
         result = set_day(&options->after, value, name, err);
     } else if (strcmp(name, "before") == 0) {
         result = set_day(&options->before, value, name, err);
+    } else if (strcmp(name, "by") == 0) {
+        result = lens_by_parse(value, &options->by, err);
+    } else if (strcmp(name, "size") == 0) {
+        result = lens_size_parse(value, &options->size_least, &options->size_most, err);
+    } else if (strcmp(name, "type") == 0) {
+        result = add_name(query->types, &options->type_count, value, name, err);
+        options->types = (const char *const *)query->types;
+    } else if (strcmp(name, "label") == 0) {
+        result = add_name(query->labels, &options->label_count, value, name, err);
+        options->labels = (const char *const *)query->labels;
     } else {
         return 0;
     }
@@ -165,6 +193,21 @@ int lens_query_option(lens_query *query, const char *name, const char *value, le
     return text_option(query, name, value, err);
 }
 
+/* Several types or labels. */
+static int json_names(lens_query *query, const char *name, const json_t *values, lens_error *err)
+{
+    size_t i;
+    json_t *value;
+    if (strcmp(name, "type") != 0 && strcmp(name, "label") != 0)
+        return lens_fail(err, LENS_E_ARGUMENT, "%.60s: no such option, or it has one value", name);
+    json_array_foreach(values, i, value)
+        if (!json_is_string(value))
+            return lens_fail(err, LENS_E_ARGUMENT, "%s wants names", name);
+        else if (text_option(query, name, json_string_value(value), err) < 0)
+            return -1;
+    return 1;
+}
+
 static int json_option(lens_query *query, const char *name, const json_t *value, lens_error *err)
 {
     bool *flag = flag_option(query, name);
@@ -174,6 +217,8 @@ static int json_option(lens_query *query, const char *name, const json_t *value,
         *flag = json_is_true(value);
         return json_is_boolean(value) ? 1 : lens_fail(err, LENS_E_ARGUMENT, "%s wants true or false", name);
     }
+    if (json_is_array(value))
+        return json_names(query, name, value, err);
     if (json_is_string(value)) {
         const int known = text_option(query, name, json_string_value(value), err);
         return known ? known : lens_fail(err, LENS_E_ARGUMENT, "%s is no text, or there is no such option", name);

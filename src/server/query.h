@@ -12,6 +12,7 @@ enum {
     LENS_QUERY_TERMS = 32,
     LENS_QUERY_RESULTS = 1000, /* at once */
     LENS_QUERY_TEXT = 10000,   /* bytes of a term's words */
+    LENS_QUERY_NAMES = 32,     /* types, and labels */
 };
 
 typedef enum lens_asked_kind { LENS_ASKED_TEXT, LENS_ASKED_IMAGE, LENS_ASKED_ID, LENS_ASKED_UPLOAD, LENS_ASKED_URL, LENS_ASKED_FILE } lens_asked_kind;
@@ -31,6 +32,7 @@ typedef struct lens_query {
     size_t count;
     lens_search_options options; /* N is set */
     char *model, *path;          /* the options' own */
+    char *types[LENS_QUERY_NAMES], *labels[LENS_QUERY_NAMES];
 } lens_query;
 
 void lens_query_init(lens_query *query);
@@ -42,8 +44,11 @@ int lens_query_json(lens_query *query, const char *text, size_t size, lens_error
 /* The same for the original client's POST /search: each of its documents is a term. */
 int lens_query_jina(lens_query *query, const char *text, size_t size, lens_error *err);
 
-/* One option NAME with its value as text: n, offset, model, min_score, fold, unhub, path, after, before. 1, 0 when there is no such option, -1
- * when VALUE is none for it. */
+/* The names of the options as text, ended by NULL. */
+extern const char *const lens_query_options[];
+
+/* One option NAME with its value as text; a type or a label comes to those there are. 1, 0 when there is no such option, -1 when VALUE is none for
+ * it. */
 int lens_query_option(lens_query *query, const char *name, const char *value, lens_error *err);
 
 /* One more term. TEXT (may be NULL) is copied, BYTES are taken over in any case. */

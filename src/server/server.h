@@ -163,6 +163,9 @@ bool lens_answer_unchanged(lens_exchange *exchange, const char *etag, const char
 
 /* The request's query parameter NAME, valid UTF-8 without NUL, or NULL. -1 with an answer filled in where it is neither; else 0. */
 int lens_parameter(lens_exchange *exchange, const char *name, const char **value);
+/* Calls EACH with every value of it, until it returns other than 0. -1 with an answer filled in where one is no UTF-8 without NUL; else what EACH
+ * returned last. */
+int lens_parameter_each(lens_exchange *exchange, const char *name, int (*each)(void *context, const char *value), void *context);
 const char *lens_request_header(const lens_exchange *exchange, const char *name);
 
 /* ---- the routes' answers ---- */
@@ -174,15 +177,16 @@ void lens_api_search_get(lens_exchange *exchange), lens_api_search_post(lens_exc
     lens_api_status(lens_exchange *exchange), lens_api_health(lens_exchange *exchange), lens_api_metrics(lens_exchange *exchange),
     lens_api_openapi(lens_exchange *exchange), lens_jina_search(lens_exchange *exchange), lens_page_file(lens_exchange *exchange);
 
-/* ---- indexer.c: index runs in the background, asked for or called for by what changes in watched folders ---- */
+/* ---- indexer.c: index runs in the background, asked for or called for by what changes in watched folders, and pictures that are read ---- */
 
 lens_indexer *lens_indexer_new(lens_server *server, lens_error *err);
 /* Stops the run under way, keeping what it did. */
 void lens_indexer_end(lens_indexer *indexer);
 void lens_indexer_free(lens_indexer *indexer);
-/* A run over PATH (NULL: every known folder): its number, or 0 while another one is under way. */
-int64_t lens_indexer_begin(lens_indexer *indexer, const char *path);
-/* {"running", "done", "total", …} */
+/* A run over PATH (NULL: every known folder), after which what is written in pictures is read if READS: its number, or 0 while another run is under
+ * way. */
+int64_t lens_indexer_begin(lens_indexer *indexer, const char *path, bool reads);
+/* {"running", "doing", "done", "total", …} */
 json_t *lens_indexer_state(lens_indexer *indexer);
 /* Whether the kernel tells of what changes in the library's folders, and whether some or all of them are looked at every ten minutes for want of that. */
 void lens_indexer_watching(lens_indexer *indexer, bool *told, bool *timed);

@@ -54,15 +54,16 @@ static bool one_of(const char *const *items, size_t count, const char *text, siz
     return count == 0;
 }
 
-/* Whether the folder that PATH lies in has one of the names that are asked for. */
-static bool label_matches(const lens_store_filter *filter, const char *path)
+/* Whether the folder that PATH lies in has one of the names that are asked for. What is above a root is no name to be asked for, where paths are not told. */
+static bool label_matches(const sieve *self, const char *path)
 {
+    const lens_store_filter *filter = self->filter;
     const char *end = strrchr(path, '/'), *begin = end;
     if (filter->label_count == 0 || !end)
         return filter->label_count == 0;
     while (begin > path && begin[-1] != '/')
         begin--;
-    return one_of(filter->labels, filter->label_count, begin, (size_t)(end - begin));
+    return !(filter->below && begin <= from_root(path, &self->roots)) && one_of(filter->labels, filter->label_count, begin, (size_t)(end - begin));
 }
 
 /* Whether the picture in STATEMENT (id, path, width, height, format) passes: 1, 0, or -1 when memory is short. */
@@ -74,7 +75,7 @@ static int passes(sieve *self, sqlite3_stmt *statement)
     if (!path || !format)
         return -1;
     if (longer < filter->size_least || longer > filter->size_most || !one_of(filter->formats, filter->format_count, format, strlen(format)) ||
-        !label_matches(filter, path))
+        !label_matches(self, path))
         return 0;
     return path_matches(self, path);
 }
@@ -119,7 +120,7 @@ int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, co
         return lens_sql_memory(store, err);
     if (self.glob)
         lower(self.glob);
-    int result = self.glob && filter->below ? lens_store_roots(store, &self.roots, err) : 0;
+    int result = filter->below && (self.glob || filter->label_count) ? lens_store_roots(store, &self.roots, err) : 0;
     if (result == 0)
         result = narrow(store, vectors, &self, err);
     lens_buffer_free(&self.path);

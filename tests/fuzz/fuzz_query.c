@@ -19,6 +19,11 @@ static void check(const lens_query *query)
     expect(query->count >= 1 && query->count <= LENS_QUERY_TERMS);
     expect(query->options.n >= 1 && query->options.n <= LENS_QUERY_RESULTS);
     expect(!query->options.model || !strchr(query->options.model, '/'));
+    expect(query->options.by == LENS_BY_ALL || query->options.by == LENS_BY_LOOK || query->options.by == LENS_BY_TEXT || query->options.by == LENS_BY_MEANING);
+    expect(query->options.size_least >= 0 && query->options.size_most >= 0);
+    expect(query->options.type_count <= LENS_QUERY_NAMES && query->options.label_count <= LENS_QUERY_NAMES);
+    for (size_t i = 0; i < query->options.label_count; i++)
+        expect(query->options.labels[i][0] && !strchr(query->options.labels[i], '/'));
     for (size_t i = 0; i < query->count; i++) {
         const lens_asked *asked = &query->terms[i];
         expect(isfinite(asked->weight));
@@ -30,7 +35,9 @@ static void check(const lens_query *query)
 
 static void one_option(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"n", "offset", "model", "min_score", "fold", "unhub", "path", "after", "before"};
+    size_t count = 0;
+    while (lens_query_options[count])
+        count++;
     char *value = size ? malloc(size) : NULL;
     if (!value)
         return;
@@ -38,7 +45,7 @@ static void one_option(const uint8_t *data, size_t size)
     value[size - 1] = '\0';
     lens_query query;
     lens_query_init(&query);
-    if (lens_query_option(&query, names[data[0] % (sizeof names / sizeof *names)], value, NULL) == 1)
+    if (lens_query_option(&query, lens_query_options[data[0] % count], value, NULL) == 1)
         expect(query.options.n >= 1 && query.options.n <= LENS_QUERY_RESULTS);
     lens_query_free(&query);
     free(value);
