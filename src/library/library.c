@@ -259,8 +259,11 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
     if (status->captions < 0 || lens_store_readings_count(store, NULL, &status->read, &status->with_text, err) != 0 ||
         lens_store_sentence_models(store, &sentences, err) != 0)
         return -1;
-    for (size_t i = 0; i < sentences.count; i++)
-        status->sentences += sentences.items[i].vectors;
+    for (size_t i = 0; i < sentences.count; i++) {
+        char *folder = lens_model_folder(sentences.items[i].name, NULL); /* without it nothing is found by them */
+        status->sentences += folder ? sentences.items[i].vectors : 0;
+        free(folder);
+    }
     lens_store_models_free(&sentences);
     if (lens_store_forgotten(store, &forgotten, err) != 0)
         return -1;

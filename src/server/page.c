@@ -13,6 +13,7 @@ LENS_BUILT_IN(lens_page_main, "web/js/main.js")
 LENS_BUILT_IN(lens_page_api, "web/js/api.js")
 LENS_BUILT_IN(lens_page_query, "web/js/query.js")
 LENS_BUILT_IN(lens_page_make, "web/js/make.js")
+LENS_BUILT_IN(lens_page_words, "web/js/words.js")
 LENS_BUILT_IN(lens_page_grid, "web/js/grid.js")
 LENS_BUILT_IN(lens_page_viewer, "web/js/viewer.js")
 LENS_BUILT_IN(lens_page_library, "web/js/library.js")
@@ -29,6 +30,7 @@ static const struct {
     FILE_OF("/js/api.js", "text/javascript; charset=utf-8", api),
     FILE_OF("/js/query.js", "text/javascript; charset=utf-8", query),
     FILE_OF("/js/make.js", "text/javascript; charset=utf-8", make),
+    FILE_OF("/js/words.js", "text/javascript; charset=utf-8", words),
     FILE_OF("/js/grid.js", "text/javascript; charset=utf-8", grid),
     FILE_OF("/js/viewer.js", "text/javascript; charset=utf-8", viewer),
     FILE_OF("/js/library.js", "text/javascript; charset=utf-8", library),

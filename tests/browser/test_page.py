@@ -18,6 +18,9 @@ import time
 from browser import ActionChains, By, Keys, check, failures, have_driver, library, open_browser, resize, serve
 
 COUNT = 400
+LONG = "an old lighthouse of white stone, and " * 40 + "that is all"
+CAPTIONS = (("label1/3.ppm", LONG), ("label2/4.ppm", "on the way home, long after sunset, we passed the lighthouse again"),
+            ("label3/5.ppm", "منارة قديمة على شاطئ البحر"), ("label4/6.ppm", "海边的一座白色灯塔"), ("label5/7.ppm", "<b>bold</b> & nothing else"))
 
 
 def until(what, seconds=20):
@@ -128,10 +131,101 @@ def test_terms(driver, address):
     field = one(driver, "#words")
     driver.get(address)
     field = until(lambda: one(driver, "#words"))
-    field.send_keys("a cat", Keys.ENTER)
-    check("words that no model knows: a kind sentence", until(lambda: driver.find_elements(By.CSS_SELECTOR, ".state") and "knows pictures, not words" in one(driver, ".state").text),
+    field.send_keys("lighthouse", Keys.ENTER)
+    check("words find what is said about pictures", until(lambda: len(tiles(driver)) == 2), one(driver, "main").text)
+    driver.get(address + "?q=t:lighthouse&by=look")
+    check("words for the look that no model knows: a kind sentence", until(lambda: driver.find_elements(By.CSS_SELECTOR, ".state") and "knows pictures, not words" in one(driver, ".state").text),
           one(driver, "main").text)
     return first
+
+
+# What of the tiles lies over another one, or has a text that is not one line below its picture.
+ASKEW = """
+const boxes = [...document.querySelectorAll('.place')].map(place => place.getBoundingClientRect());
+const over = boxes.filter((a, i) => boxes.some((b, j) => i !== j && a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1));
+const texts = [...document.querySelectorAll('.place')].filter(place => place.querySelector('.snippet')).filter(place => {
+  const text = place.querySelector('.snippet').getBoundingClientRect(), tile = place.querySelector('.tile').getBoundingClientRect(), box = place.getBoundingClientRect();
+  return text.top < tile.bottom - 1 || text.bottom > box.bottom + 1 || text.right > box.right + 1 || text.height > 32 || tile.height < 30;
+});
+return over.length + texts.length;
+"""
+
+
+def test_words(driver, address):
+    driver.get(address + "?q=t:old+lighthouse&q=id*0.2:5")
+    until(lambda: len(tiles(driver)) > 20)
+    check("among others, those that were found by their text have it below them", until(lambda: len(driver.find_elements(By.CSS_SELECTOR, ".snippet")) == 2))
+    check("and lie over no other", driver.execute_script(ASKEW) == 0, driver.execute_script(ASKEW))
+    driver.get(address + "?q=t:old+lighthouse")
+    until(lambda: len(tiles(driver)) == 2)
+    marks = [[mark.text for mark in snippet.find_elements(By.TAG_NAME, "mark")] for snippet in driver.find_elements(By.CSS_SELECTOR, ".snippet")]
+    check("the words are marked", marks[0][:2] == ["old", "lighthouse"] and marks[1] == ["lighthouse"], marks)
+    cut = "const e = document.querySelectorAll('.snippet mark'), m = e[e.length - 1].getBoundingClientRect(); return m.right <= e[e.length - 1].parentNode.getBoundingClientRect().right"
+    check("and in sight, wherever they stand", driver.execute_script(cut), driver.find_elements(By.CSS_SELECTOR, ".snippet")[1].text)
+    check("a tile tells its text to those who hear it", "old lighthouse" in tiles(driver)[0].get_attribute("aria-label"), tiles(driver)[0].get_attribute("aria-label"))
+    check("one way alone is no choice", not one(driver, "#ways").is_displayed())
+    one(driver, ".snippet").click()
+    check("a click on the text opens it large, with all that is written", until(lambda: dialog_open(driver) and one(driver, ".texts").text == LONG), one(driver, "#viewer").text)
+    check("and the way that found it", "text #1" in one(driver, "#viewer dl").text, one(driver, "#viewer dl").text)
+    scrolls = "const e = document.querySelector('.texts'); return e.scrollHeight > e.clientHeight && e.clientHeight < innerHeight / 2"
+    check("a long text leaves room for the rest", driver.execute_script(scrolls))
+    selected = "getSelection().selectAllChildren(document.querySelector('.texts p')); return getSelection().toString()"
+    check("it can be selected", "white stone" in driver.execute_script(selected), driver.execute_script(selected))
+    driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    check("the next one has its own", until(lambda: "sunset" in one(driver, ".texts").text), one(driver, ".texts").text)
+    for word, text, way in (("منارة", CAPTIONS[2][1], "rtl"), ("灯塔", CAPTIONS[3][1], "ltr")):
+        driver.get(address + "?q=t:" + word)
+        until(lambda: tiles(driver))
+        direction = "return getComputedStyle(document.querySelector(arguments[0])).direction"
+        check(f"{word} is found and marked", until(lambda: [mark.text for mark in driver.find_elements(By.CSS_SELECTOR, ".snippet mark")] == [word]), one(driver, ".snippet").text)
+        check("in its direction", driver.execute_script(direction, ".snippet") == way)
+        tiles(driver)[0].click()
+        check("in the large view too", until(lambda: one(driver, ".texts").text == text) and driver.execute_script(direction, ".texts p") == way, one(driver, ".texts").text)
+    driver.get(address + "?q=t:bold")
+    until(lambda: tiles(driver))
+    tiles(driver)[0].click()
+    check("a text is text", until(lambda: one(driver, ".texts").text == CAPTIONS[4][1]) and not driver.find_elements(By.CSS_SELECTOR, ".texts b, .snippet b"), one(driver, ".texts").text)
+    driver.get(address + "?q=id:5&open=5")
+    until(lambda: dialog_open(driver))
+    check("a picture about which nothing is written has no place for it", not one(driver, ".texts").is_displayed())
+
+
+# A server that says that words find pictures by their look as well.
+LOOKS = """
+const asked = window.fetch;
+window.fetch = async (path, options) => {
+  const answer = await asked(path, options);
+  return path === '/api/status' ? new Response(JSON.stringify({...await answer.json(), by: ['look', 'text']}), answer) : answer;
+};
+"""
+
+
+def test_ways(driver, address):
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LOOKS})["identifier"]
+    driver.get(address + "?q=id:5")
+    until(lambda: len(tiles(driver)) > 5)
+    check("pictures go one way", not one(driver, "#ways").is_displayed())
+    driver.get(address + "?q=t:lighthouse&by=look")
+    ways = until(lambda: [label.text for label in driver.find_elements(By.CSS_SELECTOR, "#ways label")] if one(driver, "#ways").is_displayed() else None)
+    check("several ways are a choice", ways == ["All", "Look", "Text"], ways)
+    driver.find_elements(By.CSS_SELECTOR, "#ways label")[2].click()
+    check("which is in the address", until(lambda: "by=text" in driver.current_url and len(tiles(driver)) == 2), driver.current_url)
+    press(driver, Keys.ARROW_RIGHT)
+    check("and can be made with the keyboard", until(lambda: "by=" not in driver.current_url and len(tiles(driver)) == 2), driver.current_url)
+    check("which keeps the focus", focused(driver, "e.name + e.value") == "way", focused(driver, "e.outerHTML.slice(0, 100)"))
+    driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+
+
+def test_filters(driver, address):
+    driver.get(address + "?q=t:lighthouse&size=..43&type=pnm&label=label1")
+    check("size, type and folder narrow", until(lambda: len(tiles(driver)) == 1), one(driver, "main").text)
+    values = [one(driver, f"#{name}").get_attribute("value") for name in ("size-from", "size-to", "type", "label")]
+    check("and stand in their fields", values == ["", "43", "pnm", "label1"], values)
+    one(driver, "#clear").click()
+    check("they are cleared together", until(lambda: len(tiles(driver)) == 2 and "size" not in driver.current_url and "type" not in driver.current_url), driver.current_url)
+    driver.execute_script("for (const [id, value] of [['size-from', 44], ['type', 'pnm'], ['label', 'label2']]) { const e = document.getElementById(id); e.value = value; e.dispatchEvent(new Event('change')); }")
+    check("what is entered is in the address", until(lambda: all(part in driver.current_url for part in ("size=44..", "type=pnm", "label=label2"))), driver.current_url)
+    check("and narrows", until(lambda: len(tiles(driver)) == 1 and "sunset" in tiles(driver)[0].get_attribute("aria-label")), one(driver, "main").text)
 
 
 def test_viewer(driver, address):
@@ -233,7 +327,7 @@ def test_focus(driver, address):
 
 def test_names(driver, address):
     """Whatever can be focused has a name for those who hear the page."""
-    for query in ("", "?q=id:5&q=id*-0.5:9", "?q=id:5&compare=colour@pad", "?view=library", "?q=id:5&open=6"):
+    for query in ("", "?q=id:5&q=id*-0.5:9", "?q=id:5&compare=colour@pad", "?view=library", "?q=id:5&open=6", "?q=t:lighthouse&by=look&size=1..", "?q=t:old+lighthouse&open=5"):
         driver.get(address + query)
         time.sleep(0.6)
         tree = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
@@ -282,6 +376,12 @@ def test_events(driver, address):
     check("until it is dismissed", not one(driver, "body > .notices > [role=alert]").text)
     driver.execute_script(tell, "done", {"ok": True, "indexed": 2, "watched": False})
     check("a run that did not is no alarm", "2 indexed" in one(driver, "body > .notices > [role=status]").text and not one(driver, "body > .notices > [role=alert]").text)
+    driver.execute_script(tell, "progress", {"running": True, "doing": "reading", "done": 4, "total": 16, "run": 1})
+    check("that pictures are read is told as that", "Reading: 4 of 16" in one(driver, "#progress").text, one(driver, "#progress").text)
+    driver.execute_script(tell, "done", {"ok": True, "doing": "reading", "read": 16, "with_text": 5, "watched": False})
+    check("and how it ended", "Read 16 pictures, 5 with text" in one(driver, "body > .notices > [role=status]").text and not one(driver, "#progress").is_displayed(), one(driver, ".notices").text)
+    driver.execute_script(tell, "done", {"ok": False, "doing": "reading", "reason": "no tesseract", "watched": False})
+    check("or that it cannot be done", "Reading failed: no tesseract" in one(driver, "body > .notices > [role=alert]").text, one(driver, ".notices").text)
     field = until(lambda: one(driver, "#failed"))
     field.send_keys("brok")
     driver.execute_script(tell, "done", {"ok": True, "indexed": 3, "watched": True})
@@ -324,11 +424,22 @@ def test_library(driver, address):
     until(lambda: one(driver, ".library .primary")).click()
     check("looking again says how it ended", until(lambda: re.search("Nothing is new|Done", one(driver, ".notices").text)), one(driver, ".notices").text)
     check("and the focus stays", until(lambda: focused(driver, "e.id") == "again"), focused(driver, "e.outerHTML.slice(0, 100)"))
+    check("which words there are to be found", "5 captions" in one(driver, "main").text and "by what is written in them" in one(driver, "main").text, one(driver, "main").text)
+    one(driver, "#read").click()
+    ended = until(lambda: re.search("Read [0-9]+ pictures|Reading failed: .*tesseract", one(driver, ".notices").text), 120)
+    check("pictures are read for who asks, or why not is said", ended, one(driver, ".notices").text)
+    if ended and ended.group(0).startswith("Read "):
+        check("and how many were is told then", until(lambda: "searched for text" in one(driver, "main").text), one(driver, "main").text)
 
 
 def test_fit(driver, address, width):
+    driver.get(address + "?q=t:old+lighthouse")
+    until(lambda: tiles(driver))
+    tiles(driver)[0].click()
+    long = until(lambda: re.search("open=([0-9]+)", driver.current_url)).group(1)
     resize(driver, width)
-    for query in ("", "?q=id:5&q=id*-0.5:9", "?view=library", "?q=id:5&open=6", "?q=t:" + 30 * "long" + "&path=x&min=0.5", "?q=id:5&compare=colour@pad"):
+    for query in ("", "?q=id:5&q=id*-0.5:9", "?view=library", "?q=id:5&open=6", "?q=t:" + 30 * "long" + "&path=x&min=0.5", "?q=id:5&compare=colour@pad", "?q=t:old+lighthouse&by=text&size=1..",
+                  f"?q=t:old+lighthouse&open={long}"):
         driver.get(address + query)
         time.sleep(0.4)
         much = driver.execute_script("return document.documentElement.scrollWidth")
@@ -365,13 +476,16 @@ def main():
         return 0
     with tempfile.TemporaryDirectory(prefix="memelens-page-") as folder:
         program = os.path.abspath(arguments.program)
-        process, address = serve(program, library(program, folder, COUNT, ("colour", "colour@pad")))
+        process, address = serve(program, library(program, folder, COUNT, ("colour", "colour@pad"), CAPTIONS))
         driver = open_browser()
         try:
             resize(driver, 1280)
             test_start(driver, address)
             test_upload(driver, address, folder)
             test_terms(driver, address)
+            test_words(driver, address)
+            test_ways(driver, address)
+            test_filters(driver, address)
             test_viewer(driver, address)
             test_grid(driver, address)
             test_focus(driver, address)

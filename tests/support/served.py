@@ -33,8 +33,9 @@ def picture(path, label, size, noise):
         out.write(b"P6 %d %d 255\n" % (size, size) + rows)
 
 
-def library(program, folder, count, models=("colour",)):
-    """COUNT pictures of eight labels and one that is none, in FOLDER/pictures, and a library of them: the options that name it."""
+def library(program, folder, count, models=("colour",), captions=()):
+    """COUNT pictures of eight labels and one that is none, in FOLDER/pictures, and a library of them and of CAPTIONS, (file, text): the options that name
+    it."""
     pictures = os.path.join(folder, "pictures")
     for label in range(8):
         os.makedirs(os.path.join(pictures, f"label{label}"))
@@ -44,6 +45,10 @@ def library(program, folder, count, models=("colour",)):
         out.write(b"\xff\xd8\xff\xe0 no picture")
     options = ["--library", os.path.join(folder, "library")]
     named = [word for model in models for word in ("--model", model)]
+    if captions:
+        named += ["--captions", os.path.join(folder, "captions.tsv")]
+        with open(named[-1], "w", encoding="utf-8") as out:
+            out.writelines(f"{os.path.join(pictures, file)}\t{text}\n" for file, text in (("file", "caption"), *captions))
     subprocess.run([program, *options, "--quiet", "index", *named, pictures], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return options
 

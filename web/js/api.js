@@ -35,7 +35,7 @@ export const status = async () => (await ask('/api/status')).json();
 export const picture = async id => (await ask(`/api/pictures/${id}`)).json();
 export const explain = async (id, by) => (await ask(`/api/pictures/${id}/explain?${new URLSearchParams(by)}`)).json();
 export const upload = async file => (await ask('/api/uploads', {method: 'POST', headers: {'Content-Type': file.type || 'application/octet-stream'}, body: file})).json();
-export const index = async path => (await ask('/api/index', json(path ? {path} : {}))).json();
+export const index = async (wanted = {}) => (await ask('/api/index', json(wanted))).json();
 
 // What the encoder got: {url, share}. The address is to be revoked.
 export async function seen(id, model) {

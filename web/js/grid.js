@@ -2,13 +2,14 @@
 import {make} from './make.js';
 
 const page = 60, gap = 8, strip = 800; // results at a time; pixels; height of the strips by which tiles are found again
+const line = 28; // pixels of the text under a tile, as style.css has it
 const bones = [180, 240, 150, 210, 170, 260, 200, 160];
 
 export class Grid {
   // LOAD(n, offset, signal) gives {results, more}; OPEN(result, index) is called for a click; TOLD(answer, grid) with every answer;
-  // FAILED(error, grid) and the last of it, when there is nothing, put what they have to say into grid.after.
-  constructor(root, {load, open, told, failed}) {
-    Object.assign(this, {root, load, open, told, failed});
+  // TEXT(result) gives what to write under its tile, as parts of an element, or null; FAILED(error, grid) and the last of it, when there is nothing, put what they have to say into grid.after.
+  constructor(root, {load, open, told, text, failed}) {
+    Object.assign(this, {root, load, open, told, text, failed});
     this.wall = make('div', {class: 'wall', role: 'list', 'aria-label': 'Results', 'aria-busy': 'true'});
     this.skeletons = make('div', {class: 'skeletons', 'aria-hidden': 'true'}, ...bones.map(height => {
       const bone = make('div', {class: 'bone'});
@@ -101,8 +102,8 @@ export class Grid {
   place() {
     if (!this.width) return;
     for (let i = this.places.length; i < this.items.length; i++) {
-      const {width, height} = this.items[i];
-      const tall = this.side * Math.min(2.5, Math.max(0.4, height && width ? height / width : 1));
+      const {width, height, snippet} = this.items[i];
+      const tall = this.side * Math.min(2.5, Math.max(0.4, height && width ? height / width : 1)) + (snippet ? line : 0);
       const column = this.heights.indexOf(Math.min(...this.heights));
       const y = this.heights[column];
       this.places.push({x: column * (this.side + gap), y, height: tall});
@@ -137,13 +138,14 @@ export class Grid {
 
   tile(i) {
     const item = this.items[i], place = this.places[i];
-    const score = item.score == null ? '' : item.score.toFixed(3);
+    const score = item.score == null ? '' : item.score.toFixed(3), name = [item.name, score && `score ${score}`, item.snippet].filter(Boolean).join(', ');
     const image = make('img', {src: `${item.thumb}&side=${this.side > 330 ? 640 : 320}`, alt: '', loading: 'lazy', decoding: 'async'});
-    const button = make('button', {class: 'tile', 'aria-label': `${item.name}${score && `, score ${score}`}`, onclick: () => this.open(item, i)}, image,
+    const button = make('button', {class: 'tile', 'aria-label': name, onclick: () => this.open(item, i)}, image,
       make('span', {class: 'score', 'aria-hidden': 'true'}, score),
       item.stands_for > 1 ? make('span', {class: 'copies', title: `${item.stands_for} near-identical pictures`}, `×${item.stands_for}`) : null);
     image.onerror = () => image.replaceWith(make('span', {class: 'gone'}, item.name, make('br'), 'cannot be read any more'));
-    const tile = make('div', {class: 'place', role: 'listitem', 'aria-posinset': i + 1, 'aria-setsize': this.more ? -1 : this.items.length}, button);
+    const tile = make('div', {class: 'place', role: 'listitem', 'aria-posinset': i + 1, 'aria-setsize': this.more ? -1 : this.items.length}, button,
+      item.snippet ? make('p', {class: 'snippet', dir: 'auto', title: item.snippet, 'aria-hidden': 'true', onclick: () => this.open(item, i)}, ...this.text(item)) : null);
     tile.index = button.dataset.index = i;
     Object.assign(tile.style, {width: `${this.side}px`, height: `${place.height}px`, transform: `translate(${place.x}px, ${place.y}px)`});
     return tile;

@@ -16,18 +16,36 @@ function failures(status) {
     list, none, status.failures_total > status.failures.length ? make('p', {class: 'fine'}, 'and ', count(status.failures_total - status.failures.length), ' more: ', make('code', {}, 'memelens status --failed')) : null);
 }
 
+async function begin(say, wanted) {
+  say('Looking…'); // before it is asked: what comes of it may be told sooner than the answer
+  try {
+    await api.index(wanted);
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+const command = text => make('code', {}, text);
+
+// Which words there are to be found, and how there come to be more.
+function words(status, say) {
+  const {captions, read, contents, with_text: lettered, sentences} = status;
+  const by = {look: 'by how these look', text: 'by what is written in them or said about them', meaning: 'by what that means'};
+  const line = (...parts) => make('li', {}, ...parts);
+  return make('div', {}, status.by.length ? make('p', {}, `Words find pictures ${status.by.map(way => by[way]).join(', ').replace(/, (?!.*, )/, ', and ')}.`) : make('p', {}, 'Not yet: here pictures find pictures.'),
+    make('ul', {},
+      captions ? line(`${count(captions)} captions came in, from files beside the pictures, inside them or about many of them.`) : line('No captions came in: ', command('memelens index --captions FILE'), ' takes a table of them.'),
+      line(read ? `${count(read)} of ${count(contents)} pictures were searched for text, and ${count(lettered)} have some.` : 'What is written in the pictures was not read yet.',
+        read < contents ? [' To have that done: the button below, or ', command('memelens ocr'), '; ', command('memelens serve --watch --ocr'), ' reads what comes by itself.'] : null),
+      captions || lettered ? sentences ? line(`${count(sentences)} pictures can be found by what their text means.`) : line('What texts mean wants a model of sentences: ', command('memelens pull all-minilm-l6-v2'), ', then ', command('memelens index'), '.') : null,
+      status.by.includes('look') ? null : line('What the pictures look like wants a model that knows words: ', command('memelens pull all-minilm-l6-v2'), ' for the default one.')),
+    status.may_index && read < contents && status.pictures ? make('div', {class: 'row'}, make('button', {id: 'read', onclick: () => begin(say, {ocr: true})}, 'Read what is written in the pictures')) : null);
+}
+
 function bring(status, say) {
-  const begin = async path => {
-    say('Looking…'); // before it is asked: what comes of it may be told sooner than the answer
-    try {
-      await api.index(path);
-    } catch (error) {
-      say(error.message, true);
-    }
-  };
   const field = make('input', {type: 'text', id: 'folder', placeholder: '/home/you/Pictures', 'aria-label': 'Folder'});
-  return make('div', {class: 'row'}, status.folders.length ? make('button', {class: 'primary', id: 'again', onclick: () => begin()}, 'Look again for what is new') : null,
-    status.may_add ? make('form', {class: 'row', onsubmit: event => { event.preventDefault(); if (field.value) begin(field.value); else field.focus(); }}, field, make('button', {}, 'Add this folder')) : null);
+  return make('div', {class: 'row'}, status.folders.length ? make('button', {class: 'primary', id: 'again', onclick: () => begin(say)}, 'Look again for what is new') : null,
+    status.may_add ? make('form', {class: 'row', onsubmit: event => { event.preventDefault(); if (field.value) begin(say, {path: field.value}); else field.focus(); }}, field, make('button', {}, 'Add this folder')) : null);
 }
 
 // What is being typed in ROOT, and where the focus is, outlast FILL.
@@ -55,7 +73,6 @@ export async function library(root, say) {
     return;
   }
   if (root.firstChild !== asking) return; // something else is shown by now
-  const words = status.models.some(model => model.words);
   keeping(root, () => root.replaceChildren(make('article', {class: 'library'},
     make('h1', {}, 'Why can’t I find it?'),
     make('p', {}, `${count(status.pictures)} pictures are in, ${bytes(status.bytes)} of library. `, status.watching ? 'The folders are watched: what is new comes in by itself.' : 'What is new comes in when someone looks again.'),
@@ -68,10 +85,10 @@ export async function library(root, say) {
     make('h2', {}, 'Can the model answer?'),
     status.models.length ? make('table', {}, make('thead', {}, make('tr', {}, ...['Model', 'Pictures', 'Words'].map(name => make('th', {scope: 'col'}, name)))),
       make('tbody', {}, ...status.models.map(model => make('tr', {}, make('td', {title: model.name}, modelName(model.name)), make('td', {}, count(model.vectors)), make('td', {}, model.words ? 'yes' : 'no'))))) : null,
-    words ? null : make('p', {}, 'Words need a model that knows them: ', make('code', {}, 'memelens pull clip-vit-b-32'), ', then ', make('code', {}, 'memelens index --model clip-vit-b-32'), '.'),
+    make('h2', {}, 'Can words find it?'), words(status, say),
     make('h2', {}, 'Is it another picture than you think?'),
     make('ul', {}, make('li', {}, 'Search by a picture that looks like it; “What the encoder saw” in the large view shows what was cut away.'),
       make('li', {}, 'Folding shows one of each group of near-identical pictures: turn it off to see them all.'),
-      make('li', {}, 'Filters (path, dates, score) stay in the address until they are cleared.')),
+      make('li', {}, 'Filters (path, folder, type, size, dates, score) stay in the address until they are cleared.')),
     make('p', {class: 'fine'}, `memelens ${status.version}`))));
 }

@@ -6,10 +6,13 @@ import {count, make, modelName, sentence} from './make.js';
 import {watch} from './progress.js';
 import * as query from './query.js';
 import * as viewer from './viewer.js';
+import {marked, wanted} from './words.js';
 
 const $ = id => document.getElementById(id);
 const results = $('results'), chips = $('chips');
-const filters = ['path', 'after', 'before', 'min'];
+const filters = ['path', 'label', 'type', 'size', 'after', 'before', 'min'], fields = filters.filter(name => name !== 'size');
+const types = ['JPEG', 'PNG', 'GIF', 'WebP', 'AVIF', 'HEIC', 'TIFF', 'BMP', 'SVG', 'JXL', 'JP2', 'PNM', 'ICO'];
+const before = 14; // letters before the first found word under a tile
 let state = query.empty(), status = null, grids = [], asked = null;
 
 // ---- notices ----
@@ -127,7 +130,7 @@ function makeChip(key, {kind, value: what}) {
   const set = changes => ({terms: state.terms.map((other, j) => j === at() ? {...other, ...changes} : other), open: 0});
   const source = kind === 'id' ? `/api/pictures/${what}/thumb?side=160` : kind === 'upload' ? sessionStorage.getItem(`thumb ${what}`) ?? '/icon.svg' : null;
   const image = source ? make('img', {src: source, alt: '', onerror: () => { image.src = '/icon.svg'; }}) : null;
-  const name = make('span', {class: 'label'}), value = make('output');
+  const name = make('span', {class: 'label', dir: 'auto'}), value = make('output');
   const sign = make('button', {class: 'sign', onclick: () => go(set({weight: -state.terms[at()].weight || -1}))});
   const slider = make('input', {type: 'range', min: -2, max: 2, step: 0.1, oninput: event => { value.textContent = Number(event.target.value).toFixed(1); },
     onchange: event => {
@@ -176,18 +179,35 @@ function options(select, none, chosen) {
   select.value = chosen;
 }
 
+// By which of several ways words are to find pictures.
+function drawWays() {
+  const ways = ['', ...status?.by ?? []];
+  if (state.by && !ways.includes(state.by)) ways.push(state.by); // of an address: what is wrong with it is said below
+  $('ways').hidden = ways.length < 3 || !query.hasWords(state);
+  if ($('ways').listed !== ways.join()) {
+    $('ways').replaceChildren($('ways').firstElementChild, ...ways.map(way => make('label', {}, make('input', {type: 'radio', name: 'way', value: way, onchange: () => go({by: way, open: 0})}),
+      make('span', {}, way ? way[0].toUpperCase() + way.slice(1) : 'All'))));
+    $('ways').listed = ways.join();
+  }
+  for (const radio of $('ways').querySelectorAll('input')) radio.checked = radio.value === state.by;
+}
+
+$('type').append(make('option', {value: ''}, 'any'), ...types.map(type => make('option', {value: type.toLowerCase()}, type)));
+
 function drawHead() {
   const searching = state.terms.length > 0 && state.view !== 'library', filtered = filters.some(name => state[name]);
   drawChips();
   $('options').hidden = !searching;
   $('fold').checked = state.fold;
-  for (const name of filters) if ($(name) !== document.activeElement) $(name).value = state[name]; // not from under who types
+  const [from, to] = query.sizes(state.size), shown = {...Object.fromEntries(fields.map(name => [name, state[name]])), 'size-from': from, 'size-to': to};
+  for (const [id, value] of Object.entries(shown)) if ($(id) !== document.activeElement) $(id).value = value; // not from under who types
+  drawWays();
   if (filtered) $('filters').open = true;
   $('clear').hidden = !filtered;
   options($('model'), 'automatic', state.model);
   options($('compare'), 'none', state.compare);
   $('compare-box').hidden = (status?.models.length ?? 0) < 2;
-  const narrow = matchMedia('(max-width: 760px)').matches, words = !status || status.models.some(model => model.words);
+  const narrow = matchMedia('(max-width: 760px)').matches, words = !status || status.by.length;
   $('words').placeholder = words ? (narrow ? 'Words, or a picture' : 'Words, or drop or paste a picture') : narrow ? 'Needs a picture' : 'Drop or paste a picture';
   if (state.view === 'library') $('to-library').setAttribute('aria-current', 'page');
   else $('to-library').removeAttribute('aria-current');
@@ -203,11 +223,13 @@ $('search').addEventListener('submit', event => {
   go({terms: [...state.terms, {kind: 'text', value, weight: 1}], view: '', open: 0});
 });
 $('fold').addEventListener('change', event => go({fold: event.target.checked, open: 0}));
-for (const name of ['model', 'compare', ...filters])
+for (const id of ['size-from', 'size-to'])
+  $(id).addEventListener('change', () => go({size: query.size($('size-from').value, $('size-to').value), open: 0}));
+for (const name of ['model', 'compare', ...fields])
   $(name).addEventListener('change', event => go({[name]: event.target.value, open: 0}));
 function clearFilters() {
   $('filters').querySelector('summary').focus(); // the button goes
-  go({path: '', after: '', before: '', min: '', open: 0});
+  go({...Object.fromEntries(filters.map(name => [name, ''])), open: 0});
 }
 $('clear').addEventListener('click', clearFilters);
 for (const [id, changes] of [['home', query.empty()], ['to-library', {...query.empty(), view: 'library'}]])
@@ -239,10 +261,12 @@ function failure(error, grid) {
 
 function wall(model) {
   const box = make('div', {class: 'answer'}), root = make('div'), head = make('h2', {}, model ? modelName(model) : '…'), much = make('p', {class: 'fine', role: 'status'});
+  const sought = wanted(state.terms);
   if (state.compare) box.append(head, much);
   box.append(root);
   const grid = new Grid(root, {
     load: (n, offset, signal) => api.search(query.request(state, model, n, offset), signal),
+    text: item => marked(item.snippet, sought, before),
     open: item => { chosen = grid; go({open: item.id}); },
     told: (got, self) => {
       learn(got.results);
@@ -298,7 +322,7 @@ async function drawStart() {
   const seen = sample => make('button', {class: 'sample picture', 'aria-label': `More like ${sample.name}`, onclick: () => go({terms: [{kind: 'id', value: String(sample.id), weight: 1}]})},
     make('img', {src: sample.thumb, alt: '', loading: 'lazy'}));
   results.replaceChildren(make('div', {class: 'start'}, make('h1', {}, 'Find the picture again'),
-    make('p', {}, `Drop, paste or photograph a picture that looks like it${status.models.some(model => model.words) ? ', or say what is in it' : ''}. ${count(status.pictures)} pictures are in. For example:`),
+    make('p', {}, `Drop, paste or photograph a picture that looks like it${status.by.length ? ', or say what is in it' : ''}. ${count(status.pictures)} pictures are in. For example:`),
     make('div', {class: 'samples'}, ...status.samples.filter(sample => sample.text).map(word)),
     make('div', {class: 'samples'}, ...status.samples.filter(sample => sample.id).map(seen))));
 }
@@ -340,6 +364,7 @@ async function drawViewer() {
     }
   }
   viewer.show(item, {
+    sought: wanted(state.terms),
     terms: state.terms.map(term => ({label: label(term), by: {[term.kind]: term.value}})),
     model: grid?.answer?.model ?? (grid && grids[1] === grid ? state.compare : state.model),
     first,

@@ -7,7 +7,7 @@ export function make(tag, attributes = {}, ...children) {
     else if (value === true) element.setAttribute(name, '');
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.filter(child => child != null));
+  element.append(...children.flat().filter(child => child != null));
   return element;
 }
 

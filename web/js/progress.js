@@ -6,7 +6,7 @@ export function watch({done, say}) {
   let events = null, last = null, fresh = false, failed = '';
 
   function progress(state) {
-    const {running, done: finished, total, counting} = state;
+    const {running, doing, done: finished, total, counting} = state, reading = doing === 'reading';
     // What ended while nobody listened is not told again.
     const missed = fresh && last && (state.run !== last.run || (last.running && !running));
     fresh = false;
@@ -15,20 +15,26 @@ export function watch({done, say}) {
     fill.style.width = total ? `${100 * finished / total}%` : '0';
     if (total) track.setAttribute('aria-valuenow', Math.round(100 * finished / total));
     else track.removeAttribute('aria-valuenow');
-    text.textContent = total ? `Indexing: ${finished.toLocaleString('en')} of ${total.toLocaleString('en')}${counting ? ' or more' : ''}` : 'Looking for pictures…';
+    track.setAttribute('aria-label', reading ? 'Reading' : 'Indexing');
+    text.textContent = total ? `${reading ? 'Reading' : 'Indexing'}: ${finished.toLocaleString('en')} of ${total.toLocaleString('en')}${counting ? ' or more' : ''}` : reading ? 'Looking for pictures to read…' : 'Looking for pictures…';
     if (missed) done();
   }
 
   function ended(report) {
+    const reading = report.doing === 'reading';
     bar.hidden = true;
     if (last) last.running = false;
     if (report.ok === false) {
       const reason = report.reason || 'the server does not say why';
-      if (!report.watched || reason !== failed) say(`Indexing failed: ${reason}`, true); // a watched folder is tried again every minute
+      if (!report.watched || reason !== failed) say(`${reading ? 'Reading' : 'Indexing'} failed: ${reason}`, true); // a watched folder is tried again every minute
       failed = reason;
       return done();
     }
     failed = '';
+    if (reading) {
+      if (report.read || !report.watched) say(report.read ? `Read ${report.read.toLocaleString('en')} pictures, ${report.with_text.toLocaleString('en')} with text in them.` : 'Every picture was read before.');
+      return done();
+    }
     const parts = ['indexed', 'moved', 'removed', 'failed'].filter(name => report[name]).map(name => `${report[name].toLocaleString('en')} ${name}`);
     // A look at watched folders that found nothing is nobody's business.
     if (report.watched && !report.indexed && !report.moved && !report.removed) return;

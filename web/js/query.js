@@ -1,6 +1,7 @@
 // The query, and the address that stands for it: everything that is shown can be shared, and the back button works.
 
-export const empty = () => ({terms: [], fold: false, model: '', compare: '', path: '', after: '', before: '', min: '', view: '', open: 0});
+const texts = ['by', 'model', 'compare', 'path', 'label', 'type', 'size', 'after', 'before', 'min', 'view'];
+export const empty = () => ({terms: [], fold: false, ...Object.fromEntries(texts.map(name => [name, ''])), open: 0});
 
 const kinds = {t: 'text', id: 'id', u: 'upload'};
 const letters = {text: 't', id: 'id', upload: 'u'};
@@ -18,7 +19,7 @@ function parseTerm(text) {
 export function parse(address) {
   const from = new URLSearchParams(address), state = empty();
   state.terms = from.getAll('q').map(parseTerm).filter(Boolean).slice(0, 32);
-  for (const name of ['model', 'compare', 'path', 'after', 'before', 'min', 'view']) state[name] = from.get(name) ?? '';
+  for (const name of texts) state[name] = from.get(name) ?? '';
   state.fold = from.get('fold') === '1';
   state.open = Number(from.get('open')) || 0;
   return state;
@@ -27,19 +28,25 @@ export function parse(address) {
 export function format(state) {
   const to = new URLSearchParams();
   for (const term of state.terms) to.append('q', `${letters[term.kind]}${term.weight === 1 ? '' : `*${term.weight}`}:${term.value}`);
-  for (const name of ['model', 'compare', 'path', 'after', 'before', 'min', 'view']) if (state[name]) to.set(name, state[name]);
+  for (const name of texts) if (state[name]) to.set(name, state[name]);
   if (state.fold) to.set('fold', '1');
   if (state.open) to.set('open', String(state.open));
   const text = to.toString();
   return text ? `?${text}` : '/';
 }
 
+// "400..800" as what its two fields say, and back.
+export const sizes = text => /^([0-9]*)(?:\.\.([0-9]*))?$/.exec(text)?.slice(1).map(side => side ?? '') ?? ['', ''];
+export const size = (from, to) => from || to ? `${from}..${to}` : '';
+
+export const hasWords = state => state.terms.some(term => term.kind === 'text');
+
 // What POST /api/search takes.
 export function request(state, model, n, offset) {
   const asked = {terms: state.terms.map(term => ({[term.kind]: term.kind === 'id' ? Number(term.value) : term.value, weight: term.weight})), n, offset};
   if (model) asked.model = model;
   if (state.fold) asked.fold = true;
-  for (const name of ['path', 'after', 'before']) if (state[name]) asked[name] = state[name];
+  for (const name of ['by', 'path', 'label', 'type', 'size', 'after', 'before']) if (state[name]) asked[name] = state[name];
   if (state.min !== '' && Number.isFinite(Number(state.min))) asked.min_score = Number(state.min);
   return asked;
 }

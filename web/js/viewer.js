@@ -1,9 +1,10 @@
 // The large view: the picture, what is known of it, why it came up, and what the encoder saw.
 import * as api from './api.js';
 import {bytes, make, sentence} from './make.js';
+import {marked} from './words.js';
 
 const dialog = document.getElementById('viewer');
-const image = dialog.querySelector('figure img'), title = dialog.querySelector('h2'), facts = dialog.querySelector('dl');
+const image = dialog.querySelector('figure img'), title = dialog.querySelector('h2'), texts = dialog.querySelector('.texts'), facts = dialog.querySelector('dl');
 const actions = dialog.querySelector('.actions'), more = dialog.querySelector('.more');
 const previous = dialog.querySelector('.previous'), next = dialog.querySelector('.next');
 let shown = null, events = null, kept = [];
@@ -17,6 +18,32 @@ function release() {
 function fact(name, value) {
   if (value) facts.append(make('dt', {}, name), make('dd', {}, value));
 }
+
+const written = new Map(); // what is written about the pictures that were shown
+
+function drawTexts({captions, read}, sought) {
+  const said = [...new Set(captions)];
+  texts.replaceChildren(...said.map(text => make('p', {dir: 'auto'}, ...marked(text, sought))),
+    ...read ? [make('h3', {}, 'Read in the picture'), make('p', {dir: 'auto'}, ...marked(read, sought))] : []);
+  texts.hidden = !texts.hasChildNodes();
+  texts.scrollTop = 0;
+}
+
+// What is written about ITEM, once it is known.
+async function tellTexts(item, sought) {
+  if (!written.has(item.id)) {
+    try {
+      const {captions, read} = item.captions ? item : await api.picture(item.id);
+      written.set(item.id, {captions, read});
+    } catch { // it is gone by now: what is shown says so
+      return;
+    }
+  }
+  if (shown?.id === item.id) drawTexts(written.get(item.id), sought);
+}
+
+// "text #1 · look #3": the ways that have it, best first.
+const ways = found => Object.entries(found ?? {}).sort((a, b) => a[1].rank - b[1].rank).map(([way, {rank}]) => `${way} #${rank.toLocaleString('en')}`).join(' · ');
 
 async function told(work, say) {
   const of = shown;
@@ -81,14 +108,17 @@ function load(item) {
   image.alt = item.name;
 }
 
-// ITEM is a result. TERMS: what was searched for, [{label, by: {text}|{id}|{upload}}]. HANDLERS: closed, step(by), like(item), add(item), say(text).
-export function show(item, {terms, model, first, last, handlers}) {
+// ITEM is a result. TERMS: what was searched for and can be explained, [{label, by: {text}|{id}|{upload}}]. SOUGHT: its words. HANDLERS: closed, step(by), like(item), add(item), say(text).
+export function show(item, {terms, sought, model, first, last, handlers}) {
   release();
   if (shown?.id !== item.id || !image.hasAttribute('src')) load(item);
   shown = item;
   events = handlers;
   title.textContent = item.name;
+  if (!written.has(item.id)) drawTexts({captions: [], read: ''}, sought);
+  tellTexts(item, sought);
   facts.replaceChildren();
+  fact('Found by', ways(item.found_by));
   if (item.score != null) fact('Score', item.score.toFixed(4));
   if (terms.length > 1) item.terms?.forEach((term, i) => fact(`· ${terms[i]?.label ?? 'term'}`, `${term.share >= 0 ? '+' : ''}${term.share.toFixed(3)} (cosine ${term.cosine.toFixed(3)})`));
   if (item.stands_for > 1) fact('Stands for', `${item.stands_for} near-identical pictures`);
