@@ -420,7 +420,7 @@ def test_library(driver, address):
     driver.get(address)
     until(lambda: one(driver, "#to-library")).click()
     check("why can't I find it: the folders", until(lambda: "pictures" in one(driver, "main").text and "Is its folder in?" in one(driver, "main").text))
-    check("and what could not be read, with the reason", "broken.jpg" in one(driver, ".failures").text, one(driver, "main").text)
+    check("and what could not be opened, with the reason", "broken.jpg" in one(driver, ".failures").text, one(driver, "main").text)
     until(lambda: one(driver, ".library .primary")).click()
     check("looking again says how it ended", until(lambda: re.search("Nothing is new|Done", one(driver, ".notices").text)), one(driver, ".notices").text)
     check("and the focus stays", until(lambda: focused(driver, "e.id") == "again"), focused(driver, "e.outerHTML.slice(0, 100)"))

@@ -3,12 +3,12 @@ import * as api from './api.js';
 import {bytes, count, make, modelName} from './make.js';
 
 function failures(status) {
-  if (!status.failures_total) return make('p', {}, status.pictures ? 'Every picture could be read.' : 'No picture was looked at yet.');
-  const list = make('ul', {class: 'failures', tabindex: '0', 'aria-label': 'Pictures that could not be read'}), none = make('p', {class: 'fine', role: 'status'});
+  if (!status.failures_total) return make('p', {}, status.pictures ? 'Every picture could be opened.' : 'No picture was looked at yet.');
+  const list = make('ul', {class: 'failures', tabindex: '0', 'aria-label': 'Pictures that could not be opened'}), none = make('p', {class: 'fine', role: 'status'});
   const fill = text => {
     const found = status.failures.filter(one => `${one.path ?? one.name} ${one.reason}`.toLowerCase().includes(text.toLowerCase()));
     list.replaceChildren(...found.map(one => make('li', {}, make('b', {}, one.path ?? one.name), ' ', one.reason)));
-    none.textContent = found.length ? '' : 'None of those that could not be read is like that.';
+    none.textContent = found.length ? '' : 'None of those that could not be opened is like that.';
   };
   fill('');
   return make('div', {}, make('p', {}, `${count(status.failures_total)} could not:`),
@@ -30,7 +30,7 @@ const command = text => make('code', {}, text);
 // Which words there are to be found, and how there come to be more.
 function words(status, say) {
   const {captions, read, contents, with_text: lettered, sentences} = status;
-  const by = {look: 'by how these look', text: 'by what is written in them or said about them', meaning: 'by what that means'};
+  const by = {look: 'by how they look', text: 'by what is written in them or said about them', meaning: 'by what that means'};
   const line = (...parts) => make('li', {}, ...parts);
   return make('div', {}, status.by.length ? make('p', {}, `Words find pictures ${status.by.map(way => by[way]).join(', ').replace(/, (?!.*, )/, ', and ')}.`) : make('p', {}, 'Not yet: here pictures find pictures.'),
     make('ul', {},
@@ -81,7 +81,7 @@ export async function library(root, say) {
       folder.present ? null : make('em', {}, ' is not there now (an unmounted disk?); what was found in it is kept')))) : make('p', {}, 'No folder is in yet: run ', make('code', {}, 'memelens index ~/Pictures'), '.'),
     status.forgotten.length ? make('p', {}, `Left out on request: ${status.forgotten.join(', ')}`) : null,
     bring(status, say),
-    make('h2', {}, 'Could it be read?'), failures(status),
+    make('h2', {}, 'Could it be opened?'), failures(status),
     make('h2', {}, 'Can the model answer?'),
     status.models.length ? make('table', {}, make('thead', {}, make('tr', {}, ...['Model', 'Pictures', 'Words'].map(name => make('th', {scope: 'col'}, name)))),
       make('tbody', {}, ...status.models.map(model => make('tr', {}, make('td', {title: model.name}, modelName(model.name)), make('td', {}, count(model.vectors)), make('td', {}, model.words ? 'yes' : 'no'))))) : null,
