@@ -237,13 +237,13 @@ static bool hear_reading(void *context, const lens_index_event *event)
     lens_indexer *self = context;
     const bool changed = self->watch && look(self, glance_seconds);
     pthread_mutex_lock(&self->lock);
-    const bool go_on = !self->ends && !self->running && !changed;
+    const bool go_on = !self->ends && !self->running && !changed, news = event->done != self->done || event->total != self->total;
     if (go_on) {
         self->done = event->done;
         self->total = event->total;
         self->seconds = event->seconds;
     }
-    json_t *object = go_on ? state(self) : NULL;
+    json_t *object = go_on && news ? state(self) : NULL;
     pthread_mutex_unlock(&self->lock);
     if (object)
         lens_events_tell(self->server->events, "progress", object);
