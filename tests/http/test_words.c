@@ -172,6 +172,29 @@ static void size_type_and_label_narrow(void **state)
     finds("b.jpg,", "POST", "/api/search", "Content-Type: multipart/form-data; boundary=xyz\r\n", form);
 }
 
+/* Where paths are not told, nobody finds out the name of the folder that a file was indexed out of. */
+static void a_label_tells_nothing_of_what_is_above(void **state)
+{
+    (void)state;
+    static const char *const hidden[] = {"--host", "pictures.example", NULL};
+    test_world *alone = test_world_new();
+    test_world_picture(alone, "one.png", TEST_PNG, 1);
+    char *path = test_world_path(alone, "one.png");
+    test_run run = test_world_expect(alone, 0, "index", "--model", "colour", path, NULL);
+    test_run_free(&run);
+    for (int i = 0; i < 2; i++) {
+        test_serving server = test_serving_start(alone, i ? hidden : NULL);
+        char body[128];
+        snprintf(body, sizeof body, "{\"terms\": [{\"id\": 1}], \"label\": \"%s\"}", strrchr(alone->pictures, '/') + 1);
+        json_t *answer = test_serving_json(&server, 200, "POST", "/api/search", json, body);
+        assert_int_equal(json_array_size(json_object_get(answer, "results")), i ? 0 : 1);
+        json_decref(answer);
+        test_serving_stop(&server);
+    }
+    free(path);
+    test_world_free(alone);
+}
+
 static void filters_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -338,6 +361,7 @@ int main(void)
         cmocka_unit_test(words_are_found_by_their_text),
         cmocka_unit_test(the_way_can_be_chosen),
         cmocka_unit_test(size_type_and_label_narrow),
+        cmocka_unit_test(a_label_tells_nothing_of_what_is_above),
         cmocka_unit_test(filters_that_are_none_are_refused),
         cmocka_unit_test(what_is_written_is_told),
         cmocka_unit_test(pictures_are_read_when_it_is_asked_for),
