@@ -366,18 +366,24 @@ static int sweep_sidecars(importer *self, const lens_store_sources *sources, int
 static int import_sidecars(importer *self, bool fresh, bool whole, int64_t *changed, lens_error *err)
 {
     lens_run *run = self->run;
-    lens_store_sources sources = {0};
+    lens_store_sources sources = {0}, files = {0};
     int result = lens_store_sources_list(run->store, LENS_SOURCE_SIDECAR, &sources, err);
+    if (result == 0)
+        result = lens_store_sources_list(run->store, LENS_SOURCE_FILE, &files, err);
     if (run->sidecar_count)
         qsort(run->sidecars, run->sidecar_count, sizeof *run->sidecars, compare_sidecars);
     for (size_t i = 0; i < run->sidecar_count && result == 0; i++) {
         const lens_sidecar *sidecar = &run->sidecars[i];
         const lens_store_source *known = find_source(&sources, sidecar->path);
+        /* What was named as captions of many pictures is not read once more as those of the one that it lies beside. */
+        if (find_source(&files, sidecar->path))
+            continue;
         if (fresh || !known || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
             result = import_sidecar(self, sidecar, known, changed, err);
     }
     if (result == 0 && whole)
         result = sweep_sidecars(self, &sources, changed, err);
+    lens_store_sources_free(&files);
     lens_store_sources_free(&sources);
     return result;
 }

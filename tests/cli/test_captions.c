@@ -206,6 +206,26 @@ static void test_files_beside_pictures(void **state)
     free(from), free(to), free(text_from), free(text_to);
 }
 
+/* What lies beside a picture may be captions of others: then it is that only, also when it was taken for the picture's own before. */
+static void test_a_file_beside_a_picture_that_is_named(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "a.json", "{\"file\": \"b.jpg\", \"caption\": \"dog\"}");
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "a.png", "dog");
+    char *file = test_world_path(world, "a.json");
+    texts_world_index(world, 2, "--captions", file, NULL);
+    texts_world_expect(world, "b.jpg", "dog");
+    texts_world_index(world, 0, NULL);
+    test_world_picture(world, "fresh.png", TEST_PNG, 40); /* for which all is looked at again */
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "b.jpg", "dog");
+    texts_world_write(world, "a.json", "{\"file\": \"b.jpg\", \"caption\": \"cat again\"}");
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "b.jpg", "cat");
+    free(file);
+}
+
 /* Puts a segment of MARKER with HEAD and TEXT at the beginning of the JPEG NAME. */
 static void put_segment(const test_world *world, const char *name, unsigned char marker, const char *head, size_t head_size, const char *text)
 {
@@ -274,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
