@@ -114,15 +114,12 @@ static int write_waiting(writer *self)
     lens_store_entry *entries = calloc(self->count, sizeof *entries);
     struct lens_store_vector *vectors = calloc(self->count * run->model_count + 1, sizeof *vectors);
     int64_t *ids = calloc(self->count, sizeof *ids);
-    char **embedded = calloc(self->count, sizeof *embedded);
-    if (!entries || !vectors || !ids || !embedded) {
+    if (!entries || !vectors || !ids) {
         lens_fail(&error, LENS_E_MEMORY, "not enough memory");
     } else {
         struct lens_store_vector *next = vectors;
         for (size_t i = 0; i < self->count; i++) {
             const lens_job *job = self->jobs[i];
-            /* A picture that is new and says nothing has nothing to be changed. */
-            embedded[i] = job->embedded && (*job->embedded || job->known_id) ? job->embedded : NULL;
             entries[i] = (lens_store_entry){
                 .path = job->path,
                 .size = job->size,
@@ -141,11 +138,11 @@ static int write_waiting(writer *self)
             entries[i].vector_count = (size_t)(next - entries[i].vectors);
         }
         pthread_mutex_lock(&run->store_lock);
-        result = lens_store_write(run->store, entries, self->count, ids, &error);
+        result = lens_run_embedded(run, entries, (const lens_job *const *)self->jobs, self->count, &error);
+        if (result == 0)
+            result = lens_store_write(run->store, entries, self->count, ids, &error);
         for (size_t i = 0; result == 0 && i < self->count; i++)
             result = lens_store_seen_mark(run->store, ids[i], &error);
-        if (result == 0)
-            result = lens_run_embedded(run, entries, ids, embedded, self->count, &error);
         pthread_mutex_unlock(&run->store_lock);
     }
     if (result != 0)
@@ -159,8 +156,9 @@ static int write_waiting(writer *self)
             self->report->failed += job->outcome == LENS_OUTCOME_FAILED;
         }
         lens_job_free(run, self->jobs[i]);
+        if (entries)
+            free((void *)entries[i].folded);
     }
-    free(embedded);
     free(ids);
     free(vectors);
     free(entries);

@@ -404,25 +404,22 @@ int lens_run_captions(lens_run *run, bool fresh, bool whole, int64_t *changed, l
 
 /* ---- inside pictures ---- */
 
-int lens_run_embedded(lens_run *run, const lens_store_entry *entries, const int64_t *ids, char *const *texts, size_t count, lens_error *err)
+int lens_run_embedded(lens_run *run, lens_store_entry *entries, const lens_job *const *jobs, size_t count, lens_error *err)
 {
-    lens_store_caption *captions = calloc(count + 1, sizeof *captions);
-    int64_t source;
-    size_t used = 0;
-    int result = captions ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int64_t source = 0;
+    int result = 0;
     for (size_t i = 0; i < count && result == 0; i++) {
-        if (entries[i].reason || !texts[i])
+        const lens_job *job = jobs[i];
+        /* A picture that is new and says nothing has nothing to be changed. */
+        if (entries[i].reason || !job->embedded || (!*job->embedded && !job->known_id))
             continue;
-        captions[used] = (lens_store_caption){ids[i], texts[i], lens_text_folded(texts[i])};
-        result = captions[used++].folded ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        if (!source)
+            result = lens_store_source_put(run->store, "", LENS_SOURCE_EMBEDDED, NULL, &source, err);
+        entries[i].source = source;
+        entries[i].text = job->embedded;
+        entries[i].folded = lens_text_folded(job->embedded);
+        if (!entries[i].folded)
+            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
-    if (result == 0 && used) {
-        result = lens_store_source_put(run->store, "", LENS_SOURCE_EMBEDDED, NULL, &source, err);
-        if (result == 0)
-            result = lens_store_captions_write(run->store, source, 0, 0, captions, used, false, NULL, err);
-    }
-    for (size_t i = 0; captions && i < used; i++)
-        free((void *)captions[i].folded);
-    free(captions);
     return result;
 }

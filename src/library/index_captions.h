@@ -21,7 +21,8 @@ void lens_run_sidecars_free(lens_run *run);
  * WHOLE: the walk saw everything, and what it did not meet is gone. *CHANGED: captions. */
 int lens_run_captions(lens_run *run, bool fresh, bool whole, int64_t *changed, lens_error *err);
 
-/* What is written in the bytes of a job's picture. */
-int lens_run_embedded(lens_run *run, const lens_store_entry *entries, const int64_t *ids, char *const *texts, size_t count, lens_error *err);
+/* Puts what is written in the bytes of each of JOBS' pictures into its entry of ENTRIES, before they are written: in one transaction with the picture,
+ * which is not looked at again. The caller frees each FOLDED, whatever this returns. */
+int lens_run_embedded(lens_run *run, lens_store_entry *entries, const lens_job *const *jobs, size_t count, lens_error *err);
 
 #endif

@@ -148,6 +148,9 @@ typedef struct lens_store_entry {
         int64_t model;
         const float *values; /* [dim of the model] */
     } *vectors;
+    /* What SOURCE (texts.h) says about it from now on, and its words as they are searched; "": nothing any more; NULL: as it was. */
+    const char *text, *folded;
+    int64_t source;
 } lens_store_entry;
 
 /* Writes COUNT entries in one transaction, after their vectors are on the disk; a path that is there is replaced and

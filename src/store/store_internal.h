@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
-#include "store/store.h"
+#include "store/texts.h"
 #include "store/vector_file.h"
 
 #define LENS_DATABASE "library.db"
@@ -149,6 +149,8 @@ int lens_writers_end(lens_store *store, int result, lens_error *err);
 
 /* ---- store_texts.c ---------------------------------------------------------------------------------------------- */
 
+/* What SOURCE says about one picture from now on ("": nothing). Inside a transaction. *CHANGED is raised when that is something else. */
+int lens_caption_put(lens_store *store, int64_t source, const lens_store_caption *caption, int64_t *changed, lens_error *err);
 /* Brings the index of words up to what became of the texts in this transaction. */
 int lens_texts_follow(lens_store *store, lens_error *err);
 

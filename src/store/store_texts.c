@@ -242,18 +242,23 @@ static int remove_said(lens_store *store, const said *gone, int64_t *changed, le
     return run_with(store, "DELETE FROM text WHERE id = ?1", gone->text, err);
 }
 
+int lens_caption_put(lens_store *store, int64_t source, const lens_store_caption *caption, int64_t *changed, lens_error *err)
+{
+    said before;
+    const int found = find_said(store, source, caption->picture, &before, err);
+    if (found < 0)
+        return -1;
+    if (*caption->text)
+        return put_caption(store, source, caption, found ? &before : NULL, changed, err);
+    return found ? remove_said(store, &before, changed, err) : 0;
+}
+
 static int put_some(lens_store *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err)
 {
     int result = 0;
-    for (size_t i = 0; i < count && result >= 0; i++) {
-        said before;
-        const int found = result = find_said(store, source, captions[i].picture, &before, err);
-        if (found >= 0 && *captions[i].text)
-            result = put_caption(store, source, &captions[i], found ? &before : NULL, changed, err);
-        else if (found > 0)
-            result = remove_said(store, &before, changed, err);
-    }
-    return result < 0 ? -1 : 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = lens_caption_put(store, source, &captions[i], changed, err);
+    return result;
 }
 
 static int put_all(lens_store *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err)

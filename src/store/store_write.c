@@ -191,7 +191,11 @@ static int entry_write(lens_store *store, const lens_store_entry *entry, int64_t
     if (moved && there && picture_delete(store, there, err) != 0)
         return -1;
     *id = moved ? moved : there;
-    return picture_put(store, entry, content, id, err);
+    if (picture_put(store, entry, content, id, err) != 0)
+        return -1;
+    int64_t changed = 0;
+    const lens_store_caption caption = {*id, entry->text, entry->folded};
+    return entry->reason || !entry->text ? 0 : lens_caption_put(store, entry->source, &caption, &changed, err);
 }
 
 static int write_all(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)

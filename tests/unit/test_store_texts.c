@@ -76,6 +76,45 @@ static void test_captions_of_some(void **state)
     texts_sound(f);
 }
 
+/* What a picture says about itself is written with it: both, or neither. */
+static void test_pictures_with_texts(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    float values[TEXTS_DIM], wrong[TEXTS_DIM] = {3};
+    test_vector(1, values, TEXTS_DIM);
+    const int64_t source = texts_source(f, ""), other = texts_source(f, "/c.tsv");
+    const struct lens_store_vector vector = {f->model, values}, broken = {f->model, wrong};
+    lens_store_entry entry = {.path = "/p/1.jpg", .hash = test_hash(1), .width = 1, .height = 1, .format = "JPEG", .vector_count = 1, .vectors = &vector,
+                              .text = "Inside it", .folded = "inside it", .source = source};
+    lens_store_entry pair[] = {entry, entry};
+    pair[1].path = "/p/2.jpg";
+    pair[1].hash = test_hash(2);
+    pair[1].vectors = &broken;
+    assert_int_equal(lens_store_write(f->store, pair, 2, NULL, &err), -1);
+    texts_expect(f, "inside", "");
+    int64_t id;
+    assert_done(lens_store_write(f->store, &entry, 1, &id, &err), &err);
+    texts_expect(f, "inside", "Inside it;");
+    texts_say(f, other, true, id, "said elsewhere", 0, NULL);
+    entry.text = entry.folded = NULL; /* not looked at */
+    assert_done(lens_store_write(f->store, &entry, 1, NULL, &err), &err);
+    texts_expect(f, "inside", "Inside it;");
+    entry.text = entry.folded = "other words";
+    assert_done(lens_store_write(f->store, &entry, 1, NULL, &err), &err);
+    texts_expect(f, "inside", "");
+    texts_expect(f, "words", "other words;");
+    entry.reason = "broken"; /* what failed says nothing new */
+    entry.text = entry.folded = "";
+    assert_done(lens_store_write(f->store, &entry, 1, NULL, &err), &err);
+    texts_expect(f, "words", "other words;");
+    entry.reason = NULL;
+    assert_done(lens_store_write(f->store, &entry, 1, NULL, &err), &err);
+    texts_expect(f, "words", "");
+    texts_expect(f, "said", "said elsewhere;");
+    texts_sound(f);
+}
+
 /* A picture that is not there sinks the whole transaction, and the index with it. */
 static void test_all_or_nothing(void **state)
 {
@@ -306,6 +345,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sources, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_captions_whole, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_captions_of_some, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_pictures_with_texts, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_all_or_nothing, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_change, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_copies, texts_setup, texts_teardown),
