@@ -390,17 +390,25 @@ int lens_forget_model(lens_library *library, const char *model, lens_error *err)
     return result;
 }
 
+static int forget_models(lens_store *store, int (*list)(lens_store *, lens_store_models *, lens_error *), lens_error *err)
+{
+    lens_store_models models = {0};
+    int result = list(store, &models, err);
+    for (size_t i = 0; result == 0 && i < models.count; i++)
+        result = lens_store_forget_model(store, models.items[i].name, err);
+    lens_store_models_free(&models);
+    return result;
+}
+
 int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err)
 {
     *removed = 0;
     lens_store *store = open_existing(library, err);
     if (!store)
         return -1;
-    lens_store_models models = {0};
-    int result = lens_store_models_list(store, &models, err);
-    for (size_t i = 0; result == 0 && i < models.count; i++)
-        result = lens_store_forget_model(store, models.items[i].name, err);
-    lens_store_models_free(&models);
+    int result = forget_models(store, lens_store_models_list, err);
+    if (result == 0)
+        result = forget_models(store, lens_store_sentence_models, err);
     if (result == 0)
         result = lens_store_forget(store, "/", removed, err); /* with every rule, and leaving none */
     lens_store_close(store);

@@ -150,17 +150,23 @@ static int pages(lens_store *store, const char *sql, int64_t *out, lens_error *e
     return result < 0 ? -1 : 0;
 }
 
+static int compact_models(lens_store *store, int (*list)(lens_store *, lens_store_models *, lens_error *), bool always, lens_error *err)
+{
+    lens_store_models models = {0};
+    int result = list(store, &models, err);
+    for (size_t i = 0; result == 0 && i < models.count; i++)
+        result = compact_model(store, &models.items[i], always, err);
+    lens_store_models_free(&models);
+    return result;
+}
+
 int lens_store_compact(lens_store *store, bool always, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
-    lens_store_models models;
-    if (lens_store_models_list(store, &models, err) != 0)
-        return -1;
-    int result = 0;
-    for (size_t i = 0; i < models.count && result == 0; i++)
-        result = compact_model(store, &models.items[i], always, err);
-    lens_store_models_free(&models);
+    int result = compact_models(store, lens_store_models_list, always, err);
+    if (result == 0)
+        result = compact_models(store, lens_store_sentence_models, always, err);
     int64_t unused = 0, all = 0;
     if (result != 0 || pages(store, "PRAGMA freelist_count", &unused, err) != 0 ||
         pages(store, "PRAGMA page_count", &all, err) != 0)

@@ -217,8 +217,8 @@ static int forget(lens_store *store, const char *path, const lens_path_range *ra
     lens_path_range_bind(statement, path, range);
     if (lens_sql_finish(store, statement, err) != 0)
         return -1;
-    if (path[1] == '\0')
-        return 0;
+    if (path[1] == '\0') /* nor is anything left of where words came from, or of the words */
+        return lens_sql_run(store, "DELETE FROM source; DELETE FROM word", err);
     statement = lens_sql(store, "INSERT INTO rule (path, out) VALUES (?1, 1)", err);
     if (!statement)
         return -1;
