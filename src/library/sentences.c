@@ -23,13 +23,20 @@ typedef struct written {
     size_t count;
 } written;
 
+/* A caption is a sentence a line; what was read in a picture is one, however its lines are broken. */
 static int hear(void *context, const lens_store_text *text)
 {
     written *self = context;
-    if (self->count == TEXTS_MOST)
-        return 0;
-    self->texts[self->count] = strdup(text->text);
-    return self->texts[self->count] ? (self->count++, 0) : -2;
+    for (const char *at = text->text; *at && self->count < TEXTS_MOST; at += *at == '\n') {
+        const size_t size = text->picture ? strcspn(at, "\n") : strlen(at);
+        char *sentence = size ? strndup(at, size) : NULL;
+        if (size && !sentence)
+            return -2;
+        if (sentence)
+            self->texts[self->count++] = sentence;
+        at += size;
+    }
+    return 0;
 }
 
 typedef struct batch {

@@ -186,6 +186,7 @@ typedef struct finder {
     const lens_store_text *text; /* the present one */
     lens_match match;
     lens_error *err;
+    size_t most; /* hits that are asked for */
     size_t left; /* texts that this question may still give */
     bool may;    /* the present one is of a picture that may be a result */
     bool failed;
@@ -424,7 +425,7 @@ int lens_text_search(lens_library *library, lens_store *store, const lens_wanted
     if (!matcher)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     lens_matcher_make(matcher, wanted, &memory->lexicon, memory->texts);
-    finder self = {.store = store, .matcher = matcher, .may_be = may_be, .context = context, .out = out, .err = err};
+    finder self = {.store = store, .matcher = matcher, .may_be = may_be, .context = context, .out = out, .err = err, .most = most};
     int result = lens_store_moment_begin(store, err);
     if (result == 0)
         result = find_left_out(&self, err);

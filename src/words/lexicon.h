@@ -31,7 +31,7 @@ typedef struct lens_near_word {
  * three, where no text has the word itself) what is one letter off, of eight and more two (Levenshtein, by Myers, 1999); and what holds it, when it has five. How many. */
 size_t lens_lexicon_near(const lens_lexicon *lexicon, const char *word, size_t size, bool prefix, lens_near_word *out, size_t most);
 
-/* How many letters A and B are apart, counted in bytes; MOST + 1 for more than MOST. A has at most 64 bytes. */
+/* How many letters A and B are apart; MOST + 1 for more than MOST, or where A has more than 64 letters. What is not UTF-8 is a letter a byte. */
 int lens_letters_apart(const char *a, size_t a_size, const char *b, size_t b_size, int most);
 
 #endif

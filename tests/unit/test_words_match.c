@@ -39,11 +39,19 @@ static void test_letters_apart(void **state)
     assert_int_equal(lens_letters_apart("a", 1, "", 0, 3), 1);
     assert_int_equal(lens_letters_apart("", 0, "ab", 2, 3), 2);
     assert_int_equal(lens_letters_apart("", 0, "ab", 2, 1), 2);
+    /* Letters, whatever their bytes; what is not UTF-8 is a letter a byte. */
+    static const struct { const char *a, *b; int apart; } words[] = {
+        {"мама", "папа", 2}, {"сервитель", "строитель", 2}, {"नमसते", "नमस्ते", 1}, {"東京", "東北", 1}, {"é", "e", 1}, {"naïve", "naive", 1}, {"a\xff", "a\xfe", 1}, {"\xd0", "м", 1},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        assert_int_equal(lens_letters_apart(words[i].a, strlen(words[i].a), words[i].b, strlen(words[i].b), 5), words[i].apart);
+        assert_int_equal(lens_letters_apart(words[i].b, strlen(words[i].b), words[i].a, strlen(words[i].a), 5), words[i].apart);
+    }
     for (int i = 0; i < 60000; i++) {
         char a[64], b[80];
         const size_t a_size = i % 5 == 0 ? 64 : 1 + draw(64), letters = 1 + draw(4);
         for (size_t j = 0; j < a_size; j++)
-            a[j] = (char)(i % 3 ? 'a' + (int)draw((unsigned)letters) : (int)draw(256));
+            a[j] = (char)(i % 3 ? 'a' + (int)draw((unsigned)letters) : (int)draw(128));
         /* Half of them are the first word with some letters changed, left out or put in. */
         size_t b_size = 0;
         if (i % 2) {
