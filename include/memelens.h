@@ -131,7 +131,8 @@ lens_read_options lens_read_options_default(void);
 
 typedef struct lens_read_report {
     int64_t read, with_text; /* contents, and those in which there was something */
-    int64_t failed;          /* whose files have changed or gone since they were indexed, or cannot be read */
+    int64_t failed;          /* whose files have changed since they were indexed, or cannot be read */
+    int64_t absent;          /* whose files are not there now, as on a disk that is away */
     double seconds;
     bool stopped; /* by the event function */
 } lens_read_report;

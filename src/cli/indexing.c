@@ -69,6 +69,7 @@ int cli_run_reading(lens_library *library, const char *languages, int threads, b
         append(&line, report.read, "pictures read");
         append(&line, report.with_text, "with text in them");
         append(&line, report.failed, "passed by, as their files have changed or cannot be read");
+        append(&line, report.absent, "not there now");
         if (!line.size)
             lens_buffer_print(&line, "nothing that was not read before");
         cli_note("%s in %.1f s%s", line.data ? line.data : "", report.seconds,
@@ -76,7 +77,7 @@ int cli_run_reading(lens_library *library, const char *languages, int threads, b
         lens_buffer_free(&line);
     }
     if (result == 0 && as_json)
-        cli_json(json_pack("{sI sI sI sf}", "read", (json_int_t)report.read, "with_text", (json_int_t)report.with_text, "failed", (json_int_t)report.failed,
-                           "seconds", report.seconds));
+        cli_json(json_pack("{sI sI sI sI sf}", "read", (json_int_t)report.read, "with_text", (json_int_t)report.with_text, "failed", (json_int_t)report.failed,
+                           "absent", (json_int_t)report.absent, "seconds", report.seconds));
     return result != 0 ? CLI_ERROR : report.stopped ? CLI_INTERRUPTED : CLI_DONE;
 }

@@ -17,10 +17,11 @@
 
 enum { CONTENTS = 256 /* that are listed at once */, KEPT_MOST = 256 /* readings of one transaction */ };
 static const double keep_every = 1, look_every = 0.1; /* seconds */
+static const double stopped_patience = 2; /* with another process that writes, once the caller wants it to stop: seconds */
 
 lens_read_options lens_read_options_default(void)
 {
-    return (lens_read_options){.languages = "eng", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 600};
+    return (lens_read_options){.languages = "eng", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 86400};
 }
 
 typedef struct reading {
@@ -87,11 +88,12 @@ static void *work(void *argument)
 
 /* ---- keeping ---- */
 
-/* Writes what is finished, from the first that is not kept up to the first that is not finished. */
+/* Writes what is finished, from the first that is not kept up to the first that is not finished. LENS_E_BUSY when another process writes: nothing is lost,
+ * and it is tried again. */
 static int keep(pass *self, const char *folder, const char *version, lens_read_report *report, lens_error *err)
 {
     lens_store_reading readings[KEPT_MOST];
-    size_t count = 0, end = self->kept;
+    size_t count = 0, failed = 0, absent = 0, end = self->kept;
     int result = 0;
     pthread_mutex_lock(&self->lock);
     while (end < self->count && self->finished[end] && end - self->kept < KEPT_MOST)
@@ -99,19 +101,15 @@ static int keep(pass *self, const char *folder, const char *version, lens_read_r
     pthread_mutex_unlock(&self->lock);
     for (size_t i = self->kept; i < end && result == 0; i++) {
         const reading *item = &self->items[i];
-        if (!item->text) {
-            report->failed += item->path != NULL;
-            continue;
-        }
-        char *folded = lens_text_folded(item->text);
-        if (!folded) {
+        failed += !item->text && item->path;
+        absent += !item->path;
+        char *folded = item->text ? lens_text_folded(item->text) : NULL;
+        if (folded) /* marks without a letter are nothing that could be looked for */
+            readings[count++] = (lens_store_reading){item->content, *folded ? item->text : "", folded};
+        else if (item->text)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
-            break;
-        }
-        /* Marks without a letter are nothing that could be looked for. */
-        readings[count++] = (lens_store_reading){item->content, *folded ? item->text : "", folded};
     }
-    lens_store *store = count && result == 0 ? lens_store_open(folder, LENS_STORE_WRITE, self->options->wait, err) : NULL;
+    lens_store *store = count && result == 0 ? lens_store_open(folder, LENS_STORE_WRITE, 0, err) : NULL;
     if (count && result == 0)
         result = store ? lens_store_readings_write(store, version, readings, count, err) : -1;
     lens_store_close(store);
@@ -120,8 +118,11 @@ static int keep(pass *self, const char *folder, const char *version, lens_read_r
         report->with_text += result == 0 && *readings[i].folded;
         free((void *)readings[i].folded);
     }
-    if (result == 0)
+    if (result == 0) {
+        report->failed += (int64_t)failed;
+        report->absent += (int64_t)absent;
         self->kept = end;
+    }
     return result;
 }
 
@@ -164,41 +165,72 @@ static int list(lens_store *reader, const char *version, int64_t last, pass *out
     return count;
 }
 
+/* Tells how it goes, and of another process that writes. False once the caller wants it to stop. */
+static bool go_on(pass *self, lens_read_report *report, int64_t total, double begun, bool busy, bool *busy_told)
+{
+    if (busy && !*busy_told && self->options->event) {
+        const lens_index_event event = {.kind = LENS_INDEX_NOTE, .reason = "another run is writing to the library; what was read waits for it"};
+        *busy_told = true;
+        self->options->event(self->options->context, &event);
+    }
+    if (tell(self->options, report, total, begun))
+        return true;
+    atomic_store(&self->stop, true);
+    report->stopped = true;
+    return false;
+}
+
 static int run_list(pass *self, const char *folder, const char *version, int threads, int64_t total, double begun, lens_read_report *report, lens_error *err)
 {
     pthread_t *workers = calloc((size_t)threads, sizeof *workers);
     int started = 0, result = 0;
+    bool busy_told = false;
+    lens_error error = {0};
     if (!workers)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     while (started < threads && pthread_create(&workers[started], NULL, work, self) == 0)
         started++;
     if (started == 0)
-        result = lens_fail(err, LENS_E_SYSTEM, "cannot start a thread");
-    double last = lens_seconds();
-    for (bool over = false; result == 0 && !over;) {
+        result = lens_fail(&error, LENS_E_SYSTEM, "cannot start a thread");
+    double last = lens_seconds(), ended = 0;
+    for (bool over = false; result == 0;) {
         lens_sleep(look_every);
         pthread_mutex_lock(&self->lock);
-        over = self->failed || self->done == self->count || atomic_load(&self->stop);
+        over = over || self->failed || self->done == self->count || atomic_load(&self->stop);
         pthread_mutex_unlock(&self->lock);
-        if (!over && lens_seconds() - last >= keep_every) {
-            result = keep(self, folder, version, report, err);
-            last = lens_seconds();
-        }
-        if (!tell(self->options, report, total, begun)) {
+        const double now = lens_seconds();
+        if (over && ended == 0) { /* nothing more is handed out: what is being read is waited for */
             atomic_store(&self->stop, true);
-            report->stopped = true;
+            for (int i = 0; i < started; i++)
+                pthread_join(workers[i], NULL);
+            started = 0;
+            ended = lens_seconds();
         }
+        bool busy = false;
+        if (over || now - last >= keep_every) {
+            last = now;
+            result = keep(self, folder, version, report, &error);
+            busy = result != 0 && error.code == LENS_E_BUSY;
+            const double patience = report->stopped ? stopped_patience : self->options->wait;
+            if (busy && (!over || lens_seconds() - ended < patience))
+                result = 0;
+        }
+        if (over && !busy && result == 0 && (self->kept == self->count || !self->finished[self->kept]))
+            break;
+        if (!report->stopped)
+            go_on(self, report, total, begun, busy, &busy_told);
     }
     atomic_store(&self->stop, true);
     for (int i = 0; i < started; i++)
         pthread_join(workers[i], NULL);
     free(workers);
     if (result == 0 && self->failed) {
-        if (err)
-            *err = self->error;
+        error = self->error;
         result = -1;
     }
-    return result == 0 ? keep(self, folder, version, report, err) : result;
+    if (result != 0 && err)
+        *err = error;
+    return result;
 }
 
 static void free_list(pass *self)
@@ -211,6 +243,50 @@ static void free_list(pass *self)
     free(self->finished);
     pthread_mutex_destroy(&self->lock);
 }
+
+/* ---- what it means ---- */
+
+/* One batch of sentences at a time, so that others come to write between two. */
+typedef struct batch {
+    const lens_read_options *options;
+    lens_read_report *report;
+    double begun;
+} batch;
+
+static bool tell_batch(void *context, int64_t done, int64_t total)
+{
+    batch *self = context;
+    const lens_index_event event = {.kind = LENS_INDEX_PROGRESS, .done = done, .total = total, .seconds = lens_seconds() - self->begun};
+    self->report->stopped |= self->options->event && !self->options->event(self->options->context, &event);
+    return false;
+}
+
+/* What is written, as sentences, where the model for that is here: what an earlier pass left undone too. */
+static int encode_all(const char *folder, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
+{
+    batch self = {options, report, begun};
+    const int threads = options->threads > 0 ? options->threads : lens_processors();
+    int64_t encoded = 1;
+    for (double waited = 0; lens_sentence_model_here() && encoded > 0 && !report->stopped;) {
+        lens_error error = {0};
+        lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 0, &error);
+        int result = store ? lens_sentences_refresh(store, threads, tell_batch, &self, &encoded, &error) : -1;
+        lens_store_close(store);
+        if (result != 0 && error.code == LENS_E_BUSY && waited < options->wait) {
+            lens_sleep(look_every);
+            waited += look_every;
+            encoded = 1;
+            tell_batch(&self, 0, 0);
+        } else if (result != 0) {
+            if (err)
+                *err = error;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the whole ---- */
 
 static int read_all(const char *folder, const char *version, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
 {
@@ -227,7 +303,8 @@ static int read_all(const char *folder, const char *version, const lens_read_opt
         lens_store_close(reader); /* its view must not hold the log up while this list is read */
         if (count > 0) {
             last = self.items[count - 1].content;
-            if (run_list(&self, folder, version, threads, total, begun, report, err) != 0)
+            if (run_list(&self, folder, version, threads, total, begun, report, err) != 0 ||
+                (!report->stopped && encode_all(folder, options, report, begun, err) != 0))
                 count = -1;
         }
         free_list(&self);
@@ -237,39 +314,20 @@ static int read_all(const char *folder, const char *version, const lens_read_opt
     return 0;
 }
 
-typedef struct telling {
-    const lens_read_options *options;
-    lens_read_report *report;
-    double begun;
-} telling;
-
-/* While sentences are encoded: whether to go on. */
-static bool tell_sentences(void *context, int64_t done, int64_t total)
-{
-    const telling *self = context;
-    (void)done, (void)total;
-    const bool go_on = tell(self->options, self->report, self->report->read + self->report->failed, self->begun);
-    self->report->stopped |= !go_on;
-    return go_on;
-}
-
 int lens_read(lens_library *library, const lens_read_options *options, lens_read_report *report, lens_error *err)
 {
     *report = (lens_read_report){0};
     const double begun = lens_seconds();
     lens_reader *reader = lens_reader_open(options->languages, err); /* whether it can be done at all, and under which version */
     char *version = reader ? strdup(lens_reader_version(reader)) : NULL;
+    const bool opened = reader != NULL;
     lens_reader_free(reader);
     if (!version)
-        return reader ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+        return opened ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
     int result = read_all(library->folder, version, options, report, begun, err);
     free(version);
-    /* What it means, where the model for that is here. */
-    lens_store *store = result == 0 && report->with_text && lens_sentence_model_here() ? lens_store_open(library->folder, LENS_STORE_WRITE, options->wait, err) : NULL;
-    int64_t encoded;
-    if (result == 0 && report->with_text && lens_sentence_model_here())
-        result = store ? lens_sentences_refresh(store, options->threads > 0 ? options->threads : lens_processors(), tell_sentences, &(telling){options, report, begun}, &encoded, err) : -1;
-    lens_store_close(store);
+    if (result == 0 && !report->stopped)
+        result = encode_all(library->folder, options, report, begun, err);
     report->seconds = lens_seconds() - begun;
     return result;
 }
