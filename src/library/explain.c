@@ -5,6 +5,7 @@
 
 #include "base/processors.h"
 #include "library/warm.h"
+#include "library/word_bridge.h"
 #include "pixels/encode.h"
 
 enum { SHOWN = 512 }; /* pixels of the longer side of a whole picture */
@@ -215,11 +216,11 @@ lens_explanation *lens_explain(lens_library *library, const char *name, const le
     lens_explanation *out = NULL;
     if (lens_library_model_of(library, name, words, &model, err) != 0)
         return NULL;
-    const bool splits = !words || lens_model_knows_words(model.name);
-    if (!splits)
+    const bool mapped = words && !lens_model_knows_words(model.name) && lens_word_bridge_known(library->folder, &model);
+    if (mapped)
         lens_fail(err, LENS_E_UNSUPPORTED, "%s knows words by a map, which says nothing of places in a picture: for that run `memelens pull clip-vit-b-32`, "
                   "then `memelens index --model clip-vit-b-32`", model.name);
-    lens_model *opened = splits ? open_explaining(library, &model, words, &shared, err) : NULL;
+    lens_model *opened = mapped ? NULL : open_explaining(library, &model, words, &shared, err);
     free(model.name);
     if (opened)
         out = lens_model_explain(opened, query, picture, max_pixels, err);

@@ -139,13 +139,13 @@ def test_terms(driver, address):
     return first
 
 
-# What of the tiles lies over another one, or has a text that is not one line below its picture.
+# How many tiles lie over another one, or have a text that is not one line below the picture, which is a square.
 ASKEW = """
 const boxes = [...document.querySelectorAll('.place')].map(place => place.getBoundingClientRect());
 const over = boxes.filter((a, i) => boxes.some((b, j) => i !== j && a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1));
 const texts = [...document.querySelectorAll('.place')].filter(place => place.querySelector('.snippet')).filter(place => {
   const text = place.querySelector('.snippet').getBoundingClientRect(), tile = place.querySelector('.tile').getBoundingClientRect(), box = place.getBoundingClientRect();
-  return text.top < tile.bottom - 1 || text.bottom > box.bottom + 1 || text.right > box.right + 1 || text.height > 32 || tile.height < 30;
+  return text.top < tile.bottom - 1 || text.bottom > box.bottom + 1 || text.right > box.right + 1 || text.height > 32 || Math.abs(tile.height - tile.width) > 2;
 });
 return over.length + texts.length;
 """
