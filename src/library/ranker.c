@@ -137,8 +137,8 @@ static int narrow(lens_ranker *self, lens_error *err)
         const lens_format format = lens_format_of(options->types[i]);
         formats[i] = lens_format_name(format);
         if (format == LENS_FORMAT_NONE)
-            result = lens_fail(err, LENS_E_ARGUMENT, "%s: no type of pictures; there are jpeg, png, gif, webp, heic, avif, tiff, jxl, bmp, svg, jp2, pnm and ico",
-                               options->types[i]);
+            result = lens_fail(err, LENS_E_ARGUMENT, "%s: no type of pictures; there are jpeg, png, gif, webp, heic, avif, tiff, jxl, bmp, svg, jp2, pnm "
+                                                     "and ico", options->types[i]);
     }
     lens_store_filter filter = lens_store_filter_none;
     filter.pattern = options->path;

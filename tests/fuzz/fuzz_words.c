@@ -50,8 +50,10 @@ static void done(int result, const lens_error *err)
 
 static void make_library(void)
 {
-    static const char *const texts[] = {"one does not simply walk into mordor", "and or not near select from text drop table", "a b c d e f g 1 2 3", "the cat sat on the cat",
-                                        "我 爱 表 情 包 猫", "كلب كبير כלב גדול", "e\xcc\x81 x \xe0\xb8\x97\xe0\xb8\xb5", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+    static const char *const texts[] = {
+        "one does not simply walk into mordor", "and or not near select from text drop table", "a b c d e f g 1 2 3", "the cat sat on the cat",
+        "我 爱 表 情 包 猫", "كلب كبير כלב גדול", "e\xcc\x81 x \xe0\xb8\x97\xe0\xb8\xb5", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    };
     enum { TEXTS = sizeof texts / sizeof *texts };
     lens_error err = {0};
     expect(mkdtemp(folder) != NULL);
@@ -67,7 +69,8 @@ static void make_library(void)
     for (size_t i = 0; i < TEXTS; i++) {
         char path[16];
         snprintf(path, sizeof path, "/%zu.jpg", i);
-        const lens_store_entry entry = {.path = path, .hash = lens_hash_of(path, strlen(path)), .width = 1, .height = 1, .format = "JPEG", .vector_count = 1, .vectors = &vector};
+        const lens_store_entry entry = {.path = path, .hash = lens_hash_of(path, strlen(path)), .width = 1, .height = 1, .format = "JPEG",
+                                        .vector_count = 1, .vectors = &vector};
         captions[i] = (lens_store_caption){.text = texts[i], .folded = texts[i]};
         done(lens_store_write(writer, &entry, 1, &captions[i].picture, &err), &err);
     }
