@@ -395,6 +395,9 @@ typedef struct lens_fit_report {
 int lens_fit_words(lens_library *library, const lens_fit_options *options, lens_fit_report *report, lens_error *err);
 void lens_fit_report_free(lens_fit_report *report);
 
+/* Removes the map that was fitted on LIBRARY for MODEL (NULL: its first), so that the built-in one answers again. 0 or -1: LENS_E_MISSING when there is none. */
+int lens_fit_undo(lens_library *library, const char *model, lens_error *err);
+
 /* ---- what an encoder saw, and where a score comes from ----------------------------------------------------------- */
 
 typedef struct lens_seen {

@@ -111,7 +111,9 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     for (size_t i = 0; i < results->count; i++)
         print_result(options, terms, words, i + 1, &results->items[i]);
     int status = results->count ? CLI_DONE : CLI_NOTHING;
-    if (!results->count)
+    if (!results->count && !results->compared)
+        cli_note("nothing found: the filters let no picture in (--path matches the whole path: '*/cats/*')");
+    else if (!results->count)
         cli_note("nothing found among %s pictures", cli_count_text((int64_t)results->compared));
     else if (options->open && cli_open_viewer(results->items[0].path) != 0)
         status = CLI_ERROR;

@@ -20,7 +20,7 @@ typedef struct cli_answer_options {
     {"count", 'n', CLI_COUNT, &(o).n, "N", "at most N results (10)"}, \
     {"model", 'm', CLI_TEXT, &(o).model, "NAME", "ask this model; else the library's first, or for words the first that knows them"}, \
     {"precision", 0, CLI_TEXT, &(o).precision, "P", "of the query's encoding: auto, f32, bf16 or int8"}, \
-    {"min-score", 0, CLI_NUMBER, &(o).min_score, "S", "only results with a cosine of at least S"}, \
+    {"min-score", 0, CLI_NUMBER, &(o).min_score, "S", "only results with a score of at least S"}, \
     {"fold", 0, CLI_FLAG, &(o).fold, NULL, "show one of each group of near-identical pictures"}, \
     {"unhub", 0, CLI_FLAG, &(o).unhub, NULL, "let pictures stand back that are near to everything"}, \
     {"path", 0, CLI_TEXT, &(o).path, "GLOB", "only pictures whose path matches"}, \

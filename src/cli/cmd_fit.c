@@ -6,12 +6,13 @@
 #include "cli/progress.h"
 
 static const char *model, *out;
-static bool anyway, as_json;
+static bool anyway, undo, as_json;
 
 static const cli_option options[] = {
     {"model", 'm', CLI_TEXT, &model, "NAME", "for this model of pictures; else the library's first"},
     {"out", 'o', CLI_TEXT, &out, "FILE", "write the map there instead of into the library"},
     {"anyway", 0, CLI_FLAG, &anyway, NULL, "keep it, even if it finds no more than the built-in one"},
+    {"built-in", 0, CLI_FLAG, &undo, NULL, "go back to the built-in map: remove the one that was fitted on this library"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "as one JSON object"},
 };
 
@@ -39,8 +40,13 @@ static int run(const cli_list *operands)
     lens_error error = {0};
     lens_fit_report report = {0};
     const lens_fit_options fit = {.model = model, .out = out, .anyway = anyway, .event = cli_progress_event};
-    cli_catch_interrupt();
     int status = CLI_ERROR;
+    if (library && undo) {
+        status = lens_fit_undo(library, model, &error) == 0 ? CLI_DONE : cli_fail_with(&error);
+        lens_library_close(library);
+        return status;
+    }
+    cli_catch_interrupt();
     if (library && lens_fit_words(library, &fit, &report, &error) == 0) {
         cli_progress_end();
         status = report.kept ? CLI_DONE : CLI_NOTHING;

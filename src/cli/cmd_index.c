@@ -23,7 +23,7 @@ static const cli_option options[] = {
     {"caption-columns", 0, CLI_TEXT, &caption_columns, "FILE,TEXT", "the columns of the file's name and of the text, where they are not found by themselves"},
     {"ocr", 0, CLI_FLAG, &read_too, NULL, "then read what is written in the pictures, as `memelens ocr` does"},
     {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "in these languages: eng, or eng+deu (eng)"},
-    {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object"},
+    {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object, and with --ocr another one about the reading"},
 };
 
 static int run(const cli_list *operands)

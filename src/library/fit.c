@@ -1,7 +1,9 @@
 /* lens_fit_words: a map from words to what a model sees, fitted on the captions of the library's own pictures, beside what the built-in one was fitted on. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "encoders/word_fit.h"
 #include "library/sentences.h"
@@ -127,7 +129,8 @@ static int fit(lens_library *library, const lens_store_model *model, const lens_
     report->before = recall_of(&before);
     report->after = recall_of(&after);
     report->gallery = after.gallery;
-    report->kept = options->anyway || !base || after.at_10 > before.at_10;
+    /* All three, as a small gallery has everything among its first ten. */
+    report->kept = options->anyway || !base || after.at_1 + after.at_5 + after.at_10 > before.at_1 + before.at_5 + before.at_10;
     if (!report->kept)
         return 0;
     char about_text[160];
@@ -143,6 +146,23 @@ static int fit(lens_library *library, const lens_store_model *model, const lens_
         result = lens_word_map_write(map, path, err);
     report->path = path;
     lens_word_map_free(map);
+    return result;
+}
+
+int lens_fit_undo(lens_library *library, const char *model_name, lens_error *err)
+{
+    lens_store_model model = {0};
+    lens_store *store = lens_library_reader(library, err);
+    int result = store ? lens_library_model(store, library->folder, model_name, false, &model, err) : -1;
+    char *path = result == 0 ? lens_word_bridge_path(library->folder, &model) : NULL;
+    if (result == 0 && !path)
+        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (path && unlink(path) != 0)
+        result = errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: no map was fitted for %s", library->folder, model.name) : lens_fail_errno(err, errno, "%s", path);
+    free(path);
+    free(model.name);
+    if (store)
+        lens_library_reader_done(library, store);
     return result;
 }
 

@@ -12,8 +12,14 @@
  * of all pictures: not before STANDS_OUT less than what chance alone lets the best of so many do (deviations; the square root of 2 ln n), and in
  * full FULL_MORE further out. docs/WORDS.md tells how these were found. */
 enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */ };
-static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 3},
-                    least_sure = 0.02, text_from = 0.3, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
+static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 4},
+                    least_sure = 0.02, text_from = 0.4, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
+
+/* Where a picture stands in a ranking. */
+typedef struct place {
+    int64_t id;
+    size_t at;
+} place;
 
 /* A query in the making. */
 typedef struct query {
@@ -36,7 +42,9 @@ typedef struct query {
     lens_fold_hit *ranked[LENS_PARTS]; /* [ranked_count]: of the look and of the meaning */
     size_t ranked_count[LENS_PARTS];
     double *sure[LENS_PARTS];          /* [ranked_count] */
+    place *places[LENS_PARTS], **text_places; /* [ranked_count]; [word_count][texts[w].count]: in order of id */
     int by;
+    bool sifts; /* words leave out pictures, or ask for a phrase, whatever the ways are */
 } query;
 
 /* A result in the making. */
@@ -57,7 +65,8 @@ static int read_words(query *self, lens_error *err)
     self->word_weights = calloc(room, sizeof *self->word_weights);
     self->texts = calloc(room, sizeof *self->texts);
     self->meant = calloc(room, sizeof *self->meant);
-    if (!self->meant || !self->look_terms || !self->look_at || !self->words || !self->wanted || !self->word_weights || !self->texts)
+    self->text_places = calloc(room, sizeof *self->text_places);
+    if (!self->meant || !self->text_places || !self->look_terms || !self->look_at || !self->words || !self->wanted || !self->word_weights || !self->texts)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t t = 0; t < self->term_count; t++) {
         const lens_term *term = &self->terms[t];
@@ -126,6 +135,9 @@ static int choose_ways(query *self, lens_store_model *look, lens_store_model *me
     const int64_t texts = self->word_count ? lens_text_count(self->library, self->store, err) : 0;
     if (texts < 0)
         return -1;
+    for (size_t w = 0; w < self->word_count && texts; w++)
+        for (size_t i = 0; i < self->wanted[w].count; i++)
+            self->sifts |= self->wanted[w].words[i].without || self->wanted[w].words[i].phrase;
     int meant = 0;
     if (words && texts && (wanted & LENS_BY_MEANING) && (meant = sentence_model(self, meaning, err)) < 0)
         return -1;
@@ -192,34 +204,60 @@ static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *er
     return 0;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const place *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static place *find_place(const place *places, size_t count, int64_t id)
+{
+    const place wanted = {.id = id};
+    return places && count ? bsearch(&wanted, places, count, sizeof *places, by_id) : NULL;
+}
+
+/* The places of what was ranked, to be looked up. 0 or -1. */
+static int keep_places(query *self, lens_error *err)
+{
+    bool enough = true;
+    for (int part = 0; part < LENS_PARTS && enough; part++) {
+        place *places = self->places[part] = calloc(self->ranked_count[part] + 1, sizeof *places);
+        enough = places != NULL;
+        for (size_t i = 0; enough && i < self->ranked_count[part]; i++)
+            places[i] = (place){self->ranked[part][i].id, i};
+        if (enough)
+            qsort(places, self->ranked_count[part], sizeof *places, by_id);
+    }
+    for (size_t w = 0; w < self->word_count && enough; w++) {
+        const lens_text_hits *hits = &self->texts[w];
+        place *places = self->text_places[w] = calloc(hits->count + 1, sizeof *places);
+        enough = places != NULL;
+        for (size_t i = 0; enough && i < hits->count; i++)
+            places[i] = (place){hits->items[i].id, i};
+        if (enough)
+            qsort(places, hits->count, sizeof *places, by_id);
+    }
+    return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
 static int go(query *self, lens_error *err)
 {
     if ((self->by & LENS_BY_LOOK) && rank(self, LENS_PART_LOOK, &self->look, err) != 0)
         return -1;
     if ((self->by & LENS_BY_MEANING) && rank(self, LENS_PART_MEANING, &self->meaning, err) != 0)
         return -1;
-    for (size_t w = 0; w < self->word_count && (self->by & LENS_BY_TEXT); w++)
-        if (lens_text_search(self->library, self->store, &self->wanted[w], may_be, &self->look, depth_of(self), &self->texts[w], err) != 0)
+    for (size_t w = 0; w < self->word_count && ((self->by & LENS_BY_TEXT) || self->sifts); w++)
+        if (lens_text_search(self->library, self->store, &self->wanted[w], may_be, &self->look, self->sifts ? SIZE_MAX : depth_of(self), &self->texts[w], err) != 0)
             return -1;
-    return 0;
-}
-
-static const lens_text_hit *text_hit(const lens_text_hits *hits, int64_t id, size_t *rank)
-{
-    for (size_t i = 0; i < hits->count; i++)
-        if (hits->items[i].id == id) {
-            *rank = i + 1;
-            return &hits->items[i];
-        }
-    return NULL;
+    return keep_places(self, err);
 }
 
 /* Whether a word that is to be left out leaves out picture ID, or it lacks a phrase. */
 static bool left_out(const query *self, int64_t id)
 {
-    for (size_t w = 0; w < self->word_count && (self->by & LENS_BY_TEXT); w++) {
+    for (size_t w = 0; w < self->word_count && self->sifts; w++) {
         const lens_text_hits *hits = &self->texts[w];
-        size_t low = 0, high = hits->left_out_count, rank;
+        size_t low = 0, high = hits->left_out_count;
         while (low < high) {
             const size_t middle = low + (high - low) / 2;
             if (hits->left_out[middle] < id)
@@ -232,7 +270,7 @@ static bool left_out(const query *self, int64_t id)
         bool phrase = false;
         for (size_t i = 0; i < self->wanted[w].count; i++)
             phrase |= self->wanted[w].words[i].phrase && !self->wanted[w].words[i].without;
-        if (phrase && self->word_weights[w] > 0 && !text_hit(hits, id, &rank))
+        if (phrase && self->word_weights[w] > 0 && !find_place(self->text_places[w], hits->count, id))
             return true;
     }
     return false;
@@ -243,7 +281,8 @@ static size_t rankings_of(query *self, lens_ranking *rankings, void **memory)
 {
     size_t total = self->ranked_count[LENS_PART_LOOK] + self->ranked_count[LENS_PART_MEANING], count = 0;
     double all = 0;
-    for (size_t w = 0; w < self->word_count; w++)
+    const bool texts = self->by & LENS_BY_TEXT;
+    for (size_t w = 0; w < self->word_count && texts; w++)
         total += self->texts[w].count;
     for (size_t t = 0; t < self->term_count; t++)
         all += fabs(self->terms[t].weight);
@@ -260,7 +299,7 @@ static size_t rankings_of(query *self, lens_ranking *rankings, void **memory)
         for (size_t i = 0; i < self->ranked_count[part]; i++)
             *ids++ = self->ranked[part][i].id;
     }
-    for (size_t w = 0; w < self->word_count && count < LENS_FUSE_MOST; w++) {
+    for (size_t w = 0; w < self->word_count && texts && count < LENS_FUSE_MOST; w++) {
         const lens_text_hits *hits = &self->texts[w];
         rankings[count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->word_weights[w] / (all > 0 ? all : 1)};
         for (size_t i = 0; i < hits->count; i++) {
@@ -339,18 +378,25 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 
 /* ---- results ---- */
 
-static int tell_ways(const query *self, lens_result *item, lens_error *err)
+/* AT: which of the results it is. */
+static int tell_ways(const query *self, lens_result *item, size_t at, lens_error *err)
 {
-    for (int part = 0; part < LENS_PARTS; part++)
-        for (size_t i = 0; i < self->ranked_count[part] && !item->found[part].rank; i++)
-            if (self->ranked[part][i].id == item->id)
-                item->found[part] = (lens_part_found){i + 1, (double)self->ranked[part][i].score};
-    for (size_t w = 0; w < self->word_count; w++) {
-        size_t rank;
-        const lens_text_hit *text = self->word_weights[w] > 0 ? text_hit(&self->texts[w], item->id, &rank) : NULL;
-        if (!text || item->snippet)
+    if (self->by == LENS_BY_LOOK && !self->sifts) {
+        item->found[LENS_PART_LOOK] = (lens_part_found){at + 1, item->score};
+        return 0;
+    }
+    for (int part = 0; part < LENS_PARTS; part++) {
+        const place *found = find_place(self->places[part], self->ranked_count[part], item->id);
+        if (found)
+            item->found[part] = (lens_part_found){found->at + 1, (double)self->ranked[part][found->at].score};
+    }
+    for (size_t w = 0; w < self->word_count && (self->by & LENS_BY_TEXT); w++) {
+        const lens_text_hits *hits = &self->texts[w];
+        const place *found = self->word_weights[w] > 0 ? find_place(self->text_places[w], hits->count, item->id) : NULL;
+        if (!found || item->snippet)
             continue;
-        item->found[LENS_PART_TEXT] = (lens_part_found){rank, text->score};
+        const lens_text_hit *text = &hits->items[found->at];
+        item->found[LENS_PART_TEXT] = (lens_part_found){found->at + 1, text->score};
         item->snippet = lens_match_snippet(text->text, &text->match);
         if (!item->snippet)
             return lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -395,7 +441,7 @@ static int tell(const query *self, const hit *hits, size_t count, lens_results *
                               .format = picture.format};
         picture.path = picture.format = NULL;
         lens_store_picture_free(&picture);
-        if (tell_shares(self, item, err) != 0 || tell_ways(self, item, err) != 0)
+        if (tell_shares(self, item, err) != 0 || tell_ways(self, item, self->options->offset + i, err) != 0)
             result = -1;
     }
     lens_store_moment_end(self->store);
@@ -450,7 +496,7 @@ static lens_results *answer(query *self, lens_error *err)
     hit *hits = NULL;
     size_t count = 0;
     int result;
-    if (self->by == LENS_BY_LOOK) {
+    if (self->by == LENS_BY_LOOK && !self->sifts) {
         result = look_only(self, &hits, &count, err);
     } else {
         result = go(self, err);
@@ -474,7 +520,11 @@ static void close_query(query *self)
     for (int part = 0; part < LENS_PARTS; part++) {
         free(self->ranked[part]);
         free(self->sure[part]);
+        free(self->places[part]);
     }
+    for (size_t w = 0; w < self->word_count && self->text_places; w++)
+        free(self->text_places[w]);
+    free(self->text_places);
     free(self->texts);
     free(self->wanted);
     free(self->words);

@@ -13,7 +13,7 @@
 #include "library/view.h"
 #include "pixels/sniff.h"
 
-enum { SPREAD_ROWS = 250 };
+enum { SPREAD_ROWS = 500 };
 
 static int query_vector(lens_ranker *self, lens_error *err)
 {

@@ -34,7 +34,7 @@ void lens_ranker_close(lens_ranker *self);
 /* The best WANTED rows with a score of LEAST at least, or with FOLD the best of each group of near-identical ones: HITS [wanted]. */
 int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, lens_fold_hit *hits, size_t *found, lens_error *err);
 
-/* The mean and the deviation of the scores of all rows, from 250 of them: how far a score stands out is (score - mean) / deviation, which can be
+/* The mean and the deviation of the scores of all rows, from 500 of them: how far a score stands out is (score - mean) / deviation, which can be
  * compared between models where scores cannot. */
 void lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation);
 

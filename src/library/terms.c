@@ -72,10 +72,32 @@ static int known_file(resolver *self, const char *path, float *vector, lens_erro
     return found;
 }
 
+/* What a term came to is kept for the model, and of words also for the map that was fitted on the library: another one gives something else. */
+static lens_store_model key_of(const resolver *self, const lens_term *term)
+{
+    lens_store_model key = *self->place->model;
+    lens_library *library = self->place->library;
+    if (term->kind == LENS_TERM_WORDS && lens_word_bridge(library, &key) == library->map && library->map) {
+        const uint64_t file = (uint64_t)library->map_number ^ ((uint64_t)library->map_time << 20);
+        for (size_t i = 0; i < sizeof file; i++)
+            key.fingerprint.bytes[i] ^= (uint8_t)(file >> (8 * i));
+    }
+    return key;
+}
+
 static int recall(const resolver *self, const lens_term *term, float *vector)
 {
     lens_warm *warm = self->place->library->warm;
-    return warm && lens_warm_recall(warm, self->place->model, term, vector);
+    const lens_store_model key = key_of(self, term);
+    return warm && lens_warm_recall(warm, &key, term, vector);
+}
+
+static void remember(const resolver *self, const lens_term *term, const float *vector)
+{
+    lens_warm *warm = self->place->library->warm;
+    const lens_store_model key = key_of(self, term);
+    if (warm && term->kind != LENS_TERM_FILE)
+        lens_warm_remember(warm, &key, term, vector);
 }
 
 /* What the library knows of TERM: 1 and VECTOR filled, or 0 when it has to be encoded. -1 on error. */
@@ -141,7 +163,15 @@ static int open_words(resolver *self, lens_error *err)
         return open_tower(place, place->model, LENS_TOWER_WORDS, &self->words, err);
     const lens_store_model sentences = {.name = (char *)self->map->about.words_model, .dim = self->map->words, .fingerprint = self->map->about.words_print};
     self->sentence = malloc((size_t)self->map->words * sizeof *self->sentence);
-    return self->sentence ? open_tower(place, &sentences, LENS_TOWER_WORDS, &self->words, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (!self->sentence)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    lens_error why = {0};
+    const int result = open_tower(place, &sentences, LENS_TOWER_WORDS, &self->words, &why);
+    if (result != 0 && why.code == LENS_E_FORMAT)
+        return lens_fail(err, LENS_E_FORMAT, "%s is not the one that words were fitted with: run `memelens pull %s`, or `memelens fit`", sentences.name, sentences.name);
+    if (result != 0 && err)
+        *err = why;
+    return result;
 }
 
 /* Fails where the terms want what MODEL does not know, before anything is opened. */
@@ -187,8 +217,8 @@ int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, si
     if (result == 0)
         result = check_towers(&self, terms, count, known, err);
     for (size_t t = 0; t < count && result == 0; t++)
-        if (!known[t] && (result = encode(&self, &terms[t], vectors + t * dim, err)) == 0 && place->library->warm && terms[t].kind != LENS_TERM_FILE)
-            lens_warm_remember(place->library->warm, place->model, &terms[t], vectors + t * dim);
+        if (!known[t] && (result = encode(&self, &terms[t], vectors + t * dim, err)) == 0)
+            remember(&self, &terms[t], vectors + t * dim);
     *own_count = self.own_count;
     free(known);
     free(self.sentence);

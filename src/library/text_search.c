@@ -11,8 +11,8 @@
 
 enum {
     ENOUGH = 50,        /* texts that have every word: no need to look for those that lack one */
-    RANKED_MOST = 300,  /* texts a question, by BM25, of pictures that may be results */
-    PLAIN_MOST = 2000,  /* such texts a question that are taken as they come, because so many match */
+    RANKED_MOST = 300,  /* texts a question, by BM25, of pictures that may be results; more where more are asked for */
+    PLAIN_MOST = 2000,  /* such texts a question that are taken as they come, because so many match; the same */
     COMMON = 8000,      /* texts: ranking more than these takes longer than it is worth */
     LEAVE_ONE_MOST = 8, /* words of which each is left out in turn */
     RARE_WORDS = 4,
@@ -277,7 +277,8 @@ static int ask(finder *self, const bool *chosen, lens_error *err)
         result = -2;
     else if (count) {
         const bool ranked = texts <= COMMON || count > 1;
-        self->left = ranked ? RANKED_MOST : PLAIN_MOST;
+        const size_t least = ranked ? RANKED_MOST : PLAIN_MOST;
+        self->left = self->most > least ? self->most : least;
         result = lens_store_texts_match(self->store, match.data, ranked, INT64_MAX, look, self, err);
     }
     lens_buffer_free(&match);
@@ -319,9 +320,7 @@ static int find_left_out(finder *self, lens_error *err)
         lens_buffer match = {0};
         if (wanted->words[i].phrase)
             result = put_phrase(&match, wanted, &i);
-        else
-            result = put_word(&match, wanted->words[i].text, wanted->words[i].size);
-        if (result == 0 && wanted->words[i].prefix)
+        else if ((result = put_word(&match, wanted->words[i].text, wanted->words[i].size)) == 0 && wanted->words[i].prefix)
             result = lens_buffer_append(&match, "*", 1);
         result = result == 0 ? lens_store_texts_match(self->store, match.data, false, INT64_MAX, leave_out_text, self, err) : -2;
         lens_buffer_free(&match);
@@ -329,6 +328,12 @@ static int find_left_out(finder *self, lens_error *err)
     if (self->out->left_out_count)
         qsort(self->out->left_out, self->out->left_out_count, sizeof *self->out->left_out, compare_ids);
     return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+}
+
+/* Whether word I is written without a blank before or behind it: a character of a script that has none. */
+static bool is_joined(const lens_wanted *wanted, size_t i)
+{
+    return wanted->words[i].follows || (i + 1 < wanted->count && wanted->words[i + 1].follows);
 }
 
 static int find(finder *self, lens_error *err)
@@ -345,7 +350,7 @@ static int find(finder *self, lens_error *err)
         return -1;
     /* Without the one word that was read or typed too wrongly; a phrase is always asked for. */
     for (size_t i = 0; i < wanted->count && known > 1 && known <= LEAVE_ONE_MOST && self->complete < ENOUGH; i++) {
-        if (!chosen[i] || wanted->words[i].phrase)
+        if (!chosen[i] || wanted->words[i].phrase || is_joined(wanted, i)) /* without one character of two another word is left */
             continue;
         chosen[i] = false;
         const int result = ask(self, chosen, err);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { SNIPPET = 90, NEAR = 12 /* bytes in which a blank is looked for */, TOKENS_MOST = 200000 };
-static const double share_of_order = 0.4; /* the rest of the score is how much of the query is there */
+static const double share_of_order = 0.4; /* of how much of the query is there; words that say little make little of it, however well they stand together */
 static const double skipped = 0.85;       /* what a run keeps over a word that is not the query's */
 static const double longest = 400, long_costs = 0.04; /* of two texts that say the same the shorter one is meant */
 
@@ -135,7 +135,7 @@ lens_match lens_match_text(const lens_matcher *self, const char *folded)
         return match;
     /* One word has no order. */
     const double order = wanted_count > 1 ? (w.longest_run - 1) / ((double)wanted_count - 1) : covered;
-    match.score = ((1 - share_of_order) * covered + share_of_order * (order > 0 ? order : 0)) *
+    match.score = covered * (1 - share_of_order + share_of_order * (order > 0 ? order : 0)) *
                   (1 - long_costs * fmin((double)tokens, longest) / longest);
     return match;
 }
