@@ -31,7 +31,7 @@ void lens_answer_header(lens_exchange *exchange, const char *name, const char *v
 
 void lens_answer_json(lens_exchange *exchange, unsigned status, json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* what a float has, and half the time that 17 digits take */
     json_decref(object);
     if (!text) {
         static const char short_of_memory[] = "{\"error\":{\"code\":\"internal\",\"message\":\"not enough memory\"}}";
