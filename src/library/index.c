@@ -331,8 +331,7 @@ static bool tell_sentences(void *context, int64_t done, int64_t total)
 static int index_words(lens_run *run, teller *out, lens_index_report *report, lens_error *err)
 {
     int64_t encoded;
-    const bool fresh = report->indexed + report->moved + report->removed > 0; /* what is gone may have shared its name */
-    if (lens_run_captions(run, fresh, !report->stopped, &report->captions, err) != 0)
+    if (lens_run_captions(run, !report->stopped, &report->captions, err) != 0)
         return -1;
     return report->stopped ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);
 }
@@ -344,6 +343,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     teller out = {.run = run, .begun = lens_seconds()};
     writer self = {.run = run, .teller = &out, .last = out.begun, .report = report};
     int result = lens_store_seen_clear(run->store, err);
+    if (result == 0)
+        result = lens_run_captions_there(run, err);
     if (result == 0)
         result = open_models(run, err);
     if (result == 0)

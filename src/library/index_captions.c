@@ -236,7 +236,7 @@ static int refuse(importer *self, const lens_store_source *source, int result)
     return result;
 }
 
-static int import_file(importer *self, const lens_store_source *source, bool fresh, bool named, int64_t *changed, lens_error *err)
+static int import_file(importer *self, const lens_store_source *source, bool named, int64_t *changed, lens_error *err)
 {
     struct stat info;
     if (stat(source->path, &info) != 0) {
@@ -244,7 +244,7 @@ static int import_file(importer *self, const lens_store_source *source, bool fre
             return refuse(self, source, lens_fail_errno(err, errno, "%s", source->path));
         return 0; /* its captions stay, as those of pictures on an absent disk do */
     }
-    if (!fresh && !named && info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
+    if (!named && info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
         return 0;
     const json_t *settings = source->settings ? json_loads(source->settings, 0, NULL) : NULL;
     const lens_caption_options options = {json_string_value(json_object_get(settings, "file")), json_string_value(json_object_get(settings, "text"))};
@@ -268,7 +268,7 @@ static int import_file(importer *self, const lens_store_source *source, bool fre
     return result;
 }
 
-static int import_files(importer *self, bool fresh, int64_t *changed, lens_error *err)
+static int import_files(importer *self, int64_t *changed, lens_error *err)
 {
     const lens_index_options *options = self->run->options;
     lens_store_sources sources = {0};
@@ -293,7 +293,7 @@ static int import_files(importer *self, bool fresh, int64_t *changed, lens_error
             named |= path && strcmp(path, sources.items[i].path) == 0;
             free(path);
         }
-        result = import_file(self, &sources.items[i], fresh, named, changed, err);
+        result = import_file(self, &sources.items[i], named, changed, err);
     }
     lens_store_sources_free(&sources);
     return result;
@@ -363,7 +363,7 @@ static int sweep_sidecars(importer *self, const lens_store_sources *sources, int
     return 0;
 }
 
-static int import_sidecars(importer *self, bool fresh, bool whole, int64_t *changed, lens_error *err)
+static int import_sidecars(importer *self, bool whole, int64_t *changed, lens_error *err)
 {
     lens_run *run = self->run;
     lens_store_sources sources = {0}, files = {0};
@@ -378,7 +378,7 @@ static int import_sidecars(importer *self, bool fresh, bool whole, int64_t *chan
         /* What was named as captions of many pictures is not read once more as those of the one that it lies beside. */
         if (find_source(&files, sidecar->path))
             continue;
-        if (fresh || !known || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
+        if (!known || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
             result = import_sidecar(self, sidecar, known, changed, err);
     }
     if (result == 0 && whole)
@@ -388,13 +388,26 @@ static int import_sidecars(importer *self, bool fresh, bool whole, int64_t *chan
     return result;
 }
 
-int lens_run_captions(lens_run *run, bool fresh, bool whole, int64_t *changed, lens_error *err)
+int lens_run_captions_there(const lens_run *run, lens_error *err)
+{
+    struct stat info;
+    for (size_t i = 0; i < run->options->caption_count; i++) {
+        char *path = lens_path_absolute(run->options->captions[i], err);
+        const int result = !path ? -1 : stat(path, &info) != 0 ? lens_fail_errno(err, errno, "%s", path) : 0;
+        free(path);
+        if (result != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int lens_run_captions(lens_run *run, bool whole, int64_t *changed, lens_error *err)
 {
     importer self = {.run = run};
     *changed = 0;
-    int result = import_files(&self, fresh, changed, err);
+    int result = import_files(&self, changed, err);
     if (result == 0)
-        result = import_sidecars(&self, fresh, whole, changed, err);
+        result = import_sidecars(&self, whole, changed, err);
     begin(&self, "");
     free(self.folder);
     free(self.items);

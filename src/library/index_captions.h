@@ -17,9 +17,12 @@ bool lens_is_sidecar(const char *path);
 int lens_run_sidecar(lens_run *run, const lens_walk_file *file);
 void lens_run_sidecars_free(lens_run *run);
 
-/* Reads the files of captions that the options name or the library knows, and the files beside pictures, where they changed or (FRESH) pictures came or went.
+/* Whether the files of captions that the options name are there: to be asked before hours of encoding. 0 or -1. */
+int lens_run_captions_there(const lens_run *run, lens_error *err);
+
+/* Reads the files of captions that the options name or the library knows, and the files beside pictures, where they are not what was read last.
  * WHOLE: the walk saw everything, and what it did not meet is gone. *CHANGED: captions. */
-int lens_run_captions(lens_run *run, bool fresh, bool whole, int64_t *changed, lens_error *err);
+int lens_run_captions(lens_run *run, bool whole, int64_t *changed, lens_error *err);
 
 /* Puts what is written in the bytes of each of JOBS' pictures into its entry of ENTRIES, before they are written: in one transaction with the picture,
  * which is not looked at again. The caller frees each FOLDED, whatever this returns. */

@@ -151,6 +151,9 @@ int lens_writers_end(lens_store *store, int result, lens_error *err);
 
 /* What SOURCE says about one picture from now on ("": nothing). Inside a transaction. *CHANGED is raised when that is something else. */
 int lens_caption_put(lens_store *store, int64_t source, const lens_store_caption *caption, int64_t *changed, lens_error *err);
+/* Files of captions and files beside pictures count as not read, for other pictures bear the names in them now. Inside the transaction that made that so:
+ * a run may end before it comes to them. */
+int lens_sources_unread(lens_store *store, lens_error *err);
 /* Brings the index of words up to what became of the texts in this transaction. */
 int lens_texts_follow(lens_store *store, lens_error *err);
 

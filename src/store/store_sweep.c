@@ -69,7 +69,7 @@ static int delete_pictures(lens_store *store, const lens_id_list *list, lens_err
         if (result < 0)
             return -1;
     }
-    return 0;
+    return list->count ? lens_sources_unread(store, err) : 0; /* what is gone may have shared its name */
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -79,6 +79,11 @@ int lens_store_source_put(lens_store *store, const char *path, lens_source_kind 
     return result;
 }
 
+int lens_sources_unread(lens_store *store, lens_error *err)
+{
+    return lens_sql_run(store, "UPDATE source SET mtime_ns = -1 WHERE kind IN (1, 2) AND mtime_ns <> -1", err);
+}
+
 /* Runs SQL, which wants one number. */
 static int run_with(lens_store *store, const char *sql, int64_t number, lens_error *err)
 {

@@ -170,7 +170,8 @@ static int picture_put(lens_store *store, const lens_store_entry *entry, int64_t
     return 0;
 }
 
-static int entry_write(lens_store *store, const lens_store_entry *entry, int64_t *id, lens_error *err)
+/* *NAMED is set when another name than before is that of a picture. */
+static int entry_write(lens_store *store, const lens_store_entry *entry, int64_t *id, bool *named, lens_error *err)
 {
     int64_t content = 0, there = 0, there_content = 0, moved = 0, moved_content = 0;
     if (!entry->reason && content_write(store, entry, &content, err) != 0)
@@ -191,6 +192,7 @@ static int entry_write(lens_store *store, const lens_store_entry *entry, int64_t
     if (moved && there && picture_delete(store, there, err) != 0)
         return -1;
     *id = moved ? moved : there;
+    *named |= moved || !there_content != !content;
     if (picture_put(store, entry, content, id, err) != 0)
         return -1;
     int64_t changed = 0;
@@ -200,16 +202,19 @@ static int entry_write(lens_store *store, const lens_store_entry *entry, int64_t
 
 static int write_all(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
 {
+    bool named = false;
     for (size_t i = 0; i < count; i++)
         if (!entries[i].reason && entries[i].moved_from && park(store, entries[i].moved_from, err) != 0)
             return -1;
     for (size_t i = 0; i < count; i++) {
         int64_t id = 0;
-        if (entry_write(store, &entries[i], &id, err) != 0)
+        if (entry_write(store, &entries[i], &id, &named, err) != 0)
             return -1;
         if (ids)
             ids[i] = id;
     }
+    if (named && lens_sources_unread(store, err) != 0)
+        return -1;
     return lens_writers_sync(store, err);
 }
 

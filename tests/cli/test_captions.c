@@ -167,6 +167,38 @@ static void test_what_is_no_file_of_captions(void **state)
     free(none), free(broken);
 }
 
+/* A run that ends between the pictures and the captions leaves those of the new pictures to the next one. */
+static void test_a_run_that_ends_before_the_captions(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "captions.tsv", "file\tcaption\na.png\tearly\nlate.png\tbetter late\n");
+    texts_world_write(world, "a-first.tsv", "file\tcaption\na.png\tfirst\n");
+    char *table = test_world_path(world, "captions.tsv"), *first = test_world_path(world, "a-first.tsv");
+    texts_world_index(world, 2, "--captions", table, "--captions", first, NULL);
+    test_world_picture(world, "late.png", TEST_PNG, 14);
+    texts_world_write(world, "a-first.tsv", "\x89PNG\r\n\x1a\n");
+    test_run run = test_world_expect(world, 2, "index", "--captions", first, NULL); /* it comes before the other one */
+    assert_non_null(strstr(run.err.data, "1 pictures of this run are kept"));
+    test_run_free(&run);
+    texts_world_expect(world, "", "late");
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "late.png", "late");
+    texts_world_index(world, 0, NULL);
+    free(first), free(table);
+}
+
+/* That a file of captions is not there is said before any picture is encoded. */
+static void test_a_file_that_is_not_there(void **state)
+{
+    const test_world *world = *state;
+    char *none = test_world_path(world, "none.tsv");
+    test_run run = test_world_expect(world, 2, "index", "--model", "colour", "--captions", none, world->pictures, NULL);
+    assert_non_null(strstr(run.err.data, "none.tsv"));
+    assert_null(strstr(run.err.data, "of this run are kept"));
+    test_run_free(&run);
+    free(none);
+}
+
 static void test_files_beside_pictures(void **state)
 {
     const test_world *world = *state;
@@ -293,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_run_that_ends_before_the_captions, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_there, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),

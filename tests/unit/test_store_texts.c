@@ -28,6 +28,46 @@ static void test_sources(void **state)
     lens_store_sources_free(&sources);
 }
 
+/* When the file of captions is looked at next: -1 is at once. */
+static int64_t read_at(texts_fixture *f)
+{
+    lens_error err = {0};
+    lens_store_sources sources;
+    assert_done(lens_store_sources_list(f->store, LENS_SOURCE_FILE, &sources, &err), &err);
+    assert_int_equal(sources.count, 1);
+    const int64_t mtime_ns = sources.items[0].mtime_ns;
+    assert_int_equal(sources.items[0].size, 10);
+    lens_store_sources_free(&sources);
+    return mtime_ns;
+}
+
+/* A file of captions is to be read again after every transaction that gave or took the name of a picture, and after no other. */
+static void test_sources_are_read_again(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    int64_t removed;
+    const int64_t source = texts_source(f, "/c/all.tsv"), a = texts_picture(f, "/p/1.jpg", 1);
+    texts_say(f, source, true, a, "dog", 0, NULL);
+    assert_int_equal(read_at(f), 20);
+    texts_picture(f, "/p/1.jpg", 1); /* touched */
+    texts_picture(f, "/p/1.jpg", 2); /* edited */
+    assert_int_equal(read_at(f), 20);
+    texts_picture(f, "/p/2.jpg", 2); /* a copy */
+    assert_int_equal(read_at(f), -1);
+    texts_say(f, source, true, a, "dog", 0, NULL);
+    test_write_picture(f->store, f->model, TEXTS_DIM, "/p/moved.jpg", 2, a);
+    assert_int_equal(read_at(f), -1);
+    texts_say(f, source, true, a, "dog", 0, NULL);
+    assert_done(lens_store_forget(f->store, "/p/2.jpg", &removed, &err), &err);
+    assert_int_equal(read_at(f), -1);
+    texts_say(f, source, true, a, "dog", 0, NULL);
+    assert_done(lens_store_sweep(f->store, "/q", &removed, &err), &err); /* nothing is gone */
+    assert_int_equal(read_at(f), 20);
+    assert_done(lens_store_sweep(f->store, "/p", &removed, &err), &err);
+    assert_true(removed == 1 && read_at(f) == -1);
+}
+
 static void test_captions_whole(void **state)
 {
     texts_fixture *f = *state;
@@ -395,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sources, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_sources_are_read_again, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_captions_whole, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_captions_of_some, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_with_texts, texts_setup, texts_teardown),
