@@ -50,7 +50,7 @@ static const char *const steps[VERSION] = {
     "CREATE UNIQUE INDEX text_of_picture ON text (picture, source) WHERE picture IS NOT NULL;"
     "CREATE UNIQUE INDEX text_of_content ON text (content) WHERE content IS NOT NULL;"
     "CREATE INDEX text_of_source ON text (source) WHERE source IS NOT NULL;"
-    /* Every word that ever stood in a text, and in how many: what a misspelt one may have meant. */
+    /* Every word of the texts, and in how many: what a misspelt one may have meant. */
     "CREATE TABLE word (word TEXT PRIMARY KEY, texts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE VIRTUAL TABLE text_words USING fts5 (folded, content = 'text', content_rowid = 'id', tokenize = 'ascii');"
     /* Texts also go with their picture, so it is triggers that note what the index is to follow; they must not write to it themselves, as nothing that a

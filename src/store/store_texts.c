@@ -104,49 +104,6 @@ int lens_store_source_remove(lens_store *store, int64_t id, lens_error *err)
     return lens_sql_end(store, result, err);
 }
 
-/* ---- the list of words ---- */
-
-static int compare_words(const void *a, const void *b)
-{
-    const lens_slice *x = a, *y = b;
-    const int order = memcmp(x->at, y->at, x->size < y->size ? x->size : y->size);
-    return order ? order : x->size < y->size ? -1 : x->size > y->size;
-}
-
-static int count_word(lens_store *store, const lens_slice *word, lens_error *err)
-{
-    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO word VALUES (?1, 1) ON CONFLICT (word) DO UPDATE SET texts = texts + 1", err);
-    if (!statement)
-        return -1;
-    sqlite3_bind_text(statement, 1, word->at, (int)word->size, SQLITE_STATIC);
-    return lens_sql_finish(store, statement, err);
-}
-
-/* Counts each word of FOLDED once. What goes is not taken off again: the counts only weigh words against each other. */
-static int count_words(lens_store *store, const char *folded, lens_error *err)
-{
-    size_t count = 0;
-    for (const char *at = folded; *at; at += strcspn(at, " "), at += *at == ' ')
-        count++;
-    lens_slice *words = calloc(count + 1, sizeof *words);
-    if (!words)
-        return lens_sql_memory(store, err);
-    count = 0;
-    for (const char *at = folded; *at; at += *at == ' ') {
-        const size_t size = strcspn(at, " ");
-        if (size)
-            words[count++] = (lens_slice){at, size};
-        at += size;
-    }
-    qsort(words, count, sizeof *words, compare_words);
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++)
-        if (i == 0 || compare_words(&words[i - 1], &words[i]) != 0)
-            result = count_word(store, &words[i], err);
-    free(words);
-    return result;
-}
-
 /* ---- captions ---- */
 
 typedef struct said {
@@ -223,7 +180,7 @@ static int put_caption(lens_store *store, int64_t source, const lens_store_capti
     sqlite3_bind_text(statement, 3, caption->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 4, caption->folded, -1, SQLITE_STATIC);
     ++*changed;
-    return lens_sql_finish(store, statement, err) == 0 ? count_words(store, caption->folded, err) : -1;
+    return lens_sql_finish(store, statement, err);
 }
 
 /* What SOURCE says about PICTURE: 1 or 0, or -1. */
@@ -308,17 +265,18 @@ int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, i
 
 static int put_reading(lens_store *store, const char *version, const lens_store_reading *reading, lens_error *err)
 {
-    /* A content may have gone while it was being read. */
+    /* A content may have gone while it was being read, or another may have read it meanwhile. */
     sqlite3_stmt *statement = lens_sql(store, "INSERT INTO text (content, version, text, folded) SELECT id, ?2, ?3, ?4 FROM content WHERE id = ?1"
                                               " ON CONFLICT (content) WHERE content IS NOT NULL"
-                                              " DO UPDATE SET version = excluded.version, text = excluded.text, folded = excluded.folded", err);
+                                              " DO UPDATE SET version = excluded.version, text = excluded.text, folded = excluded.folded"
+                                              " WHERE version <> excluded.version", err);
     if (!statement)
         return -1;
     sqlite3_bind_int64(statement, 1, reading->content);
     sqlite3_bind_text(statement, 2, version, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, reading->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 4, reading->folded, -1, SQLITE_STATIC);
-    return lens_sql_finish(store, statement, err) == 0 ? count_words(store, reading->folded, err) : -1;
+    return lens_sql_finish(store, statement, err);
 }
 
 int lens_store_readings_write(lens_store *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
@@ -360,6 +318,55 @@ int lens_store_readings_count(lens_store *store, const char *version, int64_t *r
     return result < 0 ? -1 : 0;
 }
 
+/* ---- the list of words ---- */
+
+static int compare_words(const void *a, const void *b)
+{
+    const lens_slice *x = a, *y = b;
+    const int order = memcmp(x->at, y->at, x->size < y->size ? x->size : y->size);
+    return order ? order : x->size < y->size ? -1 : x->size > y->size;
+}
+
+static int count_word(lens_store *store, bool comes, const lens_slice *word, lens_error *err)
+{
+    sqlite3_stmt *statement = comes ? lens_sql(store, "INSERT INTO word VALUES (?1, 1) ON CONFLICT (word) DO UPDATE SET texts = texts + 1", err)
+                                    : lens_sql(store, "UPDATE word SET texts = texts - 1 WHERE word = ?1", err);
+    for (int step = 0; statement; step++) {
+        sqlite3_bind_text(statement, 1, word->at, (int)word->size, SQLITE_STATIC);
+        if (lens_sql_finish(store, statement, err) != 0)
+            return -1;
+        if (comes || step)
+            return 0;
+        statement = lens_sql(store, "DELETE FROM word WHERE word = ?1 AND texts <= 0", err);
+    }
+    return -1;
+}
+
+/* Counts each word of FOLDED once, of a text that COMES or goes. */
+static int count_words(lens_store *store, bool comes, const char *folded, lens_error *err)
+{
+    size_t count = 0;
+    for (const char *at = folded; *at; at += strcspn(at, " "), at += *at == ' ')
+        count++;
+    lens_slice *words = calloc(count + 1, sizeof *words);
+    if (!words)
+        return lens_sql_memory(store, err);
+    count = 0;
+    for (const char *at = folded; *at; at += *at == ' ') {
+        const size_t size = strcspn(at, " ");
+        if (size)
+            words[count++] = (lens_slice){at, size};
+        at += size;
+    }
+    qsort(words, count, sizeof *words, compare_words);
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        if (i == 0 || compare_words(&words[i - 1], &words[i]) != 0)
+            result = count_word(store, comes, &words[i], err);
+    free(words);
+    return result;
+}
+
 /* ---- the index ---- */
 
 static int follow_one(lens_store *store, bool comes, int64_t text, const char *folded, lens_error *err)
@@ -370,7 +377,7 @@ static int follow_one(lens_store *store, bool comes, int64_t text, const char *f
         return -1;
     sqlite3_bind_int64(statement, 1, text);
     sqlite3_bind_text(statement, 2, folded, -1, SQLITE_STATIC);
-    return lens_sql_finish(store, statement, err);
+    return lens_sql_finish(store, statement, err) == 0 ? count_words(store, comes, folded, err) : -1;
 }
 
 int lens_texts_follow(lens_store *store, lens_error *err)

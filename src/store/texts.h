@@ -55,7 +55,7 @@ typedef struct lens_store_reading {
     const char *text, *folded; /* "" when there is nothing to be read */
 } lens_store_reading;
 
-/* Keeps what VERSION of a reader read, instead of what was read before, in one transaction. */
+/* Keeps what VERSION of a reader read, instead of what another one read before, in one transaction. */
 int lens_store_readings_write(lens_store *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
 
 /* Up to COUNT contents behind AFTER that VERSION has not read, in order, into CONTENTS. How many; -1 on error. */
@@ -84,7 +84,7 @@ int lens_store_texts_match(lens_store *store, const char *match, bool ranked, in
 /* The same for what is said about picture ID, and what was read in it. */
 int lens_store_texts_of(lens_store *store, int64_t id, lens_store_text_each each, void *context, lens_error *err);
 
-/* Calls EACH with every word that ever stood in a text, in order of bytes, and about how many texts have it. */
+/* Calls EACH with every word of the texts, in order of bytes, and how many texts have it. */
 typedef int (*lens_store_word_each)(void *context, const char *word, size_t size, int64_t texts);
 int lens_store_words(lens_store *store, lens_store_word_each each, void *context, lens_error *err);
 

@@ -272,6 +272,23 @@ static void test_words(void **state)
     words.stop_after = 1;
     assert_int_equal(lens_store_words(f->store, hear_word, &words, &err), 5);
     assert_string_equal(words.line.data, "dog=2 ");
+    words.line.size = 0;
+    /* What goes, in whichever way, is taken off. */
+    texts_say(f, source, true, a, "dog mouse", b, "mouse 猫 猫", 0, NULL);
+    texts_read(f, "v1", 1, "mouse", 0, NULL);
+    texts_read(f, "v1", 1, "cat", 0, NULL); /* which it has read already */
+    assert_done(lens_store_words(f->store, hear_word, &words, &err), &err);
+    assert_string_equal(words.line.data, "dog=1 mouse=3 猫=1 ");
+    words.line.size = 0;
+    texts_read(f, "v2", 1, "hog", 0, NULL);
+    int64_t removed;
+    assert_done(lens_store_forget(f->store, "/p/2.jpg", &removed, &err), &err);
+    assert_done(lens_store_words(f->store, hear_word, &words, &err), &err);
+    assert_string_equal(words.line.data, "dog=1 hog=1 mouse=1 ");
+    words.line.size = 0;
+    assert_done(lens_store_source_remove(f->store, source, &err), &err);
+    assert_done(lens_store_words(f->store, hear_word, &words, &err), &err);
+    assert_string_equal(words.line.data, "hog=1 ");
     lens_buffer_free(&words.line);
 }
 
