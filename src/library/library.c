@@ -1,6 +1,8 @@
 /* The open library, and what it knows about itself. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/processors.h"
@@ -400,6 +402,12 @@ static int forget_models(lens_store *store, int (*list)(lens_store *, lens_store
     return result;
 }
 
+static int remove_map(void *context, const char *path, lens_error *err)
+{
+    (void)context;
+    return unlink(path) == 0 ? 0 : lens_fail_errno(err, errno, "%s", path);
+}
+
 int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err)
 {
     *removed = 0;
@@ -411,6 +419,8 @@ int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err)
         result = forget_models(store, lens_store_sentence_models, err);
     if (result == 0)
         result = lens_store_forget(store, "/", removed, err); /* with every rule, and leaving none */
+    if (result == 0)
+        result = lens_word_bridge_each(library->folder, remove_map, NULL, err); /* what was learnt from the captions of these pictures */
     lens_store_close(store);
     return result;
 }

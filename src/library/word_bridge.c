@@ -1,11 +1,15 @@
 #include "library/word_bridge.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 
 static lens_word_map *base;
 static pthread_once_t base_once = PTHREAD_ONCE_INIT;
@@ -36,6 +40,23 @@ char *lens_word_bridge_path(const char *folder, const lens_store_model *model)
         return path.data;
     lens_buffer_free(&path);
     return NULL;
+}
+
+int lens_word_bridge_each(const char *folder, int (*each)(void *context, const char *path, lens_error *err), void *context, lens_error *err)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return lens_fail_errno(err, errno, "%s", folder);
+    int result = 0;
+    for (const struct dirent *entry; result == 0 && (entry = readdir(dir));) {
+        if (fnmatch("words-*.map", entry->d_name, 0) != 0)
+            continue;
+        char *path = lens_path_join(folder, entry->d_name);
+        result = path ? each(context, path, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        free(path);
+    }
+    closedir(dir);
+    return result;
 }
 
 bool lens_word_bridge_known(const char *folder, const lens_store_model *model)

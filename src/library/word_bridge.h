@@ -15,6 +15,9 @@ bool lens_word_bridge_known(const char *folder, const lens_store_model *model);
 /* Where the map that is fitted on the library in FOLDER lies. The caller frees. NULL when memory is short. */
 char *lens_word_bridge_path(const char *folder, const lens_store_model *model);
 
+/* Calls EACH with the path of every map in FOLDER until it returns other than 0, which is then returned. -1 on failure. */
+int lens_word_bridge_each(const char *folder, int (*each)(void *context, const char *path, lens_error *err), void *context, lens_error *err);
+
 /* The built-in map; NULL when memory is short. It lives as long as the program. */
 const lens_word_map *lens_word_bridge_base(void);
 

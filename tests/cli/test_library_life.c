@@ -197,8 +197,12 @@ static void test_forgotten_stays_out_until_named(void **state)
     test_run_free(&run);
     expect_report(world, 0, 3, 0, 0, 0);
 
+    char *map = test_path(world->library, "words-0123abcd.map");
+    test_write(map, "fitted on these", 15);
     run = test_world_expect(world, 0, "forget", "--all", NULL);
     test_run_free(&run);
+    assert_false(lens_file_exists(map));
+    free(map);
     run = test_world_expect(world, 2, "search", b, NULL);
     assert_non_null(strstr(run.err.data, "nothing is indexed yet"));
     test_run_free(&run);
