@@ -119,7 +119,7 @@ int lens_index_place(lens_library *library, const char *path, lens_error *err);
 /* ---- reading what is written in pictures -------------------------------------------------------------------------- */
 
 typedef struct lens_read_options {
-    const char *languages; /* as tesseract names them: "eng", "eng+deu" */
+    const char *languages; /* as tesseract names them: "eng", "eng+deu"; NULL: those of what was read last in the library, or else "eng" */
     int threads;           /* 0: one for each processor this process may use */
     uint64_t max_pixels;
     double wait;           /* seconds to wait for another writer, each time that something is kept */

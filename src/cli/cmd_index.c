@@ -7,7 +7,7 @@
 #include "cli/indexing.h"
 
 static cli_list models, exclude, captions;
-static const char *caption_columns, *languages = "eng";
+static const char *caption_columns, *languages;
 static const char *precision = "auto";
 static long threads, megapixels;
 static bool include_hidden, read_too, as_json;
@@ -22,12 +22,16 @@ static const cli_option options[] = {
     {"captions", 0, CLI_LIST, &captions, "FILE", "take in the captions of FILE: TSV, CSV or JSON (may be given again)"},
     {"caption-columns", 0, CLI_TEXT, &caption_columns, "FILE,TEXT", "the columns of the file's name and of the text, where they are not found by themselves"},
     {"ocr", 0, CLI_FLAG, &read_too, NULL, "then read what is written in the pictures, as `memelens ocr` does"},
-    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "in these languages: eng, or eng+deu (eng)"},
+    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "in these languages: eng, or eng+deu (those read last, or eng)"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object, and with --ocr another one about the reading"},
 };
 
 static int run(const cli_list *operands)
 {
+    if (languages && !read_too)
+        return cli_fail("--ocr-lang %s: reads nothing without --ocr", languages);
+    if (caption_columns && !captions.count)
+        return cli_fail("--caption-columns %s: are of no file without --captions", caption_columns);
     lens_index_options index = lens_index_options_default();
     index.paths = operands->items;
     index.path_count = operands->count;

@@ -2,12 +2,12 @@
 #include "cli/command.h"
 #include "cli/indexing.h"
 
-static const char *languages = "eng";
+static const char *languages;
 static long threads;
 static bool as_json;
 
 static const cli_option options[] = {
-    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "the languages to read: eng, or eng+deu (eng)"},
+    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "the languages to read: eng, or eng+deu (those read last, or eng)"},
     {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object"},
 };

@@ -7,7 +7,7 @@
 #include "cli/interrupt.h"
 #include "server/serve.h"
 
-static const char *listen_at = "127.0.0.1:8080", *token_file, *languages = "eng";
+static const char *listen_at = "127.0.0.1:8080", *token_file, *languages;
 static bool watch, ocr, no_auth, allow_urls, show_paths;
 static cli_list hosts, origins, paths;
 static long max_upload = 32, max_pixels = 100;
@@ -16,7 +16,7 @@ static const cli_option options[] = {
     {"listen", 0, CLI_TEXT, &listen_at, "ADDRESS:PORT", "where to listen (127.0.0.1:8080); :8080 is everywhere"},
     {"watch", 'w', CLI_FLAG, &watch, NULL, "watch the library's folders and index what changes in them"},
     {"ocr", 0, CLI_FLAG, &ocr, NULL, "read what is written in pictures: in those that were not read yet, and those that come"},
-    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "the languages to read, here or when the page asks for it: eng, or eng+deu (eng)"},
+    {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "the languages to read, here or when the page asks for it: eng, or eng+deu (those read last, or eng)"},
     {"token-file", 0, CLI_TEXT, &token_file, "FILE", "who asks has to know the token in it"},
     {"no-auth", 0, CLI_FLAG, &no_auth, NULL, "listen beyond this machine without a token"},
     {"host", 0, CLI_LIST, &hosts, "NAME", "a name that this server goes by, as behind a proxy (may be given again)"},

@@ -21,7 +21,7 @@ static const double stopped_patience = 2; /* with another process that writes, o
 
 lens_read_options lens_read_options_default(void)
 {
-    return (lens_read_options){.languages = "eng", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 86400};
+    return (lens_read_options){.max_pixels = lens_decode_limits_default().max_pixels, .wait = 86400};
 }
 
 typedef struct reading {
@@ -314,20 +314,47 @@ static int read_all(const char *folder, const char *version, const lens_read_opt
     return 0;
 }
 
-int lens_read(lens_library *library, const lens_read_options *options, lens_read_report *report, lens_error *err)
+/* The languages that are asked for, or else those of what was read last in the library in FOLDER. The caller frees. */
+static char *choose_languages(const char *folder, const char *asked, lens_error *err)
+{
+    char *version = NULL, *languages = NULL;
+    if (!asked) {
+        lens_store *store = lens_store_open(folder, LENS_STORE_READ, 0, err);
+        const int result = store ? lens_store_readings_version(store, &version, err) : -1;
+        lens_store_close(store);
+        if (result != 0)
+            return NULL;
+        languages = version ? lens_reader_languages(version) : NULL;
+        free(version);
+    }
+    if (!languages && !(languages = strdup(asked ? asked : "eng")))
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return languages;
+}
+
+int lens_read(lens_library *library, const lens_read_options *asked, lens_read_report *report, lens_error *err)
 {
     *report = (lens_read_report){0};
     const double begun = lens_seconds();
+    char *languages = choose_languages(library->folder, asked->languages, err);
+    if (!languages)
+        return -1;
+    lens_read_options chosen = *asked;
+    const lens_read_options *options = &chosen;
+    chosen.languages = languages;
     lens_reader *reader = lens_reader_open(options->languages, err); /* whether it can be done at all, and under which version */
     char *version = reader ? strdup(lens_reader_version(reader)) : NULL;
     const bool opened = reader != NULL;
     lens_reader_free(reader);
-    if (!version)
+    if (!version) {
+        free(languages);
         return opened ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+    }
     int result = read_all(library->folder, version, options, report, begun, err);
     free(version);
     if (result == 0 && !report->stopped)
         result = encode_all(library->folder, options, report, begun, err);
+    free(languages);
     report->seconds = lens_seconds() - begun;
     return result;
 }

@@ -56,6 +56,12 @@ const char *lens_reader_version(const lens_reader *reader)
     return reader->version;
 }
 
+char *lens_reader_languages(const char *version)
+{
+    char languages[256];
+    return sscanf(version, "tesseract %*s %255s %*d", languages) == 1 ? strdup(languages) : NULL;
+}
+
 /* What was read at one place. */
 typedef struct reading {
     lens_ocr_line line;

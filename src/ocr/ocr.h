@@ -18,6 +18,9 @@ void lens_reader_free(lens_reader *reader); /* may be NULL */
  * can be read anew. Lives as long as READER. */
 const char *lens_reader_version(const lens_reader *reader);
 
+/* The languages in VERSION, such as "eng"; what was kept with a reading. The caller frees. NULL when there are none in it, or memory is short. */
+char *lens_reader_languages(const char *version);
+
 /* Appends what IMAGE says to TEXT: UTF-8, the lines separated by \n, only words that are sure; nothing when there is nothing to read.
  * CONFIDENCE (may be NULL) gets the mean of the words', 0 to 1, and 0 without words. The work is bounded whatever IMAGE is, and stays on the
  * calling thread. 0 or -1. */

@@ -17,7 +17,7 @@ static const double ending_seconds = 20, look_every = 0.1, sweep_every = 1;
 lens_serve_options lens_serve_options_default(void)
 {
     return (lens_serve_options){
-        .listen = "127.0.0.1:8080", .ocr_languages = "eng", .max_upload = (uint64_t)32 << 20, .max_pixels = (uint64_t)100 * 1000 * 1000, .patience = 60};
+        .listen = "127.0.0.1:8080", .max_upload = (uint64_t)32 << 20, .max_pixels = (uint64_t)100 * 1000 * 1000, .patience = 60};
 }
 
 static void say(const lens_server *server, const char *line)

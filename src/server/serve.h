@@ -25,7 +25,7 @@ typedef struct lens_serve_options {
     bool show_paths;        /* paths of this machine are told though it listens beyond it, or goes by HOSTS */
     bool watch;             /* the library's folders are watched, and what is new in them is indexed */
     bool ocr;               /* what is written in pictures is read, of those that are there and those that come */
-    const char *ocr_languages; /* "eng", "eng+deu" */
+    const char *ocr_languages; /* "eng", "eng+deu"; NULL: as in lens_read_options */
     uint64_t max_upload;    /* bytes of one picture */
     uint64_t max_pixels;    /* of one picture that is sent */
     double patience;        /* seconds that a connection may sit idle or take over a request */

@@ -263,13 +263,19 @@ int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, i
 
 /* ---- readings ---- */
 
+/* What another version read makes room, so that the last row is of the version that read last. */
 static int put_reading(lens_store *store, const char *version, const lens_store_reading *reading, lens_error *err)
 {
+    sqlite3_stmt *statement = lens_sql(store, "DELETE FROM text WHERE content = ?1 AND version <> ?2", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, reading->content);
+    sqlite3_bind_text(statement, 2, version, -1, SQLITE_STATIC);
+    if (lens_sql_finish(store, statement, err) != 0)
+        return -1;
     /* A content may have gone while it was being read, or another may have read it meanwhile. */
-    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO text (content, version, text, folded) SELECT id, ?2, ?3, ?4 FROM content WHERE id = ?1"
-                                              " ON CONFLICT (content) WHERE content IS NOT NULL"
-                                              " DO UPDATE SET version = excluded.version, text = excluded.text, folded = excluded.folded"
-                                              " WHERE version <> excluded.version", err);
+    statement = lens_sql(store, "INSERT INTO text (content, version, text, folded) SELECT id, ?2, ?3, ?4 FROM content WHERE id = ?1"
+                                " ON CONFLICT (content) WHERE content IS NOT NULL DO NOTHING", err);
     if (!statement)
         return -1;
     sqlite3_bind_int64(statement, 1, reading->content);
@@ -295,6 +301,20 @@ int lens_store_readings_missing(lens_store *store, const char *version, int64_t 
         return lens_ids(store, lens_sql(store, "SELECT id FROM content WHERE id > ?1 ORDER BY id", err), after, NULL, contents, count, err);
     return lens_ids(store, lens_sql(store, "SELECT id FROM content WHERE id > ?1 AND NOT EXISTS (SELECT 1 FROM text WHERE text.content = content.id"
                                            " AND version = ?2) ORDER BY id", err), after, version, contents, count, err);
+}
+
+int lens_store_readings_version(lens_store *store, char **version, lens_error *err)
+{
+    *version = NULL;
+    sqlite3_stmt *statement = lens_words_here(store) ? lens_sql(store, "SELECT version FROM text WHERE content IS NOT NULL ORDER BY id DESC LIMIT 1", err) : NULL;
+    if (!statement)
+        return lens_words_here(store) ? -1 : 0;
+    bool short_of_memory = false;
+    int result = lens_sql_step(store, statement, err);
+    if (result > 0)
+        *version = lens_sql_text(statement, 0, &short_of_memory);
+    lens_sql_done(store, statement);
+    return short_of_memory ? lens_sql_memory(store, err) : result < 0 ? -1 : 0;
 }
 
 int lens_store_readings_count(lens_store *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err)

@@ -61,6 +61,9 @@ int lens_store_readings_write(lens_store *store, const char *version, const lens
 /* Up to COUNT contents behind AFTER that VERSION has not read, in order, into CONTENTS. How many; -1 on error. */
 int lens_store_readings_missing(lens_store *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err);
 
+/* The version that read last; *VERSION is NULL when nothing was ever read. The caller frees. */
+int lens_store_readings_version(lens_store *store, char **version, lens_error *err);
+
 /* How many contents VERSION (NULL: any) has read, and in how many there was something. */
 int lens_store_readings_count(lens_store *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err);
 

@@ -73,6 +73,9 @@ static void test_lines_and_columns(void **state)
     test_run run = test_world_expect(world, 2, "index", "-q", "--captions", odd, "--caption-columns", "picture", NULL);
     assert_non_null(strstr(run.err.data, "expected two names or numbers"));
     test_run_free(&run);
+    run = test_world_expect(world, 2, "index", "-q", "--caption-columns", "picture,first", NULL);
+    assert_non_null(strstr(run.err.data, "without --captions"));
+    test_run_free(&run);
     run = test_world_expect(world, 2, "index", "-q", "--captions", odd, "--caption-columns", "picture,nothing", NULL);
     assert_non_null(strstr(run.err.data, "nothing"));
     test_run_free(&run);

@@ -129,6 +129,26 @@ static void test_what_cannot_be_read(void **state)
     test_world_free(empty);
 }
 
+/* The languages of what was read last are those of the next reading that names none. */
+static void test_languages_are_remembered(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "mute.png", TEST_PNG, 11);
+    need_reader(world);
+    expect_reading(world, 0, 0);
+    test_run run = test_world_expect(world, 0, "ocr", "--ocr-lang", "eng+eng", NULL);
+    assert_non_null(strstr(run.err.data, "1 pictures read"));
+    test_run_free(&run);
+    expect_reading(world, 0, 0);
+    texts_world_index(world, 0, "--ocr", NULL);
+    run = test_world_expect(world, 0, "ocr", "--ocr-lang", "eng+eng", NULL);
+    assert_non_null(strstr(run.err.data, "nothing that was not read before"));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "index", "--ocr-lang", "eng", NULL);
+    assert_non_null(strstr(run.err.data, "without --ocr"));
+    test_run_free(&run);
+}
+
 static void test_index_reads_too(void **state)
 {
     const test_world *world = *state;
@@ -265,6 +285,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reading, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_read, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_languages_are_remembered, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_index_reads_too, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_kills, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_index_beside_a_pass, test_world_setup, test_world_teardown),

@@ -216,6 +216,16 @@ static void test_copies(void **state)
     texts_sound(f);
 }
 
+/* VERSION ("none": nobody) read last. */
+static void expect_version(texts_fixture *f, const char *version)
+{
+    lens_error err = {0};
+    char *found;
+    assert_done(lens_store_readings_version(f->store, &found, &err), &err);
+    assert_string_equal(found ? found : "none", version);
+    free(found);
+}
+
 static void test_readings(void **state)
 {
     texts_fixture *f = *state;
@@ -223,6 +233,7 @@ static void test_readings(void **state)
     int64_t contents[8], read, with_text;
     for (uint64_t i = 1; i <= 4; i++)
         texts_picture(f, i == 1 ? "/p/1.jpg" : i == 2 ? "/p/2.jpg" : i == 3 ? "/p/3.jpg" : "/p/4.jpg", i);
+    expect_version(f, "none");
     assert_int_equal(lens_store_readings_missing(f->store, "v1", 0, contents, 8, &err), 4);
     assert_int_equal(lens_store_readings_missing(f->store, "v1", contents[1], contents, 1, &err), 1);
     assert_int_equal(contents[0], texts_content(f, 3));
@@ -240,6 +251,11 @@ static void test_readings(void **state)
     assert_true(read == 2 && with_text == 1);
     assert_done(lens_store_readings_count(f->store, NULL, &read, &with_text, &err), &err);
     assert_true(read == 3 && with_text == 2);
+    expect_version(f, "v2"); /* though most were read by the other */
+    texts_read(f, "v3", 2, "", 0, NULL);
+    expect_version(f, "v3");
+    texts_read(f, "v2", 1, "not again", 0, NULL);
+    expect_version(f, "v3");
     /* A content that went while it was read is nothing to fail for. */
     const lens_store_reading gone = {99999, "gone", "gone"};
     assert_done(lens_store_readings_write(f->store, "v1", &gone, 1, &err), &err);
