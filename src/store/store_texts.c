@@ -61,7 +61,7 @@ int lens_store_sources_list(lens_store *store, lens_source_kind kind, lens_store
 int lens_store_source_put(lens_store *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "INSERT INTO source (path, kind, size, mtime_ns, settings) VALUES (?1, ?2, -1, -1, ?3)"
-                                              " ON CONFLICT (path) DO UPDATE SET kind = ?2, settings = coalesce(?3, settings) RETURNING id", err);
+                                              " ON CONFLICT (path) DO UPDATE SET kind = min(kind, ?2), settings = coalesce(?3, settings) RETURNING id", err);
     if (!statement)
         return -1;
     lens_sql_bind_path(statement, 1, path);

@@ -30,7 +30,7 @@ void lens_store_sources_free(lens_store_sources *sources);
 /* All of KIND, in order of path. */
 int lens_store_sources_list(lens_store *store, lens_source_kind kind, lens_store_sources *out, lens_error *err);
 
-/* The id of the source at PATH, which is of KIND from now on, added when it is new. SETTINGS (may be NULL: as it was) replace those it had. */
+/* The id of the source at PATH, which is of KIND from now on (but a file of captions of many pictures stays one), added when it is new. SETTINGS (may be NULL: as it was) replace those it had. */
 int lens_store_source_put(lens_store *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err);
 
 /* Takes a source out, with all that it said. */

@@ -14,6 +14,8 @@ static void test_sources(void **state)
     assert_done(lens_store_source_put(f->store, "/c/dog.txt", LENS_SOURCE_SIDECAR, NULL, &again, &err), &err);
     assert_done(lens_store_source_put(f->store, "/c/b.tsv", LENS_SOURCE_FILE, NULL, &again, &err), &err); /* as it was */
     assert_int_equal(again, b);
+    assert_done(lens_store_source_put(f->store, "/c/b.tsv", LENS_SOURCE_SIDECAR, NULL, &again, &err), &err); /* though it lies beside /c/b.jpg */
+    assert_int_equal(again, b);
     assert_done(lens_store_sources_list(f->store, LENS_SOURCE_FILE, &sources, &err), &err);
     assert_int_equal(sources.count, 2);
     assert_string_equal(sources.items[0].path, "/c/a\xff.tsv");
