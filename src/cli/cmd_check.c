@@ -34,7 +34,7 @@ const cli_command cli_check = {
     .name = "check",
     .summary = "look for faults in the library's files",
     .usage = "",
-    .details = "Reads everything: the database's own check, every vector file, the length of every vector. Each fault is a line; the exit status\n"
+    .details = "Reads everything: the database's own check, every vector file, the length of every vector, the index of words. Each fault is a line; the exit status\n"
                "is then 2.",
     .run = run,
 };

@@ -10,6 +10,7 @@
 #include "library/copies.h"
 #include "library/index_captions.h"
 #include "library/sentences.h"
+#include "store/texts.h"
 
 enum { WRITE_MOST = 256 };             /* entries of one transaction */
 static const double write_every = 1.0;  /* seconds: what a power cut may cost */
@@ -331,6 +332,11 @@ static bool tell_sentences(void *context, int64_t done, int64_t total)
 static int index_words(lens_run *run, teller *out, lens_index_report *report, lens_error *err)
 {
     int64_t encoded;
+    bool mended;
+    if (lens_store_texts_mend(run->store, &mended, err) != 0)
+        return -1;
+    if (mended)
+        tell(out, LENS_INDEX_NOTE, NULL, "the index of words was not like the texts, and has been made anew");
     if (lens_run_captions(run, !report->stopped, &report->captions, err) != 0)
         return -1;
     return report->stopped ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);

@@ -234,7 +234,7 @@ int lens_store_count(lens_store *store, lens_store_counts *out, lens_error *err)
 int lens_store_compact(lens_store *store, bool always, lens_error *err);
 
 /* Looks at everything: the database's own check, every vector file's header and length, every vector finite and of
- * length 1, no slot used twice, nothing pointing nowhere. Calls FAULT with one line each. Returns the number of faults,
+ * length 1, no slot used twice, nothing pointing nowhere, every text in the index of words. Calls FAULT with one line each. Returns the number of faults,
  * or -1. */
 int lens_store_check(lens_store *store, void (*fault)(void *context, const char *line), void *context, lens_error *err);
 

@@ -75,6 +75,9 @@ static int check_database(report *to, lens_error *err)
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
         if (say_rows(to, looks[i].sql, looks[i].remedy, err) != 0)
             return -1;
+    for (size_t i = 0; i < LENS_TEXTS_FAULTS && lens_words_here(to->store); i++)
+        if (say_rows(to, lens_texts_faults[i], "the next memelens index mends that", err) != 0)
+            return -1;
     return 0;
 }
 

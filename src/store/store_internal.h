@@ -154,6 +154,13 @@ int lens_caption_put(lens_store *store, int64_t source, const lens_store_caption
 /* Files of captions and files beside pictures count as not read, for other pictures bear the names in them now. Inside the transaction that made that so:
  * a run may end before it comes to them. */
 int lens_sources_unread(lens_store *store, lens_error *err);
+
+/* ---- store_text_index.c ----------------------------------------------------------------------------------------- */
+
+/* Each gives one row that says what is wrong when it is. */
+enum { LENS_TEXTS_FAULTS = 3 };
+extern const char *const lens_texts_faults[LENS_TEXTS_FAULTS];
+
 /* Brings the index of words up to what became of the texts in this transaction. */
 int lens_texts_follow(lens_store *store, lens_error *err);
 

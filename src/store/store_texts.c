@@ -1,4 +1,4 @@
-/* Keeping words: captions with their sources, what was read in pictures, and the index over both. */
+/* Keeping words: captions with their sources, and what was read in pictures. */
 #include <stdlib.h>
 
 #include "store/store_internal.h"
@@ -336,86 +336,4 @@ int lens_store_readings_count(lens_store *store, const char *version, int64_t *r
     }
     lens_sql_done(store, statement);
     return result < 0 ? -1 : 0;
-}
-
-/* ---- the list of words ---- */
-
-static int compare_words(const void *a, const void *b)
-{
-    const lens_slice *x = a, *y = b;
-    const int order = memcmp(x->at, y->at, x->size < y->size ? x->size : y->size);
-    return order ? order : x->size < y->size ? -1 : x->size > y->size;
-}
-
-static int count_word(lens_store *store, bool comes, const lens_slice *word, lens_error *err)
-{
-    sqlite3_stmt *statement = comes ? lens_sql(store, "INSERT INTO word VALUES (?1, 1) ON CONFLICT (word) DO UPDATE SET texts = texts + 1", err)
-                                    : lens_sql(store, "UPDATE word SET texts = texts - 1 WHERE word = ?1", err);
-    for (int step = 0; statement; step++) {
-        sqlite3_bind_text(statement, 1, word->at, (int)word->size, SQLITE_STATIC);
-        if (lens_sql_finish(store, statement, err) != 0)
-            return -1;
-        if (comes || step)
-            return 0;
-        statement = lens_sql(store, "DELETE FROM word WHERE word = ?1 AND texts <= 0", err);
-    }
-    return -1;
-}
-
-/* Counts each word of FOLDED once, of a text that COMES or goes. */
-static int count_words(lens_store *store, bool comes, const char *folded, lens_error *err)
-{
-    size_t count = 0;
-    for (const char *at = folded; *at; at += strcspn(at, " "), at += *at == ' ')
-        count++;
-    lens_slice *words = calloc(count + 1, sizeof *words);
-    if (!words)
-        return lens_sql_memory(store, err);
-    count = 0;
-    for (const char *at = folded; *at; at += *at == ' ') {
-        const size_t size = strcspn(at, " ");
-        if (size)
-            words[count++] = (lens_slice){at, size};
-        at += size;
-    }
-    qsort(words, count, sizeof *words, compare_words);
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++)
-        if (i == 0 || compare_words(&words[i - 1], &words[i]) != 0)
-            result = count_word(store, comes, &words[i], err);
-    free(words);
-    return result;
-}
-
-/* ---- the index ---- */
-
-static int follow_one(lens_store *store, bool comes, int64_t text, const char *folded, lens_error *err)
-{
-    sqlite3_stmt *statement = comes ? lens_sql(store, "INSERT INTO text_words (rowid, folded) VALUES (?1, ?2)", err)
-                                    : lens_sql(store, "INSERT INTO text_words (text_words, rowid, folded) VALUES ('delete', ?1, ?2)", err);
-    if (!statement)
-        return -1;
-    sqlite3_bind_int64(statement, 1, text);
-    sqlite3_bind_text(statement, 2, folded, -1, SQLITE_STATIC);
-    return lens_sql_finish(store, statement, err) == 0 ? count_words(store, comes, folded, err) : -1;
-}
-
-int lens_texts_follow(lens_store *store, lens_error *err)
-{
-    sqlite3_stmt *statement = lens_sql(store, "SELECT text, gone, come FROM text_due ORDER BY number", err);
-    if (!statement)
-        return -1;
-    int result;
-    bool any = false;
-    while ((result = lens_sql_step(store, statement, err)) > 0) {
-        const int64_t text = sqlite3_column_int64(statement, 0);
-        const char *gone = (const char *)sqlite3_column_text(statement, 1), *come = (const char *)sqlite3_column_text(statement, 2);
-        any = true;
-        if ((gone && *gone && follow_one(store, false, text, gone, err) != 0) || (come && *come && follow_one(store, true, text, come, err) != 0)) {
-            result = -1;
-            break;
-        }
-    }
-    lens_sql_done(store, statement);
-    return result == 0 && any ? lens_sql_run(store, "DELETE FROM text_due", err) : result;
 }

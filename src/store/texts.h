@@ -91,6 +91,9 @@ int lens_store_texts_of(lens_store *store, int64_t id, lens_store_text_each each
 typedef int (*lens_store_word_each)(void *context, const char *word, size_t size, int64_t texts);
 int lens_store_words(lens_store *store, lens_store_word_each each, void *context, lens_error *err);
 
+/* Makes the index of the texts' words anew when it is not like the texts, which lens_store_check says too. */
+int lens_store_texts_mend(lens_store *store, bool *mended, lens_error *err);
+
 /* How many texts there are that say something; 0: no words in this library. -1 on error. */
 int64_t lens_store_text_count(lens_store *store, lens_error *err);
 

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support_texts.h"
 #include "texts_world.h"
 
 /* A world with the pictures a.png, b.jpg and sub/c.png. */
@@ -202,6 +203,24 @@ static void test_a_file_that_is_not_there(void **state)
     free(none);
 }
 
+/* An index of words that lost what it had is a fault, until the next run. */
+static void test_an_index_that_is_off(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "a.png.txt", "beside it");
+    texts_world_index(world, 1, NULL);
+    texts_damage(world->library, "INSERT INTO text_words (text_words) VALUES ('delete-all')");
+    test_run run = test_world_expect(world, 2, "check", NULL);
+    assert_non_null(strstr(run.out.data, "1 texts are not in the index of words"));
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "index", NULL);
+    assert_non_null(strstr(run.err.data, "the index of words was not like the texts"));
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+    texts_world_expect(world, "a.png", "beside");
+}
+
 static void test_files_beside_pictures(void **state)
 {
     const test_world *world = *state;
@@ -330,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_run_that_ends_before_the_captions, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_not_there, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_an_index_that_is_off, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),

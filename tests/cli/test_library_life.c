@@ -199,6 +199,9 @@ static void test_forgotten_stays_out_until_named(void **state)
 
     char *map = test_path(world->library, "words-0123abcd.map");
     test_write(map, "fitted on these", 15);
+    run = test_world_expect(world, 2, "check", NULL);
+    assert_non_null(strstr(run.out.data, "words-0123abcd.map"));
+    test_run_free(&run);
     run = test_world_expect(world, 0, "forget", "--all", NULL);
     test_run_free(&run);
     assert_false(lens_file_exists(map));

@@ -188,6 +188,13 @@ void texts_sound(texts_fixture *f)
     test_store_sound(f->store, f->model, TEXTS_DIM);
 }
 
+void texts_damage(const char *folder, const char *sql)
+{
+    sqlite3 *db = open_database(folder);
+    run(db, sql);
+    sqlite3_close(db);
+}
+
 void texts_make_old(const char *folder)
 {
     sqlite3 *db = open_database(folder);

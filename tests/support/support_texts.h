@@ -39,6 +39,9 @@ void texts_encode(texts_fixture *f, int64_t model, ...);
 int64_t texts_sound_in(const char *folder);
 void texts_sound(texts_fixture *f);
 
+/* Runs SQL on the database of the library in FOLDER, behind the store's back. */
+void texts_damage(const char *folder, const char *sql);
+
 /* Makes the library in FOLDER, which nobody has open, one of schema version 1, as it was before there were words. */
 void texts_make_old(const char *folder);
 

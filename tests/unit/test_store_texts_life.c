@@ -1,4 +1,4 @@
-/* src/store: libraries from before there were words, and a writer of captions that is killed. */
+/* src/store: libraries from before there were words, an index that is off, and a writer of captions that is killed. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -132,6 +132,51 @@ static void test_a_reader_of_a_library_that_is_raised(void **state)
     test_folder_remove(folder);
 }
 
+/* ---- faults ---- */
+
+static void note_fault(void *context, const char *line)
+{
+    lens_buffer_print(context, "%s;", line);
+}
+
+/* An index that is not like the texts is a fault, and can be made anew. */
+static void test_an_index_that_is_off(void **state)
+{
+    texts_fixture *f = *state;
+    static const struct {
+        const char *damage, *fault;
+    } cases[] = {
+        {"INSERT INTO text_words (text_words) VALUES ('delete-all'); DELETE FROM word", "library.db: 3 texts are not in the index of words"},
+        {"INSERT INTO text_words (rowid, folded) VALUES (99, 'ghost'); INSERT INTO word VALUES ('ghost', 1)",
+         "library.db: 1 texts that are no more are in the index of words"},
+        {"INSERT INTO text_words (rowid, folded) SELECT id, 'ghost' FROM text WHERE folded = ''; INSERT INTO word VALUES ('ghost', 1)",
+         "library.db: 1 texts that are no more are in the index of words"},
+        {"UPDATE text SET text = 'a log', folded = 'a log' WHERE text = 'a hog'", "library.db: the index of words has not followed 1 changes"},
+    };
+    lens_error err = {0};
+    bool mended;
+    const int64_t source = texts_source(f, "/c.tsv"), a = texts_picture(f, "/p/1.jpg", 1), b = texts_picture(f, "/p/2.jpg", 2);
+    texts_say(f, source, true, a, "a dog", b, "a hog", 0, NULL);
+    texts_read(f, "v1", 1, "", 2, "written dog", 0, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lens_buffer faults = {0};
+        assert_done(lens_store_texts_mend(f->store, &mended, &err), &err);
+        assert_false(mended);
+        texts_damage(f->folder, cases[i].damage);
+        lens_store *reader = test_store(f->folder, LENS_STORE_READ);
+        assert_int_equal(lens_store_check(reader, note_fault, &faults, &err), 1);
+        lens_store_close(reader);
+        if (!strstr(faults.data, cases[i].fault))
+            fail_msg("%s: %s", cases[i].damage, faults.data);
+        lens_buffer_free(&faults);
+        assert_done(lens_store_texts_mend(f->store, &mended, &err), &err);
+        assert_true(mended);
+        texts_sound(f);
+        texts_expect(f, "dog", "a dog;written dog;");
+        assert_int_equal(lens_store_check(f->store, NULL, NULL, &err), 0);
+    }
+}
+
 /* ---- kills ---- */
 
 enum { KILLS = 25, PICTURES = 64 };
@@ -243,6 +288,7 @@ static void test_kills(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_old_library), cmocka_unit_test(test_a_reader_of_a_library_that_is_raised),
+                                       cmocka_unit_test_setup_teardown(test_an_index_that_is_off, texts_setup, texts_teardown),
                                        cmocka_unit_test(test_kills)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
