@@ -8,9 +8,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "files/watch.h"
-#include "library/internal.h"
+#include "library/index_captions.h"
 #include "library/root_settings.h"
 #include "net/http.h"
+#include "store/texts.h"
 
 enum { CHANGED_MOST = 32 }; /* folders; of more, the roots are looked at */
 static const double quiet_seconds = 1, noisy_seconds = 10; /* from the last change, from the first */
@@ -31,11 +32,12 @@ struct lens_watch {
     lens_library *library;
     lens_store *store;
     int64_t version;
-    char *rules; /* the roots, their settings and what was forgotten, as text: another text means to begin anew */
+    char *rules; /* the roots, their settings, what was forgotten and files of captions, as text: another text means to begin anew */
     lens_folder_watch *folders; /* NULL: the kernel tells of nothing */
     watched_root *roots;
     size_t root_count;
     lens_store_paths forgotten;
+    lens_store_sources captions; /* files of captions, wherever they lie */
     char *changed[CHANGED_MOST];
     size_t changed_count;
     bool all, given; /* everything is to be looked at; CHANGED was given to the caller */
@@ -142,6 +144,18 @@ static void watch_below(lens_watch *self, watched_root *root, const char *path)
         lens_walk(path, &root->walk, &visitor, NULL);
 }
 
+/* Watches the folder that the file PATH lies in, where anything is watched. */
+static bool watch_above(lens_watch *self, const char *path)
+{
+    char *folder = strdup(path);
+    char *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash)
+        slash[slash == folder] = '\0';
+    const bool done = slash && (!self->folders || lens_folder_watch_add(self->folders, folder, NULL) == 0);
+    free(folder);
+    return done;
+}
+
 /* Whether ROOT is there, and is what it was: another disk may have been put in its place. */
 static void watch_root(lens_watch *self, watched_root *root)
 {
@@ -160,14 +174,8 @@ static void watch_root(lens_watch *self, watched_root *root)
         limited(self, why);
     }
     if (root->is_file) {
-        char *folder = strdup(root->path);
-        if (folder) {
-            char *slash = strrchr(folder, '/');
-            slash[slash == folder] = '\0';
-            if (self->folders && lens_folder_watch_add(self->folders, folder, NULL) != 0)
-                limited(self, root->path);
-        }
-        free(folder);
+        if (!watch_above(self, root->path))
+            limited(self, root->path);
     } else {
         watch_below(self, root, root->path);
     }
@@ -187,6 +195,7 @@ static void free_roots(lens_watch *self)
     self->roots = NULL;
     self->root_count = 0;
     lens_store_paths_free(&self->forgotten);
+    lens_store_sources_free(&self->captions);
 }
 
 static int read_rules(lens_watch *self, lens_buffer *rules, lens_error *err)
@@ -211,6 +220,10 @@ static int read_rules(lens_watch *self, lens_buffer *rules, lens_error *err)
     }
     for (size_t i = 0; result == 0 && i < self->forgotten.count; i++)
         result = lens_buffer_print(rules, "without %s\n", self->forgotten.items[i]);
+    if (result == 0)
+        result = lens_store_sources_list(self->store, LENS_SOURCE_FILE, &self->captions, err);
+    for (size_t i = 0; result == 0 && i < self->captions.count; i++)
+        result = lens_buffer_print(rules, "captions %s\n", self->captions.items[i].path);
     lens_store_paths_free(&roots);
     return result;
 }
@@ -250,11 +263,14 @@ static int follow_rules(lens_watch *self, lens_error *err)
     self->roots = next.roots;
     self->root_count = next.root_count;
     self->forgotten = next.forgotten;
+    self->captions = next.captions;
     self->partly = !self->folders;
     if (self->folders) {
         self->limit[0] = '\0';
         lens_folder_watch_clear(self->folders);
     }
+    for (size_t i = 0; i < self->captions.count; i++)
+        watch_above(self, self->captions.items[i].path); /* one that is away is looked at by the next run, whatever that is for */
     if (self->root_count) {
         clear_changed(self);
         lens_watch_all(self);
@@ -276,6 +292,9 @@ static void hear(void *context, lens_watch_kind kind, const char *folder, const 
     const bool itself = !name || strcmp(name, ".") == 0;
     const int printed = itself ? lens_buffer_print(&buffer, "%s", folder) : lens_buffer_print(&buffer, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
     const char *path = printed == 0 ? buffer.data : folder;
+    for (size_t i = 0; i < self->captions.count && self->root_count; i++)
+        if (strcmp(path, self->captions.items[i].path) == 0)
+            lens_watch_all(self); /* its pictures may be anywhere */
     for (size_t i = 0; i < self->root_count; i++) {
         watched_root *root = &self->roots[i];
         if (root->is_file && strcmp(path, root->path) == 0)
@@ -288,7 +307,7 @@ static void hear(void *context, lens_watch_kind kind, const char *folder, const 
             continue;
         }
         root->stale |= kind == LENS_WATCH_FOLDER || itself;
-        if (kind != LENS_WATCH_FILE || itself || lens_named_as_picture(path) || lens_is_picture_file(path))
+        if (kind != LENS_WATCH_FILE || itself || lens_named_as_picture(path) || lens_is_sidecar(path) || lens_is_picture_file(path))
             note_folder(self, root, folder);
     }
     lens_buffer_free(&buffer);

@@ -136,13 +136,40 @@ static void what_goes_moves_or_is_linked_is_told(void **state)
     assert_int_equal(rename(link_path, b), 0);
     expect(&self, 20, "/below");
     put(self.pictures, "below/.hidden.ppm", 6);
-    put(self.pictures, "below/words.txt", 7); /* its bytes say that it is a picture... */
+    put(self.pictures, "below/words.dat", 7); /* its bytes say that it is a picture... */
     expect(&self, 20, "/below");
-    char *text = test_path(self.pictures, "below/words.txt");
+    char *text = test_path(self.pictures, "below/words.dat");
     test_write(text, "no picture", 10); /* ...and now they do not */
     put(self.pictures, "below/.hidden.ppm", 8);
     expect(&self, 2, "nothing");
     free(text), free(a), free(b), free(link_path), free(hidden);
+    end(&self);
+}
+
+static void captions_are_watched_too(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    expect(&self, 20, "all");
+    char *beside = test_path(self.pictures, "below/b.txt"), *table = test_path(self.folder, "table.tsv"), *other = test_path(self.folder, "other.tsv");
+    test_write(beside, "beside it", 9);
+    expect(&self, 20, "/below");
+    assert_int_equal(unlink(beside), 0);
+    expect(&self, 20, "/below");
+    /* A file of captions may lie anywhere. */
+    test_write(table, "a.ppm\tone\n", 10);
+    lens_error error = {0};
+    lens_index_options options = lens_index_options_default();
+    lens_index_report report;
+    options.captions = (const char *const *)&table;
+    options.caption_count = 1;
+    assert_done(lens_index(self.library, &options, &report, &error), &error);
+    expect(&self, 20, "all"); /* a rule more */
+    test_write(other, "a.ppm\tone\n", 10);
+    expect(&self, 2, "nothing");
+    test_write(table, "a.ppm\ttwo\n", 10);
+    expect(&self, 20, "all");
+    free(beside), free(table), free(other);
     end(&self);
 }
 
@@ -322,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_first_everything_then_what_changes),
         cmocka_unit_test(what_goes_moves_or_is_linked_is_told),
+        cmocka_unit_test(captions_are_watched_too),
         cmocka_unit_test(folders_that_come_are_watched_and_those_that_move_are_found),
         cmocka_unit_test(what_is_left_out_is_not_watched),
         cmocka_unit_test(where_links_lead_about_the_whole_root_is_looked_at),
