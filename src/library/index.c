@@ -339,7 +339,7 @@ static int index_words(lens_run *run, teller *out, lens_index_report *report, le
         tell(out, LENS_INDEX_NOTE, NULL, "the index of words was not like the texts, and has been made anew");
     if (lens_run_captions(run, !report->stopped, &report->captions, err) != 0)
         return -1;
-    return report->stopped ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);
+    return atomic_load(&run->stop) ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);
 }
 
 /* ---- the run ---- */

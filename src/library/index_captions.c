@@ -7,13 +7,19 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "captions/captions.h"
 #include "library/caption_names.h"
-#include "store/texts.h"
+#include "library/caption_texts.h"
 #include "words/tokens.h"
 
-enum { PROBLEMS_MOST = 20 /* that are told of one file; the rest is counted */ };
+enum {
+    PROBLEMS_MOST = 20, /* that are told of one file; the rest is counted */
+    CAPTIONS_AT_ONCE = 1024, SIDECARS_AT_ONCE = 256,
+    STOPPED = 2, /* what a reading returns that was stopped by the person */
+};
+static const double tell_every = 0.1; /* seconds between progress events */
 
 /* ---- what the walk met ---- */
 
@@ -52,12 +58,6 @@ void lens_run_sidecars_free(lens_run *run)
 
 /* ---- captions on their way ---- */
 
-typedef struct said {
-    int64_t picture;
-    size_t order;
-    char *text;
-} said;
-
 typedef struct importer {
     lens_run *run;
     lens_caption_names *names;
@@ -65,10 +65,13 @@ typedef struct importer {
     char *folder;
     const int64_t *ids; /* of a sidecar: the pictures that it is of */
     size_t id_count;
-    said *items;
+    lens_said *items;
     size_t count, capacity;
     size_t unknown, ambiguous, captions;
     int problems;
+    size_t crowded; /* pictures of which not all captions were taken */
+    double begun, told;
+    bool named; /* by the person who waits for this run: what is left out is said */
     bool short_of_memory;
 } importer;
 
@@ -98,16 +101,30 @@ static int keep(importer *self, int64_t picture, const char *text)
 {
     if (self->count == self->capacity) {
         const size_t capacity = self->capacity ? 2 * self->capacity : 256;
-        said *items = realloc(self->items, capacity * sizeof *items);
+        lens_said *items = realloc(self->items, capacity * sizeof *items);
         if (!items)
             return -1;
         self->items = items;
         self->capacity = capacity;
     }
-    said *item = &self->items[self->count];
-    *item = (said){picture, self->count, strdup(text)};
+    lens_said *item = &self->items[self->count];
+    *item = (lens_said){picture, self->count, strdup(text)};
     self->count += item->text != NULL;
     return item->text ? 0 : -1;
+}
+
+/* Tells now and then that DONE of TOTAL are done. Whether to go on. */
+static bool go_on(importer *self, size_t done, size_t total, bool counting)
+{
+    const double now = lens_seconds();
+    if (now - self->told >= tell_every) {
+        self->told = now;
+        const lens_index_event event = {
+            .kind = LENS_INDEX_PROGRESS, .done = (int64_t)done, .total = (int64_t)total, .counting = counting, .seconds = now - self->begun};
+        if (self->run->options->event && !self->run->options->event(self->run->options->context, &event))
+            atomic_store(&self->run->stop, true);
+    }
+    return !atomic_load(&self->run->stop);
 }
 
 static int hear_caption(void *context, const char *name, const char *text)
@@ -116,7 +133,8 @@ static int hear_caption(void *context, const char *name, const char *text)
     const int64_t *ids;
     size_t count;
     bool ambiguous;
-    self->captions++;
+    if (++self->captions % CAPTIONS_AT_ONCE == 0 && !go_on(self, self->captions, self->captions, true))
+        return STOPPED;
     if (lens_caption_names_find(self->names, self->folder, name, &ids, &count, &ambiguous) != 0)
         self->short_of_memory = true;
     self->ambiguous += ambiguous;
@@ -137,55 +155,29 @@ static int hear_sidecar(void *context, const char *name, const char *text)
     return self->short_of_memory;
 }
 
-static int compare_said(const void *a, const void *b)
+static void hear_left_out(void *context, int64_t picture, size_t count)
 {
-    const said *x = a, *y = b;
-    return x->picture != y->picture ? (x->picture < y->picture ? -1 : 1) : x->order < y->order ? -1 : x->order > y->order;
+    importer *self = context;
+    lens_store_picture about = {0};
+    char line[256];
+    if (self->named && self->crowded++ < PROBLEMS_MOST && lens_store_picture_by_id(self->run->store, picture, &about, NULL) > 0) {
+        snprintf(line, sizeof line, "%zu of its captions were left out, for it has %d lines or %d MiB of them", count, LENS_CAPTION_LINES_MOST,
+                 LENS_CAPTION_MOST >> 20);
+        note(self->run, about.path, line);
+        lens_store_picture_free(&about);
+    }
 }
 
-/* Whether LINE is a line of TEXT. */
-static bool has_line(const char *text, const char *line)
-{
-    const size_t size = strlen(line);
-    for (const char *at = text; (at = strstr(at, line)); at++)
-        if ((at == text || at[-1] == '\n') && (at[size] == '\n' || !at[size]))
-            return true;
-    return false;
-}
-
-/* Writes what was collected as all that SOURCE says: the captions of one picture as the lines of one text. */
+/* Writes what was collected as all that SOURCE says. */
 static int write(importer *self, int64_t source, int64_t size, int64_t mtime_ns, int64_t *changed, lens_error *err)
 {
-    lens_store_caption *captions = calloc(self->count + 1, sizeof *captions);
-    lens_buffer *texts = calloc(self->count + 1, sizeof *texts);
-    size_t count = 0;
-    int result = captions && texts && !self->short_of_memory ? 0 : -2;
-    if (self->count)
-        qsort(self->items, self->count, sizeof *self->items, compare_said);
-    for (size_t i = 0; i < self->count && result == 0; i++) {
-        const bool more = count && captions[count - 1].picture == self->items[i].picture;
-        if (!more)
-            captions[count++].picture = self->items[i].picture;
-        lens_buffer *text = &texts[count - 1];
-        if (more && has_line(text->data, self->items[i].text))
-            continue;
-        result = lens_buffer_print(text, "%s%s", more ? "\n" : "", self->items[i].text) == 0 ? 0 : -2;
-    }
-    for (size_t i = 0; i < count && result == 0; i++) {
-        captions[i].text = texts[i].data;
-        captions[i].folded = lens_text_folded(texts[i].data);
-        result = captions[i].folded ? 0 : -2;
-    }
+    lens_caption_texts texts = {0};
     int64_t changes = 0;
+    int result = self->short_of_memory || lens_caption_texts_make(self->items, self->count, &texts, hear_left_out, self) != 0 ? -2 : 0;
     if (result == 0)
-        result = lens_store_captions_write(self->run->store, source, size, mtime_ns, captions, count, true, &changes, err);
+        result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts.items, texts.count, true, &changes, err);
     *changed += changes;
-    for (size_t i = 0; captions && texts && i < self->count; i++) {
-        free((void *)captions[i].folded);
-        lens_buffer_free(&texts[i]);
-    }
-    free(captions);
-    free(texts);
+    lens_caption_texts_free(&texts);
     return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
 }
 
@@ -200,7 +192,8 @@ static void begin(importer *self, const char *path)
     char *slash = self->folder ? strrchr(self->folder, '/') : NULL;
     if (slash)
         *slash = '\0';
-    self->count = self->unknown = self->ambiguous = self->captions = 0;
+    self->count = self->unknown = self->ambiguous = self->captions = self->crowded = 0;
+    self->named = false;
     self->problems = 0;
 }
 
@@ -219,6 +212,10 @@ static void tell_unknown(const importer *self)
     }
     if (self->problems > PROBLEMS_MOST) {
         snprintf(line, sizeof line, "and %d more like these", self->problems - PROBLEMS_MOST);
+        note(self->run, self->path, line);
+    }
+    if (self->crowded > PROBLEMS_MOST) {
+        snprintf(line, sizeof line, "captions of %zu more pictures were left out like these", self->crowded - PROBLEMS_MOST);
         note(self->run, self->path, line);
     }
 }
@@ -251,8 +248,11 @@ static int import_file(importer *self, const lens_store_source *source, bool nam
     const lens_caption_visitor visitor = {hear_caption, named ? hear_problem : NULL, self};
     lens_error error = {0};
     begin(self, source->path);
+    self->named = named;
     int result = names_of(self, &error) ? lens_captions_read(source->path, &options, &visitor, &error) : -1;
-    if (result < 0 && !named) { /* it was fine once: what it said stays, and the rest goes on */
+    if (result == STOPPED) {
+        result = 0; /* the next run reads it: nothing is written of half a file */
+    } else if (result < 0 && !named) { /* it was fine once: what it said stays, and the rest goes on */
         note(self->run, NULL, error.message);
         result = 0;
     } else if (result < 0) {
@@ -286,7 +286,7 @@ static int import_files(importer *self, int64_t *changed, lens_error *err)
     free(text);
     if (result == 0)
         result = lens_store_sources_list(self->run->store, LENS_SOURCE_FILE, &sources, err);
-    for (size_t i = 0; i < sources.count && result == 0; i++) {
+    for (size_t i = 0; i < sources.count && result == 0 && go_on(self, i, sources.count, false); i++) {
         bool named = false;
         for (size_t j = 0; j < options->caption_count; j++) {
             char *path = lens_path_absolute(options->captions[j], NULL);
@@ -372,7 +372,12 @@ static int import_sidecars(importer *self, bool whole, int64_t *changed, lens_er
         result = lens_store_sources_list(run->store, LENS_SOURCE_FILE, &files, err);
     if (run->sidecar_count)
         qsort(run->sidecars, run->sidecar_count, sizeof *run->sidecars, compare_sidecars);
-    for (size_t i = 0; i < run->sidecar_count && result == 0; i++) {
+    if (result == 0)
+        result = lens_store_batch_begin(run->store, err);
+    const bool batch = result == 0;
+    for (size_t i = 0; i < run->sidecar_count && result == 0 && go_on(self, i, run->sidecar_count, false); i++) {
+        if (i && i % SIDECARS_AT_ONCE == 0 && (result = lens_store_batch_next(run->store, err)) != 0)
+            break;
         const lens_sidecar *sidecar = &run->sidecars[i];
         const lens_store_source *known = find_source(&sources, sidecar->path);
         /* What was named as captions of many pictures is not read once more as those of the one that it lies beside. */
@@ -381,7 +386,9 @@ static int import_sidecars(importer *self, bool whole, int64_t *changed, lens_er
         if (!known || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
             result = import_sidecar(self, sidecar, known, changed, err);
     }
-    if (result == 0 && whole)
+    if (batch)
+        result = lens_store_batch_end(run->store, result, err);
+    if (result == 0 && whole && !atomic_load(&run->stop))
         result = sweep_sidecars(self, &sources, changed, err);
     lens_store_sources_free(&files);
     lens_store_sources_free(&sources);
@@ -403,7 +410,7 @@ int lens_run_captions_there(const lens_run *run, lens_error *err)
 
 int lens_run_captions(lens_run *run, bool whole, int64_t *changed, lens_error *err)
 {
-    importer self = {.run = run};
+    importer self = {.run = run, .begun = lens_seconds()};
     *changed = 0;
     int result = import_files(&self, changed, err);
     if (result == 0)

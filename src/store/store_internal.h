@@ -54,6 +54,7 @@ struct lens_store {
     } statements[LENS_STATEMENTS_MAX];
     size_t statement_count;
     lens_writer *writers;
+    bool batch; /* lens_store_batch_begin */
 
     lens_id_list seen;     /* pictures that the walk met */
     bool seen_sorted;

@@ -126,7 +126,7 @@ int lens_sql_begin(lens_store *store, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
-    return lens_sql_run(store, "BEGIN IMMEDIATE", err);
+    return store->batch ? 0 : lens_sql_run(store, "BEGIN IMMEDIATE", err);
 }
 
 int lens_sql_begin_read(lens_store *store, lens_error *err)
@@ -136,6 +136,8 @@ int lens_sql_begin_read(lens_store *store, lens_error *err)
 
 int lens_sql_end(lens_store *store, int result, lens_error *err)
 {
+    if (store->batch)
+        return result == 0 ? 0 : -1;
     if (result == 0 && store->mode == LENS_STORE_WRITE && store->version >= LENS_SCHEMA_WORDS)
         result = lens_texts_follow(store, err);
     if (result == 0)

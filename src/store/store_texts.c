@@ -104,6 +104,27 @@ int lens_store_source_remove(lens_store *store, int64_t id, lens_error *err)
     return lens_sql_end(store, result, err);
 }
 
+int lens_store_batch_begin(lens_store *store, lens_error *err)
+{
+    if (lens_sql_begin(store, err) != 0)
+        return -1;
+    store->batch = true;
+    return 0;
+}
+
+int lens_store_batch_end(lens_store *store, int result, lens_error *err)
+{
+    if (!store->batch)
+        return -1;
+    store->batch = false;
+    return lens_sql_end(store, result, err);
+}
+
+int lens_store_batch_next(lens_store *store, lens_error *err)
+{
+    return lens_store_batch_end(store, 0, err) == 0 ? lens_store_batch_begin(store, err) : -1;
+}
+
 /* ---- captions ---- */
 
 typedef struct said {

@@ -48,6 +48,13 @@ typedef struct lens_store_caption {
 int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count,
                               bool whole, int64_t *changed, lens_error *err);
 
+/* Between the two, what is written of sources and captions is one transaction, which costs a tenth where there are many: all or nothing, and after a
+ * failure there must be no more writing before the end. NEXT ends one and begins another; when it fails there is nothing to end. RESULT other than 0:
+ * nothing of it stays. */
+int lens_store_batch_begin(lens_store *store, lens_error *err);
+int lens_store_batch_next(lens_store *store, lens_error *err);
+int lens_store_batch_end(lens_store *store, int result, lens_error *err);
+
 /* ---- reading what is written in pictures ------------------------------------------------------------------------- */
 
 typedef struct lens_store_reading {

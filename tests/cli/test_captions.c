@@ -84,6 +84,29 @@ static void test_lines_and_columns(void **state)
     free(odd), free(table);
 }
 
+/* More captions of one picture than anybody reads: some are kept, and it is said whose are not. */
+static void test_a_picture_with_too_many(void **state)
+{
+    const test_world *world = *state;
+    lens_buffer table = {0};
+    lens_buffer_print(&table, "file\tcaption\n");
+    for (int i = 0; i < 100000; i++)
+        lens_buffer_print(&table, "a.png\tline%d\n", i % 90000);
+    lens_buffer_print(&table, "b.jpg\tone\n");
+    texts_world_write(world, "many.tsv", table.data);
+    lens_buffer_free(&table);
+    char *path = test_world_path(world, "many.tsv");
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", "--captions", path, world->pictures, NULL);
+    assert_non_null(strstr(run.err.data, "a.png: 98000 of its captions were left out"));
+    test_run_free(&run);
+    texts_world_expect(world, "a.png", "line0");
+    texts_world_expect(world, "a.png", "line999");
+    texts_world_expect(world, "b.jpg", "one");
+    run = test_world_expect(world, 1, "search", "--by", "text", "-q", "\"line1000\"", NULL);
+    test_run_free(&run);
+    free(path);
+}
+
 static void test_templates(void **state)
 {
     const test_world *world = *state;
@@ -344,6 +367,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_table, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_lines_and_columns, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_picture_with_too_many, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),

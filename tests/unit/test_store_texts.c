@@ -172,6 +172,26 @@ static void test_all_or_nothing(void **state)
     texts_expect(f, "dog", "dog;");
 }
 
+static void test_a_batch(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    const int64_t a = texts_picture(f, "/p/1.jpg", 1);
+    assert_done(lens_store_batch_begin(f->store, &err), &err);
+    texts_say(f, texts_source(f, "/c/1.tsv"), true, a, "dog one", 0, NULL);
+    assert_done(lens_store_batch_next(f->store, &err), &err);
+    texts_expect(f, "dog", "dog one;");
+    texts_say(f, texts_source(f, "/c/2.tsv"), true, a, "dog two", 0, NULL);
+    texts_say(f, texts_source(f, "/c/3.tsv"), true, a, "dog three", 0, NULL);
+    assert_int_equal(lens_store_batch_end(f->store, -1, &err), -1);
+    texts_expect(f, "dog", "dog one;");
+    assert_done(lens_store_batch_begin(f->store, &err), &err);
+    texts_say(f, texts_source(f, "/c/2.tsv"), true, a, "dog two", 0, NULL);
+    assert_done(lens_store_batch_end(f->store, 0, &err), &err);
+    texts_expect(f, "dog", "dog one;dog two;");
+    texts_sound(f);
+}
+
 static void test_pictures_that_change(void **state)
 {
     texts_fixture *f = *state;
@@ -475,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_captions_of_some, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_with_texts, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_all_or_nothing, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_batch, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_change, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_copies, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_readings, texts_setup, texts_teardown),
