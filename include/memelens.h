@@ -470,6 +470,9 @@ typedef struct lens_status {
     size_t failure_count;
     int64_t captions;        /* texts that came from outside */
     int64_t read, with_text; /* contents that were read, and those in which there was something */
+    char **caption_files;    /* that were taken in, and are looked at in every run */
+    bool *caption_file_present;
+    size_t caption_file_count;
     int64_t sentences;       /* contents whose texts can be found by what they mean */
 } lens_status;
 
@@ -499,6 +502,9 @@ void lens_texts_free(lens_texts *texts);
 /* Takes pictures out of the library; the files stay. *REMOVED: pictures. A path that nothing is known of is LENS_E_MISSING. */
 int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err);
 int lens_forget_model(lens_library *library, const char *model, lens_error *err);
+
+/* Takes out what the file of captions at PATH said, and looks at it no more. *REMOVED: captions. LENS_E_MISSING when the library knows of no such file. */
+int lens_forget_captions(lens_library *library, const char *path, int64_t *removed, lens_error *err);
 int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err);
 
 /* Looks for faults in the library, calling FAULT with a line for each. The number of faults, or -1. */

@@ -1,11 +1,12 @@
 /* memelens forget */
 #include "cli/command.h"
 
-static const char *model;
+static const char *model, *captions;
 static bool all;
 
 static const cli_option options[] = {
     {"model", 'm', CLI_TEXT, &model, "NAME", "drop this model's vectors"},
+    {"captions", 0, CLI_TEXT, &captions, "FILE", "drop what this file of captions said, and look at it no more"},
     {"all", 0, CLI_FLAG, &all, NULL, "empty the library"},
 };
 
@@ -26,8 +27,8 @@ static int forget_paths(lens_library *library, const cli_list *paths)
 
 static int run(const cli_list *operands)
 {
-    if ((operands->count > 0) + (model != NULL) + all != 1)
-        return cli_fail("forget: name paths, or --model NAME, or --all");
+    if ((operands->count > 0) + (model != NULL) + (captions != NULL) + all != 1)
+        return cli_fail("forget: name paths, or --model NAME, or --captions FILE, or --all");
     lens_library *library = cli_open_library();
     if (!library)
         return CLI_ERROR;
@@ -38,6 +39,10 @@ static int run(const cli_list *operands)
         status = forget_paths(library, operands);
     else if (model && lens_forget_model(library, model, &error) != 0)
         status = cli_fail_with(&error);
+    else if (captions && lens_forget_captions(library, captions, &removed, &error) != 0)
+        status = cli_fail_with(&error);
+    else if (captions)
+        cli_note("%s: %s %s forgotten; it is not looked at again until it is named", captions, cli_count_text(removed), removed == 1 ? "caption" : "captions");
     else if (all && lens_forget_all(library, &removed, &error) != 0)
         status = cli_fail_with(&error);
     else if (all)
@@ -48,8 +53,8 @@ static int run(const cli_list *operands)
 
 const cli_command cli_forget = {
     .name = "forget",
-    .summary = "take pictures or a model out of the library",
-    .usage = "PATH...\n--model NAME\n--all",
+    .summary = "take pictures, captions or a model out of the library",
+    .usage = "PATH...\n--model NAME\n--captions FILE\n--all",
     .details = "The files themselves are never touched. A path that was forgotten stays out until `memelens index` names it.",
     CLI_OPTIONS(options),
     .run = run,

@@ -69,7 +69,7 @@ static int print_texts(lens_library *library)
 
 static int print_json(const lens_status *status)
 {
-    json_t *folders = json_array(), *forgotten = json_array(), *models = json_array();
+    json_t *folders = json_array(), *forgotten = json_array(), *captions = json_array(), *models = json_array();
     for (size_t i = 0; i < status->folder_count; i++) {
         json_t *folder = json_pack("{sb}", "present", status->folder_present[i]);
         cli_json_path(folder, "path", status->folders[i]);
@@ -80,13 +80,19 @@ static int print_json(const lens_status *status)
         cli_json_path(path, "path", status->forgotten[i]);
         json_array_append_new(forgotten, path);
     }
+    for (size_t i = 0; i < status->caption_file_count; i++) {
+        json_t *file = json_pack("{sb}", "present", status->caption_file_present[i]);
+        cli_json_path(file, "path", status->caption_files[i]);
+        json_array_append_new(captions, file);
+    }
     for (size_t i = 0; i < status->model_count; i++)
         json_array_append_new(models, json_pack("{ss si sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
                                                 "vectors", (json_int_t)status->models[i].vectors, "bytes",
                                                 (json_int_t)status->models[i].bytes));
-    json_t *object = json_pack("{sI sI sI sI sI sI sI so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
+    json_t *object = json_pack("{sI sI sI sI sI sI sI so so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
                                "library_bytes", (json_int_t)status->bytes, "captions", (json_int_t)status->captions, "read", (json_int_t)status->read,
-                               "with_text", (json_int_t)status->with_text, "sentences", (json_int_t)status->sentences, "folders", folders, "forgotten", forgotten, "models", models);
+                               "with_text", (json_int_t)status->with_text, "sentences", (json_int_t)status->sentences, "folders", folders, "caption_files", captions,
+                               "forgotten", forgotten, "models", models);
     cli_json_path(object, "library", status->library);
     cli_json(object);
     return CLI_DONE;
@@ -110,6 +116,11 @@ static int print_text(const lens_status *status)
         fputs(i ? "          " : "folders   ", stdout);
         cli_put_path(status->folders[i]);
         puts(status->folder_present[i] ? "" : "  (not there now)");
+    }
+    for (size_t i = 0; i < status->caption_file_count; i++) {
+        fputs(i ? "          " : "captions  ", stdout);
+        cli_put_path(status->caption_files[i]);
+        puts(status->caption_file_present[i] ? "" : "  (not there now)");
     }
     for (size_t i = 0; i < status->forgotten_count; i++) {
         fputs(i ? "          " : "left out  ", stdout);

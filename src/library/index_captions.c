@@ -225,77 +225,87 @@ static int64_t mtime_of(const struct stat *info)
     return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
 }
 
-/* A file that could not be read the first time it was named is none that later runs look at. RESULT. */
-static int refuse(importer *self, const lens_store_source *source, int result)
+/* Reads the captions of the file PATH by SETTINGS (NULL: none). 0, STOPPED or -1. */
+static int read_file(importer *self, const char *path, const char *settings, bool named, struct stat *info, lens_error *err)
 {
-    if (source->mtime_ns < 0 && source->size < 0)
-        lens_store_source_remove(self->run->store, source->id, NULL);
+    json_t *columns = settings ? json_loads(settings, 0, NULL) : NULL;
+    const lens_caption_options options = {json_string_value(json_object_get(columns, "file")), json_string_value(json_object_get(columns, "text"))};
+    const lens_caption_visitor visitor = {hear_caption, named ? hear_problem : NULL, self};
+    begin(self, path);
+    self->named = named;
+    int result = stat(path, info) != 0 ? lens_fail_errno(err, errno, "%s", path) : 0;
+    if (result == 0)
+        result = names_of(self, err) ? lens_captions_read(path, &options, &visitor, err) : -1;
+    json_decref(columns);
     return result;
 }
 
-static int import_file(importer *self, const lens_store_source *source, bool named, int64_t *changed, lens_error *err)
+/* A file that the person names, which is one that later runs look at too once it was read: with SETTINGS, which replace those it had. */
+static int import_named(importer *self, const char *path, const char *settings, int64_t *changed, lens_error *err)
 {
     struct stat info;
-    if (stat(source->path, &info) != 0) {
-        if (named)
-            return refuse(self, source, lens_fail_errno(err, errno, "%s", source->path));
-        return 0; /* its captions stay, as those of pictures on an absent disk do */
-    }
-    if (!named && info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
+    int64_t id;
+    int result = read_file(self, path, settings, true, &info, err);
+    if (result == STOPPED)
         return 0;
-    const json_t *settings = source->settings ? json_loads(source->settings, 0, NULL) : NULL;
-    const lens_caption_options options = {json_string_value(json_object_get(settings, "file")), json_string_value(json_object_get(settings, "text"))};
-    const lens_caption_visitor visitor = {hear_caption, named ? hear_problem : NULL, self};
-    lens_error error = {0};
-    begin(self, source->path);
-    self->named = named;
-    int result = names_of(self, &error) ? lens_captions_read(source->path, &options, &visitor, &error) : -1;
-    if (result == STOPPED) {
-        result = 0; /* the next run reads it: nothing is written of half a file */
-    } else if (result < 0 && !named) { /* it was fine once: what it said stays, and the rest goes on */
-        note(self->run, NULL, error.message);
-        result = 0;
-    } else if (result < 0) {
-        if (err)
-            *err = error;
-        result = refuse(self, source, result);
-    } else {
-        result = write(self, source->id, info.st_size, mtime_of(&info), changed, err);
-        if (named)
-            tell_unknown(self);
-    }
-    json_decref((json_t *)settings);
+    if (result < 0 || lens_store_batch_begin(self->run->store, err) != 0)
+        return -1;
+    result = lens_store_source_put(self->run->store, path, LENS_SOURCE_FILE, settings, &id, err);
+    if (result == 0)
+        result = write(self, id, info.st_size, mtime_of(&info), changed, err);
+    result = lens_store_batch_end(self->run->store, result, err);
+    if (result == 0)
+        tell_unknown(self);
     return result;
+}
+
+/* One that was read once, if it is another now. */
+static int import_known(importer *self, const lens_store_source *source, int64_t *changed, lens_error *err)
+{
+    struct stat info;
+    lens_error error = {0};
+    if (stat(source->path, &info) != 0) /* its captions stay, as those of pictures on an absent disk do */
+        return 0;
+    if (info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
+        return 0;
+    const int result = read_file(self, source->path, source->settings, false, &info, &error);
+    if (result == STOPPED) /* the next run reads it: nothing is written of half a file */
+        return 0;
+    if (result < 0) { /* it was fine once: what it said stays, and the rest goes on */
+        note(self->run, NULL, error.message);
+        return 0;
+    }
+    return write(self, source->id, info.st_size, mtime_of(&info), changed, err);
 }
 
 static int import_files(importer *self, int64_t *changed, lens_error *err)
 {
     const lens_index_options *options = self->run->options;
+    lens_store_paths named = {calloc(options->caption_count + 1, sizeof *named.items), 0};
     lens_store_sources sources = {0};
-    int result = 0;
     json_t *settings = json_pack("{so*so*}", "file", options->caption_file ? json_string(options->caption_file) : NULL, "text",
                                  options->caption_text ? json_string(options->caption_text) : NULL);
     char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
+    int result = named.items && text ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     json_decref(settings);
-    for (size_t i = 0; i < options->caption_count && result == 0; i++) {
-        int64_t id;
-        char *path = lens_path_absolute(options->captions[i], err);
-        result = path ? lens_store_source_put(self->run->store, path, LENS_SOURCE_FILE, text, &id, err) : -1;
-        free(path);
+    for (size_t i = 0; i < options->caption_count && result == 0 && go_on(self, i, options->caption_count, false); i++) {
+        char *path = named.items[named.count] = lens_path_absolute(options->captions[i], err);
+        named.count += path != NULL;
+        result = path ? import_named(self, path, text, changed, err) : -1;
     }
     free(text);
     if (result == 0)
         result = lens_store_sources_list(self->run->store, LENS_SOURCE_FILE, &sources, err);
     for (size_t i = 0; i < sources.count && result == 0 && go_on(self, i, sources.count, false); i++) {
-        bool named = false;
-        for (size_t j = 0; j < options->caption_count; j++) {
-            char *path = lens_path_absolute(options->captions[j], NULL);
-            named |= path && strcmp(path, sources.items[i].path) == 0;
-            free(path);
-        }
-        result = import_file(self, &sources.items[i], named, changed, err);
+        bool done = false;
+        for (size_t j = 0; j < named.count && !done; j++)
+            done = strcmp(named.items[j], sources.items[i].path) == 0;
+        if (!done)
+            result = import_known(self, &sources.items[i], changed, err);
     }
     lens_store_sources_free(&sources);
+    begin(self, ""); /* the path that it had is freed here */
+    lens_store_paths_free(&named);
     return result;
 }
 

@@ -243,6 +243,24 @@ static int keep_failure(void *context, const lens_store_picture *picture)
     return failure->path && failure->reason ? 0 : -1;
 }
 
+static int list_caption_files(lens_status *status, lens_store *store, lens_error *err)
+{
+    lens_store_sources sources;
+    if (lens_store_sources_list(store, LENS_SOURCE_FILE, &sources, err) != 0)
+        return -1;
+    status->caption_files = calloc(sources.count + 1, sizeof *status->caption_files);
+    status->caption_file_present = calloc(sources.count + 1, sizeof *status->caption_file_present);
+    const bool enough = status->caption_files && status->caption_file_present;
+    for (size_t i = 0; enough && i < sources.count; i++) {
+        status->caption_files[i] = sources.items[i].path; /* goes over to the status */
+        status->caption_file_present[i] = lens_file_exists(sources.items[i].path);
+        sources.items[i].path = NULL;
+        status->caption_file_count++;
+    }
+    lens_store_sources_free(&sources);
+    return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
 static int fill_status(lens_status *status, lens_store *store, lens_error *err)
 {
     lens_store_counts counts;
@@ -267,7 +285,7 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
         free(folder);
     }
     lens_store_models_free(&sentences);
-    if (lens_store_forgotten(store, &forgotten, err) != 0)
+    if (list_caption_files(status, store, err) != 0 || lens_store_forgotten(store, &forgotten, err) != 0)
         return -1;
     status->forgotten = forgotten.items;
     status->forgotten_count = forgotten.count;
@@ -327,6 +345,8 @@ void lens_status_free(lens_status *status)
     free_strings(status->folders, status->folder_count);
     free_strings(status->forgotten, status->forgotten_count);
     free(status->folder_present);
+    free_strings(status->caption_files, status->caption_file_count);
+    free(status->caption_file_present);
     for (size_t i = 0; i < status->model_count; i++)
         free(status->models[i].name);
     free(status->models);
@@ -389,6 +409,38 @@ int lens_forget_model(lens_library *library, const char *model, lens_error *err)
     int result = store ? lens_store_forget_model(store, name, err) : -1;
     lens_store_close(store);
     free(name);
+    return result;
+}
+
+/* The id of the file of captions at PATH; 0: there is none, -1 on error. */
+static int64_t caption_file(lens_store *store, const char *path, lens_error *err)
+{
+    lens_store_sources sources;
+    int64_t id = 0;
+    if (lens_store_sources_list(store, LENS_SOURCE_FILE, &sources, err) != 0)
+        return -1;
+    for (size_t i = 0; i < sources.count; i++)
+        if (strcmp(sources.items[i].path, path) == 0)
+            id = sources.items[i].id;
+    lens_store_sources_free(&sources);
+    return id;
+}
+
+int lens_forget_captions(lens_library *library, const char *path, int64_t *removed, lens_error *err)
+{
+    *removed = 0;
+    char *absolute = lens_path_absolute(path, err);
+    lens_store *store = absolute ? open_existing(library, err) : NULL;
+    const int64_t id = store ? caption_file(store, absolute, err) : -1, before = id > 0 ? lens_store_caption_count(store, err) : 0;
+    int result = id > 0 && before >= 0 ? lens_store_source_remove(store, id, err) : -1;
+    if (id == 0)
+        lens_fail(err, LENS_E_MISSING, "%s: no file of captions that this library knows; memelens status lists them", absolute);
+    const int64_t after = result == 0 ? lens_store_caption_count(store, err) : before;
+    *removed = before - after;
+    if (result == 0)
+        result = after < 0 ? -1 : lens_store_compact(store, false, err);
+    lens_store_close(store);
+    free(absolute);
     return result;
 }
 

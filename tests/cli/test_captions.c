@@ -81,6 +81,9 @@ static void test_lines_and_columns(void **state)
     assert_non_null(strstr(run.err.data, "nothing"));
     test_run_free(&run);
     texts_world_expect(world, "c.png", "horse"); /* nothing was lost by that */
+    texts_world_write(world, "odd.csv", "n,picture,first,second\n1,sub/c.png,dog,sheep\n");
+    texts_world_index(world, 1, NULL); /* nor were the columns that it could be read with */
+    texts_world_expect(world, "c.png", "sheep");
     free(odd), free(table);
 }
 
@@ -105,6 +108,46 @@ static void test_a_picture_with_too_many(void **state)
     run = test_world_expect(world, 1, "search", "--by", "text", "-q", "\"line1000\"", NULL);
     test_run_free(&run);
     free(path);
+}
+
+/* The files of captions are listed, and can be taken out again. */
+static void test_files_are_listed_and_forgotten(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "one.tsv", "file\tcaption\na.png\tone dog\nb.jpg\tdog\n");
+    texts_world_write(world, "two.tsv", "file\tcaption\na.png\ttwo cows\n");
+    texts_world_write(world, "sub/c.png.txt", "beside it");
+    char *one = test_world_path(world, "one.tsv"), *two = test_world_path(world, "two.tsv"), *beside = test_world_path(world, "sub/c.png.txt");
+    texts_world_index(world, 4, "--captions", one, "--captions", two, NULL);
+    texts_world_remove(world, "two.tsv");
+    test_run run = test_world_expect(world, 0, "status", NULL);
+    lens_buffer expected = {0};
+    lens_buffer_print(&expected, "captions  %s\n          %s  (not there now)\n", one, two);
+    assert_non_null(strstr(run.out.data, expected.data));
+    lens_buffer_free(&expected);
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "forget", "--captions", one, NULL);
+    assert_non_null(strstr(run.err.data, "2 captions forgotten"));
+    test_run_free(&run);
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "", "dog");
+    texts_world_expect(world, "a.png", "cows");
+    run = test_world_expect(world, 0, "forget", "--captions", two, NULL); /* which is no more */
+    test_run_free(&run);
+    const char *const unknown[] = {two, beside};
+    for (size_t i = 0; i < 2; i++) {
+        run = test_world_expect(world, 2, "forget", "--captions", unknown[i], NULL);
+        assert_non_null(strstr(run.err.data, "no file of captions"));
+        test_run_free(&run);
+    }
+    run = test_world_expect(world, 0, "status", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(lines, 0), "caption_files")), 0);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "captions"), 1);
+    json_decref(lines);
+    test_run_free(&run);
+    texts_world_expect(world, "", "cows");
+    free(beside), free(two), free(one);
 }
 
 static void test_templates(void **state)
@@ -368,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_table, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_lines_and_columns, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_picture_with_too_many, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_files_are_listed_and_forgotten, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
