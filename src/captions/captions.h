@@ -46,7 +46,7 @@ int lens_captions_parse(const void *bytes, size_t size, lens_caption_format form
                         const lens_caption_visitor *visitor, lens_error *err);
 
 /* Calls `each` with every file beside the picture PATH that has something to say about it, the file's path for NAME, and all that it says:
- * dog.jpg.txt, dog.txt, dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, and what Google Takeout calls its JSON. Files that cannot be read are problems.
+ * dog.jpg.txt, dog.txt, dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, and what Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Files that cannot be read are problems.
  * 0, what `each` returned, or -1. */
 int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err);
 

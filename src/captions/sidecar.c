@@ -1,6 +1,7 @@
 /* Files that lie beside a picture and say what is on it. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "captions/reading.h"
@@ -89,13 +90,13 @@ static int read_one(const char *path, const char *own, const lens_caption_visito
     int result = 0;
     if (bytes.size == 0) {
         /* nothing said */
-    } else if (strcmp(ending, ".xmp") == 0) {
+    } else if (strcasecmp(ending, ".xmp") == 0) {
         result = read_xmp(&self, &bytes);
     } else if ((result = lens_captions_decode(&self, &bytes)) == 0) {
         const size_t mark = bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
         bytes.size -= mark;
         memmove(bytes.data, bytes.data + mark, bytes.size + 1);
-        result = strcmp(ending, ".txt") == 0 ? lens_captions_give_text(&self, 0, path, bytes.data, bytes.size) : read_json(&self, &bytes, own);
+        result = strcasecmp(ending, ".txt") == 0 ? lens_captions_give_text(&self, 0, path, bytes.data, bytes.size) : read_json(&self, &bytes, own);
     }
     lens_buffer_free(&bytes);
     return result;
@@ -154,7 +155,7 @@ static void add_takeout(struct candidates *list, const char *own)
 
 int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err)
 {
-    static const char *const endings[] = {".txt", ".json", ".xmp"};
+    static const char *const endings[] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
     const char *slash = strrchr(path, '/'), *own = slash ? slash + 1 : path;
     struct candidates list = {0};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {

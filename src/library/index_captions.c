@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -25,10 +24,10 @@ static const double tell_every = 0.1; /* seconds between progress events */
 
 bool lens_is_sidecar(const char *path)
 {
-    static const char *const ends[] = {".txt", ".json", ".xmp"};
+    static const char *const ends[] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
     const size_t length = strlen(path);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (length > strlen(ends[i]) && strcasecmp(path + length - strlen(ends[i]), ends[i]) == 0)
+        if (length > strlen(ends[i]) && strcmp(path + length - strlen(ends[i]), ends[i]) == 0)
             return true;
     return false;
 }

@@ -287,6 +287,21 @@ static void test_an_index_that_is_off(void **state)
     texts_world_expect(world, "a.png", "beside");
 }
 
+/* As Windows and cameras name them. */
+static void test_files_beside_pictures_in_capitals(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "a.png.TXT", "beside it");
+    texts_world_write(world, "b.JSON", "{\"description\": \"in JSON\"}");
+    texts_world_write(world, "sub/c.XMP", "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
+                                          "xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title><rdf:Alt><rdf:li xml:lang='x-default'>The tower</rdf:li></rdf:Alt></dc:title>"
+                                          "</rdf:Description></rdf:RDF></x:xmpmeta>");
+    texts_world_index(world, 3, NULL);
+    texts_world_expect(world, "a.png", "beside");
+    texts_world_expect(world, "b.jpg", "json");
+    texts_world_expect(world, "c.png", "tower");
+}
+
 static void test_files_beside_pictures(void **state)
 {
     const test_world *world = *state;
@@ -418,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_run_that_ends_before_the_captions, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_not_there, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_an_index_that_is_off, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_files_beside_pictures_in_capitals, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),
