@@ -8,6 +8,22 @@ static test_world *world;
 static test_serving serving;
 static char *model; /* which knows words */
 
+/* One of the examples asks for a large meme by what is written in it. */
+static void add_meme(void)
+{
+    enum { WIDTH = 900, HEIGHT = 600 };
+    lens_error err = {0};
+    void *bytes;
+    size_t size;
+    uint8_t *pixels = calloc(WIDTH * HEIGHT, 3);
+    char *folder = test_world_path(world, "memes"), *picture = test_world_path(world, "memes/boromir.png"), *words = test_world_path(world, "memes/boromir.png.txt");
+    assert_done(lens_folder_make(folder, &err), &err);
+    assert_done(lens_png(pixels, WIDTH, HEIGHT, &bytes, &size, &err), &err);
+    test_write(picture, bytes, size);
+    test_write(words, "One does not simply walk", 24);
+    free(bytes), free(pixels), free(folder), free(picture), free(words);
+}
+
 static int setup(void **state)
 {
     if (test_clip_draw(state) != 0)
@@ -18,6 +34,7 @@ static int setup(void **state)
         snprintf(name, sizeof name, "scene%u.png", i);
         test_world_picture(world, name, TEST_PNG, i);
     }
+    add_meme();
     model = test_clip_folder(CLIP_GOOD_CONFIG, CLIP_GOOD_PROCESSOR, &(test_clip_faults){0});
     test_clip_write_vocabulary(model, "");
     test_run run = test_world_expect(world, 0, "index", "--model", model, world->pictures, NULL);
