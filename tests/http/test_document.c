@@ -1,6 +1,7 @@
 /* The examples of docs/SERVER.md do what they say. */
 #include <unistd.h>
 
+#include "memelens.h"
 #include "random_clip.h"
 #include "serving.h"
 
@@ -80,7 +81,7 @@ static void the_examples_find_pictures(void **state)
         const char *const argv[] = {"/bin/sh", "-c", line, NULL};
         test_run run = test_run_program(argv, NULL, NULL);
         json_t *answer = run.out.data ? json_loads(run.out.data, 0, NULL) : NULL;
-        if (run.status != 0 || json_array_size(json_object_get(answer, "results")) == 0)
+        if (run.status != 0 || (json_array_size(json_object_get(answer, "results")) == 0 && !json_object_get(answer, "run")))
             fail_msg("%s: exit %d: %s%s", line, run.status, run.out.data ? run.out.data : "", run.err.data ? run.err.data : "");
         count++;
         json_decref(answer);
