@@ -257,15 +257,7 @@ static bool left_out(const query *self, int64_t id)
 {
     for (size_t w = 0; w < self->word_count && self->sifts; w++) {
         const lens_text_hits *hits = &self->texts[w];
-        size_t low = 0, high = hits->left_out_count;
-        while (low < high) {
-            const size_t middle = low + (high - low) / 2;
-            if (hits->left_out[middle] < id)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low < hits->left_out_count && hits->left_out[low] == id)
+        if (lens_text_leaves_out(hits, id))
             return true;
         bool phrase = false;
         for (size_t i = 0; i < self->wanted[w].count; i++)

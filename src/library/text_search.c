@@ -309,6 +309,11 @@ static int compare_ids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+bool lens_text_leaves_out(const lens_text_hits *hits, int64_t id)
+{
+    return hits->left_out_count && bsearch(&id, hits->left_out, hits->left_out_count, sizeof id, compare_ids);
+}
+
 /* The pictures that -word and -"a phrase" leave out, however they were found. */
 static int find_left_out(finder *self, lens_error *err)
 {
@@ -408,7 +413,7 @@ static void settle(lens_text_hits *out, size_t most)
     qsort(out->items, out->count, sizeof *out->items, by_picture);
     for (size_t i = 0; i < out->count; i++) {
         const bool again = kept && out->items[kept - 1].id == out->items[i].id;
-        if (again || (out->left_out_count && bsearch(&out->items[i].id, out->left_out, out->left_out_count, sizeof *out->left_out, compare_ids)))
+        if (again || lens_text_leaves_out(out, out->items[i].id))
             free(out->items[i].text);
         else
             out->items[kept++] = out->items[i];

@@ -24,6 +24,9 @@ typedef struct lens_text_hits {
 } lens_text_hits;
 void lens_text_hits_free(lens_text_hits *hits);
 
+/* Whether HITS leave out picture ID, because of a -word or a -"phrase". */
+bool lens_text_leaves_out(const lens_text_hits *hits, int64_t id);
+
 /* How many texts LIBRARY has, as of a moment ago. -1 on error. */
 int64_t lens_text_count(lens_library *library, lens_store *store, lens_error *err);
 

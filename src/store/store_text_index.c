@@ -55,8 +55,6 @@ static int count_words(lens_store *store, bool comes, const char *folded, lens_e
 
 /* ---- the index ---- */
 
-/* ---- the index ---- */
-
 static int follow_one(lens_store *store, bool comes, int64_t text, const char *folded, lens_error *err)
 {
     sqlite3_stmt *statement = comes ? lens_sql(store, "INSERT INTO text_words (rowid, folded) VALUES (?1, ?2)", err)

@@ -1,6 +1,4 @@
 /* Finding words, and what is written about a content as vectors of sentences. */
-#include <errno.h>
-#include <unistd.h>
 
 #include "store/store_internal.h"
 #include "store/texts.h"

@@ -129,7 +129,7 @@ int lens_store_batch_next(lens_store *store, lens_error *err)
 
 typedef struct said {
     int64_t text, picture;
-    bool same, kept;
+    bool kept;
 } said;
 
 static int compare_said(const void *a, const void *b)
