@@ -79,6 +79,7 @@ def find():
 def install():
     if find():
         return
+    print(f"memelens: installing {WANTED} below build/", file=sys.stderr)
     shutil.rmtree(own, ignore_errors=True)
     done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check",
                            "--root-user-action=ignore", "--target", own, WANTED], check=False)

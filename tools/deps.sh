@@ -11,6 +11,7 @@ packages="build-essential pkg-config python3 python3-pip libdnnl-dev libturbojpe
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     if pkg-config --exists libturbojpeg vips sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libcurl libmicrohttpd expat zlib libpq tesseract cmocka 2>/dev/null; then
+        [ "${1:-}" != tests ] || python3 "$(dirname "$0")/../tests/postgres.py" install || true
         exit 0
     fi
     echo "memelens: this is not Debian or Ubuntu, so please install by hand what these packages carry:" >&2
