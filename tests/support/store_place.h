@@ -1,0 +1,26 @@
+/* Where the libraries of tests lie, so that what is true of every store is tested on each: in folders, or, with MEMELENS_TEST_STORE=postgres, in databases
+ * of the server that tests/postgres.py runs. */
+#ifndef LENS_TESTS_STORE_PLACE_H
+#define LENS_TESTS_STORE_PLACE_H
+
+#include "support.h"
+
+/* A place without a library: an empty folder, or the address of a new database with pgvector. NAME: letters and digits, to know it by. */
+char *store_place(const char *name);
+void store_place_remove(char *place); /* with all that is in it; frees PLACE too; may be NULL */
+
+/* Whether places are folders, where files can be looked at. */
+bool store_place_is_folder(void);
+
+/* The answer of the database at PLACE to SQL, behind the store's back: rows ended by a newline, columns parted by '|'. The caller frees. */
+char *store_place_ask(const char *place, const char *sql);
+
+/* What the server is told: "stop", "start", "restart" or "crash" (tests/postgres.py). False where it is not ours to tell. */
+bool store_place_server(const char *what);
+
+/* Instead of cmocka_run_group_tests, where all of TESTS go by store_place. tests/run.sh runs such a program once for each store; without a server
+ * all of it is skipped. */
+#define store_place_run(tests) store_place_run_tests(#tests, tests, sizeof(tests) / sizeof *(tests))
+int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size_t count);
+
+#endif
