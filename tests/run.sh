@@ -1,9 +1,16 @@
 #!/bin/sh
 # Runs every test program and replays every fuzz corpus, then closes with "N passed, N failed, N skipped".
-# BUILD and PROGRAM come from the Makefile. A test that needs ../shared skips itself, and is counted, when it is not there.
+# BUILD and PROGRAM come from the Makefile. A test that needs ../shared skips itself, and is counted, when it is not there. What is true of libraries wherever
+# they lie is tested twice: in folders, and in the databases of a PostgreSQL server that runs as long as this does.
 set -u
 cd "$(dirname "$0")/.."
 root=$(pwd)
+python=/usr/bin/python3 # the distribution's, which has its packages
+[ -x "$python" ] || python=python3
+if [ -z "${MEMELENS_POSTGRES:-}" ] && "$python" tests/postgres.py find >/dev/null; then
+    exec "$python" tests/postgres.py run --tcp "$0" "$@"
+fi
+[ -n "${MEMELENS_POSTGRES:-}" ] || echo "no PostgreSQL with pgvector here: the tests of libraries in it will be skipped"
 export MEMELENS_PROGRAM="$root/$PROGRAM"
 export MEMELENS_SHARED="${MEMELENS_SHARED:-$root/../shared}"
 export MEMELENS_SOURCE="$root"
@@ -26,22 +33,33 @@ trap 'rm -f "$log"' EXIT
 # cmocka names what failed and what was skipped once more at the end.
 count() { grep -E "$1" "$log" | sort -u | wc -l; }
 
-for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c; do
-    [ -e "$source" ] || continue
-    test=$BUILD/${source%.c}
-    "$test" >"$log" 2>&1
+# Runs the test of SOURCE, which is shown as NAME.
+run_test() {
+    source=$1 name=$2
+    "$BUILD/${source%.c}" >"$log" 2>&1
     status=$?
     p=$(count '^\[ +OK +\]') f=$(count '^\[ +FAILED +\] [a-z_0-9]+$') s=$(count '^\[ +SKIPPED +\] [a-z_0-9]+$')
     if [ "$status" -ne 0 ] || [ "$f" -ne 0 ]; then
         cat "$log"
         [ "$f" -ne 0 ] || f=1
-        echo "FAILED  $source (exit $status)"
+        echo "FAILED  $name (exit $status)"
     else
-        echo "ok      $source: $p passed$([ "$s" -eq 0 ] || echo ", $s skipped")"
+        echo "ok      $name: $p passed$([ "$s" -eq 0 ] || echo ", $s skipped")"
         grep -E '^(skipped:|measured:)' "$log" | sed 's/^/        /'
     fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c; do
+    [ -e "$source" ] || continue
+    run_test "$source" "$source"
 done
+
+export MEMELENS_TEST_STORE=postgres
+for source in $(grep -l 'store_place_run(' tests/*/test_*.c); do
+    run_test "$source" "$source in PostgreSQL"
+done
+unset MEMELENS_TEST_STORE
 
 for source in tests/fuzz/fuzz_*.c; do
     [ -e "$source" ] || continue
@@ -62,8 +80,6 @@ case $BUILD in
 *sanitize*|*coverage*) scripts=$(ls tests/http/test_*.py) ;;
 *)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py) ;;
 esac
-python=/usr/bin/python3 # the distribution's, which has its packages
-[ -x "$python" ] || python=python3
 for source in $scripts; do
     "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
     status=$?

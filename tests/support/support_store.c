@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-lens_store *test_store(const char *folder, lens_store_mode mode)
+lens_store *test_store(const char *place, lens_store_mode mode)
 {
     lens_error err = {0};
-    lens_store *store = lens_store_open(folder, mode, 0, &err);
+    lens_store *store = lens_store_open(place, mode, 0, &err);
     if (!store)
         fail_msg("%s", err.message);
     return store;
@@ -78,6 +78,17 @@ int64_t test_write_picture(lens_store *store, int64_t model, int dim, const char
     assert_done(lens_store_write(store, &entry, 1, &id, &err), &err);
     free(values);
     return id;
+}
+
+void test_library_fill(const char *place, int dim, size_t count)
+{
+    lens_store *store = test_store(place, LENS_STORE_WRITE);
+    lens_error err;
+    int64_t model = test_model(store, "m", dim);
+    assert_int_equal(model, 1);
+    assert_done(lens_store_add_root(store, "/p", &err), &err);
+    assert_done(test_write_pictures(store, model, dim, "/p", 0, count, &err), &err);
+    lens_store_close(store);
 }
 
 int64_t test_id(lens_store *store, const char *path)

@@ -4,10 +4,10 @@
 #define LENS_TESTS_SUPPORT_STORE_H
 
 #include "store/store.h"
-#include "support.h"
+#include "store_place.h"
 
-/* The library in FOLDER; the test fails when it cannot be opened. Close with lens_store_close. */
-lens_store *test_store(const char *folder, lens_store_mode mode);
+/* The library at PLACE (store_place.h); the test fails when it cannot be opened. Close with lens_store_close. */
+lens_store *test_store(const char *place, lens_store_mode mode);
 
 /* Model NAME of DIM in STORE. */
 int64_t test_model(lens_store *store, const char *name, int dim);
@@ -22,6 +22,9 @@ int test_write_pictures(lens_store *store, int64_t model, int dim, const char *f
 
 /* The same for one picture at PATH, which must succeed. Returns its id. */
 int64_t test_write_picture(lens_store *store, int64_t model, int dim, const char *path, uint64_t content, int64_t moved_from);
+
+/* Makes a library at PLACE, closed: COUNT pictures of contents from 0 on in /p, a root, with vectors of the model "m", the first one. */
+void test_library_fill(const char *place, int dim, size_t count);
 
 /* The id of the picture at PATH, or 0. */
 int64_t test_id(lens_store *store, const char *path);

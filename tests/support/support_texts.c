@@ -8,8 +8,8 @@ int texts_setup(void **state)
 {
     texts_fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    f->folder = test_folder_new();
-    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->place = store_place("texts");
+    f->store = test_store(f->place, LENS_STORE_WRITE);
     f->model = test_model(f->store, "m", TEXTS_DIM);
     *state = f;
     return 0;
@@ -19,7 +19,7 @@ int texts_teardown(void **state)
 {
     texts_fixture *f = *state;
     lens_store_close(f->store);
-    test_folder_remove(f->folder);
+    store_place_remove(f->place);
     free(f);
     return 0;
 }
@@ -160,7 +160,7 @@ static int64_t number(sqlite3 *db, const char *sql)
     return value;
 }
 
-int64_t texts_sound_in(const char *folder)
+static int64_t sound_in_folder(const char *folder)
 {
     sqlite3 *db = open_database(folder);
     run(db, "INSERT INTO text_words (text_words) VALUES ('integrity-check')");
@@ -182,9 +182,29 @@ int64_t texts_sound_in(const char *folder)
     return count;
 }
 
+/* The same of a database, whose index of words is the server's business: what is ours are the words that it was given, and the list of them. */
+static int64_t sound_in_database(const char *place)
+{
+    char *off = store_place_ask(place, "WITH said AS (SELECT w, count(*) AS n FROM memelens.text, memelens.words_of(folded) AS w GROUP BY w)"
+                                       " SELECT (SELECT count(*) FROM (TABLE said EXCEPT SELECT word, texts FROM memelens.word) AS a) +"
+                                       " (SELECT count(*) FROM (SELECT word, texts FROM memelens.word EXCEPT TABLE said) AS b) +"
+                                       " (SELECT count(*) FROM memelens.text WHERE words IS DISTINCT FROM memelens.lexemes(folded))");
+    assert_string_equal(off, "0\n");
+    free(off);
+    char *texts = store_place_ask(place, "SELECT count(*) FROM memelens.text");
+    const int64_t count = strtoll(texts, NULL, 10);
+    free(texts);
+    return count;
+}
+
+int64_t texts_sound_in(const char *place)
+{
+    return store_place_is_folder() ? sound_in_folder(place) : sound_in_database(place);
+}
+
 void texts_sound(texts_fixture *f)
 {
-    texts_sound_in(f->folder);
+    texts_sound_in(f->place);
     test_store_sound(f->store, f->model, TEXTS_DIM);
 }
 

@@ -8,7 +8,7 @@
 enum { TEXTS_DIM = 4 };
 
 typedef struct texts_fixture {
-    char *folder;
+    char *place;
     lens_store *store; /* to write */
     int64_t model;
 } texts_fixture;
@@ -35,8 +35,9 @@ void texts_expect(texts_fixture *f, const char *match, const char *expected);
 void texts_expect_missing(texts_fixture *f, int64_t model, ...);
 void texts_encode(texts_fixture *f, int64_t model, ...);
 
-/* Fails unless FTS5 finds the index of the library in FOLDER in order and like the texts, and nothing is due. How many texts there are. */
-int64_t texts_sound_in(const char *folder);
+/* Fails unless the index of the library at PLACE is in order and like the texts, which is looked at without our code, and nothing is due. How many texts there
+ * are. */
+int64_t texts_sound_in(const char *place);
 void texts_sound(texts_fixture *f);
 
 /* Runs SQL on the database of the library in FOLDER, behind the store's back. */

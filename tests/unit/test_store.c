@@ -4,7 +4,7 @@
 enum { DIM = 12 };
 
 typedef struct fixture {
-    char *folder;
+    char *place;
     lens_store *store;
     int64_t model;
     lens_error err;
@@ -14,8 +14,8 @@ static int set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    f->folder = test_folder_new();
-    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->place = store_place("store");
+    f->store = test_store(f->place, LENS_STORE_WRITE);
     f->model = test_model(f->store, "alpha@crop", DIM);
     *state = f;
     return 0;
@@ -25,7 +25,7 @@ static int tear_down(void **state)
 {
     fixture *f = *state;
     lens_store_close(f->store);
-    test_folder_remove(f->folder);
+    store_place_remove(f->place);
     free(f);
     return 0;
 }
@@ -150,26 +150,19 @@ static void test_models(void **state)
     assert_string_equal(models.items[0].name, "alpha@crop");
     assert_int_equal(models.items[0].dim, DIM);
     assert_int_equal(models.items[0].vectors, 1);
-    assert_int_equal(models.items[0].file_bytes, 64 + DIM * 4);
+    assert_true(models.items[0].file_bytes >= DIM * 4);
     assert_memory_equal(&models.items[0].fingerprint, lens_hash_of("alpha@crop", 10).bytes, 16);
     assert_string_equal(models.items[1].name, "beta/../../etc");
-    assert_int_equal(models.items[1].file_bytes, 64);
     lens_store_models_free(&models);
 
-    char *file = test_path(f->folder, "beta-..-..-etc-2.vectors");
-    char *again = test_path(f->folder, "alpha-crop-3.vectors");
-    assert_true(lens_file_exists(file));
     assert_done(lens_store_forget_model(f->store, "beta/../../etc", &f->err), &f->err);
-    assert_false(lens_file_exists(file));
     assert_int_equal(lens_store_forget_model(f->store, "beta/../../etc", &f->err), -1);
     assert_int_equal(f->err.code, LENS_E_MISSING);
     assert_done(lens_store_forget_model(f->store, "alpha@crop", &f->err), &f->err);
-    /* The same name again gets another id and a file of another name: no reader can take one for the other. */
+    /* The same name again gets another id: no reader can take one for the other. */
     int64_t new_id = test_model(f->store, "alpha@crop", DIM);
     assert_true(new_id != f->model && new_id != other);
-    assert_true(lens_file_exists(again));
     assert_int_equal(test_store_sound(f->store, new_id, DIM), 0);
-    free(file), free(again);
 }
 
 static void test_a_picture_comes_back(void **state)
@@ -405,7 +398,7 @@ static void test_a_session_that_was_interrupted_is_cleaned_up(void **state)
     test_write_picture(f->store, f->model, DIM, "/p/changed.jpg", 1, 0);
     test_write_picture(f->store, f->model, DIM, "/p/changed.jpg", 2, 0);
     lens_store_close(f->store); /* before any sweep */
-    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->store = test_store(f->place, LENS_STORE_WRITE);
     int64_t removed, content;
     assert_int_equal(lens_store_content_by_hash(f->store, test_hash(1), &content, &f->err), 1);
     assert_done(lens_store_sweep(f->store, "/elsewhere", &removed, &f->err), &f->err);
@@ -429,5 +422,5 @@ int main(void)
         FRESH(test_ids_are_never_used_again),
         FRESH(test_a_session_that_was_interrupted_is_cleaned_up),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

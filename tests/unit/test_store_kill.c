@@ -1,6 +1,5 @@
 /* src/store: a writer that is killed at any moment loses nothing that it had acknowledged, and leaves nothing half done. */
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,10 +11,10 @@ enum { DIM = 512, KILLS = 25, BATCH = 48 };
 
 /* Writes until it is killed: batches, now and then a forgotten one, a compaction, a model made and removed. After each
  * batch the number of its first picture goes down the pipe. */
-static void write_for_ever(const char *folder, uint64_t first, int acknowledge)
+static void write_for_ever(const char *place, uint64_t first, int acknowledge)
 {
     lens_error err = {0};
-    lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 10, &err);
+    lens_store *store = lens_store_open(place, LENS_STORE_WRITE, 10, &err);
     for (uint64_t batch = 0; store; batch++, first += BATCH) {
         int64_t model, other, removed;
         lens_hash hash = lens_hash_of("m", 1);
@@ -54,7 +53,7 @@ static void assert_all_there(lens_store *store, int64_t model, const uint64_t *a
 static void test_kills(void **state)
 {
     (void)state;
-    char *folder = test_folder_new();
+    char *place = store_place("kill");
     uint64_t acknowledged[20000], next = 0, seed = (uint64_t)time(NULL), random = seed;
     size_t count = 0;
     double start = lens_seconds();
@@ -65,7 +64,7 @@ static void test_kills(void **state)
         pid_t child = fork();
         if (child == 0) {
             close(ends[0]);
-            write_for_ever(folder, next, ends[1]);
+            write_for_ever(place, next, ends[1]);
         }
         close(ends[1]);
         /* From before the library is there to well into the writing. */
@@ -89,7 +88,7 @@ static void test_kills(void **state)
         /* A reader meets it first, before any writer has tidied up. */
         for (int mode = 0; mode < 2; mode++) {
             lens_error err = {0};
-            lens_store *store = lens_store_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, 0, &err);
+            lens_store *store = lens_store_open(place, mode ? LENS_STORE_WRITE : LENS_STORE_READ, 0, &err);
             if (!store && !mode && err.code == LENS_E_MISSING && count == 0)
                 continue;
             if (!store)
@@ -111,36 +110,11 @@ static void test_kills(void **state)
     }
     printf("measured: %d kills (seed %llu), %zu batches acknowledged, none lost\n", kills, (unsigned long long)seed, count);
     assert_true(kills >= 5 && count > 0);
-    test_folder_remove(folder);
-}
-
-/* The very first transaction of a library is not in the log yet, for the log is what it begins. */
-static void test_killed_while_the_library_is_made(void **state)
-{
-    (void)state;
-    char *folder = test_folder_new();
-    char *path = test_path(folder, "library.db");
-    pid_t child = fork();
-    if (child == 0) {
-        sqlite3 *db;
-        if (sqlite3_open(path, &db) == SQLITE_OK)
-            sqlite3_exec(db, "PRAGMA cache_size = 1; CREATE TABLE before (x); BEGIN; CREATE TABLE t (x);"
-                             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
-                             "INSERT INTO t SELECT randomblob(5000) FROM n; DROP TABLE before", NULL, NULL, NULL);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    char *journal = test_path(folder, "library.db-journal");
-    assert_int_equal(access(journal, F_OK), 0);
-    lens_error err = {0};
-    assert_null(lens_store_open(folder, LENS_STORE_READ, 0, &err));
-    assert_int_equal(err.code, LENS_E_MISSING);
-    free(journal), free(path);
-    test_folder_remove(folder);
+    store_place_remove(place);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kills), cmocka_unit_test(test_killed_while_the_library_is_made)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kills)};
+    return store_place_run(tests);
 }

@@ -434,34 +434,6 @@ static void test_sentences(void **state)
     texts_sound(f);
 }
 
-/* Vectors that went are dead slots, which a compaction takes out of the sentences' file too. */
-static void test_sentences_are_compacted(void **state)
-{
-    texts_fixture *f = *state;
-    lens_error err = {0};
-    int64_t sentences;
-    lens_store_models models;
-    const int64_t source = texts_source(f, "/c/all.tsv"), a = texts_picture(f, "/p/1.jpg", 1);
-    texts_picture(f, "/p/2.jpg", 2);
-    assert_done(lens_store_add_sentence_model(f->store, "s", TEXTS_DIM, test_hash(1), &sentences, &err), &err);
-    texts_read(f, "v1", 2, "cat", 0, NULL);
-    texts_encode(f, sentences, 2, 0);
-    for (int i = 0; i < 20; i++) {
-        texts_say(f, source, true, a, i % 2 ? "dog" : "hog", 0, NULL);
-        texts_encode(f, sentences, 1, 0);
-    }
-    assert_done(lens_store_sentence_models(f->store, &models, &err), &err);
-    const int64_t before = models.items[0].file_bytes;
-    lens_store_models_free(&models);
-    assert_done(lens_store_compact(f->store, true, &err), &err);
-    assert_done(lens_store_sentence_models(f->store, &models, &err), &err);
-    assert_true(models.items[0].file_bytes < before && models.items[0].vectors == 2);
-    lens_store_models_free(&models);
-    assert_int_equal(test_store_sound(f->store, f->model, TEXTS_DIM), 2);
-    assert_int_equal(lens_store_has_vector(f->store, sentences, texts_content(f, 1), &err), 1);
-    texts_sound(f);
-}
-
 static int no_word(void *context, const char *word, size_t size, int64_t texts)
 {
     (void)context, (void)texts;
@@ -483,7 +455,7 @@ static void test_everything_is_forgotten(void **state)
     assert_int_equal(sources.count, 0);
     assert_done(lens_store_words(f->store, no_word, NULL, &err), &err);
     texts_expect(f, "dog OR cat", "");
-    assert_int_equal(texts_sound_in(f->folder), 0);
+    assert_int_equal(texts_sound_in(f->place), 0);
 }
 
 int main(void)
@@ -502,8 +474,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_words, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_texts_of_one, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_sentences, texts_setup, texts_teardown),
-        cmocka_unit_test_setup_teardown(test_sentences_are_compacted, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_everything_is_forgotten, texts_setup, texts_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

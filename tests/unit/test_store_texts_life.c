@@ -1,10 +1,4 @@
-/* src/store: libraries from before there were words, an index that is off, and a writer of captions that is killed. */
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "base/clock.h"
+/* src/store: libraries from before there were words, and an index that is off. */
 #include "support_texts.h"
 
 /* A library of schema version 1 with three pictures; nobody has it open. */
@@ -162,8 +156,8 @@ static void test_an_index_that_is_off(void **state)
         lens_buffer faults = {0};
         assert_done(lens_store_texts_mend(f->store, &mended, &err), &err);
         assert_false(mended);
-        texts_damage(f->folder, cases[i].damage);
-        lens_store *reader = test_store(f->folder, LENS_STORE_READ);
+        texts_damage(f->place, cases[i].damage);
+        lens_store *reader = test_store(f->place, LENS_STORE_READ);
         assert_int_equal(lens_store_check(reader, note_fault, &faults, &err), 1);
         lens_store_close(reader);
         if (!strstr(faults.data, cases[i].fault))
@@ -177,118 +171,9 @@ static void test_an_index_that_is_off(void **state)
     }
 }
 
-/* ---- kills ---- */
-
-enum { KILLS = 25, PICTURES = 64 };
-
-/* Writes captions, whole and in part, readings, and pictures that come and go with theirs, until it is killed. After each round its number goes down
- * the pipe; every text of it has its word "roundN". */
-static void write_for_ever(const char *folder, uint64_t round, int acknowledge)
-{
-    lens_error err = {0};
-    lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 10, &err);
-    int64_t model, whole, some, gone, removed;
-    if (store && (lens_store_add_model(store, "m", TEXTS_DIM, lens_hash_of("m", 1), &model, &err) != 0 ||
-                  test_write_pictures(store, model, TEXTS_DIM, "/keep", 1, PICTURES, &err) != 0 ||
-                  lens_store_source_put(store, "/whole", LENS_SOURCE_FILE, NULL, &whole, &err) != 0 ||
-                  lens_store_source_put(store, "/some", LENS_SOURCE_FILE, NULL, &some, &err) != 0))
-        _exit(2);
-    for (; store; round++) {
-        lens_store_caption captions[PICTURES];
-        char texts[PICTURES][64], path[32];
-        size_t count = 0;
-        for (unsigned n = 1; n <= PICTURES; n++) {
-            snprintf(path, sizeof path, "/keep/%05u.jpg", n);
-            snprintf(texts[count], sizeof texts[count], "round%llu of picture%u", (unsigned long long)round, n);
-            captions[count] = (lens_store_caption){test_id(store, path), texts[count], texts[count]};
-            count += (round + n) % 5 != 0; /* some come, some go */
-        }
-        int64_t content;
-        if (lens_store_content_by_hash(store, test_hash(1 + round % PICTURES), &content, &err) != 1)
-            break;
-        const lens_store_reading reading = {content, texts[0], texts[0]};
-        if (lens_store_captions_write(store, whole, 1, 1, captions, count, true, NULL, &err) != 0 ||
-            lens_store_captions_write(store, some, 1, 1, captions, count / 2, false, NULL, &err) != 0 ||
-            lens_store_readings_write(store, "v1", &reading, 1, &err) != 0 || write(acknowledge, &round, sizeof round) != sizeof round ||
-            test_write_pictures(store, model, TEXTS_DIM, "/drop", 1000, 8, &err) != 0 ||
-            lens_store_source_put(store, "/gone", LENS_SOURCE_FILE, NULL, &gone, &err) != 0)
-            break;
-        for (unsigned n = 0; n < 8; n++) {
-            snprintf(path, sizeof path, "/drop/%05u.jpg", 1000 + n);
-            captions[n].picture = test_id(store, path);
-        }
-        if (lens_store_captions_write(store, gone, 1, 1, captions, 8, true, NULL, &err) != 0 ||
-            (round % 2 ? lens_store_forget(store, "/drop", &removed, &err) : lens_store_source_remove(store, gone, &err)) != 0)
-            break;
-    }
-    fprintf(stderr, "the writer stopped by itself: %s\n", err.message);
-    _exit(1);
-}
-
-static int count_text(void *context, const lens_store_text *text)
-{
-    *(int64_t *)context += strncmp(text->text, "round", 5) == 0;
-    return 0;
-}
-
-static void test_kills(void **state)
-{
-    (void)state;
-    char *folder = test_folder_new();
-    uint64_t round = 0, seed = (uint64_t)time(NULL), random = seed, acknowledged = 0, all = 0;
-    const double start = lens_seconds();
-    int kills = 0;
-    for (; kills < KILLS && lens_seconds() - start < 20; kills++) {
-        int ends[2], status;
-        assert_int_equal(pipe(ends), 0);
-        const pid_t child = fork();
-        if (child == 0) {
-            close(ends[0]);
-            write_for_ever(folder, round, ends[1]);
-        }
-        close(ends[1]);
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        lens_sleep(0.001 * (double)(random >> 33 & 0xff) + (kills % 3 ? 0.05 : 0));
-        kill(child, SIGKILL);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status));
-        bool any = false;
-        for (uint64_t n; read(ends[0], &n, sizeof n) == sizeof n; any = true, all++)
-            acknowledged = n;
-        close(ends[0]);
-        round = (any ? acknowledged : round) + 10;
-        for (int mode = 0; mode < 2 && all; mode++) { /* a reader meets it first */
-            lens_error err = {0};
-            lens_store *store = test_store(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ);
-            if (mode == 0)
-                texts_sound_in(folder);
-            /* What was acknowledged last is there, or what came after it is, whole. */
-            int64_t found = 0, later = 0;
-            char word[64];
-            snprintf(word, sizeof word, "round%llu", (unsigned long long)acknowledged);
-            assert_done(lens_store_texts_match(store, word, false, 1000, count_text, &found, &err), &err);
-            snprintf(word, sizeof word, "round%llu", (unsigned long long)acknowledged + 1);
-            assert_done(lens_store_texts_match(store, word, false, 1000, count_text, &later, &err), &err);
-            if (any)
-                assert_true(found + later > PICTURES * 4 / 5);
-            int64_t texts = 0;
-            assert_done(lens_store_texts_match(store, "picture*", false, 100000, count_text, &texts, &err), &err);
-            assert_int_equal(texts, lens_store_text_count(store, &err));
-            lens_store_close(store);
-            if (mode == 1)
-                texts_sound_in(folder);
-        }
-    }
-    printf("measured: %d kills (seed %llu), %llu rounds of captions acknowledged, the index always like the texts\n", kills, (unsigned long long)seed,
-           (unsigned long long)all);
-    assert_true(kills >= 5 && all > 0);
-    test_folder_remove(folder);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_old_library), cmocka_unit_test(test_a_reader_of_a_library_that_is_raised),
-                                       cmocka_unit_test_setup_teardown(test_an_index_that_is_off, texts_setup, texts_teardown),
-                                       cmocka_unit_test(test_kills)};
+                                       cmocka_unit_test_setup_teardown(test_an_index_that_is_off, texts_setup, texts_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,8 @@ static int setup(void **state)
     texts_fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     lens_error err = {0};
-    f->folder = test_folder_new();
-    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->place = store_place("search");
+    f->store = test_store(f->place, LENS_STORE_WRITE);
     f->model = test_model(f->store, "colour", TEXTS_DIM);
     assert_done(test_write_pictures(f->store, f->model, TEXTS_DIM, "/a", 1, MANY, &err), &err);
     lens_store_caption *captions = calloc(MANY + 1, sizeof *captions);
@@ -48,7 +48,7 @@ static void test_filters_with_many_texts(void **state)
 {
     texts_fixture *f = *state;
     lens_error err = {0};
-    lens_library *library = lens_library_open(f->folder, &err);
+    lens_library *library = lens_library_open(f->place, &err);
     lens_search_options options = lens_search_options_default();
     char first[64];
     static const char *const queries[] = {"dog", "\"dog\"", "do*", "doog"};
@@ -80,9 +80,9 @@ static void test_words_that_come_later(void **state)
     lens_error err = {0};
     lens_search_options options = lens_search_options_default();
     const int64_t source = texts_source(f, "/later.tsv"), last = test_id(f->store, "/b/last.jpg");
-    lens_warm *warm = lens_warm_new(f->folder, &err);
+    lens_warm *warm = lens_warm_new(f->place, &err);
     assert_non_null(warm);
-    lens_library *libraries[] = {lens_library_open(f->folder, &err), lens_library_open_warm(warm, &err)};
+    lens_library *libraries[] = {lens_library_open(f->place, &err), lens_library_open_warm(warm, &err)};
     char first[64], word[16];
     for (int i = 0; i < 6; i++) {
         snprintf(word, sizeof word, "word%c", 'p' + i);
@@ -105,9 +105,9 @@ static void test_the_first_words(void **state)
     texts_fixture *f = *state;
     lens_error err = {0};
     texts_picture(f, "/a/00001.jpg", 1);
-    lens_warm *warm = lens_warm_new(f->folder, &err);
+    lens_warm *warm = lens_warm_new(f->place, &err);
     assert_non_null(warm);
-    lens_library *libraries[] = {lens_library_open(f->folder, &err), lens_library_open_warm(warm, &err)};
+    lens_library *libraries[] = {lens_library_open(f->place, &err), lens_library_open_warm(warm, &err)};
     lens_search_options options = lens_search_options_default();
     options.by = LENS_BY_TEXT;
     const lens_term term = {.kind = LENS_TERM_WORDS, .text = "dog", .weight = 1};
@@ -141,5 +141,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_words_that_come_later, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_the_first_words, setup_small, texts_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

@@ -1,0 +1,138 @@
+/* src/store: folders that cannot be written to. */
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support_store.h"
+
+enum { DIM = 16, COUNT = 40 };
+
+/* A library of COUNT pictures of one model, closed. Its vectors are in "m-1.vectors". */
+static char *some_library(void)
+{
+    char *folder = test_folder_new();
+    test_library_fill(folder, DIM, COUNT);
+    return folder;
+}
+
+/* Runs BODY on FOLDER as a user who owns nothing there. */
+static void as_a_stranger(int (*body)(const char *folder), const char *folder)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(99);
+        _exit(body(folder));
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int search_works(const char *folder)
+{
+    lens_error err = {0};
+    lens_store *store = lens_store_open(folder, LENS_STORE_READ, 0, &err);
+    lens_store_vectors view = {0};
+    if (!store || lens_store_vectors_open(store, 1, NULL, 0, &view, &err) != 0 || view.count < COUNT) {
+        fprintf(stderr, "%s (%zu)\n", err.message, view.count);
+        return 1;
+    }
+    lens_store_vectors_free(&view);
+    lens_store_close(store);
+    if (lens_store_open(folder, LENS_STORE_WRITE, 0, &err)) {
+        fprintf(stderr, "could write\n");
+        return 2;
+    }
+    if (!strstr(err.message, "cannot write to this library")) {
+        fprintf(stderr, "%s\n", err.message);
+        return 3;
+    }
+    return 0;
+}
+
+static int says_why_not(const char *folder)
+{
+    lens_error err = {0};
+    if (lens_store_open(folder, LENS_STORE_READ, 0, &err)) {
+        fprintf(stderr, "opened\n");
+        return 1;
+    }
+    fprintf(stderr, "%s\n", err.message);
+    return strstr(err.message, "cannot be written to") && strstr(err.message, folder) ? 0 : 2;
+}
+
+static void test_a_folder_of_someone_else(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    char *shared = test_path(folder, "library.db-shm");
+    static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm", "writer.lock", "m-1.vectors"};
+    bool root = geteuid() == 0;
+    assert_int_equal(chmod(folder, root ? 0755 : 0555), 0);
+    for (size_t i = 0; !root && i < sizeof names / sizeof *names; i++) {
+        char *path = test_path(folder, "%s", names[i]);
+        assert_int_equal(chmod(path, 0444), 0);
+        free(path);
+    }
+    as_a_stranger(search_works, folder);
+    if (root) {
+        /* While a writer writes. */
+        lens_store *store = test_store(folder, LENS_STORE_WRITE);
+        lens_error err;
+        assert_done(test_write_pictures(store, 1, DIM, "/p", 200, 3, &err), &err);
+        as_a_stranger(search_works, folder);
+        lens_store_close(store);
+        as_a_stranger(search_works, folder);
+        unlink(shared);
+        as_a_stranger(says_why_not, folder);
+    }
+    assert_int_equal(chmod(folder, 0755), 0);
+    free(shared);
+    test_folder_remove(folder);
+}
+
+static void test_a_read_only_disk(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    char *shared = test_path(folder, "library.db-shm"), *log = test_path(folder, "library.db-wal");
+    if (mount(folder, folder, NULL, MS_BIND, NULL) != 0) {
+        free(shared), free(log);
+        test_folder_remove(folder);
+        skip();
+    }
+    int made = mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+    int works = made ? 99 : search_works(folder);
+    int again = mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT, NULL);
+    /* As on a disc that somebody burnt: only the files that count. */
+    unlink(shared), unlink(log);
+    made |= mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+    int still_works = made ? 99 : search_works(folder);
+    again |= mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT, NULL);
+    /* And with something left in the log. */
+    test_write(log, "something of an interrupted run, somewhat longer", 48);
+    made |= mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+    int refuses = made ? 99 : says_why_not(folder);
+    again |= umount(folder);
+    assert_int_equal(again, 0);
+    if (made) {
+        free(shared), free(log);
+        test_folder_remove(folder);
+        skip();
+    }
+    assert_int_equal(works, 0);
+    assert_int_equal(still_works, 0);
+    assert_int_equal(refuses, 0);
+    unlink(log);
+    free(shared), free(log);
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_folder_of_someone_else), cmocka_unit_test(test_a_read_only_disk)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
