@@ -21,7 +21,7 @@ lens_packed *lens_copies_open(const lens_store_vectors *vectors, lens_bytes_view
 {
     const lens_hash key = key_of(vectors);
     lens_error ignored = {0};
-    lens_packed *packed = lens_packed_open(vectors->copy, &key, &ignored);
+    lens_packed *packed = vectors->copy ? lens_packed_open(vectors->copy, &key, &ignored) : NULL;
     const uint64_t *count = packed ? lens_packed_find(packed, count_name, sizeof *count, &ignored) : NULL;
     if (count && *count <= vectors->committed) {
         *view = (lens_bytes_view){.count = (size_t)*count};
@@ -62,7 +62,7 @@ void lens_copies_refresh(lens_store *store, int64_t model, size_t least)
 {
     lens_store_vectors vectors;
     lens_error ignored = {0};
-    if (lens_store_vectors_open(store, model, NULL, 0, &vectors, &ignored) != 0)
+    if (lens_store_searches(store) || lens_store_vectors_open(store, model, NULL, 0, &vectors, &ignored) != 0)
         return;
     if (vectors.committed > 0 && vectors.committed >= least / (size_t)vectors.dim) {
         lens_bytes_view view = {0};

@@ -168,10 +168,10 @@ static int add_near(maker *self, member *members, lens_error *err)
 lens_groups *lens_duplicates(lens_library *library, const char *model, bool only_exact, lens_error *err)
 {
     lens_store_model chosen = {0};
-    maker self = {.store = lens_store_open(library->folder, LENS_STORE_READ, 0, err)};
+    maker self = {.store = lens_store_open(library->place.store, LENS_STORE_READ, 0, err)};
     member *members = NULL;
     int result = -1;
-    if (self.store && lens_library_model(self.store, library->folder, model, false, &chosen, err) == 0 &&
+    if (self.store && lens_library_model(self.store, &library->place, model, false, &chosen, err) == 0 &&
         lens_store_vectors_open(self.store, chosen.id, NULL, 0, &self.vectors, err) == 0) {
         self.out = calloc(1, sizeof *self.out);
         members = malloc((self.vectors.count + 1) * sizeof *members);

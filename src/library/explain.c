@@ -216,7 +216,7 @@ lens_explanation *lens_explain(lens_library *library, const char *name, const le
     lens_explanation *out = NULL;
     if (lens_library_model_of(library, name, words, &model, err) != 0)
         return NULL;
-    const bool mapped = words && !lens_model_knows_words(model.name) && lens_word_bridge_known(library->folder, &model);
+    const bool mapped = words && !lens_model_knows_words(model.name) && lens_word_bridge_known(library->place.folder, &model);
     if (mapped)
         lens_fail(err, LENS_E_UNSUPPORTED, "%s knows words by a map, which says nothing of places in a picture: for that run `memelens pull clip-vit-b-32`, "
                   "then `memelens index --model clip-vit-b-32`", model.name);

@@ -138,7 +138,7 @@ static int fit(lens_library *library, const lens_store_model *model, const lens_
              base ? ", beside what the built-in map was fitted on" : "");
     const lens_word_map_about about = {words->variant, model->name, words->fingerprint, model->fingerprint, about_text};
     lens_word_map *map = lens_word_fit_set(&set, NULL, base, LENS_WORD_OWN_WEIGHT, &about, err);
-    char *path = map ? options->out ? strdup(options->out) : lens_word_bridge_path(library->folder, model) : NULL;
+    char *path = map ? options->out ? strdup(options->out) : lens_word_bridge_path(library->place.folder, model) : NULL;
     int result = -1;
     if (map && !path)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -153,12 +153,12 @@ int lens_fit_undo(lens_library *library, const char *model_name, lens_error *err
 {
     lens_store_model model = {0};
     lens_store *store = lens_library_reader(library, err);
-    int result = store ? lens_library_model(store, library->folder, model_name, false, &model, err) : -1;
-    char *path = result == 0 ? lens_word_bridge_path(library->folder, &model) : NULL;
+    int result = store ? lens_library_model(store, &library->place, model_name, false, &model, err) : -1;
+    char *path = result == 0 ? lens_word_bridge_path(library->place.folder, &model) : NULL;
     if (result == 0 && !path)
         result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     if (path && unlink(path) != 0)
-        result = errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: no map was fitted for %s", library->folder, model.name) : lens_fail_errno(err, errno, "%s", path);
+        result = errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: no map was fitted for %s", library->place.shown, model.name) : lens_fail_errno(err, errno, "%s", path);
     free(path);
     free(model.name);
     if (store)
@@ -175,7 +175,7 @@ int lens_fit_words(lens_library *library, const lens_fit_options *options, lens_
     lens_encoder *encoder = NULL;
     lens_session *session = NULL;
     float *sentences = NULL;
-    int result = from.store ? lens_library_model(from.store, library->folder, options->model, false, &model, err) : -1;
+    int result = from.store ? lens_library_model(from.store, &library->place, options->model, false, &model, err) : -1;
     if (result == 0)
         result = lens_store_vectors_open(from.store, model.id, NULL, 0, &vectors, err);
     if (result == 0)

@@ -360,7 +360,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
         if (run->targets[i].absent)
             tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
-    if (result == 0 && !(run->reader = lens_store_open(run->library_folder, LENS_STORE_READ, 0, err)))
+    if (result == 0 && !(run->reader = lens_store_open(run->place->store, LENS_STORE_READ, 0, err)))
         result = -1;
     if (result == 0) {
         run->threads = run->options->threads > 0 ? run->options->threads : lens_processors();
@@ -399,14 +399,14 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
 int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err)
 {
     *report = (lens_index_report){0};
-    lens_run run = {.options = options, .library_folder = library->folder};
+    lens_run run = {.options = options, .place = &library->place};
     lens_error busy = {0};
-    run.store = lens_store_open(library->folder, LENS_STORE_WRITE, 0, &busy);
+    run.store = lens_store_open(library->place.store, LENS_STORE_WRITE, 0, &busy);
     if (!run.store && busy.code == LENS_E_BUSY && options->wait > 0) {
         lens_index_event event = {.kind = LENS_INDEX_NOTE, .reason = "another run is writing to the library; waiting for it"};
         if (options->event)
             options->event(options->context, &event);
-        run.store = lens_store_open(library->folder, LENS_STORE_WRITE, options->wait, &busy);
+        run.store = lens_store_open(library->place.store, LENS_STORE_WRITE, options->wait, &busy);
     }
     if (!run.store) {
         if (err)

@@ -72,7 +72,7 @@ typedef struct lens_run {
     pthread_mutex_t store_lock; /* the store is one connection: whoever uses it holds this */
     lens_store *reader;         /* a second one for the workers' questions: they need not wait while a batch reaches the disk */
     pthread_mutex_t reader_lock;
-    const char *library_folder;
+    const lens_library_place *place;
     lens_index_model *models;
     size_t model_count;
     lens_store_paths roots, forgotten;

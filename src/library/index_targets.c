@@ -172,7 +172,7 @@ int lens_targets_choose(lens_run *run, lens_error *err)
     if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0)
         return -1;
     if (run->roots.count == 0)
-        return lens_fail(err, LENS_E_MISSING, "%s: no folder is known yet: run `memelens index FOLDER`", run->library_folder);
+        return lens_fail(err, LENS_E_MISSING, "%s: no folder is known yet: run `memelens index FOLDER`", run->place->shown);
     /* Without paths every root; with paths also the roots below them: other disks, or hidden or once forgotten folders, where
      * the walk from above does not come by. */
     size_t named = run->target_count;

@@ -19,7 +19,7 @@ static bool left_out(const lens_run *run, const char *path)
 static bool enter(void *context, const char *path)
 {
     const lens_run *run = context;
-    return strcmp(path, run->library_folder) != 0 && !left_out(run, path);
+    return strcmp(path, run->place->folder) != 0 && !left_out(run, path);
 }
 
 /* 1 when the picture at PATH needs work, 0 when not (it is then counted and marked as seen), -1 on error. */

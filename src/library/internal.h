@@ -13,8 +13,17 @@
 struct lens_word_memory;
 struct lens_word_map;
 
+/* Where a library is. */
+typedef struct lens_library_place {
+    char *store;  /* as lens_store_open takes it; may hold a password */
+    char *shown;  /* the same as it may be shown */
+    char *folder; /* for what belongs to it and is no part of the store: its own, or for a database one of this user's, which need not be there */
+} lens_library_place;
+int lens_library_place_of(const char *name /* NULL: the default */, lens_library_place *out, lens_error *err);
+void lens_library_place_free(lens_library_place *place);
+
 struct lens_library {
-    char *folder;
+    lens_library_place place;
     lens_warm *warm; /* NULL: nothing is kept between calls, and nothing below is used */
     lens_store *store;
     struct lens_library_session { /* of the warm's encoders, which one thread may use */
@@ -56,13 +65,13 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_t
 /* The model that answers in STORE: WANTED, or when it is NULL the first one that knows words where WORDS asks for it. A copy in *OUT:
  * free its name. LENS_E_MISSING when the library has none, or not this one; LENS_E_UNSUPPORTED when none, or not this one,
  * knows words. */
-int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+int lens_library_model(lens_store *store, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* The same for LIBRARY, out of its warm where it has one. */
 int lens_library_model_of(lens_library *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* The same out of MODELS. */
-int lens_library_choose(const lens_store_models *models, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+int lens_library_choose(const lens_store_models *models, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* How the model NAME prepares pictures, without opening its weights. LENS_E_UNSUPPORTED when it knows words only. */
 int lens_model_preparation(const char *name, lens_preparation *preparation, lens_error *err);

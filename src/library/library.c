@@ -30,8 +30,7 @@ lens_library *lens_library_open(const char *folder, lens_error *err)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
         return NULL;
     }
-    library->folder = folder ? lens_path_absolute(folder, err) : lens_library_folder(err);
-    if (!library->folder) {
+    if (lens_library_place_of(folder, &library->place, err) != 0) {
         free(library);
         return NULL;
     }
@@ -40,7 +39,7 @@ lens_library *lens_library_open(const char *folder, lens_error *err)
 
 lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err)
 {
-    lens_library *library = lens_library_open(lens_warm_folder(warm), err);
+    lens_library *library = lens_library_open(lens_warm_place(warm)->store, err);
     if (library)
         library->warm = warm;
     return library;
@@ -55,16 +54,16 @@ void lens_library_close(lens_library *library)
     lens_word_memory_free(library->words);
     lens_word_map_free(library->map);
     lens_store_close(library->store);
-    free(library->folder);
+    lens_library_place_free(&library->place);
     free(library);
 }
 
 lens_store *lens_library_reader(lens_library *library, lens_error *err)
 {
     if (!library->warm)
-        return lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+        return lens_store_open(library->place.store, LENS_STORE_READ, 0, err);
     if (!library->store)
-        library->store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+        library->store = lens_store_open(library->place.store, LENS_STORE_READ, 0, err);
     return library->store;
 }
 
@@ -76,7 +75,7 @@ void lens_library_reader_done(lens_library *library, lens_store *store)
 
 const char *lens_library_path(const lens_library *library)
 {
-    return library->folder;
+    return library->place.shown;
 }
 
 bool lens_model_knows_words(const char *name)
@@ -105,49 +104,49 @@ static size_t named(const lens_store_models *models, const char *name)
 }
 
 /* Whether MODEL is known to know none, so that nothing is lost when words go other ways. */
-static bool lacks_words(const char *library, const lens_store_model *model)
+static bool lacks_words(const char *folder, const lens_store_model *model)
 {
     lens_tower towers = 0;
-    char *base = strndup(model->name, strcspn(model->name, "@")), *folder = lens_model_folder(model->name, NULL);
-    const bool lacks = (base && lens_encoder_is_weightless(base)) || (folder && lens_encoder_kinds(folder, &towers, NULL) == 0 && !(towers & LENS_TOWER_WORDS));
-    free(folder);
+    char *base = strndup(model->name, strcspn(model->name, "@")), *weights = lens_model_folder(model->name, NULL);
+    const bool lacks = (base && lens_encoder_is_weightless(base)) || (weights && lens_encoder_kinds(weights, &towers, NULL) == 0 && !(towers & LENS_TOWER_WORDS));
+    free(weights);
     free(base);
-    return lacks && !(lens_word_bridge_known(library, model) && lens_sentence_model_here());
+    return lacks && !(lens_word_bridge_known(folder, model) && lens_sentence_model_here());
 }
 
 /* The first of MODELS that knows words by itself, or else through a map; their count when there is none. *BRIDGED: a map is there, at least. */
-static size_t first_with_words(const lens_store_models *models, const char *library, bool *bridged)
+static size_t first_with_words(const lens_store_models *models, const char *folder, bool *bridged)
 {
     for (size_t i = 0; i < models->count; i++)
         if (lens_model_knows_words(models->items[i].name))
             return i;
     for (size_t i = 0; i < models->count && !*bridged; i++)
-        if ((*bridged = lens_word_bridge_known(library, &models->items[i])) && lens_sentence_model_here())
+        if ((*bridged = lens_word_bridge_known(folder, &models->items[i])) && lens_sentence_model_here())
             return i;
     return models->count;
 }
 
-int lens_library_choose(const lens_store_models *models, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+int lens_library_choose(const lens_store_models *models, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
     char *name = NULL;
     int result = -1;
     bool bridged = false;
-    size_t at = wanted ? named(models, wanted) : words ? first_with_words(models, library, &bridged) : 0;
+    size_t at = wanted ? named(models, wanted) : words ? first_with_words(models, library->folder, &bridged) : 0;
     if (wanted && at == models->count) {
         if (!(name = lens_model_canonical_name(wanted, err)))
             return -1;
         at = named(models, name);
     }
-    if (at < models->count && wanted && words && lacks_words(library, &models->items[at])) {
+    if (at < models->count && wanted && words && lacks_words(library->folder, &models->items[at])) {
         lens_fail(err, LENS_E_UNSUPPORTED, "%s knows pictures, not words: leave out --model, or name one that does, as clip-vit-b-32", models->items[at].name);
     } else if (at < models->count) {
         *out = models->items[at];
         out->name = strdup(out->name);
         result = out->name ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     } else if (models->count == 0) {
-        lens_fail(err, LENS_E_MISSING, "%s: nothing is indexed yet: run `memelens index FOLDER`", library);
+        lens_fail(err, LENS_E_MISSING, "%s: nothing is indexed yet: run `memelens index FOLDER`", library->shown);
     } else if (name) {
-        lens_fail(err, LENS_E_MISSING, "%s: not indexed with %s (but with %s): run `memelens index --model %s`", library, name,
+        lens_fail(err, LENS_E_MISSING, "%s: not indexed with %s (but with %s): run `memelens index --model %s`", library->shown, name,
                   models->items[0].name, name);
     } else if (bridged) {
         lens_fail(err, LENS_E_UNSUPPORTED, "words need a model of sentences beside %s: run `memelens pull " LENS_SENTENCE_MODEL "`", models->items[0].name);
@@ -160,7 +159,7 @@ int lens_library_choose(const lens_store_models *models, const char *library, co
     return result;
 }
 
-int lens_library_model(lens_store *store, const char *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+int lens_library_model(lens_store *store, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
     lens_store_models models = {0};
     if (lens_store_models_list(store, &models, err) != 0)
@@ -217,7 +216,7 @@ int lens_library_model_of(lens_library *library, const char *wanted, bool words,
     if (library->warm)
         return lens_warm_model(library->warm, wanted, words, out, err);
     lens_store *store = lens_library_reader(library, err);
-    const int result = store ? lens_library_model(store, library->folder, wanted, words, out, err) : -1;
+    const int result = store ? lens_library_model(store, &library->place, wanted, words, out, err) : -1;
     lens_library_reader_done(library, store);
     return result;
 }
@@ -318,7 +317,7 @@ lens_status *lens_status_get(lens_library *library, lens_error *err)
     if (!store)
         return NULL;
     lens_status *status = calloc(1, sizeof *status);
-    if (!status || !(status->library = strdup(library->folder))) {
+    if (!status || !(status->library = strdup(library->place.shown))) {
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
         lens_status_free(status);
         status = NULL;
@@ -366,11 +365,11 @@ static const double short_wait = 10;
 /* A writer for a library that must be there: LENS_STORE_WRITE would make one. */
 static lens_store *open_existing(const lens_library *library, lens_error *err)
 {
-    lens_store *reader = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    lens_store *reader = lens_store_open(library->place.store, LENS_STORE_READ, 0, err);
     if (!reader)
         return NULL;
     lens_store_close(reader);
-    return lens_store_open(library->folder, LENS_STORE_WRITE, short_wait, err);
+    return lens_store_open(library->place.store, LENS_STORE_WRITE, short_wait, err);
 }
 
 /* 1 when PATH lies in a known folder or holds one, 0 when nothing is known of it, -1 on error. */
@@ -472,7 +471,7 @@ int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err)
     if (result == 0)
         result = lens_store_forget(store, "/", removed, err); /* with every rule, and leaving none */
     if (result == 0)
-        result = lens_word_bridge_each(library->folder, remove_map, NULL, err); /* what was learnt from the captions of these pictures */
+        result = lens_word_bridge_each(library->place.folder, remove_map, NULL, err); /* what was learnt from the captions of these pictures */
     lens_store_close(store);
     return result;
 }
@@ -503,13 +502,13 @@ static int check_map(void *context, const char *path, lens_error *err)
 
 int lens_check(lens_library *library, void (*fault)(void *context, const char *line), void *context, lens_error *err)
 {
-    lens_store *store = lens_store_open(library->folder, LENS_STORE_READ, 0, err);
+    lens_store *store = lens_store_open(library->place.store, LENS_STORE_READ, 0, err);
     if (!store)
         return -1;
     int faults = lens_store_check(store, fault, context, err);
     lens_store_close(store);
     map_check maps = {fault, context, 0};
-    if (faults >= 0 && lens_word_bridge_each(library->folder, check_map, &maps, err) != 0)
+    if (faults >= 0 && lens_word_bridge_each(library->place.folder, check_map, &maps, err) != 0)
         return -1;
     return faults < 0 ? -1 : faults + maps.faults;
 }

@@ -74,14 +74,14 @@ float *lens_nearness_penalties(const lens_store_vectors *vectors, int threads, l
         return NULL;
     }
     lens_error ignored = {0};
-    lens_packed *packed = lens_packed_open(vectors->near, &key, &ignored);
+    lens_packed *packed = vectors->near ? lens_packed_open(vectors->near, &key, &ignored) : NULL;
     const float *kept = packed ? lens_packed_find(packed, run_name, size, &ignored) : NULL;
     if (kept) {
         memcpy(penalties, kept, size);
     } else if (work_out(vectors, threads, penalties, err) != 0) {
         free(penalties);
         penalties = NULL;
-    } else if (vectors->count) {
+    } else if (vectors->count && vectors->near) {
         keep(vectors, &key, penalties);
     }
     lens_packed_close(packed);

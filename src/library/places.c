@@ -9,7 +9,13 @@
 
 static char *data_folder(const char *variable, const char *name, lens_error *err)
 {
-    const char *named = getenv(variable);
+    const char *named = variable ? getenv(variable) : NULL;
+    if (named && lens_store_place_is_database(named)) {
+        char *copy = strdup(named);
+        if (!copy)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return copy;
+    }
     if (named && *named)
         return lens_path_absolute(named, err);
     const char *data = getenv("XDG_DATA_HOME");
@@ -21,7 +27,7 @@ static char *data_folder(const char *variable, const char *name, lens_error *err
     } else if (home && *home) {
         result = lens_buffer_print(&path, "%s/.local/share/memelens/%s", home, name);
     } else {
-        lens_fail(err, LENS_E_ARGUMENT, "neither %s, XDG_DATA_HOME nor HOME is set: where should it be?", variable);
+        lens_fail(err, LENS_E_ARGUMENT, "neither %s%sXDG_DATA_HOME nor HOME is set: where should it be?", variable ? variable : "", variable ? ", " : "");
         return NULL;
     }
     if (result != 0) {
@@ -34,6 +40,46 @@ static char *data_folder(const char *variable, const char *name, lens_error *err
 char *lens_library_folder(lens_error *err)
 {
     return data_folder("MEMELENS_LIBRARY", "library", err);
+}
+
+int lens_library_place_of(const char *name, lens_library_place *out, lens_error *err)
+{
+    char *chosen = name ? strdup(name) : lens_library_folder(err);
+    *out = (lens_library_place){0};
+    if (!chosen)
+        return name ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+    if (lens_store_place_is_database(chosen)) {
+        out->store = chosen;
+        out->shown = lens_store_place_shown(chosen);
+        lens_buffer folder = {0};
+        char *beside = out->shown ? data_folder(NULL, "databases", err) : NULL;
+        const lens_hash own = out->shown ? lens_hash_of(out->shown, strlen(out->shown)) : (lens_hash){0};
+        int result = beside ? lens_buffer_print(&folder, "%s/", beside) : -1;
+        for (size_t i = 0; i < 8 && result == 0; i++)
+            result = lens_buffer_print(&folder, "%02x", own.bytes[i]);
+        free(beside);
+        out->folder = folder.data;
+        if (result == 0)
+            return 0;
+    } else {
+        out->store = lens_path_absolute(chosen, err);
+        free(chosen);
+        out->shown = out->store ? strdup(out->store) : NULL;
+        out->folder = out->store ? strdup(out->store) : NULL;
+        if (out->shown && out->folder)
+            return 0;
+    }
+    const bool told = !out->store;
+    lens_library_place_free(out);
+    return told ? -1 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
+void lens_library_place_free(lens_library_place *place)
+{
+    free(place->store);
+    free(place->shown);
+    free(place->folder);
+    *place = (lens_library_place){0};
 }
 
 char *lens_models_folder(lens_error *err)

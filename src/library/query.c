@@ -93,7 +93,7 @@ static int choose_model(query *self, bool words, lens_store_model *out, lens_err
 {
     const char *wanted = self->options->model;
     return self->library->warm ? lens_warm_model(self->library->warm, wanted, words, out, err)
-                               : lens_library_model(self->store, self->library->folder, wanted, words, out, err);
+                               : lens_library_model(self->store, &self->library->place, wanted, words, out, err);
 }
 
 /* The model of sentences that this library has vectors of. 1, 0 when there is none, -1 on error. */

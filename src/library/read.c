@@ -90,7 +90,7 @@ static void *work(void *argument)
 
 /* Writes what is finished, from the first that is not kept up to the first that is not finished. LENS_E_BUSY when another process writes: nothing is lost,
  * and it is tried again. */
-static int keep(pass *self, const char *folder, const char *version, lens_read_report *report, lens_error *err)
+static int keep(pass *self, const char *place, const char *version, lens_read_report *report, lens_error *err)
 {
     lens_store_reading readings[KEPT_MOST];
     size_t count = 0, failed = 0, absent = 0, end = self->kept;
@@ -109,7 +109,7 @@ static int keep(pass *self, const char *folder, const char *version, lens_read_r
         else if (item->text)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
-    lens_store *store = count && result == 0 ? lens_store_open(folder, LENS_STORE_WRITE, 0, err) : NULL;
+    lens_store *store = count && result == 0 ? lens_store_open(place, LENS_STORE_WRITE, 0, err) : NULL;
     if (count && result == 0)
         result = store ? lens_store_readings_write(store, version, readings, count, err) : -1;
     lens_store_close(store);
@@ -180,7 +180,7 @@ static bool go_on(pass *self, lens_read_report *report, int64_t total, double be
     return false;
 }
 
-static int run_list(pass *self, const char *folder, const char *version, int threads, int64_t total, double begun, lens_read_report *report, lens_error *err)
+static int run_list(pass *self, const char *place, const char *version, int threads, int64_t total, double begun, lens_read_report *report, lens_error *err)
 {
     pthread_t *workers = calloc((size_t)threads, sizeof *workers);
     int started = 0, result = 0;
@@ -209,7 +209,7 @@ static int run_list(pass *self, const char *folder, const char *version, int thr
         bool busy = false;
         if (over || now - last >= keep_every) {
             last = now;
-            result = keep(self, folder, version, report, &error);
+            result = keep(self, place, version, report, &error);
             busy = result != 0 && error.code == LENS_E_BUSY;
             const double patience = report->stopped ? stopped_patience : self->options->wait;
             if (busy && (!over || lens_seconds() - ended < patience))
@@ -262,14 +262,14 @@ static bool tell_batch(void *context, int64_t done, int64_t total)
 }
 
 /* What is written, as sentences, where the model for that is here: what an earlier pass left undone too. */
-static int encode_all(const char *folder, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
+static int encode_all(const char *place, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
 {
     batch self = {options, report, begun};
     const int threads = options->threads > 0 ? options->threads : lens_processors();
     int64_t encoded = 1;
     for (double waited = 0; lens_sentence_model_here() && encoded > 0 && !report->stopped;) {
         lens_error error = {0};
-        lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 0, &error);
+        lens_store *store = lens_store_open(place, LENS_STORE_WRITE, 0, &error);
         int result = store ? lens_sentences_refresh(store, threads, tell_batch, &self, &encoded, &error) : -1;
         lens_store_close(store);
         if (result != 0 && error.code == LENS_E_BUSY && waited < options->wait) {
@@ -288,7 +288,7 @@ static int encode_all(const char *folder, const lens_read_options *options, lens
 
 /* ---- the whole ---- */
 
-static int read_all(const char *folder, const char *version, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
+static int read_all(const char *place, const char *version, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
 {
     const int threads = options->threads > 0 ? options->threads : lens_processors();
     int64_t last = 0, total = 0, read_before = 0, with_text;
@@ -296,15 +296,15 @@ static int read_all(const char *folder, const char *version, const lens_read_opt
     for (int count = 1; count > 0 && !report->stopped;) {
         pass self = {.options = options};
         pthread_mutex_init(&self.lock, NULL);
-        lens_store *reader = lens_store_open(folder, LENS_STORE_READ, 0, err);
+        lens_store *reader = lens_store_open(place, LENS_STORE_READ, 0, err);
         count = reader ? list(reader, version, last, &self, err) : -1;
         if (count > 0 && total == 0 && lens_store_count(reader, &counts, NULL) == 0 && lens_store_readings_count(reader, version, &read_before, &with_text, NULL) == 0)
             total = counts.contents - read_before;
         lens_store_close(reader); /* its view must not hold the log up while this list is read */
         if (count > 0) {
             last = self.items[count - 1].content;
-            if (run_list(&self, folder, version, threads, total, begun, report, err) != 0 ||
-                (!report->stopped && encode_all(folder, options, report, begun, err) != 0))
+            if (run_list(&self, place, version, threads, total, begun, report, err) != 0 ||
+                (!report->stopped && encode_all(place, options, report, begun, err) != 0))
                 count = -1;
         }
         free_list(&self);
@@ -315,11 +315,11 @@ static int read_all(const char *folder, const char *version, const lens_read_opt
 }
 
 /* The languages that are asked for, or else those of what was read last in the library in FOLDER. The caller frees. */
-static char *choose_languages(const char *folder, const char *asked, lens_error *err)
+static char *choose_languages(const char *place, const char *asked, lens_error *err)
 {
     char *version = NULL, *languages = NULL;
     if (!asked) {
-        lens_store *store = lens_store_open(folder, LENS_STORE_READ, 0, err);
+        lens_store *store = lens_store_open(place, LENS_STORE_READ, 0, err);
         const int result = store ? lens_store_readings_version(store, &version, err) : -1;
         lens_store_close(store);
         if (result != 0)
@@ -336,7 +336,7 @@ int lens_read(lens_library *library, const lens_read_options *asked, lens_read_r
 {
     *report = (lens_read_report){0};
     const double begun = lens_seconds();
-    char *languages = choose_languages(library->folder, asked->languages, err);
+    char *languages = choose_languages(library->place.store, asked->languages, err);
     if (!languages)
         return -1;
     lens_read_options chosen = *asked;
@@ -350,10 +350,10 @@ int lens_read(lens_library *library, const lens_read_options *asked, lens_read_r
         free(languages);
         return opened ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
     }
-    int result = read_all(library->folder, version, options, report, begun, err);
+    int result = read_all(library->place.store, version, options, report, begun, err);
     free(version);
     if (result == 0 && !report->stopped)
-        result = encode_all(library->folder, options, report, begun, err);
+        result = encode_all(library->place.store, options, report, begun, err);
     free(languages);
     report->seconds = lens_seconds() - begun;
     return result;

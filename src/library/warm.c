@@ -22,7 +22,7 @@ typedef struct warm_term {
 } warm_term;
 
 struct lens_warm {
-    char *folder;
+    lens_library_place place;
     pthread_mutex_t lock;         /* of all below but the store */
     pthread_mutex_t refresh_lock; /* of the store and of exchanging */
     pthread_cond_t ended;
@@ -40,9 +40,9 @@ struct lens_warm {
     uint64_t clock;
 };
 
-const char *lens_warm_folder(const lens_warm *warm)
+const lens_library_place *lens_warm_place(const lens_warm *warm)
 {
-    return warm->folder;
+    return &warm->place;
 }
 
 /* ---- views ---- */
@@ -98,7 +98,7 @@ static int read_models(lens_warm *warm, int64_t *version, lens_error *err)
 static int need_store(lens_warm *warm, lens_error *err)
 {
     if (!warm->store)
-        warm->store = lens_store_open(warm->folder, LENS_STORE_READ, 0, err);
+        warm->store = lens_store_open(warm->place.store, LENS_STORE_READ, 0, err);
     if (!warm->store)
         return -1;
     return warm->models_known ? 0 : read_models(warm, &warm->version, err);
@@ -203,7 +203,7 @@ int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_
             return -1;
     }
     pthread_mutex_lock(&warm->lock);
-    const int result = lens_library_choose(&warm->models, warm->folder, wanted, words, out, err);
+    const int result = lens_library_choose(&warm->models, &warm->place, wanted, words, out, err);
     pthread_mutex_unlock(&warm->lock);
     return result;
 }
@@ -269,17 +269,16 @@ void lens_warm_remember(lens_warm *warm, const lens_store_model *model, const le
 
 lens_warm *lens_warm_new(const char *folder, lens_error *err)
 {
-    lens_library *place = lens_library_open(folder, err);
-    lens_warm *warm = place ? calloc(1, sizeof *warm) : NULL;
+    lens_library_place place;
+    if (lens_library_place_of(folder, &place, err) != 0)
+        return NULL;
+    lens_warm *warm = calloc(1, sizeof *warm);
     if (!warm) {
-        if (place)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        lens_library_close(place);
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_library_place_free(&place);
         return NULL;
     }
-    warm->folder = place->folder;
-    place->folder = NULL;
-    lens_library_close(place);
+    warm->place = place;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -318,6 +317,6 @@ void lens_warm_free(lens_warm *warm)
     pthread_cond_destroy(&warm->ended);
     pthread_mutex_destroy(&warm->refresh_lock);
     pthread_mutex_destroy(&warm->lock);
-    free(warm->folder);
+    lens_library_place_free(&warm->place);
     free(warm);
 }

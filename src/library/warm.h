@@ -18,7 +18,7 @@ typedef struct lens_warm_view {
     atomic_int users;
 } lens_warm_view;
 
-const char *lens_warm_folder(const lens_warm *warm);
+const lens_library_place *lens_warm_place(const lens_warm *warm);
 
 /* lens_library_model, out of what is known already. */
 int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_model *out, lens_error *err);

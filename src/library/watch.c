@@ -119,7 +119,7 @@ static bool enter(void *context, const char *path)
     lens_watch *self = context;
     struct stat info;
     lens_error error = {0};
-    if (strcmp(path, self->library->folder) == 0 || is_forgotten(self, path))
+    if (strcmp(path, self->library->place.folder) == 0 || is_forgotten(self, path))
         return false;
     if (strcmp(path, self->walked->path) != 0 && lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
         self->walked->linked = true;

@@ -45,6 +45,8 @@ char *lens_word_bridge_path(const char *folder, const lens_store_model *model)
 int lens_word_bridge_each(const char *folder, int (*each)(void *context, const char *path, lens_error *err), void *context, lens_error *err)
 {
     DIR *dir = opendir(folder);
+    if (!dir && errno == ENOENT) /* that of a database is made when it is needed */
+        return 0;
     if (!dir)
         return lens_fail_errno(err, errno, "%s", folder);
     int result = 0;
@@ -71,7 +73,7 @@ bool lens_word_bridge_known(const char *folder, const lens_store_model *model)
 const lens_word_map *lens_word_bridge(lens_library *library, const lens_store_model *model)
 {
     struct stat info;
-    char *path = lens_word_bridge_path(library->folder, model);
+    char *path = lens_word_bridge_path(library->place.folder, model);
     if (path && stat(path, &info) == 0) {
         const bool same = is_for(library->map, model) && info.st_ino == library->map_number && info.st_mtim.tv_sec == library->map_time;
         if (!same) { /* fitting puts another file in its place */

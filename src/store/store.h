@@ -1,4 +1,5 @@
-/* What is in a library: a SQLite database beside one append-only vector file a model.
+/* What is in a library, wherever it is: in a folder (folder/: a SQLite database beside one append-only vector file a model) or in a database of PostgreSQL
+ * (postgres/: rows and pgvector's vectors).
  *
  * Three tables carry the weight. A CONTENT is a run of bytes that is a picture, known by its hash; a PICTURE is a path
  * that holds (or failed to hold) a content; a VECTOR is a content as one model sees it, a slot in that model's vector
@@ -28,11 +29,17 @@ typedef enum lens_store_mode {
     LENS_STORE_WRITE, /* makes the library when it is missing, and takes the writer's lock */
 } lens_store_mode;
 
-/* Opens the library in FOLDER. Reading works where nothing can be written too (a folder of someone else's, a read-only
+/* Whether PLACE is the address of a database, "postgresql://…" (or "postgres://…"), as libpq takes it; else it is a folder. */
+bool lens_store_place_is_database(const char *place);
+
+/* PLACE as it may be shown: without a password. NULL when memory is short. The caller frees. */
+char *lens_store_place_shown(const char *place);
+
+/* Opens the library at PLACE. In a folder, reading works where nothing can be written too (a folder of someone else's, a read-only
  * disk), as long as no interrupted run left rows in the log. One writer at a time, any number of readers beside it; when
- * another process writes, waits up to WAIT seconds for it, then fails with LENS_E_BUSY. A library of a newer version is
- * LENS_E_VERSION. */
-lens_store *lens_store_open(const char *folder, lens_store_mode mode, double wait, lens_error *err);
+ * another process writes, waits up to WAIT seconds for it, then fails with LENS_E_BUSY. In a database any number write, in turns, and WAIT is how long a
+ * server that cannot be reached, now or later, is tried again. A library of a newer version is LENS_E_VERSION. */
+lens_store *lens_store_open(const char *place, lens_store_mode mode, double wait, lens_error *err);
 void lens_store_close(lens_store *store);
 
 /* ---- folders ---------------------------------------------------------------------------------------------------- */
@@ -185,7 +192,8 @@ typedef struct lens_store_vectors {
     size_t map_size;
     size_t committed;   /* slots that were ever written, dead ones with them: what is in them never changes */
     lens_hash identity; /* of the file: no two, ever, have the same */
-    char *copy, *near;  /* the paths of files beside it for what is worked out from it, in bytes and about neighbours; removed with it */
+    char *copy, *near;  /* the paths of files beside it for what is worked out from it, in bytes and about neighbours; removed with it. NULL: there is no
+                           place for such files */
 } lens_store_vectors;
 int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
                             lens_store_vectors *out, lens_error *err);
@@ -210,6 +218,83 @@ typedef struct lens_store_filter {
 
 /* Leaves in VECTORS, which must own its rows, only the pictures that FILTER lets in. */
 int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err);
+
+/* ---- searching where the vectors are ----------------------------------------------------------------------------- */
+
+/* Whether STORE searches by itself, as a database does; the functions of this part are for those alone. Else all vectors are here to be looked at. */
+bool lens_store_searches(const lens_store *store);
+
+/* Which pictures may be results: those at or below one of FOLDERS (all, when there are none) that FILTER (NULL: any) lets in, and not WITHOUT (ids). */
+typedef struct lens_store_scope {
+    const char *const *folders;
+    size_t folder_count;
+    const lens_store_filter *filter;
+    const int64_t *without;
+    size_t without_count;
+} lens_store_scope;
+
+/* The WANTED pictures of SCOPE, or some more, whose vectors of MODEL are nearest to QUERY [dim], as lens_store_vectors_open gives them. EXACT: by looking at
+ * all of them; else by the approximate index, where there is one. */
+int lens_store_nearest(lens_store *store, int64_t model, const float *query, const lens_store_scope *scope, size_t wanted, bool exact,
+                       lens_store_vectors *out, lens_error *err);
+
+/* Those of the pictures IDS [count] that lie in SCOPE, the same way. */
+int lens_store_vectors_of(lens_store *store, int64_t model, const int64_t *ids, size_t count, const lens_store_scope *scope, lens_store_vectors *out,
+                          lens_error *err);
+
+/* How many pictures lie in SCOPE; and their ids, in order, which the caller frees. */
+int lens_store_scope_count(lens_store *store, int64_t model, const lens_store_scope *scope, int64_t *count, lens_error *err);
+int lens_store_scope_ids(lens_store *store, int64_t model, const lens_store_scope *scope, int64_t **ids, size_t *count, lens_error *err);
+
+/* Mean and deviation of the cosines of QUERY with the vectors of MODEL, from some 500 of them. */
+int lens_store_spread(lens_store *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err);
+
+/* ---- work that many share ---------------------------------------------------------------------------------------- */
+
+/* Whether many may index into STORE at once, as into a database; the functions of this part are for those alone. */
+bool lens_store_shares_work(const lens_store *store);
+
+/* A file that is to be looked at. */
+typedef struct lens_store_work {
+    char *path;
+    int64_t size, mtime_ns;
+} lens_store_work;
+void lens_store_work_free(lens_store_work *items, size_t count); /* the paths only */
+
+/* Makes this store a worker called NAME, whose lease must be renewed every LEASE seconds: what a worker without one has taken is free to be taken again.
+ * *WORKER: its number, by which other stores of the same process take work for it. Ended by lens_store_work_end, or by letting the lease run out. */
+int lens_store_work_begin(lens_store *store, const char *name, double lease, int64_t *worker, lens_error *err);
+int lens_store_work_renew(lens_store *store, int64_t worker, double lease, lens_error *err);
+int lens_store_work_end(lens_store *store, int64_t worker, lens_error *err);
+
+/* Puts ITEMS [count] on the list; one that is there stays as it is. */
+int lens_store_work_offer(lens_store *store, const lens_store_work *items, size_t count, lens_error *err);
+
+/* Takes up to COUNT of the items at or below one of WITHIN for WORKER, in order of path, into ITEMS. How many; -1 on error. lens_store_write takes them off
+ * the list in the transaction that writes them. */
+int lens_store_work_claim(lens_store *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err);
+
+/* Takes PATH off the list: there is nothing to be written. */
+int lens_store_work_drop(lens_store *store, const char *path, lens_error *err);
+
+/* How many items at or below one of WITHIN are on the list, whoever has taken them. -1 on error. */
+int64_t lens_store_work_left(lens_store *store, const lens_store_paths *within, lens_error *err);
+
+typedef struct lens_store_worker {
+    char *name;
+    int64_t taken, written; /* items that it holds, and has written since it began */
+    double seconds;         /* since it began */
+    double lease;           /* seconds that its lease still has; less than 0: it ran out */
+} lens_store_worker;
+typedef struct lens_store_workers {
+    lens_store_worker *items;
+    size_t count;
+    int64_t free; /* items that nobody has taken */
+} lens_store_workers;
+int lens_store_workers_list(lens_store *store, lens_store_workers *out, lens_error *err);
+void lens_store_workers_free(lens_store_workers *workers);
+
+/* ---- the library as others change it ------------------------------------------------------------------------------ */
 
 /* A number that is another one after another connection has written to the library. */
 int lens_store_version(lens_store *store, int64_t *version, lens_error *err);

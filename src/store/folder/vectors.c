@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 enum { TRIES = 20 };
 
-int lens_vectors_begin(lens_store *store, int64_t model, lens_model_row *row, off_t *size, lens_error *err)
+int lens_vectors_begin(lens_folder *store, int64_t model, lens_model_row *row, off_t *size, lens_error *err)
 {
     int64_t missed = -1;
     for (int i = 0; i < TRIES; i++) {
@@ -59,7 +59,7 @@ static int compare_contents(const void *a, const void *b)
     return x->content < y->content ? -1 : x->content > y->content;
 }
 
-static int list_vectors(lens_store *store, const lens_model_row *model, vector_list *out, lens_error *err)
+static int list_vectors(lens_folder *store, const lens_model_row *model, vector_list *out, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT content, slot FROM vector INDEXED BY vector_slot WHERE model = ?1"
                                               " ORDER BY slot", err);
@@ -134,7 +134,7 @@ static int compare_view(const void *a, const void *b)
 }
 
 /* Joins the pictures of STATEMENT (content, id) with VECTORS. */
-static int join(lens_store *store, sqlite3_stmt *statement, const vector_list *vectors, view_list *out, lens_error *err)
+static int join(lens_folder *store, sqlite3_stmt *statement, const vector_list *vectors, view_list *out, lens_error *err)
 {
     size_t near = 0;
     int result;
@@ -157,7 +157,7 @@ static int join(lens_store *store, sqlite3_stmt *statement, const vector_list *v
     return result;
 }
 
-static int join_all(lens_store *store, const vector_list *vectors, view_list *out, lens_error *err)
+static int join_all(lens_folder *store, const vector_list *vectors, view_list *out, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT content, id FROM picture INDEXED BY picture_content"
                                               " WHERE content IS NOT NULL ORDER BY content, id", err);
@@ -168,7 +168,7 @@ static int join_all(lens_store *store, const vector_list *vectors, view_list *ou
     return result;
 }
 
-static int join_folder(lens_store *store, const char *folder, const vector_list *vectors, view_list *out, lens_error *err)
+static int join_folder(lens_folder *store, const char *folder, const vector_list *vectors, view_list *out, lens_error *err)
 {
     lens_path_range range;
     if (lens_path_check(folder, err) != 0)
@@ -190,7 +190,7 @@ static int join_folder(lens_store *store, const char *folder, const vector_list 
 }
 
 /* Puts LIST in order of id, each picture once though FOLDERS may overlap, and gives it to OUT. */
-static int settle(lens_store *store, view_list *list, lens_store_vectors *out, lens_error *err)
+static int settle(lens_folder *store, view_list *list, lens_store_vectors *out, lens_error *err)
 {
     if (!list->sorted)
         qsort(list->items, list->count, sizeof *list->items, compare_view);
@@ -208,7 +208,7 @@ static int settle(lens_store *store, view_list *list, lens_store_vectors *out, l
     return 0;
 }
 
-static int map_file(lens_store *store, int fd, off_t size, const lens_model_row *model, lens_store_vectors *out,
+static int map_file(lens_folder *store, int fd, off_t size, const lens_model_row *model, lens_store_vectors *out,
                     lens_error *err)
 {
     if ((uintmax_t)size > SIZE_MAX)
@@ -230,7 +230,7 @@ static int map_file(lens_store *store, int fd, off_t size, const lens_model_row 
     return out->copy && out->near ? 0 : lens_sql_memory(store, err);
 }
 
-int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
+int lens_folder_vectors_open(lens_folder *store, int64_t model, const char *const *folders, size_t folder_count,
                             lens_store_vectors *out, lens_error *err)
 {
     *out = (lens_store_vectors){0};
@@ -259,7 +259,7 @@ int lens_store_vectors_open(lens_store *store, int64_t model, const char *const 
     return result;
 }
 
-int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vectors, float *shapes, lens_error *err)
+int lens_folder_vectors_shapes(lens_folder *store, const lens_store_vectors *vectors, float *shapes, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT picture.id, width, height FROM picture CROSS JOIN content"
                                               " ON content.id = picture.content ORDER BY picture.id", err);
@@ -279,15 +279,4 @@ int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vecto
     }
     lens_sql_done(store, statement);
     return result;
-}
-
-void lens_store_vectors_free(lens_store_vectors *vectors)
-{
-    free(vectors->slots);
-    free(vectors->ids);
-    free(vectors->copy);
-    free(vectors->near);
-    if (vectors->map)
-        munmap((void *)vectors->map, vectors->map_size);
-    *vectors = (lens_store_vectors){0};
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 /* A quarter of dead slots is worth a copy of the rest. */
 static bool worth_it(int64_t dead, int64_t all, bool always)
@@ -16,7 +16,7 @@ static bool worth_it(int64_t dead, int64_t all, bool always)
 }
 
 /* The slots of MODEL that rows name, in order. */
-static int live_slots(lens_store *store, int64_t model, lens_id_list *out, lens_error *err)
+static int live_slots(lens_folder *store, int64_t model, lens_id_list *out, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT slot FROM vector INDEXED BY vector_slot"
                                               " WHERE model = ?1 ORDER BY slot", err);
@@ -34,7 +34,7 @@ static int live_slots(lens_store *store, int64_t model, lens_id_list *out, lens_
     return result;
 }
 
-static int copy_rows(lens_store *store, const lens_writer *from, const lens_model_row *to, int fd, const lens_id_list *live,
+static int copy_rows(lens_folder *store, const lens_writer *from, const lens_model_row *to, int fd, const lens_id_list *live,
                      lens_error *err)
 {
     enum { BYTES = 1 << 20 };
@@ -62,7 +62,7 @@ static int copy_rows(lens_store *store, const lens_writer *from, const lens_mode
 }
 
 /* Slots only ever go down, and in rising order, so no two rows share one on the way. */
-static int renumber(lens_store *store, const lens_model_row *row, const lens_id_list *live, lens_error *err)
+static int renumber(lens_folder *store, const lens_model_row *row, const lens_id_list *live, lens_error *err)
 {
     for (size_t i = 0; i < live->count; i++) {
         if (live->items[i] == (int64_t)i)
@@ -88,7 +88,7 @@ static int renumber(lens_store *store, const lens_model_row *row, const lens_id_
 
 /* Writes the next generation of FROM's file, and the rows that name it. TO->file is set once there is something to
  * remove on failure. */
-static int rewrite(lens_store *store, const lens_writer *from, const char *name, const lens_id_list *live, lens_model_row *to,
+static int rewrite(lens_folder *store, const lens_writer *from, const char *name, const lens_id_list *live, lens_model_row *to,
                    lens_error *err)
 {
     if (live->count > 0 && (live->items[0] < 0 || live->items[live->count - 1] >= from->row.slots))
@@ -110,7 +110,7 @@ static int rewrite(lens_store *store, const lens_writer *from, const char *name,
     return result == 0 ? renumber(store, to, live, err) : -1;
 }
 
-static int compact_model(lens_store *store, const lens_store_model *model, bool always, lens_error *err)
+static int compact_model(lens_folder *store, const lens_store_model *model, bool always, lens_error *err)
 {
     lens_writer *writer = lens_writer_of(store, model->id, err);
     if (!writer)
@@ -139,7 +139,7 @@ static int compact_model(lens_store *store, const lens_store_model *model, bool 
     return 0;
 }
 
-static int pages(lens_store *store, const char *sql, int64_t *out, lens_error *err)
+static int pages(lens_folder *store, const char *sql, int64_t *out, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, sql, err);
     if (!statement)
@@ -150,7 +150,7 @@ static int pages(lens_store *store, const char *sql, int64_t *out, lens_error *e
     return result < 0 ? -1 : 0;
 }
 
-static int compact_models(lens_store *store, int (*list)(lens_store *, lens_store_models *, lens_error *), bool always, lens_error *err)
+static int compact_models(lens_folder *store, int (*list)(lens_folder *, lens_store_models *, lens_error *), bool always, lens_error *err)
 {
     lens_store_models models = {0};
     int result = list(store, &models, err);
@@ -160,13 +160,13 @@ static int compact_models(lens_store *store, int (*list)(lens_store *, lens_stor
     return result;
 }
 
-int lens_store_compact(lens_store *store, bool always, lens_error *err)
+int lens_folder_compact(lens_folder *store, bool always, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
-    int result = compact_models(store, lens_store_models_list, always, err);
+    int result = compact_models(store, lens_folder_models_list, always, err);
     if (result == 0)
-        result = compact_models(store, lens_store_sentence_models, always, err);
+        result = compact_models(store, lens_folder_sentence_models, always, err);
     int64_t unused = 0, all = 0;
     if (result != 0 || pages(store, "PRAGMA freelist_count", &unused, err) != 0 ||
         pages(store, "PRAGMA page_count", &all, err) != 0)

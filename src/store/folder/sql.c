@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
-int lens_sql_fail(lens_store *store, lens_error *err)
+int lens_sql_fail(lens_folder *store, lens_error *err)
 {
     int code = sqlite3_extended_errcode(store->db);
     const char *words = sqlite3_errmsg(store->db);
@@ -36,17 +36,17 @@ int lens_sql_fail(lens_store *store, lens_error *err)
     }
 }
 
-int lens_sql_memory(lens_store *store, lens_error *err)
+int lens_sql_memory(lens_folder *store, lens_error *err)
 {
     return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", store->folder);
 }
 
-int lens_sql_run(lens_store *store, const char *sql, lens_error *err)
+int lens_sql_run(lens_folder *store, const char *sql, lens_error *err)
 {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : lens_sql_fail(store, err);
 }
 
-sqlite3_stmt *lens_sql(lens_store *store, const char *sql, lens_error *err)
+sqlite3_stmt *lens_sql(lens_folder *store, const char *sql, lens_error *err)
 {
     bool keep = store->statement_count < LENS_STATEMENTS_MAX;
     for (size_t i = 0; i < store->statement_count; i++) {
@@ -69,7 +69,7 @@ sqlite3_stmt *lens_sql(lens_store *store, const char *sql, lens_error *err)
     return statement;
 }
 
-void lens_sql_done(lens_store *store, sqlite3_stmt *statement)
+void lens_sql_done(lens_folder *store, sqlite3_stmt *statement)
 {
     for (size_t i = 0; i < store->statement_count; i++) {
         if (store->statements[i].statement == statement) {
@@ -81,7 +81,7 @@ void lens_sql_done(lens_store *store, sqlite3_stmt *statement)
     sqlite3_finalize(statement);
 }
 
-int lens_sql_step(lens_store *store, sqlite3_stmt *statement, lens_error *err)
+int lens_sql_step(lens_folder *store, sqlite3_stmt *statement, lens_error *err)
 {
     switch (sqlite3_step(statement)) {
     case SQLITE_ROW: return 1;
@@ -90,7 +90,7 @@ int lens_sql_step(lens_store *store, sqlite3_stmt *statement, lens_error *err)
     }
 }
 
-int lens_sql_finish(lens_store *store, sqlite3_stmt *statement, lens_error *err)
+int lens_sql_finish(lens_folder *store, sqlite3_stmt *statement, lens_error *err)
 {
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0)
@@ -122,19 +122,19 @@ char *lens_sql_text(sqlite3_stmt *statement, int column, bool *short_of_memory)
     return copy;
 }
 
-int lens_sql_begin(lens_store *store, lens_error *err)
+int lens_sql_begin(lens_folder *store, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
     return store->batch ? 0 : lens_sql_run(store, "BEGIN IMMEDIATE", err);
 }
 
-int lens_sql_begin_read(lens_store *store, lens_error *err)
+int lens_sql_begin_read(lens_folder *store, lens_error *err)
 {
     return lens_sql_run(store, "BEGIN", err);
 }
 
-int lens_sql_end(lens_store *store, int result, lens_error *err)
+int lens_sql_end(lens_folder *store, int result, lens_error *err)
 {
     if (store->batch)
         return result == 0 ? 0 : -1;
@@ -146,28 +146,6 @@ int lens_sql_end(lens_store *store, int result, lens_error *err)
     if (result != 0 && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return result == 0 ? 0 : -1;
-}
-
-int lens_id_list_add(lens_id_list *list, int64_t id)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 256;
-        if (capacity > SIZE_MAX / sizeof *list->items)
-            return -1;
-        int64_t *items = realloc(list->items, capacity * sizeof *items);
-        if (!items)
-            return -1;
-        list->items = items;
-        list->capacity = capacity;
-    }
-    list->items[list->count++] = id;
-    return 0;
-}
-
-void lens_id_list_free(lens_id_list *list)
-{
-    free(list->items);
-    *list = (lens_id_list){0};
 }
 
 int lens_path_range_of(const char *path, lens_path_range *out)
@@ -200,11 +178,4 @@ void lens_path_range_bind(sqlite3_stmt *statement, const char *path, const lens_
     lens_sql_bind_path(statement, 1, path);
     lens_sql_bind_path(statement, 2, range->from);
     lens_sql_bind_path(statement, 3, range->to);
-}
-
-int lens_path_check(const char *path, lens_error *err)
-{
-    if (path && path[0] == '/' && (path[1] == '\0' || path[strlen(path) - 1] != '/'))
-        return 0;
-    return lens_fail(err, LENS_E_ARGUMENT, "%s: not an absolute path", path ? path : "(none)");
 }

@@ -3,7 +3,7 @@
 #include <strings.h>
 
 #include "base/file.h"
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 /* The part of PATH that begins with the slash before the name of the nearest of ROOTS; before its own name when it is in none. */
 static const char *from_root(const char *path, const lens_store_paths *roots)
@@ -80,7 +80,7 @@ static int passes(sieve *self, sqlite3_stmt *statement)
     return path_matches(self, path);
 }
 
-static int narrow(lens_store *store, lens_store_vectors *vectors, sieve *self, lens_error *err)
+static int narrow(lens_folder *store, lens_store_vectors *vectors, sieve *self, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT picture.id, path, width, height, format FROM picture CROSS JOIN content ON content.id = picture.content"
                                               " WHERE mtime_ns >= ?1 AND mtime_ns < ?2 ORDER BY picture.id", err);
@@ -113,14 +113,14 @@ static int narrow(lens_store *store, lens_store_vectors *vectors, sieve *self, l
     return result;
 }
 
-int lens_store_vectors_narrow(lens_store *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err)
+int lens_folder_vectors_narrow(lens_folder *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err)
 {
     sieve self = {.filter = filter, .glob = filter->pattern ? strdup(filter->pattern) : NULL};
     if (filter->pattern && !self.glob)
         return lens_sql_memory(store, err);
     if (self.glob)
         lower(self.glob);
-    int result = filter->below && (self.glob || filter->label_count) ? lens_store_roots(store, &self.roots, err) : 0;
+    int result = filter->below && (self.glob || filter->label_count) ? lens_folder_roots(store, &self.roots, err) : 0;
     if (result == 0)
         result = narrow(store, vectors, &self, err);
     lens_buffer_free(&self.path);

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 typedef struct report {
-    lens_store *store;
+    lens_folder *store;
     void (*fault)(void *context, const char *line);
     void *context;
     int count;
@@ -82,7 +82,7 @@ static int check_database(report *to, lens_error *err)
 }
 
 /* The path of some picture that holds CONTENT, fit to be shown. */
-static void picture_of(lens_store *store, int64_t content, lens_buffer *out)
+static void picture_of(lens_folder *store, int64_t content, lens_buffer *out)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT path FROM picture WHERE content = ?1 LIMIT 1", NULL);
     if (!statement)
@@ -164,7 +164,7 @@ static int check_model(report *to, int64_t id, const char *name, lens_error *err
     return result;
 }
 
-static int check_models(report *to, int (*list)(lens_store *, lens_store_models *, lens_error *), lens_error *err)
+static int check_models(report *to, int (*list)(lens_folder *, lens_store_models *, lens_error *), lens_error *err)
 {
     lens_store_models models = {0};
     int result = list(to->store, &models, err);
@@ -181,15 +181,15 @@ static int check_models(report *to, int (*list)(lens_store *, lens_store_models 
     return result;
 }
 
-int lens_store_check(lens_store *store, void (*fault)(void *context, const char *line), void *context, lens_error *err)
+int lens_folder_check(lens_folder *store, void (*fault)(void *context, const char *line), void *context, lens_error *err)
 {
     report to = {store, fault, context, 0};
     lens_error reason = {0};
     int result = check_database(&to, &reason);
     if (result == 0)
-        result = check_models(&to, lens_store_models_list, &reason);
+        result = check_models(&to, lens_folder_models_list, &reason);
     if (result == 0)
-        result = check_models(&to, lens_store_sentence_models, &reason);
+        result = check_models(&to, lens_folder_sentence_models, &reason);
     if (result == 0)
         return to.count;
     if (reason.code == LENS_E_FORMAT) {

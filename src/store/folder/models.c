@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 #define MODEL_COLUMNS "id, name, dim, fingerprint, generation, file, slots"
 
-static int damaged(lens_store *store, int64_t id, lens_error *err)
+static int damaged(lens_folder *store, int64_t id, lens_error *err)
 {
     return lens_fail(err, LENS_E_FORMAT, "%s/%s: the row of model %lld is damaged", store->folder, LENS_DATABASE,
                      (long long)id);
@@ -18,7 +18,7 @@ static int damaged(lens_store *store, int64_t id, lens_error *err)
 
 /* The row under STATEMENT, which selects MODEL_COLUMNS. The file's name is checked before anyone opens it: rows are
  * outside bytes. */
-static int read_row(lens_store *store, sqlite3_stmt *statement, lens_model_row *row, lens_error *err)
+static int read_row(lens_folder *store, sqlite3_stmt *statement, lens_model_row *row, lens_error *err)
 {
     *row = (lens_model_row){.id = sqlite3_column_int64(statement, 0)};
     int64_t dim = sqlite3_column_int64(statement, 2);
@@ -35,7 +35,7 @@ static int read_row(lens_store *store, sqlite3_stmt *statement, lens_model_row *
     return 0;
 }
 
-int lens_model_load(lens_store *store, int64_t id, lens_model_row *row, lens_error *err)
+int lens_model_load(lens_folder *store, int64_t id, lens_model_row *row, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT " MODEL_COLUMNS " FROM model WHERE id = ?1", err);
     if (!statement)
@@ -49,7 +49,7 @@ int lens_model_load(lens_store *store, int64_t id, lens_model_row *row, lens_err
 }
 
 /* The same by name. */
-static int load_named(lens_store *store, const char *name, lens_model_row *row, lens_error *err)
+static int load_named(lens_folder *store, const char *name, lens_model_row *row, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT " MODEL_COLUMNS " FROM model WHERE name = ?1", err);
     if (!statement)
@@ -62,7 +62,7 @@ static int load_named(lens_store *store, const char *name, lens_model_row *row, 
     return result;
 }
 
-static int list_one(lens_store *store, sqlite3_stmt *statement, lens_store_model *out, lens_error *err)
+static int list_one(lens_folder *store, sqlite3_stmt *statement, lens_store_model *out, lens_error *err)
 {
     lens_model_row row;
     if (read_row(store, statement, &row, err) != 0)
@@ -85,7 +85,7 @@ static int list_one(lens_store *store, sqlite3_stmt *statement, lens_store_model
 
 #define MODEL_LIST "SELECT " MODEL_COLUMNS ", (SELECT count(*) FROM vector WHERE model = model.id) FROM model "
 
-static int list(lens_store *store, sqlite3_stmt *statement, lens_store_models *out, lens_error *err)
+static int list(lens_folder *store, sqlite3_stmt *statement, lens_store_models *out, lens_error *err)
 {
     *out = (lens_store_models){0};
     if (!statement)
@@ -114,27 +114,19 @@ static int list(lens_store *store, sqlite3_stmt *statement, lens_store_models *o
     return result;
 }
 
-int lens_store_models_list(lens_store *store, lens_store_models *out, lens_error *err)
+int lens_folder_models_list(lens_folder *store, lens_store_models *out, lens_error *err)
 {
     return list(store, lens_words_here(store) ? lens_sql(store, MODEL_LIST "WHERE NOT sentences ORDER BY id", err)
                                               : lens_sql(store, MODEL_LIST "ORDER BY id", err), out, err);
 }
 
-int lens_store_sentence_models(lens_store *store, lens_store_models *out, lens_error *err)
+int lens_folder_sentence_models(lens_folder *store, lens_store_models *out, lens_error *err)
 {
     *out = (lens_store_models){0};
     return lens_words_here(store) ? list(store, lens_sql(store, MODEL_LIST "WHERE sentences ORDER BY id", err), out, err) : 0;
 }
 
-void lens_store_models_free(lens_store_models *models)
-{
-    for (size_t i = 0; i < models->count; i++)
-        free(models->items[i].name);
-    free(models->items);
-    *models = (lens_store_models){0};
-}
-
-int lens_generation_next(lens_store *store, int64_t *generation, lens_error *err)
+int lens_generation_next(lens_folder *store, int64_t *generation, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "UPDATE library SET generation = generation + 1 RETURNING generation", err);
     if (!statement)
@@ -148,7 +140,7 @@ int lens_generation_next(lens_store *store, int64_t *generation, lens_error *err
     return result < 0 ? -1 : 0;
 }
 
-static int insert(lens_store *store, const char *name, bool sentences, lens_model_row *row, lens_error *err)
+static int insert(lens_folder *store, const char *name, bool sentences, lens_model_row *row, lens_error *err)
 {
     if (lens_generation_next(store, &row->identity.generation, err) != 0)
         return -1;
@@ -176,7 +168,7 @@ static int insert(lens_store *store, const char *name, bool sentences, lens_mode
     return 0;
 }
 
-static int add_model(lens_store *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+static int add_model(lens_folder *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
     if (!name || !*name || dim < 1 || dim > LENS_VECTOR_DIM_MAX)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)",
@@ -203,17 +195,17 @@ static int add_model(lens_store *store, const char *name, bool sentences, int di
     return result;
 }
 
-int lens_store_add_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+int lens_folder_add_model(lens_folder *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
     return add_model(store, name, false, dim, fingerprint, id, err);
 }
 
-int lens_store_add_sentence_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+int lens_folder_add_sentence_model(lens_folder *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
     return add_model(store, name, true, dim, fingerprint, id, err);
 }
 
-static int remove_rows(lens_store *store, int64_t id, lens_error *err)
+static int remove_rows(lens_folder *store, int64_t id, lens_error *err)
 {
     static const char *const steps[] = {"DELETE FROM vector WHERE model = ?1", "DELETE FROM model WHERE id = ?1"};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -227,7 +219,7 @@ static int remove_rows(lens_store *store, int64_t id, lens_error *err)
     return 0;
 }
 
-int lens_store_forget_model(lens_store *store, const char *name, lens_error *err)
+int lens_folder_forget_model(lens_folder *store, const char *name, lens_error *err)
 {
     lens_model_row row;
     int found = load_named(store, name, &row, err);
@@ -248,7 +240,7 @@ void lens_writer_trim(lens_writer *writer)
         errno = 0; /* no harm: the next batch writes over it */
 }
 
-lens_writer *lens_writer_of(lens_store *store, int64_t model, lens_error *err)
+lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err)
 {
     for (lens_writer *writer = store->writers; writer; writer = writer->next)
         if (writer->row.id == model)
@@ -276,7 +268,7 @@ lens_writer *lens_writer_of(lens_store *store, int64_t model, lens_error *err)
     return writer;
 }
 
-void lens_writer_drop(lens_store *store, int64_t model)
+void lens_writer_drop(lens_folder *store, int64_t model)
 {
     for (lens_writer **at = &store->writers; *at;) {
         lens_writer *writer = *at;
@@ -290,13 +282,13 @@ void lens_writer_drop(lens_store *store, int64_t model)
     }
 }
 
-int lens_folder_sync(lens_store *store, lens_error *err)
+int lens_folder_sync(lens_folder *store, lens_error *err)
 {
     return fsync(store->dir) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot sync this folder", store->folder);
 }
 
 /* 1 when a model names FILE. */
-static int named(lens_store *store, const char *file)
+static int named(lens_folder *store, const char *file)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT 1 FROM model WHERE file = ?1", NULL);
     if (!statement)
@@ -307,7 +299,7 @@ static int named(lens_store *store, const char *file)
     return result;
 }
 
-void lens_strays_remove(lens_store *store)
+void lens_strays_remove(lens_folder *store)
 {
     int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);

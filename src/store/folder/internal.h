@@ -5,8 +5,9 @@
 #include <sqlite3.h>
 #include <string.h>
 
-#include "store/texts.h"
-#include "store/vector_file.h"
+#include "store/folder/folder.h"
+#include "store/folder/vector_file.h"
+#include "store/met.h"
 
 #define LENS_DATABASE "library.db"
 #define LENS_LOCK "writer.lock"
@@ -35,12 +36,7 @@ typedef struct lens_slice {
     size_t size;
 } lens_slice;
 
-typedef struct lens_id_list {
-    int64_t *items;
-    size_t count, capacity;
-} lens_id_list;
-
-struct lens_store {
+struct lens_folder {
     char *folder; /* absolute, for messages */
     int dir;      /* the open folder */
     lens_store_mode mode;
@@ -54,62 +50,57 @@ struct lens_store {
     } statements[LENS_STATEMENTS_MAX];
     size_t statement_count;
     lens_writer *writers;
-    bool batch; /* lens_store_batch_begin */
+    bool batch; /* lens_folder_batch_begin */
 
-    lens_id_list seen;     /* pictures that the walk met */
-    bool seen_sorted;
-    lens_store_paths kept; /* folders that it could not look into */
+    lens_met seen;
 
     /* Contents that may have lost their last picture. An interrupted run may have left more than we know of. */
     lens_id_list loose;
     bool loose_unknown;
 };
 
-/* ---- store_lock.c: one writer at a time ------------------------------------------------------------------------- */
+/* ---- lock.c: one writer at a time ------------------------------------------------------------------------- */
 
-int lens_writer_lock(lens_store *store, double wait, lens_error *err);
-void lens_writer_unlock(lens_store *store);
+int lens_writer_lock(lens_folder *store, double wait, lens_error *err);
+void lens_writer_unlock(lens_folder *store);
 
-/* ---- store_schema.c --------------------------------------------------------------------------------------------- */
+/* ---- schema.c --------------------------------------------------------------------------------------------- */
 
 /* Whether the database that STORE has just opened is a library: 1 yes, 0 it is empty, -1 anything else. */
-int lens_schema_look(lens_store *store, lens_error *err);
+int lens_schema_look(lens_folder *store, lens_error *err);
 /* Makes an empty database a library, or an older library one of today. */
-int lens_schema_raise(lens_store *store, lens_error *err);
+int lens_schema_raise(lens_folder *store, lens_error *err);
 
-/* ---- store_sql.c: SQLite with our errors ------------------------------------------------------------------------ */
+/* ---- sql.c: SQLite with our errors ------------------------------------------------------------------------ */
 
 /* Fills ERR from the state of the database connection. Always -1. */
-int lens_sql_fail(lens_store *store, lens_error *err);
+int lens_sql_fail(lens_folder *store, lens_error *err);
 
 /* Runs SQL that gives no rows. */
-int lens_sql_run(lens_store *store, const char *sql, lens_error *err);
+int lens_sql_run(lens_folder *store, const char *sql, lens_error *err);
 
 /* The statement SQL, ready to be bound; NULL with ERR. SQL is a string literal: it is prepared once and found again by its
  * address. Give it back with lens_sql_done, as soon as possible: an open SELECT holds old pages in the log.
  *
  * Callers bind numbers, and bytes that outlive the statement's use (SQLITE_STATIC): that allocates nothing, and so cannot
  * fail for any index that is in SQL. */
-sqlite3_stmt *lens_sql(lens_store *store, const char *sql, lens_error *err);
+sqlite3_stmt *lens_sql(lens_folder *store, const char *sql, lens_error *err);
 /* 1: a row; 0: done; -1: ERR. */
-int lens_sql_step(lens_store *store, sqlite3_stmt *statement, lens_error *err);
+int lens_sql_step(lens_folder *store, sqlite3_stmt *statement, lens_error *err);
 /* Steps to the end and gives the statement back. 0 or -1. */
-int lens_sql_finish(lens_store *store, sqlite3_stmt *statement, lens_error *err);
-void lens_sql_done(lens_store *store, sqlite3_stmt *statement);
+int lens_sql_finish(lens_folder *store, sqlite3_stmt *statement, lens_error *err);
+void lens_sql_done(lens_folder *store, sqlite3_stmt *statement);
 
 void lens_sql_bind_path(sqlite3_stmt *statement, int index, const char *path);
 /* A copy of a column's bytes with a NUL behind; NULL when the column is NULL (*SHORT unchanged) or memory is (*SHORT
  * set). */
 char *lens_sql_text(sqlite3_stmt *statement, int column, bool *short_of_memory);
-int lens_sql_memory(lens_store *store, lens_error *err);
+int lens_sql_memory(lens_folder *store, lens_error *err);
 
 /* A transaction. lens_sql_end commits when RESULT is 0, else (or when that fails) rolls back; returns 0 or -1. */
-int lens_sql_begin(lens_store *store, lens_error *err); /* to write: refuses a store that is open for reading */
-int lens_sql_begin_read(lens_store *store, lens_error *err);
-int lens_sql_end(lens_store *store, int result, lens_error *err);
-
-int lens_id_list_add(lens_id_list *list, int64_t id);
-void lens_id_list_free(lens_id_list *list);
+int lens_sql_begin(lens_folder *store, lens_error *err); /* to write: refuses a store that is open for reading */
+int lens_sql_begin_read(lens_folder *store, lens_error *err);
+int lens_sql_end(lens_folder *store, int result, lens_error *err);
 
 /* Everything below PATH, as a range of bytes that an index can walk: P/ < path < P0, '0' being the byte after '/'. PATH
  * itself is outside of it. */
@@ -121,67 +112,65 @@ void lens_path_range_free(lens_path_range *range);
 /* Binds PATH to ?1, and its range to ?2 and ?3. */
 void lens_path_range_bind(sqlite3_stmt *statement, const char *path, const lens_path_range *range);
 
-int lens_path_check(const char *path, lens_error *err);
-
-/* ---- store_models.c --------------------------------------------------------------------------------------------- */
+/* ---- models.c --------------------------------------------------------------------------------------------- */
 
 /* 1 when the model is there, 0 when not, -1 on error. */
-int lens_model_load(lens_store *store, int64_t id, lens_model_row *row, lens_error *err);
+int lens_model_load(lens_folder *store, int64_t id, lens_model_row *row, lens_error *err);
 /* The open vector file of a model; NULL with ERR. It lives until lens_writer_drop. */
-lens_writer *lens_writer_of(lens_store *store, int64_t model, lens_error *err);
+lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err);
 /* Cuts off what was appended and never committed: readers do not look there. */
 void lens_writer_trim(lens_writer *writer);
 /* Closes the vector file of MODEL (0: of all). */
-void lens_writer_drop(lens_store *store, int64_t model);
+void lens_writer_drop(lens_folder *store, int64_t model);
 /* A number that no vector file of this library has carried. Inside a transaction. */
-int lens_generation_next(lens_store *store, int64_t *generation, lens_error *err);
-int lens_folder_sync(lens_store *store, lens_error *err);
+int lens_generation_next(lens_folder *store, int64_t *generation, lens_error *err);
+int lens_folder_sync(lens_folder *store, lens_error *err);
 /* Removes vector files that no model names: what an interrupted compaction left. */
-void lens_strays_remove(lens_store *store);
+void lens_strays_remove(lens_folder *store);
 
-/* ---- store_write.c: vectors and the rows that name them ---------------------------------------------------------- */
+/* ---- write.c: vectors and the rows that name them ---------------------------------------------------------- */
 
 /* Puts VALUES behind the vectors of WRITER as CONTENT's. Inside a transaction. */
-int lens_vector_append(lens_store *store, lens_writer *writer, int64_t content, const float *values, lens_error *err);
+int lens_vector_append(lens_folder *store, lens_writer *writer, int64_t content, const float *values, lens_error *err);
 /* What was appended is on the disk, and counted in the transaction. */
-int lens_writers_sync(lens_store *store, lens_error *err);
+int lens_writers_sync(lens_folder *store, lens_error *err);
 /* lens_sql_end, and what was appended counts, or is cut off again. */
-int lens_writers_end(lens_store *store, int result, lens_error *err);
+int lens_writers_end(lens_folder *store, int result, lens_error *err);
 
-/* ---- store_texts.c ---------------------------------------------------------------------------------------------- */
+/* ---- texts.c ---------------------------------------------------------------------------------------------- */
 
 /* What SOURCE says about one picture from now on ("": nothing). Inside a transaction. *CHANGED is raised when that is something else. */
-int lens_caption_put(lens_store *store, int64_t source, const lens_store_caption *caption, int64_t *changed, lens_error *err);
+int lens_caption_put(lens_folder *store, int64_t source, const lens_store_caption *caption, int64_t *changed, lens_error *err);
 /* Files of captions and files beside pictures count as not read, for other pictures bear the names in them now. Inside the transaction that made that so:
  * a run may end before it comes to them. */
-int lens_sources_unread(lens_store *store, lens_error *err);
+int lens_sources_unread(lens_folder *store, lens_error *err);
 
-/* ---- store_text_index.c ----------------------------------------------------------------------------------------- */
+/* ---- text_index.c ----------------------------------------------------------------------------------------- */
 
 /* Each gives one row that says what is wrong when it is. */
 enum { LENS_TEXTS_FAULTS = 3 };
 extern const char *const lens_texts_faults[LENS_TEXTS_FAULTS];
 
 /* Brings the index of words up to what became of the texts in this transaction. */
-int lens_texts_follow(lens_store *store, lens_error *err);
+int lens_texts_follow(lens_folder *store, lens_error *err);
 
-/* ---- store_text_search.c ---------------------------------------------------------------------------------------- */
+/* ---- text_search.c ---------------------------------------------------------------------------------------- */
 
 /* Whether this library is of a version that has words. */
-bool lens_words_here(lens_store *store);
+bool lens_words_here(lens_folder *store);
 /* The first column of STATEMENT (NULL: -1) with NUMBER as ?1 and TEXT, if there is one, as ?2: up to COUNT into IDS. How many, or -1. */
-int lens_ids(lens_store *store, sqlite3_stmt *statement, int64_t number, const char *text, int64_t *ids, int count, lens_error *err);
+int lens_ids(lens_folder *store, sqlite3_stmt *statement, int64_t number, const char *text, int64_t *ids, int count, lens_error *err);
 
-/* ---- store_sweep.c ---------------------------------------------------------------------------------------------- */
+/* ---- sweep.c ---------------------------------------------------------------------------------------------- */
 
 /* Notes that CONTENT may have lost a picture. */
-void lens_loose_note(lens_store *store, int64_t content);
+void lens_loose_note(lens_folder *store, int64_t content);
 
-/* ---- store_vectors.c -------------------------------------------------------------------------------------------- */
+/* ---- vectors.c -------------------------------------------------------------------------------------------- */
 
 /* Loads MODEL and opens its vector file for reading, inside a read transaction that it begins (and the caller ends when
  * this returns other than -1). A compaction may remove the file between the two: then it looks again.
  * The file, or -1. */
-int lens_vectors_begin(lens_store *store, int64_t model, lens_model_row *row, off_t *size, lens_error *err);
+int lens_vectors_begin(lens_folder *store, int64_t model, lens_model_row *row, off_t *size, lens_error *err);
 
 #endif

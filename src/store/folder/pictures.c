@@ -6,21 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 #define PICTURE_SELECT \
     "SELECT picture.id, path, size, mtime_ns, picture.content, reason, width, height, format" \
     " FROM picture LEFT JOIN content ON content.id = picture.content "
 
-void lens_store_picture_free(lens_store_picture *picture)
-{
-    free(picture->path);
-    free(picture->format);
-    free(picture->reason);
-    *picture = (lens_store_picture){0};
-}
-
-static int read_picture(lens_store *store, sqlite3_stmt *statement, lens_store_picture *out, lens_error *err)
+static int read_picture(lens_folder *store, sqlite3_stmt *statement, lens_store_picture *out, lens_error *err)
 {
     bool short_of_memory = false;
     *out = (lens_store_picture){
@@ -45,7 +37,7 @@ static int read_picture(lens_store *store, sqlite3_stmt *statement, lens_store_p
                                        LENS_DATABASE, (long long)id);
 }
 
-static int one_picture(lens_store *store, sqlite3_stmt *statement, lens_store_picture *out, lens_error *err)
+static int one_picture(lens_folder *store, sqlite3_stmt *statement, lens_store_picture *out, lens_error *err)
 {
     int result = lens_sql_step(store, statement, err);
     if (result > 0 && read_picture(store, statement, out, err) != 0)
@@ -54,7 +46,7 @@ static int one_picture(lens_store *store, sqlite3_stmt *statement, lens_store_pi
     return result;
 }
 
-int lens_store_picture_by_path(lens_store *store, const char *path, lens_store_picture *out, lens_error *err)
+int lens_folder_picture_by_path(lens_folder *store, const char *path, lens_store_picture *out, lens_error *err)
 {
     *out = (lens_store_picture){0};
     sqlite3_stmt *statement = lens_sql(store, PICTURE_SELECT "WHERE path = ?1", err);
@@ -64,7 +56,7 @@ int lens_store_picture_by_path(lens_store *store, const char *path, lens_store_p
     return one_picture(store, statement, out, err);
 }
 
-int lens_store_picture_by_id(lens_store *store, int64_t id, lens_store_picture *out, lens_error *err)
+int lens_folder_picture_by_id(lens_folder *store, int64_t id, lens_store_picture *out, lens_error *err)
 {
     *out = (lens_store_picture){0};
     sqlite3_stmt *statement = lens_sql(store, PICTURE_SELECT "WHERE picture.id = ?1", err);
@@ -74,7 +66,7 @@ int lens_store_picture_by_id(lens_store *store, int64_t id, lens_store_picture *
     return one_picture(store, statement, out, err);
 }
 
-int lens_store_pictures_some(lens_store *store, int64_t *ids, int count, lens_error *err)
+int lens_folder_pictures_some(lens_folder *store, int64_t *ids, int count, lens_error *err)
 {
     /* Each is the first at or after an even step of the ids: no walk over all of them. */
     sqlite3_stmt *statement = lens_sql(store, "SELECT min(id), max(id) FROM picture WHERE content IS NOT NULL", err);
@@ -101,7 +93,7 @@ int lens_store_pictures_some(lens_store *store, int64_t *ids, int count, lens_er
 }
 
 /* Calls EACH for the rows of STATEMENT, which selects PICTURE_SELECT. */
-static int each_picture(lens_store *store, sqlite3_stmt *statement, lens_store_each each, void *context, lens_error *err)
+static int each_picture(lens_folder *store, sqlite3_stmt *statement, lens_store_each each, void *context, lens_error *err)
 {
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
@@ -118,7 +110,7 @@ static int each_picture(lens_store *store, sqlite3_stmt *statement, lens_store_e
     return result;
 }
 
-int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err)
+int lens_folder_pictures_of(lens_folder *store, int64_t content, lens_store_each each, void *context, lens_error *err)
 {
     sqlite3_stmt *statement = content ? lens_sql(store, PICTURE_SELECT "WHERE picture.content = ?1 ORDER BY path", err)
                                       : lens_sql(store, PICTURE_SELECT "WHERE picture.content IS NULL ORDER BY path", err);
@@ -129,13 +121,13 @@ int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each e
     return each_picture(store, statement, each, context, err);
 }
 
-int lens_store_pictures_each(lens_store *store, lens_store_each each, void *context, lens_error *err)
+int lens_folder_pictures_each(lens_folder *store, lens_store_each each, void *context, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, PICTURE_SELECT "WHERE picture.content IS NOT NULL", err);
     return statement ? each_picture(store, statement, each, context, err) : -1;
 }
 
-int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *content, lens_error *err)
+int lens_folder_content_by_hash(lens_folder *store, lens_hash hash, int64_t *content, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT id FROM content WHERE hash = ?1", err);
     if (!statement)
@@ -148,7 +140,7 @@ int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *conte
     return result;
 }
 
-int lens_store_has_vector(lens_store *store, int64_t model, int64_t content, lens_error *err)
+int lens_folder_has_vector(lens_folder *store, int64_t model, int64_t content, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT 1 FROM vector WHERE content = ?1 AND model = ?2", err);
     if (!statement)
@@ -160,25 +152,8 @@ int lens_store_has_vector(lens_store *store, int64_t model, int64_t content, len
     return result;
 }
 
-bool lens_store_is_unit(const float *values, int dim)
-{
-    enum { LANES = 8 };
-    double sums[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= dim; i += LANES)
-        for (int lane = 0; lane < LANES; lane++)
-            sums[lane] += (double)values[i + lane] * values[i + lane];
-    for (; i < dim; i++)
-        sums[0] += (double)values[i] * values[i];
-    double sum = 0;
-    for (int lane = 0; lane < LANES; lane++)
-        sum += sums[lane];
-    /* False for whatever is not finite. The bound only has to tell a vector that nobody normalised. */
-    return fabs(sum - 1) <= 1e-3;
-}
-
 /* The bytes of the files that are the library's. */
-static int64_t bytes_of(lens_store *store)
+static int64_t bytes_of(lens_folder *store)
 {
     static const char *const names[] = {LENS_DATABASE, LENS_DATABASE "-wal", LENS_DATABASE "-shm", LENS_LOCK};
     int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -203,7 +178,7 @@ static int64_t bytes_of(lens_store *store)
     return bytes;
 }
 
-int lens_store_count(lens_store *store, lens_store_counts *out, lens_error *err)
+int lens_folder_count(lens_folder *store, lens_store_counts *out, lens_error *err)
 {
     *out = (lens_store_counts){0};
     sqlite3_stmt *statement = lens_sql(store, "SELECT (SELECT count(*) FROM picture WHERE content IS NOT NULL),"

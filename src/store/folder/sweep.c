@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
-void lens_loose_note(lens_store *store, int64_t content)
+void lens_loose_note(lens_folder *store, int64_t content)
 {
     if (content && lens_id_list_add(&store->loose, content) != 0)
         store->loose_unknown = true;
@@ -17,7 +17,7 @@ void lens_loose_note(lens_store *store, int64_t content)
 /* Removes contents that no picture holds, and with them the rows of their vectors (the slots stay, dead, until a
  * compaction). Looks at all contents once, as an interrupted run may have left some, and from then on only at those that
  * were noted. */
-static int drop_loose(lens_store *store, lens_error *err)
+static int drop_loose(lens_folder *store, lens_error *err)
 {
     if (store->loose_unknown)
         return lens_sql_run(store, "DELETE FROM content WHERE " HELD_BY_NONE, err);
@@ -33,7 +33,7 @@ static int drop_loose(lens_store *store, lens_error *err)
 }
 
 /* Ends the transaction; what is noted stays noted when it failed. */
-static int end(lens_store *store, int result, lens_error *err)
+static int end(lens_folder *store, int result, lens_error *err)
 {
     result = lens_sql_end(store, result, err);
     if (result == 0) {
@@ -46,7 +46,7 @@ static int end(lens_store *store, int result, lens_error *err)
 /* ---- pictures --------------------------------------------------------------------------------------------------- */
 
 /* The pictures at or below PATH, in order of path. NULL on error. */
-static sqlite3_stmt *pictures_below(lens_store *store, const char *path, const lens_path_range *range, lens_error *err)
+static sqlite3_stmt *pictures_below(lens_folder *store, const char *path, const lens_path_range *range, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT id, path FROM picture WHERE path = ?1 UNION ALL"
                                               " SELECT id, path FROM picture WHERE path > ?2 AND path < ?3", err);
@@ -55,7 +55,7 @@ static sqlite3_stmt *pictures_below(lens_store *store, const char *path, const l
     return statement;
 }
 
-static int delete_pictures(lens_store *store, const lens_id_list *list, lens_error *err)
+static int delete_pictures(lens_folder *store, const lens_id_list *list, lens_error *err)
 {
     for (size_t i = 0; i < list->count; i++) {
         sqlite3_stmt *statement = lens_sql(store, "DELETE FROM picture WHERE id = ?1 RETURNING content", err);
@@ -72,23 +72,9 @@ static int delete_pictures(lens_store *store, const lens_id_list *list, lens_err
     return list->count ? lens_sources_unread(store, err) : 0; /* what is gone may have shared its name */
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static bool below_any(const char *path, const lens_store_paths *folders)
-{
-    for (size_t i = 0; i < folders->count; i++)
-        if (lens_path_within(path, folders->items[i]))
-            return true;
-    return false;
-}
-
 /* Adds to OUT the pictures at or below ROOT that were neither met, nor lie where the walk could not look, nor below one
  * of NESTED. */
-static int unseen(lens_store *store, const char *root, const lens_store_paths *nested, lens_id_list *out, lens_error *err)
+static int unseen(lens_folder *store, const char *root, const lens_store_paths *nested, lens_id_list *out, lens_error *err)
 {
     lens_path_range range;
     if (lens_path_range_of(root, &range) != 0)
@@ -98,11 +84,9 @@ static int unseen(lens_store *store, const char *root, const lens_store_paths *n
     if (statement) {
         while ((result = lens_sql_step(store, statement, err)) > 0) {
             int64_t id = sqlite3_column_int64(statement, 0);
-            if (store->seen.count > 0 && bsearch(&id, store->seen.items, store->seen.count, sizeof id, compare_ids))
-                continue;
             bool short_of_memory = false;
             char *path = lens_sql_text(statement, 1, &short_of_memory);
-            bool stays = path && (below_any(path, &store->kept) || below_any(path, nested));
+            const bool stays = path && lens_met_stays(&store->seen, id, path, nested);
             free(path);
             if (short_of_memory || (!stays && lens_id_list_add(out, id) != 0)) {
                 result = lens_sql_memory(store, err);
@@ -115,38 +99,24 @@ static int unseen(lens_store *store, const char *root, const lens_store_paths *n
     return result;
 }
 
-int lens_store_seen_clear(lens_store *store, lens_error *err)
+int lens_folder_seen_clear(lens_folder *store, lens_error *err)
 {
     (void)err;
-    store->seen.count = 0;
-    lens_store_paths_free(&store->kept);
+    lens_met_clear(&store->seen);
     return 0;
 }
 
-int lens_store_seen_mark(lens_store *store, int64_t id, lens_error *err)
+int lens_folder_seen_mark(lens_folder *store, int64_t id, lens_error *err)
 {
-    store->seen_sorted = false;
-    return lens_id_list_add(&store->seen, id) == 0 ? 0 : lens_sql_memory(store, err);
+    return lens_met_mark(&store->seen, id, err);
 }
 
-int lens_store_seen_keep(lens_store *store, const char *path, lens_error *err)
+int lens_folder_seen_keep(lens_folder *store, const char *path, lens_error *err)
 {
-    if (lens_path_check(path, err) != 0)
-        return -1;
-    if (below_any(path, &store->kept))
-        return 0;
-    char **items = realloc(store->kept.items, (store->kept.count + 1) * sizeof *items);
-    if (!items)
-        return lens_sql_memory(store, err);
-    store->kept.items = items;
-    items[store->kept.count] = strdup(path);
-    if (!items[store->kept.count])
-        return lens_sql_memory(store, err);
-    store->kept.count++;
-    return 0;
+    return lens_met_keep(&store->seen, path, err);
 }
 
-static int sweep(lens_store *store, const char *root, const lens_store_paths *nested, int64_t *removed, lens_error *err)
+static int sweep(lens_folder *store, const char *root, const lens_store_paths *nested, int64_t *removed, lens_error *err)
 {
     lens_id_list gone = {0};
     int result = unseen(store, root, nested, &gone, err);
@@ -159,25 +129,15 @@ static int sweep(lens_store *store, const char *root, const lens_store_paths *ne
     return result;
 }
 
-int lens_store_sweep(lens_store *store, const char *root, int64_t *removed, lens_error *err)
+int lens_folder_sweep(lens_folder *store, const char *root, int64_t *removed, lens_error *err)
 {
     *removed = 0;
     if (lens_path_check(root, err) != 0)
         return -1;
-    if (!store->seen_sorted && store->seen.count > 0)
-        qsort(store->seen.items, store->seen.count, sizeof *store->seen.items, compare_ids);
-    store->seen_sorted = true;
     lens_store_paths nested;
-    if (lens_store_roots(store, &nested, err) != 0)
+    if (lens_folder_roots(store, &nested, err) != 0)
         return -1;
-    size_t count = 0;
-    for (size_t i = 0; i < nested.count; i++) {
-        if (lens_path_within(nested.items[i], root) && strcmp(nested.items[i], root) != 0)
-            nested.items[count++] = nested.items[i];
-        else
-            free(nested.items[i]);
-    }
-    nested.count = count;
+    lens_met_nested(root, &nested);
     int result = lens_sql_begin(store, err);
     if (result == 0)
         result = end(store, sweep(store, root, &nested, removed, err), err);
@@ -189,7 +149,7 @@ int lens_store_sweep(lens_store *store, const char *root, int64_t *removed, lens
 
 /* ---- forgetting ------------------------------------------------------------------------------------------------- */
 
-static int forget(lens_store *store, const char *path, const lens_path_range *range, int64_t *removed, lens_error *err)
+static int forget(lens_folder *store, const char *path, const lens_path_range *range, int64_t *removed, lens_error *err)
 {
     lens_id_list gone = {0};
     sqlite3_stmt *statement = pictures_below(store, path, range, err);
@@ -226,7 +186,7 @@ static int forget(lens_store *store, const char *path, const lens_path_range *ra
     return lens_sql_finish(store, statement, err);
 }
 
-int lens_store_forget(lens_store *store, const char *path, int64_t *removed, lens_error *err)
+int lens_folder_forget(lens_folder *store, const char *path, int64_t *removed, lens_error *err)
 {
     *removed = 0;
     lens_path_range range;

@@ -4,7 +4,7 @@
  * bytes, not text. AUTOINCREMENT where an id may be kept by someone else: it never comes to mean another row. */
 #include <stdio.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 enum { APPLICATION = 0x4c656e73, /* "Lens" */ VERSION = LENS_SCHEMA_VERSION };
 
@@ -70,7 +70,7 @@ static const char *const steps[VERSION] = {
 };
 
 /* The first number that SQL gives. */
-static int number(lens_store *store, const char *sql, int64_t *out, lens_error *err)
+static int number(lens_folder *store, const char *sql, int64_t *out, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, sql, err);
     if (!statement)
@@ -82,7 +82,7 @@ static int number(lens_store *store, const char *sql, int64_t *out, lens_error *
     return result < 0 ? -1 : 0;
 }
 
-int lens_schema_look(lens_store *store, lens_error *err)
+int lens_schema_look(lens_folder *store, lens_error *err)
 {
     store->version = 0;
     int64_t application = 0, version = 0, tables = 0;
@@ -102,7 +102,7 @@ int lens_schema_look(lens_store *store, lens_error *err)
     return 1;
 }
 
-static int migrate(lens_store *store, lens_error *err)
+static int migrate(lens_folder *store, lens_error *err)
 {
     int64_t version = 0;
     if (number(store, "PRAGMA user_version", &version, err) != 0)
@@ -115,7 +115,7 @@ static int migrate(lens_store *store, lens_error *err)
     return lens_sql_run(store, words, err);
 }
 
-int lens_schema_raise(lens_store *store, lens_error *err)
+int lens_schema_raise(lens_folder *store, lens_error *err)
 {
     int64_t version = 0;
     if (number(store, "PRAGMA user_version", &version, err) != 0)

@@ -1,9 +1,9 @@
 /* Rules about paths: what is to be indexed, and what stays out. The nearest rule at or above a path decides. */
 #include <stdlib.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
-static int paths_of(lens_store *store, const char *sql, lens_store_paths *out, lens_error *err)
+static int paths_of(lens_folder *store, const char *sql, lens_store_paths *out, lens_error *err)
 {
     *out = (lens_store_paths){0};
     sqlite3_stmt *statement = lens_sql(store, sql, err);
@@ -33,19 +33,19 @@ static int paths_of(lens_store *store, const char *sql, lens_store_paths *out, l
     return result;
 }
 
-int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err)
+int lens_folder_roots(lens_folder *store, lens_store_paths *out, lens_error *err)
 {
     return paths_of(store, "SELECT path FROM rule WHERE out = 0 ORDER BY path", out, err);
 }
 
-int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *err)
+int lens_folder_forgotten(lens_folder *store, lens_store_paths *out, lens_error *err)
 {
     return paths_of(store, "SELECT path FROM rule WHERE out = 1 ORDER BY path", out, err);
 }
 
 /* 1: a root covers PATH from above, 0: none, -1: error. A hidden name on the way ends its reach, for a walk from there
  * does not come by: who names a hidden folder below a root means it. SCRATCH: a copy of PATH, which is shortened. */
-static int covered(lens_store *store, char *scratch, lens_error *err)
+static int covered(lens_folder *store, char *scratch, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT out FROM rule WHERE path = ?1", err);
     if (!statement)
@@ -68,7 +68,7 @@ static int covered(lens_store *store, char *scratch, lens_error *err)
     return result == 2 ? 0 : result;
 }
 
-static int run_with_path(lens_store *store, const char *sql, const char *path, lens_error *err)
+static int run_with_path(lens_folder *store, const char *sql, const char *path, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, sql, err);
     if (!statement)
@@ -77,7 +77,7 @@ static int run_with_path(lens_store *store, const char *sql, const char *path, l
     return lens_sql_finish(store, statement, err);
 }
 
-static int add(lens_store *store, const char *path, lens_error *err)
+static int add(lens_folder *store, const char *path, lens_error *err)
 {
     if (run_with_path(store, "DELETE FROM rule WHERE path = ?1 AND out = 1", path, err) != 0)
         return -1;
@@ -91,14 +91,14 @@ static int add(lens_store *store, const char *path, lens_error *err)
     return run_with_path(store, "INSERT OR IGNORE INTO rule (path, out) VALUES (?1, 0)", path, err);
 }
 
-int lens_store_add_root(lens_store *store, const char *path, lens_error *err)
+int lens_folder_add_root(lens_folder *store, const char *path, lens_error *err)
 {
     if (lens_path_check(path, err) != 0 || lens_sql_begin(store, err) != 0)
         return -1;
     return lens_sql_end(store, add(store, path, err), err);
 }
 
-int lens_store_root_settings(lens_store *store, const char *path, char **settings, lens_error *err)
+int lens_folder_root_settings(lens_folder *store, const char *path, char **settings, lens_error *err)
 {
     *settings = NULL;
     sqlite3_stmt *statement = lens_sql(store, "SELECT settings FROM rule WHERE path = ?1 AND out = 0", err);
@@ -113,7 +113,7 @@ int lens_store_root_settings(lens_store *store, const char *path, char **setting
     return short_of_memory ? lens_sql_memory(store, err) : result < 0 ? -1 : 0;
 }
 
-int lens_store_set_root_settings(lens_store *store, const char *path, const char *settings, lens_error *err)
+int lens_folder_set_root_settings(lens_folder *store, const char *path, const char *settings, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "UPDATE rule SET settings = ?2"
                                               " WHERE path = ?1 AND out = 0 AND settings IS NOT ?2", err);

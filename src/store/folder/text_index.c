@@ -1,7 +1,7 @@
-/* The index of words and the list of them: both follow what becomes of the texts (store_texts.c), and can be made anew of them. */
+/* The index of words and the list of them: both follow what becomes of the texts (texts.c), and can be made anew of them. */
 #include <stdlib.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 #include "store/texts.h"
 
 /* ---- the list of words ---- */
@@ -13,7 +13,7 @@ static int compare_words(const void *a, const void *b)
     return order ? order : x->size < y->size ? -1 : x->size > y->size;
 }
 
-static int count_word(lens_store *store, bool comes, const lens_slice *word, lens_error *err)
+static int count_word(lens_folder *store, bool comes, const lens_slice *word, lens_error *err)
 {
     sqlite3_stmt *statement = comes ? lens_sql(store, "INSERT INTO word VALUES (?1, 1) ON CONFLICT (word) DO UPDATE SET texts = texts + 1", err)
                                     : lens_sql(store, "UPDATE word SET texts = texts - 1 WHERE word = ?1", err);
@@ -29,7 +29,7 @@ static int count_word(lens_store *store, bool comes, const lens_slice *word, len
 }
 
 /* Counts each word of FOLDED once, of a text that COMES or goes. */
-static int count_words(lens_store *store, bool comes, const char *folded, lens_error *err)
+static int count_words(lens_folder *store, bool comes, const char *folded, lens_error *err)
 {
     size_t count = 0;
     for (const char *at = folded; *at; at += strcspn(at, " "), at += *at == ' ')
@@ -55,7 +55,7 @@ static int count_words(lens_store *store, bool comes, const char *folded, lens_e
 
 /* ---- the index ---- */
 
-static int follow_one(lens_store *store, bool comes, int64_t text, const char *folded, lens_error *err)
+static int follow_one(lens_folder *store, bool comes, int64_t text, const char *folded, lens_error *err)
 {
     sqlite3_stmt *statement = comes ? lens_sql(store, "INSERT INTO text_words (rowid, folded) VALUES (?1, ?2)", err)
                                     : lens_sql(store, "INSERT INTO text_words (text_words, rowid, folded) VALUES ('delete', ?1, ?2)", err);
@@ -66,7 +66,7 @@ static int follow_one(lens_store *store, bool comes, int64_t text, const char *f
     return lens_sql_finish(store, statement, err) == 0 ? count_words(store, comes, folded, err) : -1;
 }
 
-int lens_texts_follow(lens_store *store, lens_error *err)
+int lens_texts_follow(lens_folder *store, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT text, gone, come FROM text_due ORDER BY number", err);
     if (!statement)
@@ -96,7 +96,7 @@ const char *const lens_texts_faults[LENS_TEXTS_FAULTS] = {
 };
 
 /* 1 when something is wrong with the index, 0 when not, -1 on error. */
-static int is_off(lens_store *store, lens_error *err)
+static int is_off(lens_folder *store, lens_error *err)
 {
     int result = 0;
     for (size_t i = 0; i < LENS_TEXTS_FAULTS && result == 0; i++) {
@@ -110,7 +110,7 @@ static int is_off(lens_store *store, lens_error *err)
 }
 
 /* FTS5's own 'rebuild' would take in the texts that say nothing too, which nobody takes out. */
-static int index_anew(lens_store *store, lens_error *err)
+static int index_anew(lens_folder *store, lens_error *err)
 {
     if (lens_sql_run(store, "INSERT INTO text_words (text_words) VALUES ('delete-all');"
                             "INSERT INTO text_words (rowid, folded) SELECT id, folded FROM text WHERE folded <> '';"
@@ -129,7 +129,7 @@ static int index_anew(lens_store *store, lens_error *err)
     return result;
 }
 
-int lens_store_texts_mend(lens_store *store, bool *mended, lens_error *err)
+int lens_folder_texts_mend(lens_folder *store, bool *mended, lens_error *err)
 {
     *mended = false;
     const int off = is_off(store, err);

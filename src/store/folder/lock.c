@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 /* The process that wrote its number into the lock file; 0 when it has not come to that yet. */
 static long holder(int fd)
@@ -23,7 +23,7 @@ static long holder(int fd)
     return pid > 0 ? pid : 0;
 }
 
-static int busy(lens_store *store, int fd, lens_error *err)
+static int busy(lens_folder *store, int fd, lens_error *err)
 {
     long pid = holder(fd);
     if (pid)
@@ -32,7 +32,7 @@ static int busy(lens_store *store, int fd, lens_error *err)
     return lens_fail(err, LENS_E_BUSY, "%s: another memelens is writing to this library", store->folder);
 }
 
-int lens_writer_lock(lens_store *store, double wait, lens_error *err)
+int lens_writer_lock(lens_folder *store, double wait, lens_error *err)
 {
     int fd = openat(store->dir, LENS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
     if (fd < 0)
@@ -62,7 +62,7 @@ int lens_writer_lock(lens_store *store, double wait, lens_error *err)
     return 0;
 }
 
-void lens_writer_unlock(lens_store *store)
+void lens_writer_unlock(lens_folder *store)
 {
     if (store->lock < 0)
         return;

@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
 enum { BUSY_MS = 10000 };
 
-static int open_folder(lens_store *store, lens_error *err)
+static int open_folder(lens_folder *store, lens_error *err)
 {
     if (store->mode == LENS_STORE_WRITE && lens_folder_make(store->folder, err) != 0)
         return -1;
@@ -32,7 +32,7 @@ static int open_folder(lens_store *store, lens_error *err)
     return lens_fail_errno(err, errno, "%s: cannot open this library", store->folder);
 }
 
-static int connect(lens_store *store, const char *name, int flags, lens_error *err)
+static int connect(lens_folder *store, const char *name, int flags, lens_error *err)
 {
     for (size_t i = 0; i < store->statement_count; i++)
         sqlite3_finalize(store->statements[i].statement);
@@ -72,7 +72,7 @@ static char *immutable_uri(const char *path)
 
 /* Reading where SQLite could not make its shared index: on a file system that is read-only nobody writes, so the
  * database can be read as it lies, provided that nothing waits in the log. */
-static int look_without_log(lens_store *store, const char *path, lens_error *err)
+static int look_without_log(lens_folder *store, const char *path, lens_error *err)
 {
     struct statvfs system;
     struct stat log;
@@ -94,7 +94,7 @@ static int look_without_log(lens_store *store, const char *path, lens_error *err
     return result == 0 ? lens_schema_look(store, err) : -1;
 }
 
-static int open_to_read(lens_store *store, const char *path, lens_error *err)
+static int open_to_read(lens_folder *store, const char *path, lens_error *err)
 {
     struct stat info;
     if (fstatat(store->dir, LENS_DATABASE, &info, 0) != 0)
@@ -112,7 +112,7 @@ static int open_to_read(lens_store *store, const char *path, lens_error *err)
     return is_library > 0 ? 0 : -1;
 }
 
-static int open_to_write(lens_store *store, const char *path, lens_error *err)
+static int open_to_write(lens_folder *store, const char *path, lens_error *err)
 {
     if (connect(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) != 0)
         return -1;
@@ -127,7 +127,7 @@ static int open_to_write(lens_store *store, const char *path, lens_error *err)
     return 0;
 }
 
-static int read_mark(lens_store *store, lens_error *err)
+static int read_mark(lens_folder *store, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT mark FROM library", err);
     if (!statement)
@@ -143,9 +143,9 @@ static int read_mark(lens_store *store, lens_error *err)
     return result;
 }
 
-lens_store *lens_store_open(const char *folder, lens_store_mode mode, double wait, lens_error *err)
+lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double wait, lens_error *err)
 {
-    lens_store *store = calloc(1, sizeof *store);
+    lens_folder *store = calloc(1, sizeof *store);
     if (!store) {
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
         return NULL;
@@ -169,11 +169,11 @@ lens_store *lens_store_open(const char *folder, lens_store_mode mode, double wai
     return store;
 fail:
     free(path);
-    lens_store_close(store);
+    lens_folder_close(store);
     return NULL;
 }
 
-void lens_store_close(lens_store *store)
+void lens_folder_close(lens_folder *store)
 {
     if (!store)
         return;
@@ -189,22 +189,13 @@ void lens_store_close(lens_store *store)
     lens_writer_unlock(store);
     if (store->dir >= 0)
         close(store->dir);
-    lens_id_list_free(&store->seen);
+    lens_met_free(&store->seen);
     lens_id_list_free(&store->loose);
-    lens_store_paths_free(&store->kept);
     free(store->folder);
     free(store);
 }
 
-void lens_store_paths_free(lens_store_paths *paths)
-{
-    for (size_t i = 0; i < paths->count; i++)
-        free(paths->items[i]);
-    free(paths->items);
-    *paths = (lens_store_paths){0};
-}
-
-int lens_store_version(lens_store *store, int64_t *version, lens_error *err)
+int lens_folder_version(lens_folder *store, int64_t *version, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "PRAGMA data_version", err);
     if (!statement)
@@ -216,12 +207,12 @@ int lens_store_version(lens_store *store, int64_t *version, lens_error *err)
     return result > 0 ? 0 : -1;
 }
 
-int lens_store_moment_begin(lens_store *store, lens_error *err)
+int lens_folder_moment_begin(lens_folder *store, lens_error *err)
 {
     return lens_sql_begin_read(store, err);
 }
 
-void lens_store_moment_end(lens_store *store)
+void lens_folder_moment_end(lens_folder *store)
 {
     lens_sql_end(store, -1, NULL);
 }

@@ -1,9 +1,9 @@
 /* Finding words, and what is written about a content as vectors of sentences. */
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 #include "store/texts.h"
 
-bool lens_words_here(lens_store *store)
+bool lens_words_here(lens_folder *store)
 {
     if (store->version >= LENS_SCHEMA_WORDS)
         return true;
@@ -16,7 +16,7 @@ bool lens_words_here(lens_store *store)
     return store->version >= LENS_SCHEMA_WORDS;
 }
 
-int lens_ids(lens_store *store, sqlite3_stmt *statement, int64_t number, const char *text, int64_t *ids, int count, lens_error *err)
+int lens_ids(lens_folder *store, sqlite3_stmt *statement, int64_t number, const char *text, int64_t *ids, int count, lens_error *err)
 {
     if (!statement)
         return -1;
@@ -34,7 +34,7 @@ int lens_ids(lens_store *store, sqlite3_stmt *statement, int64_t number, const c
 
 #define TEXT_COLUMNS "text.id, text.picture, text.content, text.text, text.folded"
 
-static int each_text(lens_store *store, sqlite3_stmt *statement, lens_store_text_each each, void *context, lens_error *err)
+static int each_text(lens_folder *store, sqlite3_stmt *statement, lens_store_text_each each, void *context, lens_error *err)
 {
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
@@ -56,7 +56,7 @@ static int each_text(lens_store *store, sqlite3_stmt *statement, lens_store_text
     return result;
 }
 
-int lens_store_texts_match(lens_store *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err)
+int lens_folder_texts_match(lens_folder *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err)
 {
     if (!lens_words_here(store))
         return 0;
@@ -72,7 +72,7 @@ int lens_store_texts_match(lens_store *store, const char *match, bool ranked, in
     return each_text(store, statement, each, context, err);
 }
 
-int lens_store_texts_of(lens_store *store, int64_t id, lens_store_text_each each, void *context, lens_error *err)
+int lens_folder_texts_of(lens_folder *store, int64_t id, lens_store_text_each each, void *context, lens_error *err)
 {
     if (!lens_words_here(store))
         return 0;
@@ -84,7 +84,7 @@ int lens_store_texts_of(lens_store *store, int64_t id, lens_store_text_each each
     return each_text(store, statement, each, context, err);
 }
 
-int lens_store_words(lens_store *store, lens_store_word_each each, void *context, lens_error *err)
+int lens_folder_words(lens_folder *store, lens_store_word_each each, void *context, lens_error *err)
 {
     if (!lens_words_here(store))
         return 0;
@@ -106,7 +106,7 @@ int lens_store_words(lens_store *store, lens_store_word_each each, void *context
 }
 
 /* The number that SQL gives; 0 where there are no words. -1 on error. */
-static int64_t count_of(lens_store *store, const char *sql, lens_error *err)
+static int64_t count_of(lens_folder *store, const char *sql, lens_error *err)
 {
     sqlite3_stmt *statement = lens_words_here(store) ? lens_sql(store, sql, err) : NULL;
     if (!statement)
@@ -117,18 +117,18 @@ static int64_t count_of(lens_store *store, const char *sql, lens_error *err)
     return result < 0 ? -1 : count;
 }
 
-int64_t lens_store_text_count(lens_store *store, lens_error *err)
+int64_t lens_folder_text_count(lens_folder *store, lens_error *err)
 {
     /* Rows, the empty ones with them, when there is one that is not: this is asked before every query of words. */
     return count_of(store, "SELECT CASE WHEN EXISTS (SELECT 1 FROM text WHERE folded <> '') THEN (SELECT count(*) FROM text) ELSE 0 END", err);
 }
 
-int64_t lens_store_caption_count(lens_store *store, lens_error *err)
+int64_t lens_folder_caption_count(lens_folder *store, lens_error *err)
 {
     return count_of(store, "SELECT count(*) FROM text WHERE picture IS NOT NULL", err);
 }
 
-int lens_store_picture_ids(lens_store *store, int64_t content, int (*each)(void *context, int64_t id), void *context, lens_error *err)
+int lens_folder_picture_ids(lens_folder *store, int64_t content, int (*each)(void *context, int64_t id), void *context, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT id FROM picture WHERE content = ?1 ORDER BY id", err);
     if (!statement)
@@ -144,7 +144,7 @@ int lens_store_picture_ids(lens_store *store, int64_t content, int (*each)(void 
 
 /* ---- sentences ---- */
 
-int lens_store_sentences_missing(lens_store *store, int64_t model, int64_t after, int64_t *contents, int count, lens_error *err)
+int lens_folder_sentences_missing(lens_folder *store, int64_t model, int64_t after, int64_t *contents, int count, lens_error *err)
 {
     if (!lens_words_here(store))
         return 0;
@@ -158,7 +158,7 @@ int lens_store_sentences_missing(lens_store *store, int64_t model, int64_t after
     return lens_ids(store, statement, after, NULL, contents, count, err);
 }
 
-int lens_store_texts_of_content(lens_store *store, int64_t content, lens_store_text_each each, void *context, lens_error *err)
+int lens_folder_texts_of_content(lens_folder *store, int64_t content, lens_store_text_each each, void *context, lens_error *err)
 {
     if (!lens_words_here(store))
         return 0;
@@ -170,21 +170,21 @@ int lens_store_texts_of_content(lens_store *store, int64_t content, lens_store_t
     return each_text(store, statement, each, context, err);
 }
 
-static int put_sentences(lens_store *store, lens_writer *writer, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
+static int put_sentences(lens_folder *store, lens_writer *writer, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
 {
     const size_t dim = (size_t)writer->row.identity.dim;
     for (size_t i = 0; i < count; i++) {
         const float *values = vectors + i * dim;
         if (!lens_store_is_unit(values, (int)dim))
             return lens_fail(err, LENS_E_ARGUMENT, "the vector of a sentence is not finite and of length 1");
-        const int has = lens_store_has_vector(store, writer->row.id, contents[i], err);
+        const int has = lens_folder_has_vector(store, writer->row.id, contents[i], err);
         if (has < 0 || (has == 0 && lens_vector_append(store, writer, contents[i], values, err) != 0))
             return -1;
     }
     return lens_writers_sync(store, err);
 }
 
-int lens_store_sentences_write(lens_store *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
+int lens_folder_sentences_write(lens_folder *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
 {
     if (lens_sql_begin(store, err) != 0)
         return -1;

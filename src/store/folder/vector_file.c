@@ -1,4 +1,4 @@
-#include "store/vector_file.h"
+#include "store/folder/vector_file.h"
 
 #include <ctype.h>
 #include <errno.h>

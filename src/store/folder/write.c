@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "store/store_internal.h"
+#include "store/folder/internal.h"
 
-static int check_vectors(const lens_store_entry *entry, lens_store *store, lens_error *err)
+static int check_vectors(const lens_store_entry *entry, lens_folder *store, lens_error *err)
 {
     for (size_t v = 0; v < entry->vector_count; v++) {
         lens_writer *writer = lens_writer_of(store, entry->vectors[v].model, err);
@@ -21,7 +21,7 @@ static int check_vectors(const lens_store_entry *entry, lens_store *store, lens_
     return 0;
 }
 
-static int check(lens_store *store, const lens_store_entry *entries, size_t count, lens_error *err)
+static int check(lens_folder *store, const lens_store_entry *entries, size_t count, lens_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         const lens_store_entry *entry = &entries[i];
@@ -46,7 +46,7 @@ static void parked_path(int64_t id, uint8_t out[PARKED])
         out[1 + i] = (uint8_t)((uint64_t)id >> (8 * (7 - i)));
 }
 
-static int park(lens_store *store, int64_t id, lens_error *err)
+static int park(lens_folder *store, int64_t id, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "UPDATE picture SET path = ?2 WHERE id = ?1", err);
     if (!statement)
@@ -59,7 +59,7 @@ static int park(lens_store *store, int64_t id, lens_error *err)
 }
 
 /* The picture at the SIZE bytes PATH: 1 with its id and content (0 when it failed), or 0; -1 on error. */
-static int find(lens_store *store, const void *path, size_t size, int64_t *id, int64_t *content, lens_error *err)
+static int find(lens_folder *store, const void *path, size_t size, int64_t *id, int64_t *content, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT id, content FROM picture WHERE path = ?1", err);
     if (!statement)
@@ -75,7 +75,7 @@ static int find(lens_store *store, const void *path, size_t size, int64_t *id, i
 }
 
 /* A new content (*ID 0), or what a known one looks like by its newest reading, if this one was decoded at all. */
-static int content_put(lens_store *store, const lens_store_entry *entry, int64_t *id, lens_error *err)
+static int content_put(lens_folder *store, const lens_store_entry *entry, int64_t *id, lens_error *err)
 {
     if (*id && entry->width == 0)
         return 0;
@@ -96,7 +96,7 @@ static int content_put(lens_store *store, const lens_store_entry *entry, int64_t
     return 0;
 }
 
-int lens_vector_append(lens_store *store, lens_writer *writer, int64_t content, const float *values, lens_error *err)
+int lens_vector_append(lens_folder *store, lens_writer *writer, int64_t content, const float *values, lens_error *err)
 {
     if (writer->end > UINT32_MAX - 1)
         return lens_fail(err, LENS_E_LIMIT, "%s/%s: is full; memelens forget --model, then index, to begin anew",
@@ -113,9 +113,9 @@ int lens_vector_append(lens_store *store, lens_writer *writer, int64_t content, 
     return lens_sql_finish(store, statement, err);
 }
 
-static int content_write(lens_store *store, const lens_store_entry *entry, int64_t *content, lens_error *err)
+static int content_write(lens_folder *store, const lens_store_entry *entry, int64_t *content, lens_error *err)
 {
-    int known = lens_store_content_by_hash(store, entry->hash, content, err);
+    int known = lens_folder_content_by_hash(store, entry->hash, content, err);
     if (known < 0)
         return -1;
     if (known == 0)
@@ -126,7 +126,7 @@ static int content_write(lens_store *store, const lens_store_entry *entry, int64
         return -1;
     for (size_t v = 0; v < entry->vector_count; v++) {
         /* Another copy of the same bytes may have come first, even in this batch. */
-        int has = lens_store_has_vector(store, entry->vectors[v].model, *content, err);
+        int has = lens_folder_has_vector(store, entry->vectors[v].model, *content, err);
         if (has > 0)
             continue;
         lens_writer *writer = has < 0 ? NULL : lens_writer_of(store, entry->vectors[v].model, err);
@@ -136,7 +136,7 @@ static int content_write(lens_store *store, const lens_store_entry *entry, int64
     return 0;
 }
 
-static int picture_delete(lens_store *store, int64_t id, lens_error *err)
+static int picture_delete(lens_folder *store, int64_t id, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "DELETE FROM picture WHERE id = ?1", err);
     if (!statement)
@@ -146,7 +146,7 @@ static int picture_delete(lens_store *store, int64_t id, lens_error *err)
 }
 
 /* Writes the row: over row *ID, or a new one when that is 0. */
-static int picture_put(lens_store *store, const lens_store_entry *entry, int64_t content, int64_t *id, lens_error *err)
+static int picture_put(lens_folder *store, const lens_store_entry *entry, int64_t content, int64_t *id, lens_error *err)
 {
     sqlite3_stmt *statement =
         *id ? lens_sql(store, "UPDATE picture SET path = ?1, size = ?2, mtime_ns = ?3, content = ?4, reason = ?5"
@@ -171,7 +171,7 @@ static int picture_put(lens_store *store, const lens_store_entry *entry, int64_t
 }
 
 /* *NAMED is set when another name than before is that of a picture. */
-static int entry_write(lens_store *store, const lens_store_entry *entry, int64_t *id, bool *named, lens_error *err)
+static int entry_write(lens_folder *store, const lens_store_entry *entry, int64_t *id, bool *named, lens_error *err)
 {
     int64_t content = 0, there = 0, there_content = 0, moved = 0, moved_content = 0;
     if (!entry->reason && content_write(store, entry, &content, err) != 0)
@@ -200,7 +200,7 @@ static int entry_write(lens_store *store, const lens_store_entry *entry, int64_t
     return entry->reason || !entry->text ? 0 : lens_caption_put(store, entry->source, &caption, &changed, err);
 }
 
-static int write_all(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
+static int write_all(lens_folder *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
 {
     bool named = false;
     for (size_t i = 0; i < count; i++)
@@ -218,7 +218,7 @@ static int write_all(lens_store *store, const lens_store_entry *entries, size_t 
     return lens_writers_sync(store, err);
 }
 
-int lens_writers_sync(lens_store *store, lens_error *err)
+int lens_writers_sync(lens_folder *store, lens_error *err)
 {
     for (lens_writer *writer = store->writers; writer; writer = writer->next) {
         if (writer->end == writer->row.slots)
@@ -236,7 +236,7 @@ int lens_writers_sync(lens_store *store, lens_error *err)
     return 0;
 }
 
-int lens_writers_end(lens_store *store, int result, lens_error *err)
+int lens_writers_end(lens_folder *store, int result, lens_error *err)
 {
     result = lens_sql_end(store, result, err);
     for (lens_writer *writer = store->writers; writer; writer = writer->next) {
@@ -249,7 +249,7 @@ int lens_writers_end(lens_store *store, int result, lens_error *err)
     return result;
 }
 
-int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
+int lens_folder_write(lens_folder *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
 {
     if (lens_sql_begin(store, err) != 0)
         return -1;

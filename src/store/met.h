@@ -1,0 +1,36 @@
+/* What an index run met, so that the rest can be swept away; and lists of ids. */
+#ifndef LENS_STORE_MET_H
+#define LENS_STORE_MET_H
+
+#include "store/store.h"
+
+typedef struct lens_id_list {
+    int64_t *items;
+    size_t count, capacity;
+} lens_id_list;
+
+/* 0, or -1 when memory is short. */
+int lens_id_list_add(lens_id_list *list, int64_t id);
+void lens_id_list_free(lens_id_list *list);
+
+/* 0, or LENS_E_ARGUMENT: PATH is not absolute. */
+int lens_path_check(const char *path, lens_error *err);
+
+typedef struct lens_met {
+    lens_id_list ids; /* pictures that the walk met */
+    bool sorted;
+    lens_store_paths kept; /* folders that it could not look into */
+} lens_met;
+
+void lens_met_clear(lens_met *met);
+void lens_met_free(lens_met *met);
+int lens_met_mark(lens_met *met, int64_t id, lens_error *err);
+int lens_met_keep(lens_met *met, const char *path, lens_error *err);
+
+/* The roots of STORE's ROOTS that lie below ROOT, and have a sweep of their own. ROOTS keeps only those. */
+void lens_met_nested(const char *root, lens_store_paths *roots);
+
+/* Whether the picture ID at PATH was met, or lies where the walk could not look or below one of NESTED. */
+bool lens_met_stays(lens_met *met, int64_t id, const char *path, const lens_store_paths *nested);
+
+#endif

@@ -1,0 +1,188 @@
+/* The connection: made, lost, made again; and transactions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "store/postgres/internal.h"
+
+static const double try_every = 0.25; /* seconds */
+
+/* Any number that others who use advisory locks in this database are unlikely to take. */
+#define WRITERS "7308604897285829"
+
+int lens_pg_memory(lens_error *err)
+{
+    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
+/* The line of libpq's words that says most: the server's own, which comes last. */
+static void one_line(const char *words, char *line, size_t size)
+{
+    const char *begin = words, *end;
+    for (const char *at = words; *at; at = *end ? end + 1 : end) {
+        end = at + strcspn(at, "\n");
+        if (end > at && at[0] != ' ' && at[0] != '\t' && strncmp(at, "DETAIL", 6) != 0 && strncmp(at, "HINT", 4) != 0 && strncmp(at, "LINE", 4) != 0)
+            begin = at;
+    }
+    end = begin + strcspn(begin, "\n");
+    lens_buffer safe = {0};
+    if (lens_text_printable(begin, (size_t)(end - begin), &safe) != 0)
+        safe.size = 0;
+    snprintf(line, size, "%s", safe.size ? safe.data : "no reason is known");
+    lens_buffer_free(&safe);
+}
+
+int lens_pg_fail(lens_postgres *store, const PGresult *result, lens_error *err)
+{
+    const lens_pq *pq = store->pq;
+    const char *state = result ? pq->PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *words = result ? pq->PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    char line[400];
+    one_line(words && *words ? words : pq->PQerrorMessage(store->connection), line, sizeof line);
+    store->lost = pq->PQstatus(store->connection) == CONNECTION_BAD || !state || strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0;
+    if (store->lost)
+        return lens_fail(err, LENS_E_SYSTEM, "%s: the connection is lost: %s", store->name, line);
+    if (strcmp(state, "53100") == 0)
+        return lens_fail(err, LENS_E_FULL, "%s: %s", store->name, line);
+    if (strcmp(state, "42501") == 0 || strcmp(state, "25006") == 0)
+        return lens_fail(err, LENS_E_SYSTEM, "%s: this user may not write here: %s", store->name, line);
+    if (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0)
+        return lens_fail(err, LENS_E_MISSING, "%s: the library in this database is gone: %s", store->name, line);
+    return lens_fail(err, LENS_E_SYSTEM, "%s: %s", store->name, line);
+}
+
+static void forget_statements(lens_postgres *store)
+{
+    while (store->statement_count > 0)
+        free(store->statements[--store->statement_count].sql);
+}
+
+static void set_name(lens_postgres *store)
+{
+    const lens_pq *pq = store->pq;
+    const char *host = pq->PQhost(store->connection), *port = pq->PQport(store->connection), *database = pq->PQdb(store->connection);
+    char name[512];
+    snprintf(name, sizeof name, "postgresql://%s:%s/%s", host ? host : "", port ? port : "", database ? database : "");
+    char *copy = strdup(name);
+    if (!copy)
+        return;
+    free(store->name);
+    store->name = copy;
+}
+
+/* One try. 0; 1 when another one may go better; -1. */
+static int connect_once(lens_postgres *store, lens_error *err)
+{
+    /* What the place says of the same things wins, because it comes last. */
+    static const char *const keywords[] = {"connect_timeout", "client_encoding", "fallback_application_name", "dbname", NULL};
+    const char *const values[] = {"10", "UTF8", "memelens", store->place, NULL};
+    const lens_pq *pq = store->pq;
+    forget_statements(store);
+    pq->PQfinish(store->connection);
+    store->connection = pq->PQconnectdbParams(keywords, values, 1);
+    if (!store->connection)
+        return lens_pg_memory(err);
+    if (pq->PQstatus(store->connection) != CONNECTION_OK) {
+        char line[400];
+        const char *words = pq->PQerrorMessage(store->connection);
+        one_line(words, line, sizeof line);
+        lens_fail(err, LENS_E_SYSTEM, "%s: cannot connect: %s", store->name, line);
+        /* Nobody listens, or it is starting up or shutting down: that passes. A wrong password or name does not. */
+        return strstr(words, "FATAL") && !strstr(words, "starting up") && !strstr(words, "shutting down") && !strstr(words, "recovery") &&
+                       !strstr(words, "too many") ? -1 : 1;
+    }
+    set_name(store);
+    char setting[256];
+    snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s; SET client_min_messages = warning", store->vector_schema ? ", " : "",
+             store->vector_schema ? store->vector_schema : "");
+    PGresult *result = pq->PQexec(store->connection, setting);
+    const bool fine = pq->PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!fine)
+        lens_pg_fail(store, result, err);
+    pq->PQclear(result);
+    return fine ? 0 : 1;
+}
+
+int lens_pg_connect(lens_postgres *store, lens_error *err)
+{
+    const double begun = lens_seconds();
+    for (;;) {
+        const int result = connect_once(store, err);
+        if (result == 0) {
+            store->lost = false;
+            return 0;
+        }
+        if (result < 0 || lens_seconds() - begun >= store->patience)
+            return -1;
+        const struct timespec rest = {0, (long)(try_every * 1e9)};
+        nanosleep(&rest, NULL);
+    }
+}
+
+int lens_pg_ready(lens_postgres *store, lens_error *err)
+{
+    if (store->pq->PQstatus(store->connection) == CONNECTION_OK)
+        return 0;
+    if (store->depth > 0)
+        return lens_fail(err, LENS_E_SYSTEM, "%s: the connection was lost within a transaction", store->name);
+    return lens_pg_connect(store, err);
+}
+
+int lens_pg_plain(lens_postgres *store, const char *sql, lens_error *err)
+{
+    PGresult *result = store->pq->PQexec(store->connection, sql);
+    const ExecStatusType status = store->pq->PQresultStatus(result);
+    const int failed = status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK ? lens_pg_fail(store, result, err) : 0;
+    store->pq->PQclear(result);
+    return failed;
+}
+
+static int begin(lens_postgres *store, const char *sql, lens_error *err)
+{
+    if (store->depth++ > 0)
+        return 0;
+    lens_error first = {0};
+    int result = lens_pg_ready(store, &first);
+    /* A connection that broke while nobody asked is only seen now. */
+    store->depth = 0;
+    if (result == 0 && (result = lens_pg_plain(store, sql, &first)) != 0 && store->lost && (result = lens_pg_connect(store, &first)) == 0)
+        result = lens_pg_plain(store, sql, &first);
+    store->depth = result == 0;
+    if (result != 0 && err)
+        *err = first;
+    return result;
+}
+
+int lens_pg_begin(lens_postgres *store, lens_error *err)
+{
+    if (store->mode != LENS_STORE_WRITE)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->name);
+    if (begin(store, "BEGIN; SELECT pg_advisory_xact_lock(" WRITERS ")", err) != 0)
+        return -1;
+    store->writing = true;
+    return 0;
+}
+
+int lens_pg_begin_read(lens_postgres *store, lens_error *err)
+{
+    return begin(store, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+}
+
+int lens_pg_end(lens_postgres *store, int result, lens_error *err)
+{
+    if (store->depth > 1) {
+        store->depth--;
+        return result;
+    }
+    /* The number of changes belongs to them: who sees the one sees the other. */
+    if (result == 0)
+        result = lens_pg_plain(store, store->writing ? "UPDATE memelens.library SET change = change + 1; COMMIT" : "COMMIT", err);
+    if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)
+        lens_pg_plain(store, "ROLLBACK", NULL);
+    store->depth = 0;
+    store->writing = false;
+    return result == 0 ? 0 : -1;
+}

@@ -1,0 +1,139 @@
+/* What the files of src/store/postgres share, and nobody else sees. */
+#ifndef LENS_STORE_POSTGRES_INTERNAL_H
+#define LENS_STORE_POSTGRES_INTERNAL_H
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "store/postgres/libpq.h"
+#include "store/postgres/postgres.h"
+#include "store/met.h"
+
+enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16, LENS_PG_PATH_MOST = 2600 /* bytes: what an entry of an index holds */ };
+
+struct lens_postgres {
+    const lens_pq *pq;
+    char *place; /* as it was given, with a password if there is one in it: never shown */
+    char *name;  /* "postgresql://HOST:PORT/DATABASE", for messages */
+    lens_store_mode mode;
+    double patience; /* seconds that a lost connection is waited for */
+    PGconn *connection;
+    int depth;       /* of transactions in each other */
+    bool writing;    /* the transaction is one to write */
+    bool lost;       /* the last failure was one of the connection */
+    bool batch;      /* lens_store_batch_begin */
+    int vector_type;     /* pgvector's, among the server's types */
+    char *vector_schema; /* where it is, quoted */
+    int64_t begun;   /* when lens_store_seen_clear was called, by the server's clock: microseconds since 1970 */
+    struct {
+        char *sql;
+    } statements[LENS_PG_STATEMENTS]; /* prepared, number I as "sI" */
+    size_t statement_count;
+    lens_met seen;
+    int64_t worker; /* lens_store_work_begin; 0: none */
+};
+
+/* ---- connection.c ------------------------------------------------------------------------------------------------ */
+
+/* Connects, or connects again. 0 or -1. */
+int lens_pg_connect(lens_postgres *store, lens_error *err);
+/* Whether a statement may be asked: connects again when the connection was lost outside a transaction. 0 or -1. */
+int lens_pg_ready(lens_postgres *store, lens_error *err);
+/* Fills ERR from RESULT (NULL: from the connection) and notes what it means for the connection. Always -1. */
+int lens_pg_fail(lens_postgres *store, const PGresult *result, lens_error *err);
+int lens_pg_memory(lens_error *err);
+
+/* A transaction, or a part of one that is under way. END commits when RESULT is 0, else rolls back. WRITE: refuses a store that is open for reading, and
+ * waits for other writers: writing takes turns, so that no two of them can wait for each other, and the numbers that triggers keep are not fought over. */
+int lens_pg_begin(lens_postgres *store, lens_error *err);
+int lens_pg_begin_read(lens_postgres *store, lens_error *err);
+int lens_pg_end(lens_postgres *store, int result, lens_error *err);
+
+/* Runs SQL, one statement or several, that takes no arguments and whose rows nobody wants. 0 or -1. */
+int lens_pg_plain(lens_postgres *store, const char *sql, lens_error *err);
+
+/* ---- ask.c: statements with arguments, all in PostgreSQL's binary formats ------------------------------------------ */
+
+typedef struct lens_pg_args {
+    int count;
+    bool failed; /* memory was short */
+    unsigned types[LENS_PG_ARGUMENTS];
+    lens_buffer values[LENS_PG_ARGUMENTS];
+    bool null[LENS_PG_ARGUMENTS];
+    int elements[LENS_PG_ARGUMENTS]; /* of an array, so far */
+} lens_pg_args;
+
+void lens_pg_int(lens_pg_args *args, int64_t value);
+void lens_pg_double(lens_pg_args *args, double value);
+void lens_pg_bool(lens_pg_args *args, bool value);
+void lens_pg_bytes(lens_pg_args *args, const void *bytes, size_t size);
+void lens_pg_path(lens_pg_args *args, const char *path); /* NULL: none */
+void lens_pg_text(lens_pg_args *args, const char *text); /* the same; bytes that are not UTF-8 are written as \xNN */
+void lens_pg_ints(lens_pg_args *args, const int64_t *values, size_t count);
+/* A vector as pgvector takes it; say $N::vector in the statement. */
+void lens_pg_vector(lens_pg_args *args, const float *values, int dim);
+
+/* An array, filled by what follows: bytes, text or (of ELEMENT: store->vector_type) vectors. The type of the array is 0 where it is pgvector's: say
+ * $N::vector[]. */
+enum { LENS_PG_BYTES = 17, LENS_PG_INT = 20, LENS_PG_TEXT = 25 };
+void lens_pg_array(lens_pg_args *args, int element);
+void lens_pg_add_bytes(lens_pg_args *args, const void *bytes, size_t size); /* BYTES NULL: a null */
+void lens_pg_add_text(lens_pg_args *args, const char *text);
+void lens_pg_add_int(lens_pg_args *args, int64_t value);
+void lens_pg_add_vector(lens_pg_args *args, const float *values, int dim);
+
+/* Asks SQL with ARGS (NULL: none), which are freed. The rows, to be given back with lens_pg_done; NULL with ERR. SQL is prepared once a connection. */
+PGresult *lens_pg_ask(lens_postgres *store, const char *sql, lens_pg_args *args, lens_error *err);
+/* The same for a statement without rows. *ROWS (may be NULL): how many it changed. */
+int lens_pg_run(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *rows, lens_error *err);
+void lens_pg_done(lens_postgres *store, PGresult *rows);
+
+/* What stands in ROW and COLUMN. */
+int lens_pg_rows(const lens_postgres *store, const PGresult *rows);
+bool lens_pg_is_null(const lens_postgres *store, const PGresult *rows, int row, int column);
+int64_t lens_pg_int_at(const lens_postgres *store, const PGresult *rows, int row, int column);
+double lens_pg_double_at(const lens_postgres *store, const PGresult *rows, int row, int column);
+const char *lens_pg_bytes_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t *size); /* a NUL follows */
+/* A copy; NULL when it is null, or memory is short, which sets *SHORT_OF_MEMORY. */
+char *lens_pg_copy_at(const lens_postgres *store, const PGresult *rows, int row, int column, bool *short_of_memory);
+/* VALUES [dim] of a vector; false when it is another length. */
+bool lens_pg_vector_at(const lens_postgres *store, const PGresult *rows, int row, int column, float *values, int dim);
+
+/* The first number of the first row of SQL, which there is: 0 or -1. */
+int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err);
+
+/* ---- schema.c ---------------------------------------------------------------------------------------------------- */
+
+/* 1 when the database holds a library of today's version, 0 when it holds none, -1 with ERR. */
+int lens_pg_schema_look(lens_postgres *store, lens_error *err);
+/* Makes it one, or raises it. */
+int lens_pg_schema_raise(lens_postgres *store, lens_error *err);
+
+/* ---- models.c ---------------------------------------------------------------------------------------------------- */
+
+/* 1 and the dimension of MODEL, 0 when there is none, -1 on error. */
+int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err);
+
+/* SQL with MODEL's number in the place of each "%lld" (at most three), in a buffer of the caller's. */
+enum { LENS_PG_SQL = 4096 };
+const char *lens_pg_sql_of(char sql[LENS_PG_SQL], const char *format, int64_t model);
+
+/* Writes vectors: $1 their contents, $2 themselves. A content that has one keeps it. For lens_pg_sql_of. */
+#define LENS_PG_PUT_VECTORS \
+    "INSERT INTO vector_%lld (content, half, exact) SELECT content, exact::halfvec, exact FROM unnest($1::bigint[], $2::vector[]) AS t (content, exact)" \
+    " ON CONFLICT DO NOTHING"
+
+/* ---- texts.c ----------------------------------------------------------------------------------------------------- */
+
+/* What SOURCE says about CAPTIONS [count] from now on ("": nothing). Inside a transaction. *CHANGED (may be NULL) grows by those that say something else. */
+int lens_pg_captions_put(lens_postgres *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err);
+/* Files of captions count as not read (folder/texts.c tells why). Inside a transaction. */
+int lens_pg_sources_unread(lens_postgres *store, lens_error *err);
+
+/* ---- filter.c ---------------------------------------------------------------------------------------------------- */
+
+/* Appends to SQL the conditions on `p` (a picture) and `c` (its content) that FOLDERS [folder_count], FILTER and WITHOUT [without_count] (ids) come to, each
+ * with " AND " before it, and their arguments to ARGS. 0 or -1. */
+int lens_pg_conditions(lens_buffer *sql, lens_pg_args *args, const lens_store_scope *scope, lens_error *err);
+
+#endif

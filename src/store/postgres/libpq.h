@@ -1,0 +1,22 @@
+/* libpq, opened at run time: linked, it brings OpenSSL, Kerberos and LDAP along, and most libraries are folders. */
+#ifndef LENS_STORE_LIBPQ_H
+#define LENS_STORE_LIBPQ_H
+
+#include <libpq-fe.h>
+
+#include "base/dynamic.h"
+#include "base/error.h"
+
+#define LENS_PQ_FUNCTIONS(X) \
+    X(PQconnectdbParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQserverVersion) X(PQhost) X(PQport) X(PQdb) X(PQuser) X(PQexec) \
+    X(PQexecParams) X(PQprepare) X(PQexecPrepared) X(PQresultStatus) X(PQresultErrorField) X(PQresultErrorMessage) X(PQclear) X(PQntuples) X(PQgetvalue) \
+    X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) X(PQtransactionStatus) X(PQconninfoParse) X(PQconninfoFree)
+
+typedef struct lens_pq {
+    LENS_PQ_FUNCTIONS(LENS_DYNAMIC_SLOT)
+} lens_pq;
+
+/* The functions; NULL with ERR when there is no libpq on this machine. */
+const lens_pq *lens_pq_open(lens_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* Opening and closing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/postgres/internal.h"
+
+char *lens_postgres_place_shown(const char *place)
+{
+    char shown[512] = "postgresql://…";
+    char *reason = NULL;
+    const lens_pq *pq = lens_pq_open(NULL);
+    PQconninfoOption *options = pq ? pq->PQconninfoParse(place, &reason) : NULL;
+    const char *host = NULL, *port = NULL, *database = NULL, *user = NULL;
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        if (strcmp(option->keyword, "host") == 0)
+            host = option->val;
+        else if (strcmp(option->keyword, "port") == 0)
+            port = option->val;
+        else if (strcmp(option->keyword, "dbname") == 0)
+            database = option->val;
+        else if (strcmp(option->keyword, "user") == 0)
+            user = option->val;
+    }
+    if (options)
+        snprintf(shown, sizeof shown, "postgresql://%s%s%s%s%s/%s", user ? user : "", user ? "@" : "", host ? host : "", port ? ":" : "", port ? port : "",
+                 database ? database : "");
+    if (pq)
+        pq->PQconninfoFree(options);
+    free(reason); /* libpq's PQfreemem is free on every system but Windows */
+    return strdup(shown);
+}
+
+/* What the place says that cannot be understood: before a connection is tried, so that it is said plainly. */
+static int check_place(lens_postgres *store, lens_error *err)
+{
+    char *reason = NULL;
+    PQconninfoOption *options = store->pq->PQconninfoParse(store->place, &reason);
+    if (!options) {
+        const size_t length = reason ? strcspn(reason, "\n") : 0;
+        lens_fail(err, LENS_E_ARGUMENT, "the address of the database cannot be understood: %.*s", (int)length, reason ? reason : "");
+    }
+    free(reason);
+    store->pq->PQconninfoFree(options);
+    return options ? 0 : -1;
+}
+
+static int check_rights(lens_postgres *store, lens_error *err)
+{
+    int64_t may = 0;
+    if (lens_pg_number(store, "SELECT bool_and(has_table_privilege('memelens.' || name, 'INSERT, UPDATE, DELETE')) AND NOT pg_is_in_recovery()"
+                              " AND current_setting('transaction_read_only') = 'off' FROM unnest('{library,picture,content,model,work}'::text[]) AS name", NULL, &may, err) != 0)
+        return -1;
+    return may ? 0 : lens_fail(err, LENS_E_SYSTEM, "%s: the user %s may only read this library", store->name, store->pq->PQuser(store->connection));
+}
+
+static int open_library(lens_postgres *store, lens_error *err)
+{
+    if (check_place(store, err) != 0 || lens_pg_connect(store, err) != 0)
+        return -1;
+    const int is_library = lens_pg_schema_look(store, err);
+    if (is_library < 0)
+        return -1;
+    if (store->mode == LENS_STORE_READ)
+        return is_library ? 0 : lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->name);
+    if (is_library)
+        return check_rights(store, err);
+    return lens_pg_schema_raise(store, err) == 0 && lens_pg_schema_look(store, err) == 1 ? 0 : -1;
+}
+
+lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, double patience, lens_error *err)
+{
+    const lens_pq *pq = lens_pq_open(err);
+    lens_postgres *store = pq ? calloc(1, sizeof *store) : NULL;
+    if (!store) {
+        if (pq)
+            lens_pg_memory(err);
+        return NULL;
+    }
+    store->pq = pq;
+    store->mode = mode;
+    store->patience = patience;
+    store->place = strdup(place);
+    store->name = lens_postgres_place_shown(place);
+    if (store->place && store->name && open_library(store, err) == 0)
+        return store;
+    if (!store->place || !store->name)
+        lens_pg_memory(err);
+    lens_postgres_close(store);
+    return NULL;
+}
+
+void lens_postgres_close(lens_postgres *store)
+{
+    if (!store)
+        return;
+    store->pq->PQfinish(store->connection);
+    for (size_t i = 0; i < store->statement_count; i++)
+        free(store->statements[i].sql);
+    lens_met_free(&store->seen);
+    free(store->vector_schema);
+    free(store->place);
+    free(store->name);
+    free(store);
+}
+
+int lens_postgres_version(lens_postgres *store, int64_t *version, lens_error *err)
+{
+    return lens_pg_number(store, "SELECT change FROM library", NULL, version, err);
+}
+
+int lens_postgres_moment_begin(lens_postgres *store, lens_error *err)
+{
+    return lens_pg_begin_read(store, err);
+}
+
+void lens_postgres_moment_end(lens_postgres *store)
+{
+    lens_pg_end(store, 0, NULL);
+}

@@ -1,0 +1,127 @@
+/* What goes: pictures that a walk did not meet, what was forgotten, and contents that no picture holds any more. */
+#include <stdlib.h>
+
+#include "store/postgres/internal.h"
+
+#define BELOW "(path = $1 OR (path > $2 AND path < $3))"
+
+/* PATH and the range of what is below it ("P/" to "P0", '0' being the byte after '/'), as the next three arguments. */
+static int range_args(lens_pg_args *args, const char *path, lens_error *err)
+{
+    const size_t length = path[1] == '\0' ? 0 : strlen(path);
+    char *bound = malloc(length + 1);
+    if (!bound)
+        return lens_pg_memory(err);
+    memcpy(bound, path, length);
+    lens_pg_path(args, path);
+    bound[length] = '/';
+    lens_pg_bytes(args, bound, length + 1);
+    bound[length] = '0';
+    lens_pg_bytes(args, bound, length + 1);
+    free(bound);
+    return 0;
+}
+
+int lens_postgres_seen_clear(lens_postgres *store, lens_error *err)
+{
+    lens_met_clear(&store->seen);
+    return lens_pg_number(store, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", NULL, &store->begun, err);
+}
+
+int lens_postgres_seen_mark(lens_postgres *store, int64_t id, lens_error *err)
+{
+    return lens_met_mark(&store->seen, id, err);
+}
+
+int lens_postgres_seen_keep(lens_postgres *store, const char *path, lens_error *err)
+{
+    return lens_met_keep(&store->seen, path, err);
+}
+
+static int drop_loose(lens_postgres *store, lens_error *err)
+{
+    return lens_pg_run(store, "DELETE FROM content WHERE NOT EXISTS (SELECT FROM picture WHERE picture.content = content.id)", NULL, NULL, err);
+}
+
+static int delete_pictures(lens_postgres *store, const lens_id_list *list, lens_error *err)
+{
+    if (list->count == 0)
+        return 0;
+    lens_pg_args args = {0};
+    lens_pg_ints(&args, list->items, list->count);
+    if (lens_pg_run(store, "DELETE FROM picture WHERE id = ANY ($1)", &args, NULL, err) != 0)
+        return -1;
+    return lens_pg_sources_unread(store, err); /* what is gone may have shared its name */
+}
+
+/* Adds to OUT the pictures at or below ROOT that this walk should have met and did not. What another worker wrote since it began is not for it to judge. */
+static int unseen(lens_postgres *store, const char *root, const lens_store_paths *nested, lens_id_list *out, lens_error *err)
+{
+    lens_pg_args args = {0};
+    if (range_args(&args, root, err) != 0)
+        return -1;
+    lens_pg_int(&args, store->begun ? store->begun : INT64_MAX);
+    PGresult *rows = lens_pg_ask(store, "SELECT id, path FROM picture WHERE " BELOW " AND written < $4 ORDER BY path", &args, err);
+    if (!rows)
+        return -1;
+    int result = 0;
+    for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++) {
+        const int64_t id = lens_pg_int_at(store, rows, i, 0);
+        if (!lens_met_stays(&store->seen, id, lens_pg_bytes_at(store, rows, i, 1, NULL), nested) && lens_id_list_add(out, id) != 0)
+            result = lens_pg_memory(err);
+    }
+    lens_pg_done(store, rows);
+    return result;
+}
+
+int lens_postgres_sweep(lens_postgres *store, const char *root, int64_t *removed, lens_error *err)
+{
+    *removed = 0;
+    lens_store_paths nested = {0};
+    lens_id_list gone = {0};
+    if (lens_path_check(root, err) != 0 || lens_pg_begin(store, err) != 0)
+        return -1;
+    int result = lens_postgres_roots(store, &nested, err);
+    if (result == 0) {
+        lens_met_nested(root, &nested);
+        result = unseen(store, root, &nested, &gone, err);
+    }
+    if (result == 0)
+        result = delete_pictures(store, &gone, err);
+    if (result == 0)
+        result = drop_loose(store, err);
+    result = lens_pg_end(store, result, err);
+    if (result == 0)
+        *removed = (int64_t)gone.count;
+    lens_id_list_free(&gone);
+    lens_store_paths_free(&nested);
+    return result;
+}
+
+static int forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)
+{
+    lens_pg_args args = {0};
+    if (range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM picture WHERE " BELOW, &args, removed, err) != 0)
+        return -1;
+    if (*removed && lens_pg_sources_unread(store, err) != 0)
+        return -1;
+    /* One rule in the place of all at or below PATH. That "/" stays out is no rule: nothing is in without one. */
+    if (drop_loose(store, err) != 0 || range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM rule WHERE " BELOW, &args, NULL, err) != 0 ||
+        range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM work WHERE " BELOW, &args, NULL, err) != 0)
+        return -1;
+    if (path[1] == '\0') /* nor is anything left of where words came from, or of the words */
+        return lens_pg_plain(store, "DELETE FROM memelens.source; DELETE FROM memelens.word", err);
+    lens_pg_path(&args, path);
+    return lens_pg_run(store, "INSERT INTO rule (path, out) VALUES ($1, true)", &args, NULL, err);
+}
+
+int lens_postgres_forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)
+{
+    *removed = 0;
+    if (lens_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
+        return -1;
+    const int result = lens_pg_end(store, forget(store, path, removed, err), err);
+    if (result != 0)
+        *removed = 0;
+    return result;
+}

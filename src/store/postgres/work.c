@@ -1,0 +1,130 @@
+/* Work that many workers share: a list of files to be looked at, of which each worker takes some at a time. Who takes some skips the rows that others are just
+ * taking (FOR UPDATE SKIP LOCKED), so that nobody waits. What a worker has taken is its own as long as its lease lasts. All times are the server's. */
+#include <stdlib.h>
+
+#include "store/postgres/internal.h"
+
+#define NOW "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+#define WITHIN "EXISTS (SELECT FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS f (at, low, high) WHERE work.path = at OR (work.path > low AND work.path < high))"
+
+int lens_postgres_work_begin(lens_postgres *store, const char *name, double lease, int64_t *worker, lens_error *err)
+{
+    lens_pg_args args = {0};
+    /* Those that ended long ago and did not say so. */
+    if (lens_pg_run(store, "DELETE FROM worker WHERE lease < " NOW " - 3600000000::bigint", NULL, NULL, err) != 0)
+        return -1;
+    lens_pg_text(&args, name);
+    lens_pg_double(&args, lease);
+    if (lens_pg_number(store, "INSERT INTO worker (name, lease) VALUES ($1, " NOW " + ($2::float8 * 1000000)::bigint) RETURNING id", &args, worker, err) != 0)
+        return -1;
+    store->worker = *worker;
+    return 0;
+}
+
+int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease, lens_error *err)
+{
+    lens_pg_args args = {0};
+    lens_pg_int(&args, worker);
+    lens_pg_double(&args, lease);
+    return lens_pg_run(store, "UPDATE worker SET lease = " NOW " + ($2::float8 * 1000000)::bigint WHERE id = $1", &args, NULL, err);
+}
+
+int lens_postgres_work_end(lens_postgres *store, int64_t worker, lens_error *err)
+{
+    lens_pg_args args = {0};
+    lens_pg_int(&args, worker);
+    if (lens_pg_run(store, "UPDATE work SET worker = NULL WHERE worker = $1", &args, NULL, err) != 0)
+        return -1;
+    lens_pg_int(&args, worker);
+    store->worker = 0;
+    return lens_pg_run(store, "DELETE FROM worker WHERE id = $1", &args, NULL, err);
+}
+
+int lens_postgres_work_offer(lens_postgres *store, const lens_store_work *items, size_t count, lens_error *err)
+{
+    lens_pg_args args = {0};
+    for (int part = 0; part < 3; part++) {
+        lens_pg_array(&args, part == 0 ? LENS_PG_BYTES : LENS_PG_INT);
+        for (size_t i = 0; i < count; i++)
+            if (part == 0)
+                lens_pg_add_bytes(&args, items[i].path, strlen(items[i].path));
+            else
+                lens_pg_add_int(&args, part == 1 ? items[i].size : items[i].mtime_ns);
+    }
+    /* In order, so that two who offer the same wait for each other in one direction only. */
+    return lens_pg_run(store, "INSERT INTO work (path, size, mtime_ns) SELECT path, size, mtime_ns FROM unnest($1::bytea[], $2::bigint[], $3::bigint[])"
+                              " AS t (path, size, mtime_ns) ORDER BY path ON CONFLICT DO NOTHING", &args, NULL, err);
+}
+
+static void within_args(lens_pg_args *args, const lens_store_paths *within)
+{
+    for (int part = 0; part < 3; part++) {
+        lens_pg_array(args, LENS_PG_BYTES);
+        for (size_t i = 0; i < within->count; i++) {
+            lens_buffer bound = {0};
+            const char *path = within->items[i];
+            if (lens_buffer_print(&bound, "%s%s", part && path[1] == '\0' ? "" : path, part == 0 ? "" : part == 1 ? "/" : "0") != 0)
+                args->failed = true;
+            lens_pg_add_bytes(args, bound.data ? bound.data : "", bound.size);
+            lens_buffer_free(&bound);
+        }
+    }
+}
+
+int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err)
+{
+    lens_pg_args args = {0};
+    within_args(&args, within);
+    lens_pg_int(&args, worker);
+    lens_pg_int(&args, count);
+    PGresult *rows = lens_pg_ask(store, "WITH mine AS (SELECT path FROM work WHERE (worker IS NULL OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker"
+                                        " AND w.lease > " NOW ")) AND " WITHIN " ORDER BY path LIMIT $5 FOR UPDATE SKIP LOCKED)"
+                                        " UPDATE work SET worker = $4 FROM mine WHERE work.path = mine.path RETURNING work.path, work.size, work.mtime_ns", &args, err);
+    if (!rows)
+        return -1;
+    const int got = lens_pg_rows(store, rows);
+    bool short_of_memory = false;
+    for (int i = 0; i < got; i++)
+        items[i] = (lens_store_work){lens_pg_copy_at(store, rows, i, 0, &short_of_memory), lens_pg_int_at(store, rows, i, 1), lens_pg_int_at(store, rows, i, 2)};
+    lens_pg_done(store, rows);
+    if (!short_of_memory)
+        return got;
+    lens_store_work_free(items, (size_t)got);
+    return lens_pg_memory(err);
+}
+
+int lens_postgres_work_drop(lens_postgres *store, const char *path, lens_error *err)
+{
+    lens_pg_args args = {0};
+    lens_pg_path(&args, path);
+    return lens_pg_run(store, "DELETE FROM work WHERE path = $1", &args, NULL, err);
+}
+
+int64_t lens_postgres_work_left(lens_postgres *store, const lens_store_paths *within, lens_error *err)
+{
+    int64_t left = 0;
+    lens_pg_args args = {0};
+    within_args(&args, within);
+    return lens_pg_number(store, "SELECT count(*) FROM work WHERE " WITHIN, &args, &left, err) == 0 ? left : -1;
+}
+
+int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, lens_error *err)
+{
+    *out = (lens_store_workers){0};
+    if (lens_pg_number(store, "SELECT count(*) FROM work WHERE worker IS NULL OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker)", NULL, &out->free, err) != 0)
+        return -1;
+    PGresult *rows = lens_pg_ask(store, "SELECT name, (SELECT count(*) FROM work WHERE work.worker = worker.id), written, (" NOW " - begun) / 1e6::float8,"
+                                        " (lease - " NOW ") / 1e6::float8 FROM worker ORDER BY id", NULL, err);
+    if (!rows)
+        return -1;
+    const int count = lens_pg_rows(store, rows);
+    bool short_of_memory = !(out->items = calloc((size_t)count + 1, sizeof *out->items));
+    for (int i = 0; i < count && !short_of_memory; i++)
+        out->items[out->count++] = (lens_store_worker){lens_pg_copy_at(store, rows, i, 0, &short_of_memory), lens_pg_int_at(store, rows, i, 1), lens_pg_int_at(store, rows, i, 2),
+                                                       lens_pg_double_at(store, rows, i, 3), lens_pg_double_at(store, rows, i, 4)};
+    lens_pg_done(store, rows);
+    if (!short_of_memory)
+        return 0;
+    lens_store_workers_free(out);
+    return lens_pg_memory(err);
+}

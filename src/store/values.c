@@ -1,0 +1,82 @@
+/* What stores of every kind give out, and take. */
+#include <math.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "store/texts.h"
+
+void lens_store_paths_free(lens_store_paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        free(paths->items[i]);
+    free(paths->items);
+    *paths = (lens_store_paths){0};
+}
+
+void lens_store_models_free(lens_store_models *models)
+{
+    for (size_t i = 0; i < models->count; i++)
+        free(models->items[i].name);
+    free(models->items);
+    *models = (lens_store_models){0};
+}
+
+void lens_store_picture_free(lens_store_picture *picture)
+{
+    free(picture->path);
+    free(picture->format);
+    free(picture->reason);
+    *picture = (lens_store_picture){0};
+}
+
+void lens_store_sources_free(lens_store_sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        free(sources->items[i].path);
+        free(sources->items[i].settings);
+    }
+    free(sources->items);
+    *sources = (lens_store_sources){0};
+}
+
+void lens_store_vectors_free(lens_store_vectors *vectors)
+{
+    free(vectors->slots);
+    free(vectors->ids);
+    free(vectors->copy);
+    free(vectors->near);
+    if (vectors->map)
+        munmap((void *)vectors->map, vectors->map_size);
+    *vectors = (lens_store_vectors){0};
+}
+
+void lens_store_work_free(lens_store_work *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(items[i].path);
+}
+
+void lens_store_workers_free(lens_store_workers *workers)
+{
+    for (size_t i = 0; i < workers->count; i++)
+        free(workers->items[i].name);
+    free(workers->items);
+    *workers = (lens_store_workers){0};
+}
+
+bool lens_store_is_unit(const float *values, int dim)
+{
+    enum { LANES = 8 };
+    double sums[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= dim; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sums[lane] += (double)values[i + lane] * values[i + lane];
+    for (; i < dim; i++)
+        sums[0] += (double)values[i] * values[i];
+    double sum = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    /* False for whatever is not finite. The bound only has to tell a vector that nobody normalised. */
+    return fabs(sum - 1) <= 1e-3;
+}
