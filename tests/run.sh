@@ -8,7 +8,7 @@ root=$(pwd)
 python=/usr/bin/python3 # the distribution's, which has its packages
 [ -x "$python" ] || python=python3
 if [ -z "${MEMELENS_POSTGRES:-}" ] && "$python" tests/postgres.py find >/dev/null; then
-    exec "$python" tests/postgres.py run --tcp "$0" "$@"
+    exec "$python" tests/postgres.py run --tcp tests/run.sh "$@"
 fi
 [ -n "${MEMELENS_POSTGRES:-}" ] || echo "no PostgreSQL with pgvector here: the tests of libraries in it will be skipped"
 export MEMELENS_PROGRAM="$root/$PROGRAM"

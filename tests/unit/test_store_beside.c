@@ -85,10 +85,6 @@ static void test_a_moment(void **state)
         assert_int_equal(test_id(reader, "/p/00001.jpg") != 0, there);
         assert_done(lens_store_count(reader, &counts, &err), &err);
         assert_int_equal(counts.pictures, COUNT - round);
-        lens_store_vectors view;
-        assert_done(lens_store_vectors_open(reader, 1, NULL, 0, &view, &err), &err);
-        assert_int_equal(view.count, COUNT - round);
-        lens_store_vectors_free(&view);
         lens_store_moment_end(reader);
         assert_int_equal(test_id(reader, "/p/00001.jpg") != 0, !there);
     }
