@@ -133,7 +133,7 @@ void lens_pg_vector(lens_pg_args *args, const float *values, int dim)
 void lens_pg_array(lens_pg_args *args, int element)
 {
     next(args, element == LENS_PG_BYTES ? OID_BYTES_ARRAY : element == LENS_PG_TEXT ? OID_TEXT_ARRAY : element == LENS_PG_INT ? OID_INT_ARRAY : 0);
-    append_number(args, 0, 4);                 /* dimensions: none as long as it is empty */
+    append_number(args, 1, 4);                 /* dimensions: with none, nothing may be said of elements */
     append_number(args, 1, 4);                 /* there may be nulls */
     append_number(args, (uint64_t)element, 4);
     append_number(args, 0, 4);                 /* elements */
@@ -145,7 +145,6 @@ static void element(lens_pg_args *args)
     lens_buffer *buffer = &args->values[args->count - 1];
     if (args->failed || buffer->size < ARRAY_HEADER)
         return;
-    put_number((uint8_t *)buffer->data, 1, 4);
     put_number((uint8_t *)buffer->data + 12, (uint64_t)++args->elements[args->count - 1], 4);
 }
 
