@@ -1,4 +1,5 @@
 /* src/store: a writer that is killed at any moment loses nothing that it had acknowledged, and leaves nothing half done. */
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -70,6 +71,8 @@ static void test_kills(void **state)
         /* From before the library is there to well into the writing. */
         random = random * 6364136223846793005u + 1442695040888963407u;
         long wait = (long)((random >> 33) % (kills % 3 == 0 ? 20000000 : 250000000));
+        if (kills % 3 == 2)
+            poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 10000); /* there is something to lose, however slow the machine is */
         struct timespec pause = {.tv_nsec = wait};
         nanosleep(&pause, NULL);
         kill(child, SIGKILL);

@@ -137,12 +137,16 @@ int lens_postgres_content_by_hash(lens_postgres *store, lens_hash hash, int64_t 
 int lens_postgres_has_vector(lens_postgres *store, int64_t model, int64_t content, lens_error *err)
 {
     char sql[LENS_PG_SQL];
+    int dim;
+    int found = lens_pg_model(store, model, &dim, err); /* one that there is not has no table */
+    if (found <= 0)
+        return found;
     lens_pg_args args = {0};
     lens_pg_int(&args, content);
     PGresult *rows = lens_pg_ask(store, lens_pg_sql_of(sql, "SELECT 1 FROM vector_%lld WHERE content = $1", model), &args, err);
     if (!rows)
         return -1;
-    const int found = lens_pg_rows(store, rows) > 0;
+    found = lens_pg_rows(store, rows) > 0;
     lens_pg_done(store, rows);
     return found;
 }

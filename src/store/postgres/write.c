@@ -184,7 +184,9 @@ static int park(lens_postgres *store, batch *self, lens_error *err)
         lens_pg_add_int(&args, moves ? self->entries[i].moved_from : 0);
     }
     lens_pg_int(&args, store->begun ? store->begun : INT64_MAX);
-    PGresult *rows = lens_pg_ask(store, "UPDATE picture SET path = '\\x00'::bytea || int8send(id) FROM unnest($1::bigint[]) WITH ORDINALITY AS t (moved, n)"
+    /* Nobody can be at two places: the first one that says so has it. */
+    PGresult *rows = lens_pg_ask(store, "UPDATE picture SET path = '\\x00'::bytea || int8send(id)"
+                                        " FROM (SELECT moved, min(n) AS n FROM unnest($1::bigint[]) WITH ORDINALITY AS t (moved, n) GROUP BY moved) AS t"
                                         " WHERE id = moved AND written < $2 RETURNING n, id", &args, err);
     if (!rows)
         return -1;
