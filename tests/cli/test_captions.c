@@ -275,9 +275,13 @@ static void test_an_index_that_is_off(void **state)
     const test_world *world = *state;
     texts_world_write(world, "a.png.txt", "beside it");
     texts_world_index(world, 1, NULL);
-    texts_damage(world->library, "INSERT INTO text_words (text_words) VALUES ('delete-all')");
+    const bool folder = store_place_is_folder();
+    if (folder)
+        texts_damage(world->library, "INSERT INTO text_words (text_words) VALUES ('delete-all')");
+    else
+        free(store_place_ask(world->library, "DELETE FROM memelens.word"));
     test_run run = test_world_expect(world, 2, "check", NULL);
-    assert_non_null(strstr(run.out.data, "1 texts are not in the index of words"));
+    assert_non_null(strstr(run.out.data, folder ? "1 texts are not in the index of words" : "the list of words has 2 words that are not as the texts have them"));
     test_run_free(&run);
     run = test_world_expect(world, 0, "index", NULL);
     assert_non_null(strstr(run.err.data, "the index of words was not like the texts"));
@@ -438,5 +442,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

@@ -290,5 +290,5 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_kills, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_index_beside_a_pass, test_world_setup, test_world_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

@@ -233,5 +233,5 @@ int main(void)
         WORLD_TEST(test_duplicates_name_the_best_copy_first),
         WORLD_TEST(test_stdout_that_cannot_be_written_is_an_error),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

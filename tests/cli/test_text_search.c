@@ -304,5 +304,5 @@ int main(void)
         cmocka_unit_test(test_what_is_shown), cmocka_unit_test(test_ways),             cmocka_unit_test(test_filters),
         cmocka_unit_test(test_wrong_filters), cmocka_unit_test(test_nothing_written),
     };
-    return cmocka_run_group_tests(tests, setup, test_world_teardown);
+    return store_place_run_group(tests, setup, test_world_teardown);
 }

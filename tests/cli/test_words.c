@@ -210,5 +210,5 @@ int main(void)
         TEST(test_shares_add_up),           TEST(test_what_words_are), TEST(test_words_go_to_the_model_that_knows_them),
         TEST(test_embed_names_what_it_got), TEST(test_label),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

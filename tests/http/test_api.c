@@ -395,5 +395,5 @@ int main(void)
         cmocka_unit_test(a_new_picture_is_found_after_a_run),
         cmocka_unit_test(what_comes_into_a_watched_folder_is_found_and_what_goes_is_not),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return store_place_run_group(tests, setup, teardown);
 }

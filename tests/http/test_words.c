@@ -368,5 +368,5 @@ int main(void)
         cmocka_unit_test(what_comes_is_read),
         cmocka_unit_test(a_reading_that_cannot_be_done_is_told),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return store_place_run_group(tests, setup, teardown);
 }

@@ -110,7 +110,7 @@ static void no_server(void **state)
     skip();
 }
 
-int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size_t count)
+int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size_t count, CMFixtureFunction setup, CMFixtureFunction teardown)
 {
     struct CMUnitTest *all = calloc(count, sizeof *all);
     if (!all)
@@ -121,7 +121,7 @@ int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size
     if (!able)
         printf("skipped: no PostgreSQL server (tests/postgres.py run)\n");
     fflush(stdout);
-    const int failed = _cmocka_run_group_tests(name, all, count, NULL, NULL);
+    const int failed = _cmocka_run_group_tests(name, all, count, able ? setup : NULL, able ? teardown : NULL);
     free(all);
     return failed;
 }

@@ -20,7 +20,8 @@ bool store_place_server(const char *what);
 
 /* Instead of cmocka_run_group_tests, where all of TESTS go by store_place. tests/run.sh runs such a program once for each store; without a server
  * all of it is skipped. */
-#define store_place_run(tests) store_place_run_tests(#tests, tests, sizeof(tests) / sizeof *(tests))
-int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size_t count);
+#define store_place_run(tests) store_place_run_group(tests, NULL, NULL)
+#define store_place_run_group(tests, setup, teardown) store_place_run_tests(#tests, tests, sizeof(tests) / sizeof *(tests), setup, teardown)
+int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size_t count, CMFixtureFunction setup, CMFixtureFunction teardown);
 
 #endif

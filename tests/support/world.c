@@ -25,7 +25,7 @@ test_world *test_world_new(void)
     lens_error err = {0};
     world->folder = test_folder_new();
     world->pictures = test_path(world->folder, "pictures");
-    world->library = test_path(world->folder, "library");
+    world->library = store_place_is_folder() ? test_path(world->folder, "library") : store_place("world");
     world->models = test_path(world->folder, "models");
     char *model = test_path(world->models, "efficientnet-lite0");
     assert_done(lens_folder_make(world->pictures, &err), &err);
@@ -38,7 +38,10 @@ test_world *test_world_new(void)
 void test_world_free(test_world *world)
 {
     free(world->pictures);
-    free(world->library);
+    if (store_place_is_folder())
+        free(world->library); /* which goes with the folder */
+    else
+        store_place_remove(world->library);
     free(world->models);
     test_folder_remove(world->folder);
     free(world);
@@ -58,11 +61,12 @@ int test_world_teardown(void **state)
 
 const char *const *test_world_environment(const test_world *world)
 {
-    static char library[4200], models[4200], home[4200];
-    static const char *environment[] = {library, models, home, "TERM=dumb", NULL};
+    static char library[4200], models[4200], home[4200], data[4200];
+    static const char *environment[] = {library, models, home, data, "TERM=dumb", NULL};
     snprintf(library, sizeof library, "MEMELENS_LIBRARY=%s", world->library);
     snprintf(models, sizeof models, "MEMELENS_MODELS=%s", world->models);
     snprintf(home, sizeof home, "HOME=%s", world->folder);
+    snprintf(data, sizeof data, "XDG_DATA_HOME=%s/data", world->folder);
     return environment;
 }
 

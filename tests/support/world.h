@@ -5,11 +5,11 @@
 #include <jansson.h>
 
 #include "pictures.h"
-#include "support.h"
+#include "store_place.h"
 
 typedef struct test_world {
     char *folder; /* of all */
-    char *pictures, *library, *models;
+    char *pictures, *library, *models; /* the library lies in the folder too, or is a database (store_place.h) */
     bool nobody; /* the program runs without root's rights */
 } test_world;
 

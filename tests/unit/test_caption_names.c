@@ -5,7 +5,7 @@
 enum { DIM = 4 };
 
 typedef struct fixture {
-    char *folder;
+    char *place;
     lens_store *store;
     int64_t model;
     lens_caption_names *names;
@@ -15,8 +15,8 @@ static int setup(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    f->folder = test_folder_new();
-    f->store = test_store(f->folder, LENS_STORE_WRITE);
+    f->place = store_place("names");
+    f->store = test_store(f->place, LENS_STORE_WRITE);
     f->model = test_model(f->store, "m", DIM);
     *state = f;
     return 0;
@@ -27,7 +27,7 @@ static int teardown(void **state)
     fixture *f = *state;
     lens_caption_names_free(f->names);
     lens_store_close(f->store);
-    test_folder_remove(f->folder);
+    store_place_remove(f->place);
     free(f);
     return 0;
 }
@@ -219,5 +219,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_addresses, setup, teardown), cmocka_unit_test_setup_teardown(test_what_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_beside, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

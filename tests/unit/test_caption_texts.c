@@ -76,7 +76,7 @@ static bool stop_among_captions(void *context, const lens_index_event *event)
 static void a_run_stops_among_captions(void **state)
 {
     (void)state;
-    char *folder = test_folder_new(), *place = test_path(folder, "library"), *pictures = test_path(folder, "pictures"), *table = test_path(folder, "many.tsv");
+    char *folder = test_folder_new(), *place = store_place("captions"), *pictures = test_path(folder, "pictures"), *table = test_path(folder, "many.tsv");
     char *picture = test_path(folder, "pictures/a.ppm");
     lens_error error = {0};
     lens_buffer text = {0};
@@ -104,12 +104,13 @@ static void a_run_stops_among_captions(void **state)
     lens_library_close(library);
     lens_buffer_free(&text);
     test_folder_remove(folder);
-    free(picture), free(table), free(pictures), free(place);
+    free(picture), free(table), free(pictures);
+    store_place_remove(place);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(captions_become_lines_each_once), cmocka_unit_test(a_text_has_bounds),
                                        cmocka_unit_test(a_run_stops_among_captions)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return store_place_run(tests);
 }

@@ -24,18 +24,66 @@ static int reserve(lens_store_vectors *out, size_t rows, int dim, lens_error *er
     return out->map && out->ids && out->slots ? 0 : lens_pg_memory(err);
 }
 
-/* ROWS: id and vector, in order of id. */
-static int fill(lens_postgres *store, const PGresult *rows, lens_store_vectors *out, lens_error *err)
+/* Which slot a content has: copies share one, by which whoever folds knows them. */
+typedef struct seats {
+    int64_t *contents; /* hashed; 0: nobody's */
+    uint32_t *slots;
+    size_t size; /* a power of two */
+} seats;
+
+static int seats_make(seats *self, size_t rows, lens_error *err)
+{
+    self->size = 4;
+    while (self->size < rows * 2)
+        self->size *= 2;
+    self->contents = calloc(self->size, sizeof *self->contents);
+    self->slots = malloc(self->size * sizeof *self->slots);
+    return self->contents && self->slots ? 0 : lens_pg_memory(err);
+}
+
+static void seats_free(seats *self)
+{
+    free(self->contents);
+    free(self->slots);
+}
+
+/* The slot of CONTENT, which is NEXT when it has none yet. */
+static uint32_t seat_of(seats *self, int64_t content, uint32_t next)
+{
+    size_t at = (size_t)((uint64_t)content * 0x9e3779b97f4a7c15u >> 32) & (self->size - 1);
+    while (self->contents[at] && self->contents[at] != content)
+        at = (at + 1) & (self->size - 1);
+    if (!self->contents[at]) {
+        self->contents[at] = content;
+        self->slots[at] = next;
+    }
+    return self->slots[at];
+}
+
+/* ROWS: id, vector and content, in order of id. */
+static int fill(lens_postgres *store, const PGresult *rows, seats *taken, lens_store_vectors *out, lens_error *err)
 {
     for (int i = 0; i < lens_pg_rows(store, rows); i++) {
-        const size_t row = out->count;
-        if (!lens_pg_vector_at(store, rows, i, 1, (float *)out->map + row * (size_t)out->dim, out->dim))
+        const uint32_t next = (uint32_t)out->committed, slot = seat_of(taken, lens_pg_int_at(store, rows, i, 2), next);
+        if (slot == next && !lens_pg_vector_at(store, rows, i, 1, (float *)out->map + slot * (size_t)out->dim, out->dim))
             return lens_fail(err, LENS_E_FORMAT, "%s: the vector of picture %lld has another length", store->name, (long long)lens_pg_int_at(store, rows, i, 0));
-        out->ids[row] = lens_pg_int_at(store, rows, i, 0);
-        out->slots[row] = (uint32_t)row;
-        out->committed = ++out->count;
+        out->ids[out->count] = lens_pg_int_at(store, rows, i, 0);
+        out->slots[out->count++] = slot;
+        out->committed += slot == next;
     }
     return 0;
+}
+
+/* The same where ROWS are all that there are. */
+static int fill_all(lens_postgres *store, const PGresult *rows, int dim, lens_store_vectors *out, lens_error *err)
+{
+    seats taken = {0};
+    const size_t count = (size_t)lens_pg_rows(store, rows);
+    int result = reserve(out, count, dim, err) == 0 ? seats_make(&taken, count, err) : -1;
+    if (result == 0)
+        result = fill(store, rows, &taken, out, err);
+    seats_free(&taken);
+    return result;
 }
 
 static int model_dim(lens_postgres *store, int64_t model, int *dim, lens_error *err)
@@ -49,9 +97,7 @@ static int ask_and_fill(lens_postgres *store, const char *sql, lens_pg_args *arg
     PGresult *rows = lens_pg_ask(store, sql, args, err);
     if (!rows)
         return -1;
-    int result = reserve(out, (size_t)lens_pg_rows(store, rows), dim, err);
-    if (result == 0)
-        result = fill(store, rows, out, err);
+    const int result = fill_all(store, rows, dim, out, err);
     lens_pg_done(store, rows);
     if (result != 0)
         lens_store_vectors_free(out);
@@ -60,11 +106,12 @@ static int ask_and_fill(lens_postgres *store, const char *sql, lens_pg_args *arg
 
 /* ---- all ---- */
 
-static int open_all(lens_postgres *store, int64_t model, const lens_store_scope *scope, lens_store_vectors *out, lens_error *err)
+static int open_all(lens_postgres *store, int64_t model, const lens_store_scope *scope, seats *taken, lens_store_vectors *out, lens_error *err)
 {
     int dim = 0;
     int64_t count = 0, last = INT64_MIN;
-    if (model_dim(store, model, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 || reserve(out, (size_t)count, dim, err) != 0)
+    if (model_dim(store, model, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 || reserve(out, (size_t)count, dim, err) != 0 ||
+        seats_make(taken, (size_t)count, err) != 0)
         return -1;
     for (int got = PAGE; got == PAGE;) {
         lens_buffer text = {0};
@@ -72,7 +119,7 @@ static int open_all(lens_postgres *store, int64_t model, const lens_store_scope 
         lens_pg_args args = {0};
         lens_pg_int(&args, last);
         lens_pg_int(&args, PAGE);
-        if (lens_buffer_print(&text, "SELECT p.id, v.exact FROM picture p JOIN content c ON c.id = p.content JOIN vector_%%lld v ON v.content = p.content WHERE p.id > $1") != 0 ||
+        if (lens_buffer_print(&text, "SELECT p.id, v.exact, p.content FROM picture p JOIN content c ON c.id = p.content JOIN vector_%%lld v ON v.content = p.content WHERE p.id > $1") != 0 ||
             lens_pg_conditions(&text, &args, scope, err) != 0 || lens_buffer_print(&text, " ORDER BY p.id LIMIT $2") != 0) {
             lens_buffer_free(&text);
             return lens_pg_memory(err);
@@ -83,7 +130,7 @@ static int open_all(lens_postgres *store, int64_t model, const lens_store_scope 
             return -1;
         got = lens_pg_rows(store, rows);
         const int result = out->count + (size_t)got > (size_t)count ? lens_fail(err, LENS_E_FORMAT, "%s: there are more vectors than were counted", store->name)
-                                                                     : fill(store, rows, out, err);
+                                                                     : fill(store, rows, taken, out, err);
         if (got)
             last = lens_pg_int_at(store, rows, got - 1, 0);
         lens_pg_done(store, rows);
@@ -99,7 +146,9 @@ int lens_postgres_vectors_open(lens_postgres *store, int64_t model, const char *
     *out = (lens_store_vectors){0};
     if (lens_pg_begin_read(store, err) != 0)
         return -1;
-    const int result = open_all(store, model, &scope, out, err);
+    seats taken = {0};
+    const int result = open_all(store, model, &scope, &taken, out, err);
+    seats_free(&taken);
     lens_pg_end(store, 0, NULL);
     if (result != 0)
         lens_store_vectors_free(out);
@@ -163,7 +212,7 @@ static int put_nearest(lens_buffer *sql, lens_pg_args *args, const lens_store_sc
     int result = lens_buffer_print(sql, "WITH near AS MATERIALIZED (SELECT v.content AS content");
     if (!is_narrow(scope)) {
         result |= lens_buffer_print(sql, " FROM vector_%%lld v ORDER BY %s LIMIT $2)", distance);
-        result |= lens_buffer_print(sql, " SELECT p.id, v.exact FROM near JOIN vector_%%lld v USING (content) JOIN picture p ON p.content = near.content WHERE true");
+        result |= lens_buffer_print(sql, " SELECT p.id, v.exact, near.content FROM near JOIN vector_%%lld v USING (content) JOIN picture p ON p.content = near.content WHERE true");
         if (result == 0 && lens_pg_conditions(sql, args, scope, err) != 0) /* what is left out was asked for in addition */
             return -1;
         return lens_buffer_print(sql, " ORDER BY p.id") == 0 && result == 0 ? 0 : lens_pg_memory(err);
@@ -172,7 +221,7 @@ static int put_nearest(lens_buffer *sql, lens_pg_args *args, const lens_store_sc
     if (result == 0 && lens_pg_conditions(sql, args, scope, err) != 0)
         return -1;
     result |= lens_buffer_print(sql, " ORDER BY %s LIMIT $2)", distance);
-    result |= lens_buffer_print(sql, " SELECT near.id, v.exact FROM near JOIN vector_%%lld v USING (content) ORDER BY near.id");
+    result |= lens_buffer_print(sql, " SELECT near.id, v.exact, near.content FROM near JOIN vector_%%lld v USING (content) ORDER BY near.id");
     return result == 0 ? 0 : lens_pg_memory(err);
 }
 
@@ -236,10 +285,8 @@ int lens_postgres_vectors_of(lens_postgres *store, int64_t model, const int64_t 
     if (model_dim(store, model, &dim, err) != 0)
         return -1;
     lens_pg_ints(&args, ids, count);
-    PGresult *rows = ask_scope(store, "SELECT p.id, v.exact", model, scope, &args, " AND p.id = ANY ($1) ORDER BY p.id", err);
-    int result = rows ? reserve(out, (size_t)lens_pg_rows(store, rows), dim, err) : -1;
-    if (result == 0)
-        result = fill(store, rows, out, err);
+    PGresult *rows = ask_scope(store, "SELECT p.id, v.exact, p.content", model, scope, &args, " AND p.id = ANY ($1) ORDER BY p.id", err);
+    const int result = rows ? fill_all(store, rows, dim, out, err) : -1;
     lens_pg_done(store, rows);
     if (result != 0)
         lens_store_vectors_free(out);
