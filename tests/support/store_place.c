@@ -17,10 +17,9 @@ bool store_place_is_folder(void)
     return !store || strcmp(store, "folder") == 0;
 }
 
-/* The server's address with DATABASE in it, to which `postgres`, where databases are made and dropped from, gives way. */
-static char *address_of(const char *database)
+/* The address SERVER with DATABASE in it, to which `postgres`, where databases are made and dropped from, gives way. */
+static char *address_at(const char *server, const char *database)
 {
-    const char *server = setting("MEMELENS_POSTGRES");
     const char *host = server ? strstr(server, "://") : NULL;
     if (!host)
         fail_msg("MEMELENS_POSTGRES is not the address of a server (tests/postgres.py run)");
@@ -30,6 +29,11 @@ static char *address_of(const char *database)
     lens_buffer address = {0};
     assert_int_equal(lens_buffer_print(&address, "%.*s/%s%s", (int)(host - server + (ptrdiff_t)before), server, database, after ? after : ""), 0);
     return address.data;
+}
+
+static char *address_of(const char *database)
+{
+    return address_at(setting("MEMELENS_POSTGRES"), database);
 }
 
 /* psql, which knows nothing of our ways to ask a server. */
@@ -89,11 +93,24 @@ void store_place_remove(char *place)
     free(place);
 }
 
-bool store_place_server(const char *what)
+char *store_place_by_password(const char *place)
+{
+    const char *server = setting("MEMELENS_POSTGRES_TCP"), *name = strstr(place, "/memelens_test_");
+    char database[64];
+    if (!server || !name)
+        return NULL;
+    snprintf(database, sizeof database, "%.*s", (int)strcspn(name + 1, "?"), name + 1);
+    return address_at(server, database);
+}
+
+void store_place_server(const char *what)
 {
     const char *source = setting("MEMELENS_SOURCE");
-    if (!setting("MEMELENS_POSTGRES_DATA"))
-        return false;
+    if (!setting("MEMELENS_POSTGRES_DATA")) {
+        printf("skipped: the server is somebody else's\n");
+        fflush(stdout);
+        skip();
+    }
     char *script = test_path(source ? source : ".", "tests/postgres.py");
     const char *argv[] = {"/usr/bin/env", "python3", script, what, NULL};
     test_run run = test_run_program(argv, NULL, NULL);
@@ -101,7 +118,6 @@ bool store_place_server(const char *what)
         fail_msg("%s %s: %s", script, what, run.err.data);
     test_run_free(&run);
     free(script);
-    return true;
 }
 
 static void no_server(void **state)

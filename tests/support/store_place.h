@@ -15,12 +15,17 @@ bool store_place_is_folder(void);
 /* The answer of the database at PLACE to SQL, behind the store's back: rows ended by a newline, columns parted by '|'. The caller frees. */
 char *store_place_ask(const char *place, const char *sql);
 
-/* What the server is told: "stop", "start", "restart" or "crash" (tests/postgres.py). False where it is not ours to tell. */
-bool store_place_server(const char *what);
+/* Tells the server to "stop", "start", "restart" or "crash" (tests/postgres.py); skips the test where it is not ours to tell. */
+void store_place_server(const char *what);
+
+/* PLACE as it is reached over loopback, with a password; NULL where it is not. The caller frees. */
+char *store_place_by_password(const char *place);
 
 /* Instead of cmocka_run_group_tests, where all of TESTS go by store_place. tests/run.sh runs such a program once for each store; without a server
  * all of it is skipped. */
 #define store_place_run(tests) store_place_run_group(tests, NULL, NULL)
+/* The same for tests of nothing but databases, which are not run for folders. */
+#define store_place_run_server(tests) (store_place_is_folder() ? 0 : store_place_run(tests))
 #define store_place_run_group(tests, setup, teardown) store_place_run_tests(#tests, tests, sizeof(tests) / sizeof *(tests), setup, teardown)
 int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size_t count, CMFixtureFunction setup, CMFixtureFunction teardown);
 

@@ -1,0 +1,183 @@
+/* src/store: a database's server that crashes, is restarted, is not there or takes no password; and several who write at once. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support_store.h"
+
+enum { DIM = 64, BATCH = 32, WRITERS = 3 };
+
+static lens_store *open_patiently(const char *place, lens_store_mode mode)
+{
+    lens_error err = {0};
+    lens_store *store = lens_store_open(place, mode, 30, &err);
+    if (!store)
+        fail_msg("%s", err.message);
+    return store;
+}
+
+/* Writes batches of its own numbers until SECONDS are over, through whatever happens to the server; each one that was taken goes down the pipe. */
+static void write_through(const char *place, uint64_t first, double seconds, int acknowledge)
+{
+    lens_error err = {0};
+    const double end = lens_seconds() + seconds;
+    lens_store *store = lens_store_open(place, LENS_STORE_WRITE, 30, &err);
+    int64_t model;
+    if (!store || lens_store_add_model(store, "m", DIM, lens_hash_of("m", 1), &model, &err) != 0) {
+        fprintf(stderr, "%s\n", err.message);
+        _exit(1);
+    }
+    for (; lens_seconds() < end; first += BATCH)
+        if (test_write_pictures(store, model, DIM, "/keep", first, BATCH, &err) != 0 || write(acknowledge, &first, sizeof first) != sizeof first) {
+            fprintf(stderr, "the writer stopped: %s\n", err.message);
+            _exit(2);
+        }
+    lens_store_close(store);
+    _exit(0);
+}
+
+/* Several write for SECONDS, while the server is told WHAT now and then (NULL: nothing). What was acknowledged is there, whole, and nothing is off. */
+static void write_while(const char *place, const char *what, double seconds)
+{
+    int ends[2], status;
+    pid_t writers[WRITERS];
+    const double begun = lens_seconds();
+    assert_int_equal(pipe(ends), 0);
+    for (uint64_t w = 0; w < WRITERS; w++)
+        if ((writers[w] = fork()) == 0) {
+            close(ends[0]);
+            write_through(place, w * 10000000, seconds, ends[1]);
+        }
+    close(ends[1]);
+    size_t told = 0, count = 0;
+    while (what && lens_seconds() - begun < seconds - 1.5) {
+        lens_sleep(0.7);
+        store_place_server(what);
+        if (strcmp(what, "crash") == 0)
+            store_place_server("start");
+        told++;
+    }
+    lens_store *store = open_patiently(place, LENS_STORE_READ);
+    lens_error err = {0};
+    for (uint64_t first; read(ends[0], &first, sizeof first) == sizeof first; count++)
+        for (uint64_t n = first; n < first + BATCH; n += BATCH - 1) {
+            char path[64];
+            snprintf(path, sizeof path, "/keep/%05llu.jpg", (unsigned long long)n);
+            if (test_id(store, path) == 0)
+                fail_msg("%s was acknowledged and is not there", path);
+        }
+    close(ends[0]);
+    for (size_t w = 0; w < WRITERS; w++) {
+        assert_int_equal(waitpid(writers[w], &status, 0), writers[w]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    lens_store_counts counts;
+    assert_done(lens_store_count(store, &counts, &err), &err);
+    assert_int_equal(counts.pictures % BATCH, 0);
+    assert_true((size_t)counts.pictures >= count * BATCH && count >= WRITERS);
+    assert_int_equal(test_store_sound(store, 1, DIM), counts.pictures);
+    lens_store_close(store);
+    printf("measured: %zu batches by %d writers, none lost; the server was told %zu times to %s\n", count, WRITERS, told, what ? what : "nothing");
+}
+
+static void test_several_writers(void **state)
+{
+    (void)state;
+    char *place = store_place("writers");
+    write_while(place, NULL, 1.5);
+    store_place_remove(place);
+}
+
+static void test_a_server_that_crashes(void **state)
+{
+    (void)state;
+    char *place = store_place("crash");
+    write_while(place, "crash", 5);
+    store_place_remove(place);
+}
+
+static void test_a_server_that_is_restarted(void **state)
+{
+    (void)state;
+    char *place = store_place("restart");
+    write_while(place, "restart", 5);
+    store_place_remove(place);
+}
+
+/* Who has a library open sees the end of a connection only at the next question, which is asked again. */
+static void test_a_reader_lives_on(void **state)
+{
+    (void)state;
+    char *place = store_place("reader");
+    test_library_fill(place, DIM, 5);
+    lens_store *patient = open_patiently(place, LENS_STORE_READ), *hasty = test_store(place, LENS_STORE_READ);
+    lens_error err = {0};
+    lens_store_picture picture;
+    assert_true(test_id(patient, "/p/00001.jpg") && test_id(hasty, "/p/00001.jpg"));
+    store_place_server("restart");
+    assert_true(test_id(patient, "/p/00001.jpg") != 0);
+    assert_true(test_id(hasty, "/p/00001.jpg") != 0);
+    assert_int_equal(test_store_sound(patient, 1, DIM), 5);
+    store_place_server("stop");
+    assert_int_equal(lens_store_picture_by_path(hasty, "/p/00001.jpg", &picture, &err), -1);
+    assert_null(lens_store_open(place, LENS_STORE_READ, 0, &err));
+    assert_true(err.code != LENS_E_MISSING); /* a library may well be there */
+    store_place_server("start");
+    assert_true(test_id(hasty, "/p/00001.jpg") != 0);
+    assert_int_equal(test_store_sound(patient, 1, DIM), 5);
+    lens_store_close(patient);
+    lens_store_close(hasty);
+    store_place_remove(place);
+}
+
+static void test_who_may_not_come_in(void **state)
+{
+    (void)state;
+    char *place = store_place("password"), *right = store_place_by_password(place);
+    if (!right) {
+        store_place_remove(place);
+        printf("skipped: the server is not reached by password\n");
+        fflush(stdout);
+        skip();
+    }
+    lens_error err = {0};
+    lens_store *store = test_store(right, LENS_STORE_WRITE);
+    test_model(store, "m", DIM);
+    lens_store_close(store);
+    char *shown = lens_store_place_shown(right), *secret = strchr(right + strlen("postgresql://"), ':') + 1;
+    const size_t length = strcspn(secret, "@");
+    char password[64];
+    snprintf(password, sizeof password, "%.*s", (int)length, secret);
+    assert_null(strstr(shown, password));
+    free(shown);
+    /* A wrong one is refused, at once, and neither is told. */
+    char *wrong = strdup(right);
+    wrong[secret - right] = wrong[secret - right] == 'x' ? 'y' : 'x';
+    const double begun = lens_seconds();
+    for (int mode = 0; mode < 2; mode++) {
+        assert_null(lens_store_open(wrong, mode ? LENS_STORE_WRITE : LENS_STORE_READ, 20, &err));
+        assert_says(&err, "password authentication failed");
+        assert_null(strstr(err.message, password + 1));
+    }
+    assert_true(lens_seconds() - begun < 10);
+    /* A database that is not there, and an address that is none. */
+    char *name = strstr(place, "/memelens_test_");
+    name[1] = 'M';
+    assert_null(lens_store_open(place, LENS_STORE_WRITE, 0, &err));
+    assert_says(&err, "does not exist");
+    name[1] = 'm';
+    assert_null(lens_store_open("postgresql://a@b@c:d:e/?nonsense=1", LENS_STORE_READ, 0, &err));
+    assert_true(err.message[0] != '\0');
+    free(wrong), free(right);
+    store_place_remove(place);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_several_writers), cmocka_unit_test(test_a_server_that_crashes),
+                                       cmocka_unit_test(test_a_server_that_is_restarted), cmocka_unit_test(test_a_reader_lives_on),
+                                       cmocka_unit_test(test_who_may_not_come_in)};
+    return store_place_run_server(tests);
+}
