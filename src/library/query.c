@@ -172,8 +172,7 @@ static int choose_ways(query *self, lens_store_model *look, lens_store_model *me
 
 static bool may_be(void *context, int64_t id)
 {
-    size_t row;
-    return lens_ranker_row(context, id, &row);
+    return lens_ranker_may_be(context, id);
 }
 
 /* How deep the rankings are to be for the page that is asked for: for later pages by doubling, so that few of them see another depth. */
@@ -187,7 +186,7 @@ static size_t depth_of(const query *self)
 
 static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *err)
 {
-    const size_t depth = depth_of(self), most = ranker->vectors.count < depth ? ranker->vectors.count : depth;
+    const size_t depth = depth_of(self), most = ranker->count < depth ? ranker->count : depth;
     self->ranked[part] = calloc(most + 1, sizeof **self->ranked);
     if (!self->ranked[part])
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -197,8 +196,9 @@ static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *er
     double *sure = self->sure[part] = calloc(most + 1, sizeof *sure);
     if (!sure)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    lens_ranker_spread(ranker, &mean, &deviation);
-    const double from = sqrt(2 * log((double)ranker->vectors.count + 1)) - stands_out[part];
+    if (lens_ranker_spread(ranker, &mean, &deviation, err) != 0)
+        return -1;
+    const double from = sqrt(2 * log((double)ranker->count + 1)) - stands_out[part];
     for (size_t i = 0; i < self->ranked_count[part]; i++)
         sure[i] = fmin(1, fmax(least_sure, (((double)self->ranked[part][i].score - mean) / deviation - from) / full_more[part]));
     return 0;
@@ -335,6 +335,19 @@ static int alone(query *self, hit **hits, size_t *count, lens_error *err)
     return 0;
 }
 
+/* Sees to it that the look knows the vectors of HITS. */
+static int fetch(query *self, const hit *hits, size_t count, lens_error *err)
+{
+    int64_t *ids = malloc((count + 1) * sizeof *ids);
+    if (!ids)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < count; i++)
+        ids[i] = hits[i].id;
+    const int result = lens_ranker_fetch(&self->look, ids, count, err);
+    free(ids);
+    return result;
+}
+
 /* Takes out what is left out, lies below the least score, cannot be a result, or stands for another of its group. */
 static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 {
@@ -348,7 +361,7 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
     lens_hit *ranked = calloc(kept + 1, sizeof *ranked);
     lens_fold_hit *folded = calloc(kept + 1, sizeof *folded);
     size_t found = 0;
-    int result = ranked && folded ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = ranked && folded ? fetch(self, hits, kept, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t i = 0; result == 0 && i < kept; i++) {
         ranked[i].id = hits[i].id;
         if (!lens_ranker_row(&self->look, hits[i].id, &ranked[i].row))
@@ -441,7 +454,7 @@ static int tell(const query *self, const hit *hits, size_t count, lens_results *
 }
 
 /* The page of HITS that was asked for. */
-static lens_results *page(const query *self, const hit *hits, size_t count, lens_error *err)
+static lens_results *page(query *self, const hit *hits, size_t count, lens_error *err)
 {
     const lens_search_options *options = self->options;
     const size_t from = options->offset < count ? options->offset : count, left = count - from, given = options->n < left ? options->n : left;
@@ -449,14 +462,14 @@ static lens_results *page(const query *self, const hit *hits, size_t count, lens
     int result = -1;
     if (!results || !(results->items = calloc(given + 1, sizeof *results->items)) || !(results->model = strdup(self->look.model.name)))
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    else
+    else if (!self->look_count || fetch(self, hits + from, given, err) == 0)
         result = tell(self, hits + from, given, results, err);
     if (result != 0) {
         lens_results_free(results);
         return NULL;
     }
     results->term_count = self->term_count;
-    results->compared = self->look.vectors.count;
+    results->compared = self->look.count;
     results->more = given < left;
     results->by = self->by;
     return results;
@@ -469,7 +482,7 @@ static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
     lens_ranker *look = &self->look;
     /* One more than asked for tells whether there are more. */
     const size_t asked = options->n > SIZE_MAX - options->offset - 1 ? SIZE_MAX : options->offset + options->n + 1;
-    const size_t wanted = asked < look->vectors.count ? asked : look->vectors.count;
+    const size_t wanted = asked < look->count ? asked : look->count;
     lens_fold_hit *found = self->ranked[LENS_PART_LOOK] = calloc(wanted + 1, sizeof *found);
     *hits = calloc(wanted + 1, sizeof **hits);
     if (!found || !*hits)

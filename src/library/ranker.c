@@ -9,6 +9,7 @@
 #include "base/processors.h"
 #include "library/copies.h"
 #include "library/nearness.h"
+#include "library/ranker_remote.h"
 #include "library/terms.h"
 #include "library/view.h"
 #include "pixels/sniff.h"
@@ -125,36 +126,44 @@ static int leave_out_own(lens_ranker *self, lens_error *err)
     return 0;
 }
 
-/* Leaves only what the options let in. */
-static int narrow(lens_ranker *self, lens_error *err)
+/* What the options let in, as SELF->filter: 1, 0 when that is everything, -1. */
+static int read_filter(lens_ranker *self, lens_error *err)
 {
     const lens_search_options *options = self->options;
     if (!options->path && !options->after && !options->before && !options->size_least && !options->size_most && !options->type_count && !options->label_count)
         return 0;
-    const char **formats = calloc(options->type_count + 1, sizeof *formats);
-    int result = formats ? own_rows(self, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t i = 0; i < options->type_count && result == 0; i++) {
+    self->formats = calloc(options->type_count + 1, sizeof *self->formats);
+    if (!self->formats)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (size_t i = 0; i < options->type_count; i++) {
         const lens_format format = lens_format_of(options->types[i]);
-        formats[i] = lens_format_name(format);
+        self->formats[i] = lens_format_name(format);
         if (format == LENS_FORMAT_NONE)
-            result = lens_fail(err, LENS_E_ARGUMENT, "%s: no type of pictures; there are jpeg, png, gif, webp, heic, avif, tiff, jxl, bmp, svg, jp2, pnm "
-                                                     "and ico", options->types[i]);
+            return lens_fail(err, LENS_E_ARGUMENT, "%s: no type of pictures; there are jpeg, png, gif, webp, heic, avif, tiff, jxl, bmp, svg, jp2, pnm "
+                                                   "and ico", options->types[i]);
     }
-    lens_store_filter filter = lens_store_filter_none;
-    filter.pattern = options->path;
-    filter.below = options->path_below;
-    filter.after = options->after ? options->after : INT64_MIN;
-    filter.before = options->before ? options->before : INT64_MAX;
-    filter.size_least = options->size_least;
-    filter.size_most = options->size_most ? options->size_most : INT64_MAX;
-    filter.formats = formats;
-    filter.format_count = options->type_count;
-    filter.labels = options->labels;
-    filter.label_count = options->label_count;
-    if (result == 0)
-        result = lens_store_vectors_narrow(self->store, &self->vectors, &filter, err);
-    free(formats);
-    return result;
+    lens_store_filter *filter = &self->filter;
+    *filter = lens_store_filter_none;
+    filter->pattern = options->path;
+    filter->below = options->path_below;
+    filter->after = options->after ? options->after : INT64_MIN;
+    filter->before = options->before ? options->before : INT64_MAX;
+    filter->size_least = options->size_least;
+    filter->size_most = options->size_most ? options->size_most : INT64_MAX;
+    filter->formats = self->formats;
+    filter->format_count = options->type_count;
+    filter->labels = options->labels;
+    filter->label_count = options->label_count;
+    return 1;
+}
+
+/* Leaves only what the options let in. */
+static int narrow(lens_ranker *self, lens_error *err)
+{
+    const int narrows = read_filter(self, err);
+    if (narrows <= 0)
+        return narrows;
+    return own_rows(self, err) == 0 ? lens_store_vectors_narrow(self->store, &self->vectors, &self->filter, err) : -1;
 }
 
 /* width / height of each row's picture. NULL on failure. The caller frees. */
@@ -181,6 +190,8 @@ static float *shapes_of(lens_ranker *self, lens_error *err)
 
 int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, lens_fold_hit *hits, size_t *found, lens_error *err)
 {
+    if (self->remote)
+        return lens_remote_rank(self, wanted, least, hits, found, err);
     const int threads = lens_processors();
     lens_view all = lens_vectors_view(&self->vectors), *view = &all;
     view->penalty = self->penalties;
@@ -208,8 +219,10 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
     return result;
 }
 
-void lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation)
+int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err)
 {
+    if (self->remote)
+        return lens_store_spread(self->store, self->model.id, self->sum, mean, deviation, err);
     const size_t count = self->vectors.count < SPREAD_ROWS ? self->vectors.count : SPREAD_ROWS, dim = (size_t)self->model.dim;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {
@@ -221,6 +234,7 @@ void lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation
     *mean = count ? sum / (double)count : 0;
     const double variance = count ? squares / (double)count - *mean * *mean : 0;
     *deviation = variance > 1e-12 ? sqrt(variance) : 1e-6;
+    return 0;
 }
 
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err)
@@ -230,6 +244,17 @@ int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, si
     const int result = shapes ? lens_fold_ranked(&view, shapes, ranked, count, wanted, lens_processors(), hits, found, err) : -1;
     free(shapes);
     return result;
+}
+
+bool lens_ranker_may_be(lens_ranker *self, int64_t id)
+{
+    size_t row;
+    return self->remote ? lens_remote_may_be(self, id) : lens_ranker_row(self, id, &row);
+}
+
+int lens_ranker_fetch(lens_ranker *self, const int64_t *ids, size_t count, lens_error *err)
+{
+    return self->remote ? lens_remote_fetch(self, ids, count, err) : 0;
 }
 
 bool lens_ranker_row(const lens_ranker *self, int64_t id, size_t *row)
@@ -264,12 +289,20 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
                      const lens_search_options *options, lens_error *err)
 {
     *self = (lens_ranker){.library = library, .store = store, .model = *model, .terms = terms, .term_count = term_count, .options = options};
-    if (absolute_folders(self, err) != 0 || open_vectors(self, err) != 0)
+    /* How near pictures are to each other is worked out of all vectors, wherever they are. */
+    self->remote = lens_store_searches(store) && !options->unhub && !options->fold;
+    if (absolute_folders(self, err) != 0 || (!self->remote && open_vectors(self, err) != 0))
         return -1;
     if (term_count && query_vector(self, err) != 0)
         return -1;
+    if (self->remote) {
+        const int narrows = read_filter(self, err);
+        self->scope.filter = narrows > 0 ? &self->filter : NULL;
+        return narrows < 0 ? -1 : lens_remote_open(self, err);
+    }
     if ((options->leave_out_terms && leave_out_own(self, err) != 0) || narrow(self, err) != 0)
         return -1;
+    self->count = self->vectors.count;
     if (!options->unhub || !term_count)
         return 0;
     self->penalties = lens_nearness_of_some(store, model->id, &self->vectors, lens_processors(), err);
@@ -279,6 +312,8 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
 void lens_ranker_close(lens_ranker *self)
 {
     lens_store_paths_free(&self->in);
+    free(self->allowed);
+    free(self->formats);
     free(self->penalties);
     free(self->own);
     free(self->term_vectors);

@@ -17,6 +17,13 @@ typedef struct lens_ranker {
     lens_store_vectors vectors;
     lens_warm_view *warm; /* whose VECTORS these are, to be looked at only; NULL: our own */
     bool own_rows;        /* but IDS and SLOTS are our own */
+    bool remote;          /* the store searches: VECTORS are only those that were asked for so far (ranker_remote.c), within SCOPE */
+    lens_store_scope scope;
+    lens_store_filter filter;
+    const char **formats;
+    int64_t *allowed;     /* [allowed_count]: all of SCOPE, in order, once it was asked for; NULL: not yet */
+    size_t allowed_count;
+    size_t count;         /* pictures that may be results */
     float *term_vectors; /* [terms, dim], each of length 1 */
     float *sum;          /* [dim], of length 1: what is searched for */
     double length;       /* of the weighted sum, before it was made 1 */
@@ -36,12 +43,18 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
 
 /* The mean and the deviation of the scores of all rows, from 500 of them: how far a score stands out is (score - mean) / deviation, which can be
  * compared between models where scores cannot. */
-void lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation);
+int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err);
 
 /* Of RANKED [count], rows of this view, best first, the best of each group of near-identical ones: HITS [wanted]. */
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err);
 
-/* Whether picture ID may be a result, and its row. */
+/* Whether picture ID may be a result. */
+bool lens_ranker_may_be(lens_ranker *self, int64_t id);
+
+/* Sees to it that the pictures IDS [count], as far as they may be results, have rows from now on. Other rows may move. */
+int lens_ranker_fetch(lens_ranker *self, const int64_t *ids, size_t count, lens_error *err);
+
+/* The row of picture ID, if it has one. */
 bool lens_ranker_row(const lens_ranker *self, int64_t id, size_t *row);
 
 /* What each term adds to the score of the picture in ROW. NULL when memory is short. The caller frees. */

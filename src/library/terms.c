@@ -29,7 +29,12 @@ static int stored_vector(resolver *self, int64_t id, float *vector, lens_error *
 {
     lens_store_vectors all = {0};
     const lens_store_vectors *from = self->place->vectors;
-    if (self->place->partly) { /* the picture asked for need not lie where results may */
+    if (lens_store_searches(self->place->store)) {
+        const lens_store_scope any = {0};
+        if (lens_store_vectors_of(self->place->store, self->place->model->id, &id, 1, &any, &all, err) != 0)
+            return -1;
+        from = &all;
+    } else if (self->place->partly) { /* the picture asked for need not lie where results may */
         if (lens_store_vectors_open(self->place->store, self->place->model->id, NULL, 0, &all, err) != 0)
             return -1;
         from = &all;

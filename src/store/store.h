@@ -199,6 +199,10 @@ int lens_store_vectors_open(lens_store *store, int64_t model, const char *const 
                             lens_store_vectors *out, lens_error *err);
 void lens_store_vectors_free(lens_store_vectors *vectors);
 
+/* Room for ROWS rows of VECTORS->dim numbers, in VECTORS, which are none: ids, slots and data, which is returned to be written to. NULL when memory is
+ * short. */
+float *lens_store_vectors_room(lens_store_vectors *vectors, size_t rows);
+
 /* Fills SHAPES [vectors->count] with width / height of each row's picture. */
 int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);
 

@@ -39,6 +39,20 @@ void lens_store_sources_free(lens_store_sources *sources)
     *sources = (lens_store_sources){0};
 }
 
+float *lens_store_vectors_room(lens_store_vectors *vectors, size_t rows)
+{
+    vectors->map_size = (rows ? rows : 1) * (size_t)vectors->dim * sizeof(float);
+    void *map = mmap(NULL, vectors->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    vectors->map = map == MAP_FAILED ? NULL : map;
+    vectors->data = vectors->map;
+    vectors->ids = malloc((rows + 1) * sizeof *vectors->ids);
+    vectors->slots = malloc((rows + 1) * sizeof *vectors->slots);
+    if (vectors->map && vectors->ids && vectors->slots)
+        return map;
+    lens_store_vectors_free(vectors);
+    return NULL;
+}
+
 void lens_store_vectors_free(lens_store_vectors *vectors)
 {
     free(vectors->slots);

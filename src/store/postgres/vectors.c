@@ -4,7 +4,6 @@
  * found, so that whoever asked ranks them by their exact cosines. Half precision moves a score by some 1e-4, so a few more are fetched than are wanted. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "store/postgres/internal.h"
 
@@ -15,13 +14,7 @@ enum { PAGE = 8192 /* vectors asked for at once, of many */, SLACK = 16, EF_LEAS
 static int reserve(lens_store_vectors *out, size_t rows, int dim, lens_error *err)
 {
     out->dim = dim;
-    out->map_size = (rows ? rows : 1) * (size_t)dim * sizeof(float);
-    void *map = mmap(NULL, out->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    out->map = map == MAP_FAILED ? NULL : map;
-    out->data = out->map;
-    out->ids = malloc((rows + 1) * sizeof *out->ids);
-    out->slots = malloc((rows + 1) * sizeof *out->slots);
-    return out->map && out->ids && out->slots ? 0 : lens_pg_memory(err);
+    return lens_store_vectors_room(out, rows) ? 0 : lens_pg_memory(err);
 }
 
 /* Which slot a content has: copies share one, by which whoever folds knows them. */
