@@ -477,6 +477,15 @@ typedef struct lens_status {
     bool *caption_file_present;
     size_t caption_file_count;
     int64_t sentences;       /* contents whose texts can be found by what they mean */
+    struct lens_status_worker { /* of a library that many index into */
+        char *name;             /* "MACHINE:PROCESS" */
+        int64_t taken, written; /* pictures that it has in hand; that it has written in this run */
+        double per_second;      /* written, since it began */
+        double heard;           /* seconds since it was last heard of */
+        bool lost;              /* for so long that what it has taken is anyone's */
+    } *workers;
+    size_t worker_count;
+    int64_t waiting; /* pictures that are found and that no worker has taken */
 } lens_status;
 
 /* NULL on failure. LENS_E_MISSING when there is no library. */

@@ -67,6 +67,28 @@ static int print_texts(lens_library *library)
     return any ? CLI_DONE : CLI_NOTHING;
 }
 
+static json_t *workers_json(const lens_status *status)
+{
+    json_t *workers = json_array();
+    for (size_t i = 0; i < status->worker_count; i++) {
+        const struct lens_status_worker *worker = &status->workers[i];
+        json_array_append_new(workers, json_pack("{ss sI sI sf sf sb}", "worker", worker->name, "taken", (json_int_t)worker->taken, "written", (json_int_t)worker->written,
+                                                 "pictures_per_second", worker->per_second, "heard_seconds_ago", worker->heard, "lost", worker->lost));
+    }
+    return workers;
+}
+
+static void print_workers(const lens_status *status)
+{
+    for (size_t i = 0; i < status->worker_count; i++) {
+        const struct lens_status_worker *worker = &status->workers[i];
+        printf("%s  %s: %s written (%.0f pictures/s), %s in hand%s\n", i ? "       " : "workers", worker->name, cli_count_text(worker->written), worker->per_second,
+               cli_count_text(worker->taken), worker->lost ? "; not heard of any more, what it has in hand is taken up by others" : "");
+    }
+    if (status->waiting)
+        printf("waiting   %s pictures that no worker has taken yet\n", cli_count_text(status->waiting));
+}
+
 static int print_json(const lens_status *status)
 {
     json_t *folders = json_array(), *forgotten = json_array(), *captions = json_array(), *models = json_array();
@@ -93,6 +115,8 @@ static int print_json(const lens_status *status)
                                "library_bytes", (json_int_t)status->bytes, "captions", (json_int_t)status->captions, "read", (json_int_t)status->read,
                                "with_text", (json_int_t)status->with_text, "sentences", (json_int_t)status->sentences, "folders", folders, "caption_files", captions,
                                "forgotten", forgotten, "models", models);
+    if (status->worker_count || status->waiting)
+        json_object_update_new(object, json_pack("{so sI}", "workers", workers_json(status), "waiting", (json_int_t)status->waiting));
     cli_json_path(object, "library", status->library);
     cli_json(object);
     return CLI_DONE;
@@ -112,6 +136,7 @@ static int print_text(const lens_status *status)
     if (status->captions || status->read)
         printf("words     %s captions; %s of %s contents read, %s with text in them; %s to be found by what they mean\n", cli_count_text(status->captions),
                cli_count_text(status->read), cli_count_text(status->contents), cli_count_text(status->with_text), cli_count_text(status->sentences));
+    print_workers(status);
     for (size_t i = 0; i < status->folder_count; i++) {
         fputs(i ? "          " : "folders   ", stdout);
         cli_put_path(status->folders[i]);

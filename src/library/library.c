@@ -265,8 +265,29 @@ static int list_caption_files(lens_status *status, lens_store *store, lens_error
     return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
+static int list_workers(lens_status *status, lens_store *store, lens_error *err)
+{
+    lens_store_workers workers = {0};
+    if (!lens_store_shares_work(store))
+        return 0;
+    if (lens_store_workers_list(store, &workers, err) != 0)
+        return -1;
+    status->workers = calloc(workers.count + 1, sizeof *status->workers);
+    for (size_t i = 0; status->workers && i < workers.count; i++) {
+        lens_store_worker *worker = &workers.items[i];
+        status->workers[status->worker_count++] = (struct lens_status_worker){worker->name, worker->taken, worker->written,
+                                                                              worker->seconds > 0 ? (double)worker->written / worker->seconds : 0, worker->heard, worker->lost};
+        worker->name = NULL; /* goes over to the status */
+    }
+    status->waiting = workers.free;
+    lens_store_workers_free(&workers);
+    return status->workers ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
 static int fill_status(lens_status *status, lens_store *store, lens_error *err)
 {
+    if (list_workers(status, store, err) != 0)
+        return -1;
     lens_store_counts counts;
     lens_store_paths roots = {0}, forgotten = {0};
     lens_store_models models = {0};
@@ -358,6 +379,9 @@ void lens_status_free(lens_status *status)
         free(status->failures[i].path);
         free(status->failures[i].reason);
     }
+    for (size_t i = 0; i < status->worker_count; i++)
+        free(status->workers[i].name);
+    free(status->workers);
     free(status->failures);
     free(status);
 }

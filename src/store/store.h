@@ -303,7 +303,8 @@ typedef struct lens_store_worker {
     char *name;
     int64_t taken, written; /* items that it holds, and has written since it began */
     double seconds;         /* since it began */
-    double lease;           /* seconds that its lease still has; less than 0: it ran out */
+    double heard;           /* seconds since its lease was renewed */
+    bool lost;              /* its lease ran out */
 } lens_store_worker;
 typedef struct lens_store_workers {
     lens_store_worker *items;
