@@ -9,7 +9,7 @@ bad=0
 check() {
     folder=$1; shift
     allowed="$folder $*"
-    for file in src/"$folder"/*.[ch]; do
+    for file in src/"$folder"/*.[ch] src/"$folder"/*.cc; do
         [ -e "$file" ] || continue
         for include in $(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file"); do
             case $include in
@@ -49,5 +49,8 @@ for file in $(grep -lE '"nn/nn_onednn_version\.h"' -r src include || true); do
 done
 for file in $(grep -lE '"nn/nn_onednn\.h"' -r src include || true); do
     case $file in src/nn/nn_onednn*.c) ;; *) echo "$file: only src/nn/nn_onednn*.c know oneDNN" >&2; bad=1 ;; esac
+done
+for file in $(grep -lE 'hnswlib/' -r src include || true); do
+    [ "$file" = src/search/graph_build.cc ] || { echo "$file: only src/search/graph_build.cc knows hnswlib" >&2; bad=1; }
 done
 exit $bad
