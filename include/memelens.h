@@ -221,6 +221,7 @@ typedef struct lens_search_options {
     size_t label_count;
     int by;               /* the sum of LENS_BY_LOOK, …; LENS_BY_ALL: every way that there is */
     bool leave_out_terms; /* the terms' own pictures are no results (lens_similar) */
+    bool exact;           /* hold the query against every picture, also where the library has an approximate index */
     uint64_t max_pixels;
 } lens_search_options;
 
@@ -258,9 +259,10 @@ typedef struct lens_results {
     size_t compared;  /* pictures the query was held against */
     bool more;        /* there are results behind these */
     int by;           /* the ways that were gone */
+    bool approximate; /* found by way of an approximate index: each score is exact, but some of the best pictures may be missing */
 } lens_results;
 
-/* The normalised weighted sum of the terms' vectors against every picture, exactly; for words also what is written in pictures and said about them
+/* The normalised weighted sum of the terms' vectors against every picture, exactly (but see EXACT); for words also what is written in pictures and said about them
  * ("a phrase", prefi*, -without), and what that means. NULL on failure. */
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err);

@@ -459,6 +459,7 @@ static lens_results *page(const query *self, const hit *hits, size_t count, lens
     results->compared = self->look.vectors.count;
     results->more = given < left;
     results->by = self->by;
+    results->approximate = self->look.approximate || self->meaning.approximate;
     return results;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/processors.h"
+#include "library/approximate.h"
 #include "library/copies.h"
 #include "library/nearness.h"
 #include "library/terms.h"
@@ -179,6 +180,30 @@ static float *shapes_of(lens_ranker *self, lens_error *err)
     return shapes;
 }
 
+/* The best rows by way of the approximate index, if there is one and it is of use here: 1, else 0; or -1. COPIES: of our own vectors. */
+static int rank_by_graph(lens_ranker *self, const lens_bytes_view *copies, size_t wanted, float least, lens_hit *hits, size_t *found, lens_error *err)
+{
+    const int threads = lens_processors();
+    const lens_warm_view *warm = self->warm;
+    int result = 0;
+    if (self->options->exact || self->penalties)
+        return 0;
+    if (warm) {
+        if (warm->graph)
+            result = lens_approximate_rank(warm->graph, &warm->bytes, &warm->rows, &warm->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
+    } else {
+        lens_approximate *graph = copies ? lens_approximate_open(&self->vectors, copies) : NULL;
+        lens_slot_rows rows = {0};
+        const lens_view view = lens_vectors_view(&self->vectors);
+        if (graph && (result = lens_slot_rows_make(&view, self->vectors.committed, &rows, err)) == 0)
+            result = lens_approximate_rank(graph, copies, &rows, &self->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
+        lens_slot_rows_free(&rows);
+        lens_approximate_close(graph);
+    }
+    self->approximate |= result == 1;
+    return result;
+}
+
 int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, lens_fold_hit *hits, size_t *found, lens_error *err)
 {
     const int threads = lens_processors();
@@ -199,8 +224,12 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
     lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
     if (self->warm && self->warm->copies && !view->penalty)
         bytes = self->warm->bytes;
-    result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
-                    : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
+    const int by_graph = rank_by_graph(self, copies ? &bytes : NULL, wanted, least, plain, found, err);
+    if (by_graph != 0)
+        result = by_graph == 1 ? 0 : -1;
+    else
+        result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
+                        : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
     lens_packed_close(copies);
     for (size_t i = 0; result == 0 && i < *found; i++)
         hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};

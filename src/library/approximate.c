@@ -1,0 +1,250 @@
+#include "library/approximate.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/processors.h"
+#include "library/copies.h"
+#include "library/view.h"
+#include "search/graph_scan.h"
+
+/* Raised when what is in the file means something else. */
+enum { FORMAT = 1 };
+enum { TRIED = 200 /* queries that say what effort it takes */, EFFORT_LEAST = 32, EFFORT_MOST = 1024 };
+static const double recall_enough = 0.99;
+
+static const char about_name[] = "about", links_name[] = "links", above_name[] = "above", upper_name[] = "upper", wish_name[] = "approximate";
+
+/* As in the file. */
+struct about {
+    uint64_t count, upper_count, effort;
+    uint32_t entry, level;
+    double recall;
+};
+
+static lens_hash key_of(const lens_store_vectors *vectors)
+{
+    const uint64_t format = FORMAT;
+    uint8_t text[sizeof vectors->identity + sizeof format + 1];
+    memcpy(text, &vectors->identity, sizeof vectors->identity);
+    memcpy(text + sizeof vectors->identity, &format, sizeof format);
+    text[sizeof text - 1] = 'g';
+    return lens_hash_of(text, sizeof text);
+}
+
+/* ---- reading ---- */
+
+/* The links are not looked through, which would take longer than a search: graph.c holds each against the bounds. */
+static bool read_graph(lens_approximate *self, const lens_store_vectors *vectors, const lens_bytes_view *bytes)
+{
+    lens_error ignored = {0};
+    const struct about *about = lens_packed_find(self->packed, about_name, sizeof *about, &ignored);
+    if (!about || about->count < 1 || about->count > vectors->committed || about->count > bytes->count || about->upper_count >= LENS_GRAPH_NONE ||
+        about->entry >= about->count || about->level > LENS_GRAPH_LEVELS || about->effort < 1 || about->effort > EFFORT_MOST)
+        return false;
+    lens_graph *graph = &self->graph;
+    *graph = (lens_graph){.count = (size_t)about->count, .entry = about->entry, .level = about->level, .upper_count = (size_t)about->upper_count};
+    self->effort = (size_t)about->effort;
+    self->recall = about->recall;
+    graph->links = lens_packed_find_table(self->packed, links_name, graph->count * LENS_GRAPH_LINKS * sizeof *graph->links, &ignored);
+    graph->above = lens_packed_find_table(self->packed, above_name, graph->count * sizeof *graph->above, &ignored);
+    graph->upper = lens_packed_find_table(self->packed, upper_name, graph->upper_count * LENS_GRAPH_ABOVE * sizeof *graph->upper, &ignored);
+    return graph->links && graph->above && graph->upper;
+}
+
+lens_approximate *lens_approximate_open(const lens_store_vectors *vectors, const lens_bytes_view *bytes)
+{
+    const lens_hash key = key_of(vectors);
+    lens_error ignored = {0};
+    lens_approximate *self = bytes->count ? calloc(1, sizeof *self) : NULL;
+    if (self && (self->packed = lens_packed_open(vectors->graph, &key, &ignored)) && read_graph(self, vectors, bytes))
+        return self;
+    lens_approximate_close(self);
+    return NULL;
+}
+
+void lens_approximate_close(lens_approximate *self)
+{
+    if (self)
+        lens_packed_close(self->packed);
+    free(self);
+}
+
+int64_t lens_approximate_stamp(const lens_store_vectors *vectors)
+{
+    struct stat info;
+    if (stat(vectors->graph, &info) != 0)
+        return 0;
+    const int64_t stamp = (int64_t)info.st_ino ^ ((int64_t)info.st_mtim.tv_sec << 20) ^ (int64_t)info.st_mtim.tv_nsec;
+    return stamp ? stamp : 1;
+}
+
+/* ---- ranking ---- */
+
+/* The row of picture ID, if it is one of VECTORS', whose ids are in order. */
+static bool row_of(const lens_store_vectors *vectors, int64_t id, size_t *row)
+{
+    size_t low = 0, high = vectors->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (vectors->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *row = low;
+    return low < vectors->count && vectors->ids[low] == id;
+}
+
+int lens_approximate_rank(const lens_approximate *self, const lens_bytes_view *bytes, const lens_slot_rows *rows, const lens_store_vectors *all,
+                          const lens_store_vectors *some, const float *query, size_t wanted, float least, int threads, lens_hit *hits, size_t *found,
+                          lens_error *err)
+{
+    *found = 0;
+    const size_t gone = all->count - some->count, covered = self->graph.count;
+    if (wanted == 0 || wanted > covered / 16 || some->count < covered / 2 || all->count < some->count)
+        return 0;
+    /* Where some rows are no results, so many more are asked for that enough should be left. */
+    const size_t more = gone < 16 ? gone : wanted * gone / some->count * 2 + 16, asked = wanted + more;
+    const size_t effort = self->effort > 3 * asked ? self->effort : 3 * asked;
+    lens_hit *near = calloc(asked, sizeof *near);
+    if (!near)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    const lens_view view = lens_vectors_view(all);
+    size_t count = 0, kept = 0;
+    int result = lens_graph_scan(&self->graph, bytes, rows, &view, query, asked, -INFINITY, effort, threads, near, &count, err);
+    for (size_t i = 0; result == 0 && i < count && kept < wanted; i++)
+        if (gone == 0 || row_of(some, near[i].id, &near[i].row))
+            hits[kept++] = near[i];
+    free(near);
+    if (result != 0)
+        return -1;
+    if (kept < wanted && kept < some->count)
+        return 0;
+    while (kept && !(hits[kept - 1].score >= least))
+        kept--;
+    *found = kept;
+    return 1;
+}
+
+/* ---- the wish ---- */
+
+bool lens_approximate_wanted(const char *folder)
+{
+    char *path = lens_path_join(folder, wish_name);
+    const bool wanted = path && lens_file_exists(path);
+    free(path);
+    return wanted;
+}
+
+int lens_approximate_want(const char *folder, bool wanted, lens_error *err)
+{
+    char *path = lens_path_join(folder, wish_name);
+    int result = path ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (result == 0 && wanted && !lens_file_exists(path))
+        result = lens_file_write(path, "", 0, err);
+    else if (result == 0 && !wanted && unlink(path) != 0 && errno != ENOENT)
+        result = lens_fail_errno(err, errno, "%s: cannot be removed", path);
+    free(path);
+    return result;
+}
+
+/* ---- making ---- */
+
+/* The least effort that finds enough of the truth. */
+static int find_effort(const lens_graph *graph, const lens_bytes_view *bytes, const lens_store_vectors *vectors, struct about *about, lens_error *err)
+{
+    const lens_view view = lens_vectors_view(vectors);
+    lens_slot_rows rows;
+    lens_trial trial = {0};
+    if (lens_slot_rows_make(&view, vectors->committed, &rows, err) != 0)
+        return -1;
+    int result = lens_trial_make(graph, bytes, &rows, &view, TRIED, lens_processors(), &trial, err);
+    about->effort = EFFORT_LEAST;
+    for (size_t effort = EFFORT_LEAST; result == 0; effort = effort * 3 / 2) {
+        about->effort = effort < EFFORT_MOST ? effort : EFFORT_MOST;
+        result = lens_trial_run(&trial, (size_t)about->effort, err);
+        about->recall = trial.recall;
+        if (trial.recall >= recall_enough || effort >= EFFORT_MOST)
+            break;
+    }
+    lens_trial_free(&trial);
+    lens_slot_rows_free(&rows);
+    return result;
+}
+
+static int write_graph(const lens_graph *graph, const struct about *about, const lens_store_vectors *vectors, lens_error *err)
+{
+    const lens_hash key = key_of(vectors);
+    lens_packing *packing = lens_packing_new();
+    int result = packing ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (result == 0 && (lens_packing_add(packing, about_name, about, sizeof *about, err) != 0 ||
+                        lens_packing_add(packing, links_name, graph->links, graph->count * LENS_GRAPH_LINKS * sizeof *graph->links, err) != 0 ||
+                        lens_packing_add(packing, above_name, graph->above, graph->count * sizeof *graph->above, err) != 0 ||
+                        lens_packing_add(packing, upper_name, graph->upper, graph->upper_count * LENS_GRAPH_ABOVE * sizeof *graph->upper, err) != 0))
+        result = -1;
+    if (result == 0)
+        result = lens_packing_write(packing, vectors->graph, &key, err);
+    lens_packing_free(packing);
+    return result;
+}
+
+static int make(const lens_store_vectors *vectors, const lens_bytes_view *bytes, int threads, lens_graph_go_on *go_on, void *context, lens_error *err)
+{
+    lens_graph graph = {0};
+    struct about about = {0};
+    int result = lens_graph_build(bytes, vectors->committed, vectors->dim, threads, go_on, context, &graph, err);
+    if (result == 0)
+        result = find_effort(&graph, bytes, vectors, &about, err);
+    about.count = graph.count;
+    about.upper_count = graph.upper_count;
+    about.entry = graph.entry;
+    about.level = graph.level;
+    if (result == 0)
+        result = write_graph(&graph, &about, vectors, err);
+    lens_graph_free(&graph);
+    return result;
+}
+
+int lens_approximate_refresh(lens_store *store, int64_t model, int threads, lens_graph_go_on *go_on, void *context, bool *made, lens_error *err)
+{
+    lens_store_vectors vectors;
+    *made = false;
+    if (lens_store_vectors_open(store, model, NULL, 0, &vectors, err) != 0)
+        return -1;
+    int result = 0;
+    lens_bytes_view bytes = {0};
+    lens_packed *copies = vectors.count ? lens_copies_open(&vectors, &bytes) : NULL;
+    lens_approximate *there = copies ? lens_approximate_open(&vectors, &bytes) : NULL;
+    if (vectors.count && (!there || vectors.committed - there->graph.count > vectors.committed / 5)) {
+        if (!copies || bytes.count < vectors.committed) {
+            lens_packed_close(copies);
+            result = lens_copies_make(&vectors, err);
+            copies = result == 0 ? lens_copies_open(&vectors, &bytes) : NULL;
+            if (result == 0 && !copies)
+                result = lens_fail(err, LENS_E_FORMAT, "%s: what was just written cannot be read", vectors.copy);
+        }
+        if (result == 0)
+            result = make(&vectors, &bytes, threads, go_on, context, err);
+        *made = result == 0;
+    }
+    lens_approximate_close(there);
+    lens_packed_close(copies);
+    lens_store_vectors_free(&vectors);
+    return result;
+}
+
+int lens_approximate_remove(lens_store *store, int64_t model, lens_error *err)
+{
+    lens_store_vectors vectors;
+    if (lens_store_vectors_open(store, model, NULL, 0, &vectors, err) != 0)
+        return -1;
+    const int result = unlink(vectors.graph) == 0 || errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s: cannot be removed", vectors.graph);
+    lens_store_vectors_free(&vectors);
+    return result;
+}
