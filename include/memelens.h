@@ -85,6 +85,7 @@ typedef struct lens_index_options {
     const char *const *captions; /* files of captions to take in, and to look at again in every later run */
     size_t caption_count;
     const char *caption_file, *caption_text; /* their columns; NULL: guessed */
+    int approximate; /* 1: make an approximate index of the vectors, now and in every later run in which it lags; -1: no more, and remove it; 0: as it was */
     /* Whether the file at PATH is to be taken in; what is in the library and is not wanted goes. NULL: every picture. Called from a thread of
      * its own. */
     bool (*wants)(void *context, const char *path);
@@ -464,6 +465,7 @@ typedef struct lens_status {
         int dim;
         int64_t vectors, bytes;
         bool words; /* it can answer queries of words */
+        int64_t approximate, approximate_bytes; /* vectors in its approximate index; 0: it has none */
     } *models;
     size_t model_count;
     struct lens_status_failure {
@@ -511,6 +513,20 @@ int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err);
 
 /* Looks for faults in the library, calling FAULT with a line for each. The number of faults, or -1. */
 int lens_check(lens_library *library, void (*fault)(void *context, const char *line), void *context, lens_error *err);
+
+/* How much of the truth the approximate index of a model finds, on the library's own vectors: some pictures are queries, themselves left out, by way of the
+ * index and exactly, in turns. */
+typedef struct lens_recall {
+    char *model;
+    int64_t vectors, covered; /* of the model; in its approximate index, 0: there is none, and what follows says nothing */
+    size_t queries;
+    double recall;            /* of the ten best of each, the share that was found */
+    double exact_seconds, approximate_seconds; /* of a query */
+} lens_recall;
+
+/* Measures MODEL (NULL: the library's first) by QUERIES pictures. 0 or -1; free OUT with lens_recall_free. */
+int lens_check_recall(lens_library *library, const char *model, size_t queries, lens_recall *out, lens_error *err);
+void lens_recall_free(lens_recall *recall);
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 

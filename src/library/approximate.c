@@ -75,6 +75,28 @@ void lens_approximate_close(lens_approximate *self)
     free(self);
 }
 
+int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes)
+{
+    lens_error ignored = {0};
+    lens_store_vectors vectors;
+    lens_bytes_view view = {0};
+    int64_t covered = 0;
+    *bytes = 0;
+    if (lens_store_vectors_open(store, model, NULL, 0, &vectors, &ignored) != 0)
+        return 0;
+    lens_packed *copies = lens_copies_open(&vectors, &view);
+    lens_approximate *self = copies ? lens_approximate_open(&vectors, &view) : NULL;
+    struct stat info;
+    if (self && stat(vectors.graph, &info) == 0) {
+        covered = (int64_t)self->graph.count;
+        *bytes = (int64_t)info.st_size;
+    }
+    lens_approximate_close(self);
+    lens_packed_close(copies);
+    lens_store_vectors_free(&vectors);
+    return covered;
+}
+
 int64_t lens_approximate_stamp(const lens_store_vectors *vectors)
 {
     struct stat info;

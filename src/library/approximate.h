@@ -18,6 +18,9 @@ typedef struct lens_approximate {
 lens_approximate *lens_approximate_open(const lens_store_vectors *vectors, const lens_bytes_view *bytes);
 void lens_approximate_close(lens_approximate *self);
 
+/* How many slots the graph of MODEL's vectors covers, and the bytes of its file; 0: there is none, or it is not sound. */
+int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes);
+
 /* Which file it is: another number after it was made again; 0: there is none. */
 int64_t lens_approximate_stamp(const lens_store_vectors *vectors);
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/processors.h"
+#include "library/approximate.h"
 #include "library/internal.h"
 #include "library/sentences.h"
 #include "library/text_search.h"
@@ -294,13 +295,16 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
     status->folder_present = calloc(roots.count + 1, sizeof *status->folder_present);
     status->models = calloc(models.count + 1, sizeof *status->models);
     bool enough = status->folder_present && status->models;
+    const bool approximate = lens_approximate_wanted(status->library);
     for (size_t i = 0; enough && i < roots.count; i++)
         status->folder_present[i] = lens_file_exists(roots.items[i]);
     for (size_t i = 0; enough && i < models.count; i++) {
         const lens_store_model *model = &models.items[i];
         status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes,
-                                                            lens_model_knows_words(model->name) || (lens_word_bridge_known(status->library, model) && lens_sentence_model_here())};
+                                                            lens_model_knows_words(model->name) || (lens_word_bridge_known(status->library, model) && lens_sentence_model_here()), 0, 0};
         status->model_count = i + 1;
+        if (approximate) /* else no need to look into the vectors, which takes a moment where there are many */
+            status->models[i].approximate = lens_approximate_covered(store, model->id, &status->models[i].approximate_bytes);
         enough = status->models[i].name != NULL;
     }
     lens_store_models_free(&models);
