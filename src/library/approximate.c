@@ -27,7 +27,7 @@ struct about {
     double recall;
 };
 
-static lens_hash key_of(const lens_store_vectors *vectors)
+lens_hash lens_approximate_key(const lens_store_vectors *vectors)
 {
     const uint64_t format = FORMAT;
     uint8_t text[sizeof vectors->identity + sizeof format + 1];
@@ -57,15 +57,25 @@ static bool read_graph(lens_approximate *self, const lens_store_vectors *vectors
     return graph->links && graph->above && graph->upper;
 }
 
-lens_approximate *lens_approximate_open(const lens_store_vectors *vectors, const lens_bytes_view *bytes)
+lens_approximate *lens_approximate_of(lens_packed *packed, const lens_store_vectors *vectors, const lens_bytes_view *bytes)
 {
-    const lens_hash key = key_of(vectors);
-    lens_error ignored = {0};
-    lens_approximate *self = bytes->count ? calloc(1, sizeof *self) : NULL;
-    if (self && (self->packed = lens_packed_open(vectors->graph, &key, &ignored)) && read_graph(self, vectors, bytes))
+    lens_approximate *self = packed ? calloc(1, sizeof *self) : NULL;
+    if (!self) {
+        lens_packed_close(packed);
+        return NULL;
+    }
+    self->packed = packed;
+    if (read_graph(self, vectors, bytes))
         return self;
     lens_approximate_close(self);
     return NULL;
+}
+
+lens_approximate *lens_approximate_open(const lens_store_vectors *vectors, const lens_bytes_view *bytes)
+{
+    const lens_hash key = lens_approximate_key(vectors);
+    lens_error ignored = {0};
+    return bytes->count ? lens_approximate_of(lens_packed_open(vectors->graph, &key, &ignored), vectors, bytes) : NULL;
 }
 
 void lens_approximate_close(lens_approximate *self)
@@ -202,7 +212,7 @@ static int find_effort(const lens_graph *graph, const lens_bytes_view *bytes, co
 
 static int write_graph(const lens_graph *graph, const struct about *about, const lens_store_vectors *vectors, lens_error *err)
 {
-    const lens_hash key = key_of(vectors);
+    const lens_hash key = lens_approximate_key(vectors);
     lens_packing *packing = lens_packing_new();
     int result = packing ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     if (result == 0 && (lens_packing_add(packing, about_name, about, sizeof *about, err) != 0 ||

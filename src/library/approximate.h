@@ -18,6 +18,10 @@ typedef struct lens_approximate {
 lens_approximate *lens_approximate_open(const lens_store_vectors *vectors, const lens_bytes_view *bytes);
 void lens_approximate_close(lens_approximate *self);
 
+/* The same of a file that is open, which goes over, or is closed; and what it has to be made of. */
+lens_approximate *lens_approximate_of(lens_packed *packed, const lens_store_vectors *vectors, const lens_bytes_view *bytes);
+lens_hash lens_approximate_key(const lens_store_vectors *vectors);
+
 /* How many slots the graph of MODEL's vectors covers, and the bytes of its file; 0: there is none, or it is not sound. */
 int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes);
 
