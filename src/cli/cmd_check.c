@@ -32,7 +32,7 @@ static void print_recall(const lens_recall *found)
     } else if (as_json) {
         cli_json(json_pack("{ss sI si}", "model", found->model, "vectors", (json_int_t)found->vectors, "approximate", 0));
     } else if (found->covered) {
-        printf("%s\trecall@10 %.4f\texact %.3f ms\tapproximate %.3f ms\t(%zu queries, %s of %s vectors in the index)\n", found->model, found->recall,
+        printf("%s\trecall@10 %.4f\texact %.3f ms\tapproximate %.3f ms\t(%zu queries; %s vectors in the index, %s in the library)\n", found->model, found->recall,
                found->exact_seconds * 1e3, found->approximate_seconds * 1e3, found->queries, cli_count_text(found->covered), cli_count_text(found->vectors));
     } else {
         cli_note("%s: there is no approximate index, every search is exact (memelens index --approximate makes one)", found->model);
