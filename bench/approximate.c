@@ -32,6 +32,7 @@ enum { BATCH = 4096, LOW = 24, POOLS = 40, TOPICS = 100, RECENT = 512, TRIED = 5
 
 static lens_error error;
 static uint64_t lot = 1;
+static long anonymous; /* MB of memory that were seen while building */
 
 static void die(void)
 {
@@ -154,7 +155,7 @@ static long of_status(const char *name)
     long kilobytes = 0;
     while (file && fgets(line, sizeof line, file))
         if (strncmp(line, name, strlen(name)) == 0)
-            kilobytes = atol(line + strlen(name) + 1);
+            kilobytes = atol(line + strlen(name));
     if (file)
         fclose(file);
     return kilobytes / 1024;
@@ -213,6 +214,8 @@ static void starts(const char *program, const char *folder, size_t rows)
 static bool tell(void *context, size_t done, size_t total)
 {
     double *last = context;
+    const long here = of_status("RssAnon:");
+    anonymous = here > anonymous ? here : anonymous;
     if (lens_seconds() - *last > 10) {
         *last = lens_seconds();
         fprintf(stderr, "built %zu of %zu\n", done, total);
@@ -239,8 +242,8 @@ static void measure(const char *folder)
     if (lens_approximate_want(folder, true, &error) != 0 || lens_approximate_refresh(store, model, lens_processors(), tell, &last, &made, &error) != 0)
         die();
     printf("{\"part\": \"building\", \"rows\": %zu, \"dim\": %d, \"made\": %s, \"copies_seconds\": %.1f, \"seconds\": %.1f, \"anonymous_most_mb\": %ld, \"vectors_mb\": %ld, \"bytes_mb\": %ld, \"graph_mb\": %ld}\n",
-           vectors.count, vectors.dim, made ? "true" : "false", copied, lens_seconds() - begun, of_status("VmHWM") - of_status("RssFile"), megabytes(vectors.copy) ? (long)(vectors.map_size >> 20) : 0,
-           megabytes(vectors.copy), megabytes(vectors.graph));
+           vectors.count, vectors.dim, made ? "true" : "false", copied, lens_seconds() - begun, anonymous, (long)(vectors.map_size >> 20), megabytes(vectors.copy),
+           megabytes(vectors.graph));
     lens_packed *copies = lens_copies_open(&vectors, &bytes);
     begun = lens_seconds();
     lens_approximate *graph = copies ? lens_approximate_open(&vectors, &bytes) : NULL;

@@ -355,17 +355,26 @@ static bool tell_building(void *context, size_t done, size_t total)
     return tell_sentences(context, (int64_t)done, (int64_t)total);
 }
 
-/* The model's approximate index, brought up to date or removed. It is a cache: what keeps it from being made is said, and the run has done its work. */
+/* Says that it wants approximate indices from now on, or none, and removes those that there are: of every model. */
+static int wish(const lens_run *run, lens_error *err)
+{
+    const int wanted = run->options->approximate;
+    lens_store_models known = {0};
+    int result = wanted ? lens_approximate_want(run->library_folder, wanted > 0, err) : 0;
+    if (result == 0 && wanted < 0)
+        result = lens_store_models_list(run->store, &known, err);
+    for (size_t i = 0; result == 0 && i < known.count; i++)
+        result = lens_approximate_remove(run->store, known.items[i].id, err);
+    lens_store_models_free(&known);
+    return result;
+}
+
+/* The model's approximate index, brought up to date. It is a cache: what keeps it from being made is said, and the run has done its work. */
 static void index_approximate(lens_run *run, teller *out, const lens_index_model *model, lens_index_report *report)
 {
     lens_error error = {0};
     bool made = false;
     char text[256];
-    if (run->options->approximate < 0) {
-        if (lens_approximate_remove(run->store, model->id, &error) != 0)
-            tell(out, LENS_INDEX_NOTE, NULL, error.message);
-        return;
-    }
     if (!lens_approximate_wanted(run->library_folder)) {
         lens_store_models known = {0};
         if (report->indexed && lens_store_models_list(run->store, &known, &error) == 0)
@@ -405,8 +414,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_targets_choose(run, err);
     if (result == 0)
         result = add_models(run, err);
-    if (result == 0 && run->options->approximate)
-        result = lens_approximate_want(run->library_folder, run->options->approximate > 0, err);
+    if (result == 0)
+        result = wish(run, err);
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
         if (run->targets[i].absent)
             tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
