@@ -24,7 +24,7 @@
 #include "library/copies.h"
 #include "library/view.h"
 #include "memelens.h"
-#include "search/graph_scan.h"
+#include "search/cells_scan.h"
 
 extern char **environ;
 
@@ -241,33 +241,33 @@ static void measure(const char *folder)
     begun = lens_seconds();
     if (lens_approximate_want(folder, true, &error) != 0 || lens_approximate_refresh(store, model, lens_processors(), tell, &last, &made, &error) != 0)
         die();
-    printf("{\"part\": \"building\", \"rows\": %zu, \"dim\": %d, \"made\": %s, \"copies_seconds\": %.1f, \"seconds\": %.1f, \"anonymous_most_mb\": %ld, \"vectors_mb\": %ld, \"bytes_mb\": %ld, \"graph_mb\": %ld}\n",
+    printf("{\"part\": \"building\", \"rows\": %zu, \"dim\": %d, \"made\": %s, \"copies_seconds\": %.1f, \"seconds\": %.1f, \"anonymous_most_mb\": %ld, \"vectors_mb\": %ld, \"bytes_mb\": %ld, \"cells_mb\": %ld}\n",
            vectors.count, vectors.dim, made ? "true" : "false", copied, lens_seconds() - begun, anonymous, (long)(vectors.map_size >> 20), megabytes(vectors.copy),
-           megabytes(vectors.graph));
+           megabytes(vectors.cells));
     lens_packed *copies = lens_copies_open(&vectors, &bytes);
     begun = lens_seconds();
-    lens_approximate *graph = copies ? lens_approximate_open(&vectors, &bytes) : NULL;
+    lens_approximate *index = copies ? lens_approximate_open(&vectors, &bytes) : NULL;
     const double opened = lens_seconds() - begun;
     const lens_view view = lens_vectors_view(&vectors);
     lens_slot_rows rows;
     lens_trial trial;
-    if (!graph || lens_slot_rows_make(&view, vectors.committed, &rows, &error) != 0 ||
-        lens_trial_make(&graph->graph, &bytes, &rows, &view, TRIED, lens_processors(), &trial, &error) != 0)
+    if (!index || lens_slot_rows_make(&view, vectors.committed, &rows, &error) != 0 ||
+        lens_trial_make(&index->cells, &bytes, &rows, &view, TRIED, lens_processors(), &trial, &error) != 0)
         die();
     const double rows_took = lens_seconds() - begun - opened;
-    const size_t efforts[] = {graph->effort, 32, 64, 128, 256, 512, graph->effort};
-    for (size_t i = 0; i < sizeof efforts / sizeof *efforts; i++) {
-        if (lens_trial_run(&trial, efforts[i], &error) != 0)
+    const size_t probes[] = {index->probes, 8, 16, 32, 64, 128, 256, index->probes};
+    for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
+        if (lens_trial_run(&trial, probes[i], &error) != 0)
             die();
         const double many = (double)trial.count;
         if (i > 0)
-            printf("{\"part\": \"%s\", \"effort\": %zu, \"recall_at_10\": %.4f, \"exact_ms\": %.3f, \"approximate_ms\": %.3f, \"ratio\": %.4f, \"open_ms\": %.2f, \"rows_ms\": %.2f}\n",
-                   i + 1 < sizeof efforts / sizeof *efforts ? "effort" : "as built", efforts[i], trial.recall, trial.exact_seconds / many * 1e3, trial.graph_seconds / many * 1e3,
-                   trial.graph_seconds / trial.exact_seconds, opened * 1e3, rows_took * 1e3);
+            printf("{\"part\": \"%s\", \"probes\": %zu, \"recall_at_10\": %.4f, \"exact_ms\": %.3f, \"approximate_ms\": %.3f, \"ratio\": %.4f, \"open_ms\": %.2f, \"rows_ms\": %.2f}\n",
+                   i + 1 < sizeof probes / sizeof *probes ? "probes" : "as built", probes[i], trial.recall, trial.exact_seconds / many * 1e3, trial.cells_seconds / many * 1e3,
+                   trial.cells_seconds / trial.exact_seconds, opened * 1e3, rows_took * 1e3);
     }
     lens_trial_free(&trial);
     lens_slot_rows_free(&rows);
-    lens_approximate_close(graph);
+    lens_approximate_close(index);
     lens_packed_close(copies);
     lens_store_vectors_free(&vectors);
     lens_store_models_free(&models);

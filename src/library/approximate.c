@@ -12,18 +12,19 @@
 #include "base/processors.h"
 #include "library/copies.h"
 #include "library/view.h"
-#include "search/graph_scan.h"
+#include "search/cells_scan.h"
 
 /* Raised when what is in the file means something else. */
 enum { FORMAT = 1 };
-enum { TRIED = 200 /* queries that say what effort it takes */, EFFORT_LEAST = 32, EFFORT_MOST = 1024 };
+enum { TRIED = 200 /* queries that say how many cells it takes */, PROBES_LEAST = 8, PROBES_MOST = 4096 };
 static const double recall_enough = 0.99;
 
-static const char about_name[] = "about", links_name[] = "links", above_name[] = "above", upper_name[] = "upper", wish_name[] = "approximate";
+static const char about_name[] = "about", codes_name[] = "codes", bounds_name[] = "bounds", links_name[] = "links", above_name[] = "above", upper_name[] = "upper",
+                  begins_name[] = "begins", slots_name[] = "slots", wish_name[] = "approximate";
 
 /* As in the file. */
 struct about {
-    uint64_t count, upper_count, effort;
+    uint64_t count, leaders, upper_count, slot_count, probes;
     uint32_t entry, level;
     double recall;
 };
@@ -40,22 +41,31 @@ lens_hash lens_approximate_key(const lens_store_vectors *vectors)
 
 /* ---- reading ---- */
 
-/* The links are not looked through, which would take longer than a search: graph.c holds each against the bounds. */
-static bool read_graph(lens_approximate *self, const lens_store_vectors *vectors, const lens_bytes_view *bytes)
+/* Only what ABOUT says is held against its hash: the rest is looked at in small parts, and graph.c and cells.c hold each number against the bounds where
+ * they use it. */
+static bool read_cells(lens_approximate *self, const lens_store_vectors *vectors, const lens_bytes_view *bytes)
 {
     lens_error ignored = {0};
     const struct about *about = lens_packed_find(self->packed, about_name, sizeof *about, &ignored);
-    if (!about || about->count < 1 || about->count > vectors->committed || about->count > bytes->count || about->upper_count >= LENS_GRAPH_NONE ||
-        about->entry >= about->count || about->level > LENS_GRAPH_LEVELS || about->effort < 1 || about->effort > EFFORT_MOST)
+    if (!about || about->count < 1 || about->count > vectors->committed || about->count > bytes->count || about->leaders < 1 || about->leaders > about->count ||
+        about->upper_count >= LENS_GRAPH_NONE || about->slot_count >= LENS_GRAPH_NONE || about->entry >= about->leaders || about->level > LENS_GRAPH_LEVELS ||
+        about->probes < 1 || about->probes > PROBES_MOST)
         return false;
-    lens_graph *graph = &self->graph;
-    *graph = (lens_graph){.count = (size_t)about->count, .entry = about->entry, .level = about->level, .upper_count = (size_t)about->upper_count};
-    self->effort = (size_t)about->effort;
+    const size_t leaders = (size_t)about->leaders;
+    lens_cells *cells = &self->cells;
+    lens_graph *graph = &cells->graph;
+    *cells = (lens_cells){.count = (size_t)about->count, .slot_count = (size_t)about->slot_count, .leaders = {.count = leaders}};
+    *graph = (lens_graph){.count = leaders, .entry = about->entry, .level = about->level, .upper_count = (size_t)about->upper_count};
+    self->probes = (size_t)about->probes;
     self->recall = about->recall;
-    graph->links = lens_packed_find_table(self->packed, links_name, graph->count * LENS_GRAPH_LINKS * sizeof *graph->links, &ignored);
-    graph->above = lens_packed_find_table(self->packed, above_name, graph->count * sizeof *graph->above, &ignored);
+    cells->leaders.codes = lens_packed_find_table(self->packed, codes_name, leaders * lens_code_size(vectors->dim), &ignored);
+    cells->leaders.bounds = lens_packed_find_table(self->packed, bounds_name, leaders * sizeof *cells->leaders.bounds, &ignored);
+    graph->links = lens_packed_find_table(self->packed, links_name, leaders * LENS_GRAPH_LINKS * sizeof *graph->links, &ignored);
+    graph->above = lens_packed_find_table(self->packed, above_name, leaders * sizeof *graph->above, &ignored);
     graph->upper = lens_packed_find_table(self->packed, upper_name, graph->upper_count * LENS_GRAPH_ABOVE * sizeof *graph->upper, &ignored);
-    return graph->links && graph->above && graph->upper;
+    cells->begins = lens_packed_find_table(self->packed, begins_name, (leaders + 1) * sizeof *cells->begins, &ignored);
+    cells->slots = lens_packed_find_table(self->packed, slots_name, cells->slot_count * sizeof *cells->slots, &ignored);
+    return cells->leaders.codes && cells->leaders.bounds && graph->links && graph->above && graph->upper && cells->begins && cells->slots;
 }
 
 lens_approximate *lens_approximate_of(lens_packed *packed, const lens_store_vectors *vectors, const lens_bytes_view *bytes)
@@ -66,7 +76,7 @@ lens_approximate *lens_approximate_of(lens_packed *packed, const lens_store_vect
         return NULL;
     }
     self->packed = packed;
-    if (read_graph(self, vectors, bytes))
+    if (read_cells(self, vectors, bytes))
         return self;
     lens_approximate_close(self);
     return NULL;
@@ -76,7 +86,7 @@ lens_approximate *lens_approximate_open(const lens_store_vectors *vectors, const
 {
     const lens_hash key = lens_approximate_key(vectors);
     lens_error ignored = {0};
-    return bytes->count ? lens_approximate_of(lens_packed_open(vectors->graph, &key, &ignored), vectors, bytes) : NULL;
+    return bytes->count ? lens_approximate_of(lens_packed_open(vectors->cells, &key, &ignored), vectors, bytes) : NULL;
 }
 
 void lens_approximate_close(lens_approximate *self)
@@ -98,8 +108,8 @@ int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *byte
     lens_packed *copies = lens_copies_open(&vectors, &view);
     lens_approximate *self = copies ? lens_approximate_open(&vectors, &view) : NULL;
     struct stat info;
-    if (self && stat(vectors.graph, &info) == 0) {
-        covered = (int64_t)self->graph.count;
+    if (self && stat(vectors.cells, &info) == 0) {
+        covered = (int64_t)self->cells.count;
         *bytes = (int64_t)info.st_size;
     }
     lens_approximate_close(self);
@@ -111,7 +121,7 @@ int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *byte
 int64_t lens_approximate_stamp(const lens_store_vectors *vectors)
 {
     struct stat info;
-    if (stat(vectors->graph, &info) != 0)
+    if (stat(vectors->cells, &info) != 0)
         return 0;
     const int64_t stamp = (int64_t)info.st_ino ^ ((int64_t)info.st_mtim.tv_sec << 20) ^ (int64_t)info.st_mtim.tv_nsec;
     return stamp ? stamp : 1;
@@ -139,18 +149,18 @@ int lens_approximate_rank(const lens_approximate *self, const lens_bytes_view *b
                           lens_error *err)
 {
     *found = 0;
-    const size_t gone = all->count - some->count, covered = self->graph.count;
+    const size_t gone = all->count - some->count, covered = self->cells.count;
     if (wanted == 0 || wanted > covered / 16 || some->count < covered / 2 || all->count < some->count)
         return 0;
     /* Where some rows are no results, so many more are asked for that enough should be left. */
     const size_t more = gone < 16 ? gone : wanted * gone / some->count * 2 + 16, asked = wanted + more;
-    const size_t effort = self->effort > 3 * asked ? self->effort : 3 * asked;
+    const size_t probes = self->probes + asked / 4;
     lens_hit *near = calloc(asked, sizeof *near);
     if (!near)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     const lens_view view = lens_vectors_view(all);
     size_t count = 0, kept = 0;
-    int result = lens_graph_scan(&self->graph, bytes, rows, &view, query, asked, -INFINITY, effort, threads, near, &count, err);
+    int result = lens_cells_scan(&self->cells, bytes, rows, &view, query, asked, -INFINITY, probes, threads, near, &count, err);
     for (size_t i = 0; result == 0 && i < count && kept < wanted; i++)
         if (gone == 0 || row_of(some, near[i].id, &near[i].row))
             hits[kept++] = near[i];
@@ -189,21 +199,21 @@ int lens_approximate_want(const char *folder, bool wanted, lens_error *err)
 
 /* ---- making ---- */
 
-/* The least effort that finds enough of the truth. */
-static int find_effort(const lens_graph *graph, const lens_bytes_view *bytes, const lens_store_vectors *vectors, struct about *about, lens_error *err)
+/* In how few cells enough of the truth is found. */
+static int find_probes(const lens_cells *cells, const lens_bytes_view *bytes, const lens_store_vectors *vectors, struct about *about, lens_error *err)
 {
     const lens_view view = lens_vectors_view(vectors);
+    const size_t most = cells->leaders.count < PROBES_MOST ? cells->leaders.count : PROBES_MOST;
     lens_slot_rows rows;
     lens_trial trial = {0};
     if (lens_slot_rows_make(&view, vectors->committed, &rows, err) != 0)
         return -1;
-    int result = lens_trial_make(graph, bytes, &rows, &view, TRIED, lens_processors(), &trial, err);
-    about->effort = EFFORT_LEAST;
-    for (size_t effort = EFFORT_LEAST; result == 0; effort = effort * 3 / 2) {
-        about->effort = effort < EFFORT_MOST ? effort : EFFORT_MOST;
-        result = lens_trial_run(&trial, (size_t)about->effort, err);
+    int result = lens_trial_make(cells, bytes, &rows, &view, TRIED, lens_processors(), &trial, err);
+    for (size_t probes = PROBES_LEAST; result == 0; probes = probes * 3 / 2) {
+        about->probes = probes < most ? probes : most;
+        result = lens_trial_run(&trial, (size_t)about->probes, err);
         about->recall = trial.recall;
-        if (trial.recall >= recall_enough || effort >= EFFORT_MOST)
+        if (trial.recall >= recall_enough || probes >= most)
             break;
     }
     lens_trial_free(&trial);
@@ -211,36 +221,50 @@ static int find_effort(const lens_graph *graph, const lens_bytes_view *bytes, co
     return result;
 }
 
-static int write_graph(const lens_graph *graph, const struct about *about, const lens_store_vectors *vectors, lens_error *err)
+static int write_cells(const lens_cells *cells, const struct about *about, const lens_store_vectors *vectors, lens_error *err)
 {
+    const size_t leaders = cells->leaders.count;
+    const struct {
+        const char *name;
+        const void *bytes;
+        size_t size;
+    } runs[] = {
+        {about_name, about, sizeof *about},
+        {codes_name, cells->leaders.codes, leaders * lens_code_size(vectors->dim)},
+        {bounds_name, cells->leaders.bounds, leaders * sizeof *cells->leaders.bounds},
+        {links_name, cells->graph.links, leaders * LENS_GRAPH_LINKS * sizeof *cells->graph.links},
+        {above_name, cells->graph.above, leaders * sizeof *cells->graph.above},
+        {upper_name, cells->graph.upper, cells->graph.upper_count * LENS_GRAPH_ABOVE * sizeof *cells->graph.upper},
+        {begins_name, cells->begins, (leaders + 1) * sizeof *cells->begins},
+        {slots_name, cells->slots, cells->slot_count * sizeof *cells->slots},
+    };
     const lens_hash key = lens_approximate_key(vectors);
     lens_packing *packing = lens_packing_new();
     int result = packing ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    if (result == 0 && (lens_packing_add(packing, about_name, about, sizeof *about, err) != 0 ||
-                        lens_packing_add(packing, links_name, graph->links, graph->count * LENS_GRAPH_LINKS * sizeof *graph->links, err) != 0 ||
-                        lens_packing_add(packing, above_name, graph->above, graph->count * sizeof *graph->above, err) != 0 ||
-                        lens_packing_add(packing, upper_name, graph->upper, graph->upper_count * LENS_GRAPH_ABOVE * sizeof *graph->upper, err) != 0))
-        result = -1;
+    for (size_t i = 0; result == 0 && i < sizeof runs / sizeof *runs; i++)
+        result = lens_packing_add(packing, runs[i].name, runs[i].bytes, runs[i].size, err);
     if (result == 0)
-        result = lens_packing_write(packing, vectors->graph, &key, err);
+        result = lens_packing_write(packing, vectors->cells, &key, err);
     lens_packing_free(packing);
     return result;
 }
 
 static int make(const lens_store_vectors *vectors, const lens_bytes_view *bytes, int threads, lens_graph_go_on *go_on, void *context, lens_error *err)
 {
-    lens_graph graph = {0};
+    lens_cells cells = {0};
     struct about about = {0};
-    int result = lens_graph_build(bytes, vectors->committed, vectors->dim, threads, go_on, context, &graph, err);
+    int result = lens_cells_build(bytes, vectors->committed, vectors->dim, threads, go_on, context, &cells, err);
     if (result == 0)
-        result = find_effort(&graph, bytes, vectors, &about, err);
-    about.count = graph.count;
-    about.upper_count = graph.upper_count;
-    about.entry = graph.entry;
-    about.level = graph.level;
+        result = find_probes(&cells, bytes, vectors, &about, err);
+    about.count = cells.count;
+    about.leaders = cells.leaders.count;
+    about.slot_count = cells.slot_count;
+    about.upper_count = cells.graph.upper_count;
+    about.entry = cells.graph.entry;
+    about.level = cells.graph.level;
     if (result == 0)
-        result = write_graph(&graph, &about, vectors, err);
-    lens_graph_free(&graph);
+        result = write_cells(&cells, &about, vectors, err);
+    lens_cells_free(&cells);
     return result;
 }
 
@@ -270,7 +294,7 @@ int lens_approximate_refresh(lens_store *store, int64_t model, int threads, lens
     lens_bytes_view bytes = {0};
     lens_packed *copies = vectors.count ? lens_copies_open(&vectors, &bytes) : NULL;
     lens_approximate *there = copies ? lens_approximate_open(&vectors, &bytes) : NULL;
-    if (vectors.count && (!there || vectors.committed - there->graph.count > vectors.committed / 5)) {
+    if (vectors.count && (!there || vectors.committed - there->cells.count > vectors.committed / 5)) {
         if (!copies || bytes.count < vectors.committed) {
             lens_packed_close(copies);
             result = lens_copies_make(&vectors, err);
@@ -278,7 +302,7 @@ int lens_approximate_refresh(lens_store *store, int64_t model, int threads, lens
             if (result == 0 && !copies)
                 result = lens_fail(err, LENS_E_FORMAT, "%s: what was just written cannot be read", vectors.copy);
         }
-        remove_parts(vectors.graph);
+        remove_parts(vectors.cells);
         if (result == 0)
             result = make(&vectors, &bytes, threads, go_on, context, err);
         *made = result == 0;
@@ -294,7 +318,7 @@ int lens_approximate_remove(lens_store *store, int64_t model, lens_error *err)
     lens_store_vectors vectors;
     if (lens_store_vectors_open(store, model, NULL, 0, &vectors, err) != 0)
         return -1;
-    const int result = unlink(vectors.graph) == 0 || errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s: cannot be removed", vectors.graph);
+    const int result = unlink(vectors.cells) == 0 || errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s: cannot be removed", vectors.cells);
     lens_store_vectors_free(&vectors);
     return result;
 }

@@ -181,7 +181,7 @@ static float *shapes_of(lens_ranker *self, lens_error *err)
 }
 
 /* The best rows by way of the approximate index, if there is one and it is of use here: 1, else 0; or -1. COPIES: of our own vectors. */
-static int rank_by_graph(lens_ranker *self, const lens_bytes_view *copies, size_t wanted, float least, lens_hit *hits, size_t *found, lens_error *err)
+static int rank_by_cells(lens_ranker *self, const lens_bytes_view *copies, size_t wanted, float least, lens_hit *hits, size_t *found, lens_error *err)
 {
     const int threads = lens_processors();
     const lens_warm_view *warm = self->warm;
@@ -189,16 +189,16 @@ static int rank_by_graph(lens_ranker *self, const lens_bytes_view *copies, size_
     if (self->options->exact || self->penalties)
         return 0;
     if (warm) {
-        if (warm->graph)
-            result = lens_approximate_rank(warm->graph, &warm->bytes, &warm->rows, &warm->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
+        if (warm->approximate)
+            result = lens_approximate_rank(warm->approximate, &warm->bytes, &warm->rows, &warm->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
     } else {
-        lens_approximate *graph = copies ? lens_approximate_open(&self->vectors, copies) : NULL;
+        lens_approximate *opened = copies ? lens_approximate_open(&self->vectors, copies) : NULL;
         lens_slot_rows rows = {0};
         const lens_view view = lens_vectors_view(&self->vectors);
-        if (graph && (result = lens_slot_rows_make(&view, self->vectors.committed, &rows, err)) == 0)
-            result = lens_approximate_rank(graph, copies, &rows, &self->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
+        if (opened && (result = lens_slot_rows_make(&view, self->vectors.committed, &rows, err)) == 0)
+            result = lens_approximate_rank(opened, copies, &rows, &self->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
         lens_slot_rows_free(&rows);
-        lens_approximate_close(graph);
+        lens_approximate_close(opened);
     }
     self->approximate |= result == 1;
     return result;
@@ -224,9 +224,9 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
     lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
     if (self->warm && self->warm->copies && !view->penalty)
         bytes = self->warm->bytes;
-    const int by_graph = rank_by_graph(self, copies ? &bytes : NULL, wanted, least, plain, found, err);
-    if (by_graph != 0)
-        result = by_graph == 1 ? 0 : -1;
+    const int by_cells = rank_by_cells(self, copies ? &bytes : NULL, wanted, least, plain, found, err);
+    if (by_cells != 0)
+        result = by_cells == 1 ? 0 : -1;
     else
         result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
                         : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);

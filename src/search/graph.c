@@ -6,29 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "search/dot_bytes.h"
-
-enum { LINE = 64, ZERO = 128 };
-
-typedef struct place {
-    float score;
-    uint32_t slot;
-} place;
+#include "search/graph_query.h"
 
 /* A query on its way. */
 typedef struct walk {
     const lens_graph *graph;
-    const lens_bytes_view *bytes;
-    const lens_slot_rows *rows;
-    lens_dot_bytes *dot;
-    size_t size;       /* of a copy */
-    int8_t *query;     /* [size] */
-    float step;
-    int32_t zeros;     /* what the copies' zeros come to */
-    uint64_t *seen;    /* a bit a slot */
-    place *open;       /* those whose links are to be followed yet, the best on top */
+    lens_graph_query query;
+    uint64_t *seen;         /* a bit a slot */
+    lens_graph_place *open; /* those whose links are to be followed yet, the best on top */
     size_t open_count, open_room;
-    place *best;       /* [effort]: the worst on top */
+    lens_graph_place *best; /* [effort]: the worst on top */
     size_t best_count, effort;
 } walk;
 
@@ -69,48 +56,7 @@ void lens_graph_free(lens_graph *graph)
     *graph = (lens_graph){0};
 }
 
-/* ---- heaps ---- */
-
-/* Puts ONE into HEAP, where what is largest by SIGN is on top. */
-static void push(place *heap, size_t *count, place one, float sign)
-{
-    size_t at = (*count)++;
-    for (; at > 0 && heap[(at - 1) / 2].score * sign < one.score * sign; at = (at - 1) / 2)
-        heap[at] = heap[(at - 1) / 2];
-    heap[at] = one;
-}
-
-static place pop(place *heap, size_t *count, float sign)
-{
-    const place top = heap[0], last = heap[--*count];
-    size_t at = 0;
-    for (size_t child; (child = 2 * at + 1) < *count; at = child) {
-        if (child + 1 < *count && heap[child + 1].score * sign > heap[child].score * sign)
-            child++;
-        if (heap[child].score * sign <= last.score * sign)
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = last;
-    return top;
-}
-
 /* ---- walking ---- */
-
-static float score(const walk *self, uint32_t slot)
-{
-    const int32_t sum = self->dot(self->bytes->codes + slot * self->size, self->query, self->size) - self->zeros;
-    const float near = (float)sum * self->bytes->bounds[slot].step * self->step;
-    return isfinite(near) ? near : -INFINITY;
-}
-
-static void fetch(const walk *self, uint32_t slot)
-{
-    const uint8_t *code = self->bytes->codes + slot * self->size;
-    for (size_t i = 0; i < self->size && i < 16 * LINE; i += LINE)
-        __builtin_prefetch(code + i);
-    __builtin_prefetch(&self->bytes->bounds[slot]);
-}
 
 /* The slots that SLOT is linked to on LEVEL, and how many at most. */
 static const uint32_t *links_of(const lens_graph *graph, uint32_t slot, uint32_t level, size_t *most)
@@ -125,10 +71,10 @@ static const uint32_t *links_of(const lens_graph *graph, uint32_t slot, uint32_t
 }
 
 /* On the levels above: from neighbour to nearer neighbour. */
-static place descend(const walk *self)
+static lens_graph_place descend(const walk *self)
 {
     const lens_graph *graph = self->graph;
-    place at = {score(self, graph->entry), graph->entry};
+    lens_graph_place at = {lens_graph_query_score(&self->query, graph->entry), graph->entry};
     for (uint32_t level = graph->level; level > 0; level--) {
         for (bool moved = true; moved;) {
             size_t most;
@@ -136,9 +82,9 @@ static place descend(const walk *self)
             moved = false;
             for (size_t i = 0; i < most; i++)
                 if (links[i] < graph->count)
-                    fetch(self, links[i]);
+                    lens_graph_query_fetch(&self->query, links[i]);
             for (size_t i = 0; i < most; i++) {
-                const place other = {links[i] < graph->count ? score(self, links[i]) : -INFINITY, links[i]};
+                const lens_graph_place other = {links[i] < graph->count ? lens_graph_query_score(&self->query, links[i]) : -INFINITY, links[i]};
                 moved |= other.score > at.score;
                 at = other.score > at.score ? other : at;
             }
@@ -157,35 +103,33 @@ static bool first_time(const walk *self, uint32_t slot)
 }
 
 /* Takes ONE in where it is among the best or leads to them. False when memory is short. */
-static bool offer(walk *self, place one)
+static bool offer(walk *self, lens_graph_place one)
 {
     if (self->best_count == self->effort && !(one.score > self->best[0].score))
         return true;
     if (self->open_count == self->open_room) {
         const size_t room = self->open_room ? 2 * self->open_room : 1024;
-        place *open = realloc(self->open, room * sizeof *open);
+        lens_graph_place *open = realloc(self->open, room * sizeof *open);
         if (!open)
             return false;
         self->open = open;
         self->open_room = room;
     }
-    push(self->open, &self->open_count, one, 1);
-    if (self->rows->first[one.slot] == LENS_GRAPH_NONE) /* a dead slot leads on, and is nothing itself */
-        return true;
+    lens_graph_push(self->open, &self->open_count, one, 1);
     if (self->best_count == self->effort)
-        pop(self->best, &self->best_count, -1);
-    push(self->best, &self->best_count, one, -1);
+        lens_graph_pop(self->best, &self->best_count, -1);
+    lens_graph_push(self->best, &self->best_count, one, -1);
     return true;
 }
 
-static bool spread(walk *self, place from)
+static bool spread(walk *self, lens_graph_place from)
 {
     const lens_graph *graph = self->graph;
     first_time(self, from.slot);
     if (!offer(self, from))
         return false;
     while (self->open_count) {
-        const place at = pop(self->open, &self->open_count, 1);
+        const lens_graph_place at = lens_graph_pop(self->open, &self->open_count, 1);
         if (self->best_count == self->effort && at.score < self->best[0].score)
             break;
         size_t most, fresh = 0;
@@ -193,52 +137,34 @@ static bool spread(walk *self, place from)
         const uint32_t *links = links_of(graph, at.slot, 0, &most);
         for (size_t i = 0; i < most && links[i] != LENS_GRAPH_NONE; i++)
             if (links[i] < graph->count && first_time(self, links[i])) {
-                fetch(self, links[i]); /* all at once, for each alone is waited for longer than it is worked with */
+                lens_graph_query_fetch(&self->query, links[i]); /* all at once, for each alone is waited for longer than it is worked with */
                 slots[fresh++] = links[i];
             }
         for (size_t i = 0; i < fresh; i++)
-            if (!offer(self, (place){score(self, slots[i]), slots[i]}))
+            if (!offer(self, (lens_graph_place){lens_graph_query_score(&self->query, slots[i]), slots[i]}))
                 return false;
     }
     return true;
 }
 
-/* QUERY in bytes, as scan_bytes.c takes it. False when memory is short. */
-static bool take(walk *self, const float *query, int dim)
-{
-    uint8_t *code = aligned_alloc(LINE, self->size);
-    self->query = (int8_t *)code;
-    if (!code)
-        return false;
-    lens_row_bounds bounds;
-    lens_code_row(query, dim, code, &bounds);
-    int32_t sum = 0;
-    for (size_t i = 0; i < self->size; i++) {
-        self->query[i] = (int8_t)((int)code[i] - ZERO);
-        sum += self->query[i];
-    }
-    self->zeros = ZERO * sum;
-    self->step = bounds.step;
-    return true;
-}
-
-int lens_graph_search(const lens_graph *graph, const lens_bytes_view *bytes, const lens_slot_rows *rows, const float *query, int dim, size_t effort,
-                      uint32_t *slots, size_t *found, lens_error *err)
+int lens_graph_search(const lens_graph *graph, const lens_bytes_view *bytes, const float *query, int dim, size_t effort, uint32_t *slots, size_t *found,
+                      lens_error *err)
 {
     *found = 0;
-    if (dim < 1 || dim > LENS_DOT_BYTES_MOST || graph->count > bytes->count || graph->count > rows->slots || graph->level > LENS_GRAPH_LEVELS)
+    if (dim < 1 || dim > LENS_DOT_BYTES_MOST || graph->count > bytes->count || graph->level > LENS_GRAPH_LEVELS)
         return lens_fail(err, LENS_E_ARGUMENT, "a graph of %zu slots of %d numbers cannot be searched", graph->count, dim);
     if (effort == 0 || graph->entry >= graph->count)
         return 0;
-    walk self = {.graph = graph, .bytes = bytes, .rows = rows, .dot = lens_dot_bytes_nth(0), .size = lens_code_size(dim),
-                 .effort = effort < graph->count ? effort : graph->count};
+    walk self = {.graph = graph, .effort = effort < graph->count ? effort : graph->count};
     self.seen = calloc(graph->count / 64 + 1, sizeof *self.seen);
     self.best = malloc(self.effort * sizeof *self.best);
-    const bool done = self.seen && self.best && take(&self, query, dim) && spread(&self, descend(&self));
-    for (size_t i = 0; done && i < self.best_count; i++)
-        slots[i] = self.best[i].slot;
+    const bool done = self.seen && self.best && lens_graph_query_make(&self.query, bytes, query, dim) && spread(&self, descend(&self));
     *found = done ? self.best_count : 0;
-    free(self.query);
+    while (done && self.best_count) {
+        const lens_graph_place worst = lens_graph_pop(self.best, &self.best_count, -1);
+        slots[self.best_count] = worst.slot;
+    }
+    lens_graph_query_free(&self.query);
     free(self.seen);
     free(self.best);
     free(self.open);

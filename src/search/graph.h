@@ -46,9 +46,9 @@ typedef struct lens_slot_rows {
 int lens_slot_rows_make(const lens_view *view, size_t slots, lens_slot_rows *out, lens_error *err);
 void lens_slot_rows_free(lens_slot_rows *rows);
 
-/* About the EFFORT slots that have a row and are nearest to QUERY [dim], in no order: SLOTS [effort], *FOUND. Finds more of the true ones with more effort, in
- * time that grows with it. BYTES has copies of all slots of GRAPH. 0 or -1. */
-int lens_graph_search(const lens_graph *graph, const lens_bytes_view *bytes, const lens_slot_rows *rows, const float *query, int dim, size_t effort,
-                      uint32_t *slots, size_t *found, lens_error *err);
+/* About the EFFORT slots that are nearest to QUERY [dim], best first: SLOTS [effort], *FOUND. Finds more of the true ones with more effort, in time that grows
+ * with it. BYTES has copies of all slots of GRAPH. 0 or -1. */
+int lens_graph_search(const lens_graph *graph, const lens_bytes_view *bytes, const float *query, int dim, size_t effort, uint32_t *slots, size_t *found,
+                      lens_error *err);
 
 #endif

@@ -227,9 +227,9 @@ static int map_file(lens_store *store, int fd, off_t size, const lens_model_row 
     out->copy = lens_path_join(store->folder, name);
     lens_vector_copy_name(model->file, LENS_VECTOR_NEAR, name);
     out->near = lens_path_join(store->folder, name);
-    lens_vector_copy_name(model->file, LENS_VECTOR_GRAPH, name);
-    out->graph = lens_path_join(store->folder, name);
-    return out->copy && out->near && out->graph ? 0 : lens_sql_memory(store, err);
+    lens_vector_copy_name(model->file, LENS_VECTOR_CELLS, name);
+    out->cells = lens_path_join(store->folder, name);
+    return out->copy && out->near && out->cells ? 0 : lens_sql_memory(store, err);
 }
 
 int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
@@ -289,7 +289,7 @@ void lens_store_vectors_free(lens_store_vectors *vectors)
     free(vectors->ids);
     free(vectors->copy);
     free(vectors->near);
-    free(vectors->graph);
+    free(vectors->cells);
     if (vectors->map)
         munmap((void *)vectors->map, vectors->map_size);
     *vectors = (lens_store_vectors){0};

@@ -17,7 +17,7 @@ static void draw(const test_world *world, int first, int count)
 /* The file of the graph in the library; NULL when there is none. The caller frees. */
 static char *graph_of(const test_world *world)
 {
-    char *paths[] = {test_path(world->library, "colour-1.vectors.graph"), test_path(world->library, "colour-2.vectors.graph")}, *found = NULL;
+    char *paths[] = {test_path(world->library, "colour-1.vectors.cells"), test_path(world->library, "colour-2.vectors.cells")}, *found = NULL;
     for (size_t i = 0; i < 2; i++)
         if (!found && lens_file_exists(paths[i]))
             found = paths[i];

@@ -89,7 +89,7 @@ static char *path_of(world *w, bool graph)
     lens_error err = {0};
     lens_store_vectors vectors;
     assert_done(lens_store_vectors_open(w->store, w->model, NULL, 0, &vectors, &err), &err);
-    char *path = strdup(graph ? vectors.graph : vectors.copy);
+    char *path = strdup(graph ? vectors.cells : vectors.copy);
     lens_store_vectors_free(&vectors);
     return path;
 }
@@ -251,7 +251,7 @@ static void a_damaged_one_is_none_or_harmless(void **state)
         assert_int_equal(covered(&w), 0);
         expect_search(library, &options, false);
     }
-    char *left = test_path(w.folder, "m-1.vectors.graph.123.part"), *other_file = test_path(w.folder, "m-1.vectors.graph.part");
+    char *left = test_path(w.folder, "m-1.vectors.cells.123.part"), *other_file = test_path(w.folder, "m-1.vectors.cells.part");
     test_write(left, "x", 1); /* by a run that was killed */
     test_write(other_file, "x", 1);
     assert_true(refresh(&w)); /* made again */

@@ -1,8 +1,8 @@
-#include "search/graph_scan.h"
+#include "search/cells_scan.h"
 
 #include <stdlib.h>
 
-enum { BY_BYTES_FROM = 4096 /* rows: fewer are compared as they are */ };
+enum { BY_BYTES_FROM = 4096 /* rows: fewer are compared as they are */, KEPT = 64 };
 
 /* Rows of a view, gathered. */
 typedef struct few {
@@ -48,22 +48,22 @@ static bool add_all(few *self, const lens_view *view, const lens_slot_rows *rows
     return true;
 }
 
-int lens_graph_scan(const lens_graph *graph, const lens_bytes_view *bytes, const lens_slot_rows *rows, const lens_view *view, const float *query, size_t k,
-                    float min_score, size_t effort, int threads, lens_hit *hits, size_t *found, lens_error *err)
+int lens_cells_scan(const lens_cells *cells, const lens_bytes_view *bytes, const lens_slot_rows *rows, const lens_view *view, const float *query, size_t k,
+                    float min_score, size_t probes, int threads, lens_hit *hits, size_t *found, lens_error *err)
 {
     *found = 0;
-    if (effort > graph->count)
-        effort = graph->count;
-    uint32_t *slots = malloc((effort + 1) * sizeof *slots);
+    /* By their copies the best are known to some thousandths, so that a few more than wanted are compared. */
+    const size_t room = k < cells->count / 4 ? 4 * k + KEPT : cells->count, kept = room < cells->count ? room : cells->count;
+    uint32_t *slots = malloc((kept + 1) * sizeof *slots);
     size_t near = 0;
     few some = {0};
     if (!slots)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory to search %zu rows", view->count);
-    int result = lens_graph_search(graph, bytes, rows, query, view->dim, effort, slots, &near, err);
+    int result = lens_cells_search(cells, bytes, rows, query, view->dim, probes, kept, slots, &near, err);
     bool enough = result == 0;
     for (size_t i = 0; enough && i < near; i++)
         enough = add_all(&some, view, rows, slots[i]);
-    for (size_t slot = graph->count; enough && slot < rows->slots; slot++)
+    for (size_t slot = cells->count; enough && slot < rows->slots; slot++)
         enough = add_all(&some, view, rows, slot);
     if (result == 0 && !enough)
         result = lens_fail(err, LENS_E_MEMORY, "not enough memory to search %zu rows", view->count);

@@ -2,14 +2,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "search/graph_scan.h"
+#include "search/cells_scan.h"
 
 enum { COPIES_MOST = 1000 /* rows of one slot that are left out of an answer */ };
 
-int lens_trial_make(const lens_graph *graph, const lens_bytes_view *bytes, const lens_slot_rows *rows, const lens_view *view, size_t count, int threads,
+int lens_trial_make(const lens_cells *cells, const lens_bytes_view *bytes, const lens_slot_rows *rows, const lens_view *view, size_t count, int threads,
                     lens_trial *out, lens_error *err)
 {
-    *out = (lens_trial){graph, bytes, rows, view, count < view->count ? count : view->count, threads, NULL, NULL, false, 0, 0, 0};
+    *out = (lens_trial){cells, bytes, rows, view, count < view->count ? count : view->count, threads, NULL, NULL, false, 0, 0, 0};
     out->least = calloc(out->count + 1, sizeof *out->least);
     out->there = calloc(out->count + 1, sizeof *out->there);
     if (out->least && out->there)
@@ -40,13 +40,13 @@ static size_t others(const lens_trial *self, size_t slot, lens_hit *hits, size_t
     return kept;
 }
 
-int lens_trial_run(lens_trial *trial, size_t effort, lens_error *err)
+int lens_trial_run(lens_trial *trial, size_t probes, lens_error *err)
 {
     const lens_view *view = trial->view;
     lens_hit *hits = calloc(LENS_TRIAL_K + COPIES_MOST, sizeof *hits);
     size_t right = 0, all = 0;
     int result = hits ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    trial->graph_seconds = 0;
+    trial->cells_seconds = 0;
     for (size_t q = 0; result == 0 && q < trial->count; q++) {
         const size_t row = q * view->count / trial->count, slot = slot_of(view, row);
         const float *query = lens_view_row(view, row);
@@ -62,8 +62,8 @@ int lens_trial_run(lens_trial *trial, size_t effort, lens_error *err)
             begun = lens_seconds();
         }
         if (result == 0)
-            result = lens_graph_scan(trial->graph, trial->bytes, trial->rows, view, query, LENS_TRIAL_K + copies, -INFINITY, effort, trial->threads, hits, &found, err);
-        trial->graph_seconds += lens_seconds() - begun;
+            result = lens_cells_scan(trial->cells, trial->bytes, trial->rows, view, query, LENS_TRIAL_K + copies, -INFINITY, probes, trial->threads, hits, &found, err);
+        trial->cells_seconds += lens_seconds() - begun;
         found = result == 0 ? others(trial, slot, hits, found) : 0;
         for (size_t i = 0; i < found; i++)
             right += hits[i].score >= trial->least[q];
