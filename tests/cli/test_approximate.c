@@ -14,8 +14,8 @@ static void draw(const test_world *world, int first, int count)
     }
 }
 
-/* The file of the graph in the library; NULL when there is none. The caller frees. */
-static char *graph_of(const test_world *world)
+/* The file of the cells in the library; NULL when there is none. The caller frees. */
+static char *cells_of(const test_world *world)
 {
     char *paths[] = {test_path(world->library, "colour-1.vectors.cells"), test_path(world->library, "colour-2.vectors.cells")}, *found = NULL;
     for (size_t i = 0; i < 2; i++)
@@ -53,7 +53,7 @@ static void test_a_life_with_it(void **state)
     assert_null(strstr(run.err.data, "approximate")); /* nobody with so few pictures wants one */
     test_run_free(&run);
     assert_int_equal(approximate_of(world), 0);
-    assert_null(graph_of(world));
+    assert_null(cells_of(world));
     run = test_world_expect(world, 1, "check", "--recall", NULL);
     assert_non_null(strstr(run.err.data, "no approximate index"));
     assert_int_equal(run.out.size, 0);
@@ -95,14 +95,14 @@ static void test_a_life_with_it(void **state)
     test_run_free(&run);
 
     /* It is a cache. */
-    char *graph = graph_of(world);
-    assert_non_null(graph);
-    test_write(graph, "nonsense", 8);
+    char *cells = cells_of(world);
+    assert_non_null(cells);
+    test_write(cells, "nonsense", 8);
     assert_int_equal(approximate_of(world), 0);
     expect_same(world, "search", "search", "id:43");
     json_decref(test_world_index(world));
     assert_int_equal(approximate_of(world), PICTURES + 20);
-    assert_int_equal(unlink(graph), 0);
+    assert_int_equal(unlink(cells), 0);
     expect_same(world, "search", "search", "id:43");
 
     json_decref(test_world_index(world));
@@ -110,10 +110,10 @@ static void test_a_life_with_it(void **state)
     run = test_world_expect(world, 0, "index", "--no-approximate", NULL);
     test_run_free(&run);
     assert_int_equal(approximate_of(world), 0);
-    assert_null(graph_of(world));
+    assert_null(cells_of(world));
     json_decref(test_world_index(world));
-    assert_null(graph_of(world));
-    free(graph);
+    assert_null(cells_of(world));
+    free(cells);
 }
 
 static void test_it_goes_with_its_model(void **state)
@@ -122,14 +122,14 @@ static void test_it_goes_with_its_model(void **state)
     draw(world, 0, 3);
     test_run run = test_world_expect(world, 0, "index", "--model", "colour", "--approximate", world->pictures, NULL);
     test_run_free(&run);
-    char *graph = graph_of(world);
-    assert_non_null(graph);
+    char *cells = cells_of(world);
+    assert_non_null(cells);
     run = test_world_expect(world, 0, "forget", "--model", "colour", NULL);
     test_run_free(&run);
     run = test_world_expect(world, 0, "index", "--model", "colour@squash", NULL);
     test_run_free(&run);
-    assert_false(lens_file_exists(graph));
-    free(graph);
+    assert_false(lens_file_exists(cells));
+    free(cells);
 }
 
 static void test_mistakes(void **state)

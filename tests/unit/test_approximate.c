@@ -1,4 +1,4 @@
-/* src/library/approximate.c: a library that wants approximate search has it, finds what is new at once, and answers exactly wherever the graph does not do. */
+/* src/library/approximate.c: a library that wants approximate search has it, finds what is new at once, and answers exactly wherever that does not do. */
 #include <math.h>
 #include <sys/stat.h>
 
@@ -84,12 +84,12 @@ static size_t covered(world *w)
     return (size_t)count;
 }
 
-static char *path_of(world *w, bool graph)
+static char *path_of(world *w, bool cells)
 {
     lens_error err = {0};
     lens_store_vectors vectors;
     assert_done(lens_store_vectors_open(w->store, w->model, NULL, 0, &vectors, &err), &err);
-    char *path = strdup(graph ? vectors.cells : vectors.copy);
+    char *path = strdup(cells ? vectors.cells : vectors.copy);
     lens_store_vectors_free(&vectors);
     return path;
 }
@@ -245,7 +245,7 @@ static void a_damaged_one_is_none_or_harmless(void **state)
             assert_true(results->items[i].score >= results->items[i + 1].score);
         lens_results_free(results);
     }
-    assert_true(refused > 100 && taken > 50); /* its head, and its links */
+    assert_true(refused > 100 && taken > 50); /* its head, and its numbers */
     for (size_t size = 0; size < good.size; size += good.size / 13) {
         test_write(path, good.data, size);
         assert_int_equal(covered(&w), 0);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "library/approximate.h"
-#include "search/graph_scan.h"
+#include "search/cells_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,11 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     memcpy(copy, data, size);
     make_right(copy, size, &key);
-    lens_approximate *self = lens_approximate_of(lens_packed_view(copy, size, "graph", &key, &err), &vectors, &bytes);
+    lens_approximate *self = lens_approximate_of(lens_packed_view(copy, size, "cells", &key, &err), &vectors, &bytes);
     for (size_t q = 0; self && q < SLOTS; q += 7) {
         lens_hit hits[FOUND];
         size_t found = 0;
-        if (lens_graph_scan(&self->graph, &bytes, &rows, &view, numbers + q * DIM, FOUND, -2, self->effort, 1, hits, &found, &err) != 0 || found > FOUND)
+        if (lens_cells_scan(&self->cells, &bytes, &rows, &view, numbers + q * DIM, FOUND, -2, self->probes, 1, hits, &found, &err) != 0 || found > FOUND)
             abort();
         for (size_t i = 0; i < found; i++)
             if (hits[i].row >= SLOTS || hits[i].id != ids[hits[i].row])
