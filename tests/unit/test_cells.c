@@ -186,6 +186,15 @@ static void the_dead_are_no_results(void **state)
     assert_int_equal(ask(&w, &w.cells, w.data + 3 * DIM, 20, 64, hits), 20);
     for (size_t i = 0; i < 20; i++)
         assert_int_not_equal(hits[i].id % 3, 10 % 3);
+    lens_error err = {0};
+    uint32_t slots[5];
+    size_t found;
+    for (size_t row = 0; row < 300; row += 3) { /* nor do they take the place of results */
+        assert_done(lens_cells_search(&w.cells, &w.bytes, &w.rows, w.data + row * DIM, DIM, 8, 5, slots, &found, &err), &err);
+        assert_int_equal(found, 5);
+        for (size_t i = 0; i < found; i++)
+            assert_int_not_equal(slots[i] % 3, 0);
+    }
     see(&w, 0);
     assert_int_equal(ask(&w, &w.cells, w.data, 20, 64, hits), 0);
     world_free(&w);
