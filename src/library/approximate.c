@@ -17,6 +17,7 @@
 /* Raised when what is in the file means something else. */
 enum { FORMAT = 1 };
 enum { TRIED = 200 /* queries that say how many cells it takes */, PROBES_LEAST = 8, PROBES_MOST = 4096 };
+enum { LAG_MOST = 10 /* one of so many slots may be in no cell: comparing those takes as long again as the rest */ };
 static const double recall_enough = 0.99;
 
 static const char about_name[] = "about", codes_name[] = "codes", bounds_name[] = "bounds", links_name[] = "links", above_name[] = "above", upper_name[] = "upper",
@@ -294,7 +295,7 @@ int lens_approximate_refresh(lens_store *store, int64_t model, int threads, lens
     lens_bytes_view bytes = {0};
     lens_packed *copies = vectors.count ? lens_copies_open(&vectors, &bytes) : NULL;
     lens_approximate *there = copies ? lens_approximate_open(&vectors, &bytes) : NULL;
-    if (vectors.count && (!there || vectors.committed - there->cells.count > vectors.committed / 5)) {
+    if (vectors.count && (!there || vectors.committed - there->cells.count > vectors.committed / LAG_MOST)) {
         if (!copies || bytes.count < vectors.committed) {
             lens_packed_close(copies);
             result = lens_copies_make(&vectors, err);

@@ -39,7 +39,7 @@ int lens_approximate_rank(const lens_approximate *self, const lens_bytes_view *b
 bool lens_approximate_wanted(const char *folder);
 int lens_approximate_want(const char *folder, bool wanted, lens_error *err);
 
-/* Makes the cells of MODEL's vectors where there are none, or where more than a fifth of them are in none; *MADE: they were made. GO_ON as for lens_cells_build. 0 or -1. */
+/* Makes the cells of MODEL's vectors where there are none, or where more than a tenth of them are in none; *MADE: they were made. GO_ON as for lens_cells_build. 0 or -1. */
 int lens_approximate_refresh(lens_store *store, int64_t model, int threads, lens_graph_go_on *go_on, void *context, bool *made, lens_error *err);
 
 /* Removes them. 0 or -1. */

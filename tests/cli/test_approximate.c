@@ -84,11 +84,11 @@ static void test_a_life_with_it(void **state)
     expect_same(world, "similar", "similar", "id:7");
 
     /* What comes is found at once, and the index follows by itself. */
-    draw(world, PICTURES, 5);
+    draw(world, PICTURES, 4);
     json_decref(test_world_index(world));
     assert_int_equal(approximate_of(world), PICTURES);
     expect_same(world, "search", "search", "id:43");
-    draw(world, PICTURES + 5, 15);
+    draw(world, PICTURES + 4, 16);
     json_decref(test_world_index(world));
     assert_int_equal(approximate_of(world), PICTURES + 20);
     run = test_world_expect(world, 0, "check", NULL);
