@@ -97,6 +97,14 @@ void lens_approximate_close(lens_approximate *self)
     free(self);
 }
 
+int64_t lens_approximate_size(const lens_approximate *self, const lens_store_vectors *vectors, int64_t *bytes)
+{
+    struct stat info;
+    const bool there = stat(vectors->cells, &info) == 0;
+    *bytes = there ? (int64_t)info.st_size : 0;
+    return there ? (int64_t)self->cells.count : 0;
+}
+
 int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes)
 {
     lens_error ignored = {0};
@@ -108,11 +116,8 @@ int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *byte
         return 0;
     lens_packed *copies = lens_copies_open(&vectors, &view);
     lens_approximate *self = copies ? lens_approximate_open(&vectors, &view) : NULL;
-    struct stat info;
-    if (self && stat(vectors.cells, &info) == 0) {
-        covered = (int64_t)self->cells.count;
-        *bytes = (int64_t)info.st_size;
-    }
+    if (self)
+        covered = lens_approximate_size(self, &vectors, bytes);
     lens_approximate_close(self);
     lens_packed_close(copies);
     lens_store_vectors_free(&vectors);

@@ -25,6 +25,9 @@ lens_hash lens_approximate_key(const lens_store_vectors *vectors);
 /* How many slots the cells of MODEL's vectors covers, and the bytes of its file; 0: there is none, or it is not sound. */
 int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes);
 
+/* The same of SELF, which VECTORS have. */
+int64_t lens_approximate_size(const lens_approximate *self, const lens_store_vectors *vectors, int64_t *bytes);
+
 /* Which file it is: another number after it was made again; 0: there is none. */
 int64_t lens_approximate_stamp(const lens_store_vectors *vectors);
 

@@ -262,7 +262,18 @@ static int list_caption_files(lens_status *status, lens_store *store, lens_error
     return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-static int fill_status(lens_status *status, lens_store *store, lens_error *err)
+/* What its approximate index covers. A warm has it at hand; else the vectors are looked into, which takes a moment where there are many. */
+static void tell_approximate(lens_library *library, lens_store *store, const lens_store_model *model, struct lens_status_model *out)
+{
+    lens_warm_view *view = library->warm ? lens_warm_view_of(library->warm, model->id, NULL) : NULL;
+    if (!view)
+        out->approximate = lens_approximate_covered(store, model->id, &out->approximate_bytes);
+    else if (view->approximate)
+        out->approximate = lens_approximate_size(view->approximate, &view->vectors, &out->approximate_bytes);
+    lens_warm_view_release(view);
+}
+
+static int fill_status(lens_status *status, lens_library *library, lens_store *store, lens_error *err)
 {
     lens_store_counts counts;
     lens_store_paths roots = {0}, forgotten = {0};
@@ -303,8 +314,8 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
         status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes,
                                                             lens_model_knows_words(model->name) || (lens_word_bridge_known(status->library, model) && lens_sentence_model_here()), 0, 0};
         status->model_count = i + 1;
-        if (approximate) /* else no need to look into the vectors, which takes a moment where there are many */
-            status->models[i].approximate = lens_approximate_covered(store, model->id, &status->models[i].approximate_bytes);
+        if (approximate)
+            tell_approximate(library, store, model, &status->models[i]);
         enough = status->models[i].name != NULL;
     }
     lens_store_models_free(&models);
@@ -326,7 +337,7 @@ lens_status *lens_status_get(lens_library *library, lens_error *err)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
         lens_status_free(status);
         status = NULL;
-    } else if (fill_status(status, store, err) != 0) {
+    } else if (fill_status(status, library, store, err) != 0) {
         lens_status_free(status);
         status = NULL;
     }

@@ -296,6 +296,12 @@ static void a_warm_sees_it_come_and_go(void **state)
     expect_search(library, &options, true);
     options.size_least = 1;
     expect_search(library, &options, true);
+    assert_done(lens_approximate_want(w.folder, true, &err), &err);
+    lens_status *status = lens_status_get(library, &err);
+    assert_done(status ? 0 : -1, &err);
+    assert_int_equal(status->models[0].approximate, ROWS);
+    assert_true(status->models[0].approximate_bytes > ROWS);
+    lens_status_free(status);
     options.unhub = true;
     expect_search(library, &options, false);
     options = lens_search_options_default();
