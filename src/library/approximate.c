@@ -27,7 +27,7 @@ static const char about_name[] = "about", codes_name[] = "codes", bounds_name[] 
 struct about {
     uint64_t count, leaders, upper_count, slot_count, probes;
     uint32_t entry, level;
-    double recall;
+    double recall, ratio;
 };
 
 lens_hash lens_approximate_key(const lens_store_vectors *vectors)
@@ -59,6 +59,7 @@ static bool read_cells(lens_approximate *self, const lens_store_vectors *vectors
     *graph = (lens_graph){.count = leaders, .entry = about->entry, .level = about->level, .upper_count = (size_t)about->upper_count};
     self->probes = (size_t)about->probes;
     self->recall = about->recall;
+    self->ratio = about->ratio;
     cells->leaders.codes = lens_packed_find_table(self->packed, codes_name, leaders * lens_code_size(vectors->dim), &ignored);
     cells->leaders.bounds = lens_packed_find_table(self->packed, bounds_name, leaders * sizeof *cells->leaders.bounds, &ignored);
     graph->links = lens_packed_find_table(self->packed, links_name, leaders * LENS_GRAPH_LINKS * sizeof *graph->links, &ignored);
@@ -105,7 +106,7 @@ int64_t lens_approximate_size(const lens_approximate *self, const lens_store_vec
     return there ? (int64_t)self->cells.count : 0;
 }
 
-int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes)
+int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes, double *recall, double *ratio)
 {
     lens_error ignored = {0};
     lens_store_vectors vectors;
@@ -116,8 +117,11 @@ int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *byte
         return 0;
     lens_packed *copies = lens_copies_open(&vectors, &view);
     lens_approximate *self = copies ? lens_approximate_open(&vectors, &view) : NULL;
-    if (self)
+    if (self) {
         covered = lens_approximate_size(self, &vectors, bytes);
+        *recall = self->recall;
+        *ratio = self->ratio;
+    }
     lens_approximate_close(self);
     lens_packed_close(copies);
     lens_store_vectors_free(&vectors);
@@ -219,6 +223,7 @@ static int find_probes(const lens_cells *cells, const lens_bytes_view *bytes, co
         about->probes = probes < most ? probes : most;
         result = lens_trial_run(&trial, (size_t)about->probes, err);
         about->recall = trial.recall;
+        about->ratio = trial.exact_seconds > 0 ? trial.cells_seconds / trial.exact_seconds : 1;
         if (trial.recall >= recall_enough || probes >= most)
             break;
     }

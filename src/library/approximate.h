@@ -12,6 +12,7 @@ typedef struct lens_approximate {
     lens_cells cells;
     size_t probes;       /* of a query for ten pictures, as was found out when it was built */
     double recall;       /* at ten, in so many cells, of pictures of the library then */
+    double ratio;        /* of the time that took to that of the exact scan */
 } lens_approximate;
 
 /* The cells of VECTORS, mapped; BYTES are their copies. NULL when there is none that is sound and about them. Free with lens_approximate_close. */
@@ -22,8 +23,8 @@ void lens_approximate_close(lens_approximate *self);
 lens_approximate *lens_approximate_of(lens_packed *packed, const lens_store_vectors *vectors, const lens_bytes_view *bytes);
 lens_hash lens_approximate_key(const lens_store_vectors *vectors);
 
-/* How many slots the cells of MODEL's vectors covers, and the bytes of its file; 0: there is none, or it is not sound. */
-int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes);
+/* How many slots the cells of MODEL's vectors covers, the bytes of its file, and what was measured when it was made; 0: there is none, or it is not sound. */
+int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes, double *recall, double *ratio);
 
 /* The same of SELF, which VECTORS have. */
 int64_t lens_approximate_size(const lens_approximate *self, const lens_store_vectors *vectors, int64_t *bytes);

@@ -266,8 +266,9 @@ static int list_caption_files(lens_status *status, lens_store *store, lens_error
 static void tell_approximate(lens_library *library, lens_store *store, const lens_store_model *model, struct lens_status_model *out)
 {
     lens_warm_view *view = library->warm ? lens_warm_view_of(library->warm, model->id, NULL) : NULL;
+    double recall, ratio;
     if (!view)
-        out->approximate = lens_approximate_covered(store, model->id, &out->approximate_bytes);
+        out->approximate = lens_approximate_covered(store, model->id, &out->approximate_bytes, &recall, &ratio);
     else if (view->approximate)
         out->approximate = lens_approximate_size(view->approximate, &view->vectors, &out->approximate_bytes);
     lens_warm_view_release(view);

@@ -79,7 +79,9 @@ static bool refresh(world *w)
 static size_t covered(world *w)
 {
     int64_t bytes;
-    const int64_t count = lens_approximate_covered(w->store, w->model, &bytes);
+    double told, ratio;
+    const int64_t count = lens_approximate_covered(w->store, w->model, &bytes, &told, &ratio);
+    assert_true(count == 0 || (told > 0.9 && told <= 1 && ratio > 0));
     assert_true((count > 0) == (bytes > 0));
     return (size_t)count;
 }
