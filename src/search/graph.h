@@ -1,7 +1,7 @@
-/* Approximate search: a graph over the slots of a vector file, each linked to some of its nearest and a few further off, through which a query walks
- * towards its own neighbours (Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using hierarchical navigable
- * small world graphs", 2016). hnswlib builds it (graph_build.cc, the only file that knows hnswlib); what is kept are links alone. The numbers
- * stay where they are, in the copies of scan_bytes.h, and whoever searches compares what is found exactly. */
+/* A graph of vectors, each linked to some of its nearest and a few further off, through which a query walks towards its own neighbours (Malkov and Yashunin,
+ * "Efficient and robust approximate nearest neighbor search using hierarchical navigable small world graphs", 2016). hnswlib builds it (graph_build.cc,
+ * the only file that knows hnswlib); what is kept are links alone, as the numbers are in copies in bytes (scan_bytes.h). Here it is the leaders of cells.h that
+ * are linked: of all vectors it would have islands, where hundreds that are alike link to one another and no way leads in. */
 #ifndef LENS_SEARCH_GRAPH_H
 #define LENS_SEARCH_GRAPH_H
 
@@ -26,8 +26,8 @@ typedef struct lens_graph {
     size_t upper_count;
 } lens_graph;
 
-/* Builds the graph of the slots 0 to COUNT, at least one, of which BYTES must have all copies, on THREADS threads: 1,000,000 x 512 take minutes, and 380 bytes of
- * memory a slot meanwhile. GO_ON (may be NULL) is called now and then on the calling thread; when it returns false the building stops with
+/* Builds the graph of the slots 0 to COUNT, at least one, of which BYTES must have all copies, on THREADS threads: 16,000 x 512 take some seconds, and 1,000
+ * bytes of memory a slot meanwhile. GO_ON (may be NULL) is called now and then on the calling thread; when it returns false the building stops with
  * LENS_E_CANCELLED. Each run links a little differently. 0 or -1; free OUT with lens_graph_free. */
 typedef bool lens_graph_go_on(void *context, size_t done, size_t total);
 int lens_graph_build(const lens_bytes_view *bytes, size_t count, int dim, int threads, lens_graph_go_on *go_on, void *context, lens_graph *out, lens_error *err);

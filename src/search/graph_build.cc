@@ -1,8 +1,7 @@
 /* The only file that knows hnswlib, and the only one in C++: hnswlib is headers alone, so nothing is to be loaded when the program starts.
  *
- * hnswlib keeps each element's numbers between its links, and would write and read both together: two gigabytes for a million pictures. Here an
- * element's "numbers" are its slot, four bytes, and the distance looks into the copies that there are anyhow; what hnswlib has linked is then taken
- * out as plain arrays. Its search is not used, as it takes whatever is in a file for sound (graph.c does it). */
+ * hnswlib keeps each element's numbers between its links, as floats. Here an element's "numbers" are its slot, four bytes, and the distance looks into copies in
+ * bytes; what hnswlib has linked is then taken out as plain arrays. Its search is not used, as it takes whatever is in a file for sound (graph.c does not). */
 #define NO_MANUAL_VECTORIZATION /* hnswlib's prefetches look one element beyond the end of its lists, and at what is not here */
 #include <hnswlib/hnswlib.h>
 
@@ -28,7 +27,7 @@ namespace {
 
 constexpr int32_t zero = 128;
 constexpr size_t line = 64, huge_page = 2 << 20;
-constexpr size_t construction = 100; /* how many neighbours are looked at for each new element: 200 took twice as long and found 0.2 % more */
+constexpr size_t construction = 100; /* how many neighbours are looked at for each new element */
 constexpr size_t in_a_row = 64;      /* elements that a thread takes at once */
 
 /* hnswlib holds one element against many, now the first of a distance and now the second: that one is turned into what the product takes for a query
