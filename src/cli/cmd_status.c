@@ -108,9 +108,10 @@ static int print_json(const lens_status *status)
         json_array_append_new(captions, file);
     }
     for (size_t i = 0; i < status->model_count; i++)
-        json_array_append_new(models, json_pack("{ss si sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
+        json_array_append_new(models, json_pack("{ss si sI sI sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
                                                 "vectors", (json_int_t)status->models[i].vectors, "bytes",
-                                                (json_int_t)status->models[i].bytes));
+                                                (json_int_t)status->models[i].bytes, "approximate", (json_int_t)status->models[i].approximate, "approximate_bytes",
+                                                (json_int_t)status->models[i].approximate_bytes));
     json_t *object = json_pack("{sI sI sI sI sI sI sI so so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
                                "library_bytes", (json_int_t)status->bytes, "captions", (json_int_t)status->captions, "read", (json_int_t)status->read,
                                "with_text", (json_int_t)status->with_text, "sentences", (json_int_t)status->sentences, "folders", folders, "caption_files", captions,
@@ -133,6 +134,10 @@ static int print_text(const lens_status *status)
         printf("%s  %s: %s of %s pictures' contents, %d numbers each (%s)\n", i ? "        " : "models  ", status->models[i].name,
                cli_count_text(status->models[i].vectors), cli_count_text(status->contents), status->models[i].dim,
                cli_bytes_text(status->models[i].bytes));
+    for (size_t i = 0; i < status->model_count; i++)
+        if (status->models[i].approximate)
+            printf("          %s: an approximate index of %s vectors (%s; memelens check --recall)\n", status->models[i].name,
+                   cli_count_text(status->models[i].approximate), cli_bytes_text(status->models[i].approximate_bytes));
     if (status->captions || status->read)
         printf("words     %s captions; %s of %s contents read, %s with text in them; %s to be found by what they mean\n", cli_count_text(status->captions),
                cli_count_text(status->read), cli_count_text(status->contents), cli_count_text(status->with_text), cli_count_text(status->sentences));

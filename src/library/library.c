@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/processors.h"
+#include "library/approximate.h"
 #include "library/internal.h"
 #include "library/sentences.h"
 #include "library/text_search.h"
@@ -284,7 +285,19 @@ static int list_workers(lens_status *status, lens_store *store, lens_error *err)
     return status->workers ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-static int fill_status(lens_status *status, lens_store *store, lens_error *err)
+/* What its approximate index covers. A warm has it at hand; else the vectors are looked into, which takes a moment where there are many. */
+static void tell_approximate(lens_library *library, lens_store *store, const lens_store_model *model, struct lens_status_model *out)
+{
+    lens_warm_view *view = library->warm && !lens_store_searches(store) ? lens_warm_view_of(library->warm, model->id, NULL) : NULL;
+    double recall, ratio;
+    if (!view)
+        out->approximate = lens_approximate_covered(store, model->id, &out->approximate_bytes, &recall, &ratio);
+    else if (view->approximate)
+        out->approximate = lens_approximate_size(view->approximate, &view->vectors, &out->approximate_bytes);
+    lens_warm_view_release(view);
+}
+
+static int fill_status(lens_status *status, lens_library *library, lens_store *store, lens_error *err)
 {
     if (list_workers(status, store, err) != 0)
         return -1;
@@ -319,13 +332,16 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
     status->folder_present = calloc(roots.count + 1, sizeof *status->folder_present);
     status->models = calloc(models.count + 1, sizeof *status->models);
     bool enough = status->folder_present && status->models;
+    const bool approximate = lens_approximate_wanted(store, library->place.folder);
     for (size_t i = 0; enough && i < roots.count; i++)
         status->folder_present[i] = lens_file_exists(roots.items[i]);
     for (size_t i = 0; enough && i < models.count; i++) {
         const lens_store_model *model = &models.items[i];
         status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes,
-                                                            lens_model_knows_words(model->name) || (lens_word_bridge_known(status->library, model) && lens_sentence_model_here())};
+                                                            lens_model_knows_words(model->name) || (lens_word_bridge_known(library->place.folder, model) && lens_sentence_model_here()), 0, 0};
         status->model_count = i + 1;
+        if (approximate)
+            tell_approximate(library, store, model, &status->models[i]);
         enough = status->models[i].name != NULL;
     }
     lens_store_models_free(&models);
@@ -347,7 +363,7 @@ lens_status *lens_status_get(lens_library *library, lens_error *err)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
         lens_status_free(status);
         status = NULL;
-    } else if (fill_status(status, store, err) != 0) {
+    } else if (fill_status(status, library, store, err) != 0) {
         lens_status_free(status);
         status = NULL;
     }

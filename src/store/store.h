@@ -192,8 +192,8 @@ typedef struct lens_store_vectors {
     size_t map_size;
     size_t committed;   /* slots that were ever written, dead ones with them: what is in them never changes */
     lens_hash identity; /* of the file: no two, ever, have the same */
-    char *copy, *near;  /* the paths of files beside it for what is worked out from it, in bytes and about neighbours; removed with it. NULL: there is no
-                           place for such files */
+    char *copy, *near, *cells; /* the paths of files beside it for what is worked out from it, in bytes, about neighbours, and how to find them; removed
+                                   with it. NULL: there is no place for such files */
 } lens_store_vectors;
 int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
                             lens_store_vectors *out, lens_error *err);
