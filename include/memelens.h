@@ -84,7 +84,8 @@ typedef struct lens_index_options {
     size_t exclude_count;
     bool include_hidden;
     uint64_t max_pixels; /* of one picture */
-    double wait;         /* seconds to wait for another writer */
+    double wait;         /* seconds to wait for another writer, or for a database that is away */
+    double lease;        /* in a database: seconds without a word from a run, after which others take up what it has in hand */
     const char *const *captions; /* files of captions to take in, and to look at again in every later run */
     size_t caption_count;
     const char *caption_file, *caption_text; /* their columns; NULL: guessed */

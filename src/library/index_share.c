@@ -10,8 +10,7 @@
 #include "library/index_run.h"
 
 enum { OFFERS = 256, AT_ONCE = 64, TRIES = 3, JOBS_PER_THREAD = 2 * LENS_INDEX_BATCH };
-static const double renew_every = 2, lease = 10 /* seconds; what a machine that is gone had taken is taken up again after so long */, rest = 0.05,
-                    look_every = 0.5;
+static const double renewals = 5 /* of a lease, before it runs out */, rest = 0.05, look_every = 0.5; /* seconds */
 
 int lens_share_begin(lens_run *run, lens_error *err)
 {
@@ -27,7 +26,7 @@ int lens_share_begin(lens_run *run, lens_error *err)
         models[m] = run->models[m].id;
     gethostname(host, sizeof host - 1);
     snprintf(name, sizeof name, "%s:%ld", host, (long)getpid());
-    const int result = lens_store_work_begin(run->store, name, models, run->model_count, lease, &run->worker, err);
+    const int result = lens_store_work_begin(run->store, name, models, run->model_count, run->options->lease, &run->worker, err);
     free(models);
     return result;
 }
@@ -135,8 +134,8 @@ static int take(sharer *self, lens_error *err)
     lens_run *run = self->run;
     lens_store_work items[AT_ONCE];
     const double now = lens_seconds();
-    if (now - self->renewed > renew_every) {
-        if (lens_store_work_renew(self->store, run->worker, lease, err) != 0)
+    if (now - self->renewed > run->options->lease / renewals) {
+        if (lens_store_work_renew(self->store, run->worker, run->options->lease, err) != 0)
             return -1;
         self->renewed = now;
     }
