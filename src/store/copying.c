@@ -13,14 +13,14 @@ static const struct {
     const char *name, *one;
     const char *fields[LENS_FIELDS_MOST];
     int says; /* the field that tells a person which one it is; 0: none but the key */
-} parts[LENS_PARTS] = {
-    [LENS_PART_RULES] = {"rules", "rule", {"path", "out", "settings"}, 0},
-    [LENS_PART_MODELS] = {"models", "model", {"id", "name", "dim", "fingerprint", "sentences"}, 1},
-    [LENS_PART_CONTENTS] = {"contents", "content", {"id", "hash", "width", "height", "format"}, 0},
-    [LENS_PART_PICTURES] = {"pictures", "picture", {"id", "path", "size", "mtime_ns", "content", "reason"}, 1},
-    [LENS_PART_SOURCES] = {"sources", "source", {"id", "path", "kind", "size", "mtime_ns", "settings"}, 1},
-    [LENS_PART_TEXTS] = {"texts", "text", {"id", "picture", "content", "source", "version", "text", "folded"}, 5},
-    [LENS_PART_VECTORS] = {"vectors", "the vector of content", {"content", "values"}, 0},
+} parts[LENS_STORE_PARTS] = {
+    [LENS_STORE_RULES] = {"rules", "rule", {"path", "out", "settings"}, 0},
+    [LENS_STORE_MODELS] = {"models", "model", {"id", "name", "dim", "fingerprint", "sentences"}, 1},
+    [LENS_STORE_CONTENTS] = {"contents", "content", {"id", "hash", "width", "height", "format"}, 0},
+    [LENS_STORE_PICTURES] = {"pictures", "picture", {"id", "path", "size", "mtime_ns", "content", "reason"}, 1},
+    [LENS_STORE_SOURCES] = {"sources", "source", {"id", "path", "kind", "size", "mtime_ns", "settings"}, 1},
+    [LENS_STORE_TEXTS] = {"texts", "text", {"id", "picture", "content", "source", "version", "text", "folded"}, 5},
+    [LENS_STORE_VECTORS] = {"vectors", "the vector of content", {"content", "values"}, 0},
 };
 
 /* ---- a record ---- */
@@ -70,7 +70,7 @@ bool lens_record_same(lens_record a, lens_record b)
 
 /* ---- in words ---- */
 
-const char *lens_part_name(lens_part part)
+const char *lens_store_part_name(lens_store_part part)
 {
     return parts[part].name;
 }
@@ -94,7 +94,7 @@ static int say_field(lens_field field, lens_buffer *out)
     return result == 0 && field.size > SHOWN_MOST / 2 ? lens_buffer_print(out, "…") : result;
 }
 
-int lens_record_name(lens_part part, lens_record record, lens_buffer *out)
+int lens_record_name(lens_store_part part, lens_record record, lens_buffer *out)
 {
     const int says = parts[part].says;
     if (lens_buffer_print(out, "%s ", parts[part].one) != 0 || say_field(lens_record_field(record, 0), out) != 0)
@@ -121,13 +121,13 @@ static int say_numbers(lens_field x, lens_field y, lens_buffer *out)
     return lens_buffer_print(out, "number %zu is %.9g and %.9g", at / sizeof(float), (double)a, (double)b);
 }
 
-int lens_record_difference(lens_part part, lens_record a, lens_record b, lens_buffer *out)
+int lens_record_difference(lens_store_part part, lens_record a, lens_record b, lens_buffer *out)
 {
     for (int i = 0; i < LENS_FIELDS_MOST && parts[part].fields[i]; i++) {
         const lens_field x = lens_record_field(a, i), y = lens_record_field(b, i);
         if (fields_same(x, y))
             continue;
-        if (part == LENS_PART_VECTORS && i == 1)
+        if (part == LENS_STORE_VECTORS && i == 1)
             return say_numbers(x, y, out);
         return lens_buffer_print(out, "%s is ", parts[part].fields[i]) == 0 && say_field(x, out) == 0 && lens_buffer_print(out, " and ") == 0 && say_field(y, out) == 0 ? 0 : -1;
     }
@@ -149,21 +149,21 @@ static bool is_unit(lens_field field, int dim)
     return unit;
 }
 
-const char *lens_record_fault(lens_part part, int dim, lens_record record)
+const char *lens_record_fault(lens_store_part part, int dim, lens_record record)
 {
     const lens_field first = lens_record_field(record, 0), second = lens_record_field(record, 1);
     switch (part) {
-    case LENS_PART_RULES:
+    case LENS_STORE_RULES:
         return is_path(first) ? NULL : "it has no absolute path";
-    case LENS_PART_MODELS:
+    case LENS_STORE_MODELS:
         return lens_record_field(record, 3).size == sizeof(lens_hash) ? NULL : "its fingerprint has not 16 bytes";
-    case LENS_PART_CONTENTS:
+    case LENS_STORE_CONTENTS:
         return second.size == sizeof(lens_hash) ? NULL : "its hash has not 16 bytes";
-    case LENS_PART_PICTURES:
+    case LENS_STORE_PICTURES:
         if (!is_path(second))
             return "it has no absolute path";
         return (lens_record_field(record, 4).kind == 'n') != (lens_record_field(record, 5).kind == 'n') ? NULL : "it has not one of a content and a reason";
-    case LENS_PART_VECTORS:
+    case LENS_STORE_VECTORS:
         if (second.size != (size_t)dim * sizeof(float))
             return "it has another length than its model's";
         return is_unit(second, dim) ? NULL : "it is not finite and of length 1";

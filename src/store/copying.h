@@ -13,16 +13,16 @@
 
 /* In an order in which each can be written: what a record names is in a part before its own; texts come before vectors, as a text that comes takes the vectors
  * of sentences away that do not know it yet. */
-typedef enum lens_part {
-    LENS_PART_RULES,    /* path, out, settings */
-    LENS_PART_MODELS,   /* id, name, dim, fingerprint, sentences */
-    LENS_PART_CONTENTS, /* id, hash, width, height, format */
-    LENS_PART_PICTURES, /* id, path, size, mtime_ns, content, reason */
-    LENS_PART_SOURCES,  /* id, path, kind, size, mtime_ns, settings */
-    LENS_PART_TEXTS,    /* id, picture, content, source, version, text, folded */
-    LENS_PART_VECTORS,  /* content, values: of one model, each number as the 4 bytes that it is */
-    LENS_PARTS
-} lens_part;
+typedef enum lens_store_part {
+    LENS_STORE_RULES,    /* path, out, settings */
+    LENS_STORE_MODELS,   /* id, name, dim, fingerprint, sentences */
+    LENS_STORE_CONTENTS, /* id, hash, width, height, format */
+    LENS_STORE_PICTURES, /* id, path, size, mtime_ns, content, reason */
+    LENS_STORE_SOURCES,  /* id, path, kind, size, mtime_ns, settings */
+    LENS_STORE_TEXTS,    /* id, picture, content, source, version, text, folded */
+    LENS_STORE_VECTORS,  /* content, values: of one model, each number as the 4 bytes that it is */
+    LENS_STORE_PARTS
+} lens_store_part;
 
 enum { LENS_FIELDS_MOST = 7 };
 
@@ -45,12 +45,12 @@ int lens_record_order(lens_record a, lens_record b);
 bool lens_record_same(lens_record a, lens_record b);
 
 /* "pictures"; "picture 17 (/a/b.jpg)", fit to be shown; and in which field A and B differ first, "size is 17 and 18". In OUT, appended: 0 or -1. */
-const char *lens_part_name(lens_part part);
-int lens_record_name(lens_part part, lens_record record, lens_buffer *out);
-int lens_record_difference(lens_part part, lens_record a, lens_record b, lens_buffer *out);
+const char *lens_store_part_name(lens_store_part part);
+int lens_record_name(lens_store_part part, lens_record record, lens_buffer *out);
+int lens_record_difference(lens_store_part part, lens_record a, lens_record b, lens_buffer *out);
 
 /* What is wrong with RECORD, of vectors of DIM numbers, in words: "its hash has not 16 bytes". NULL: nothing that can be seen by itself. Static. */
-const char *lens_record_fault(lens_part part, int dim, lens_record record);
+const char *lens_record_fault(lens_store_part part, int dim, lens_record record);
 
 /* A list of records. {0} is empty. */
 typedef struct lens_records {
@@ -79,15 +79,15 @@ void lens_store_export_end(lens_store *store);
 
 /* Some records of PART (of MODEL's vectors) behind AFTER (NULL: from the first one on), some megabytes of them, into OUT, emptied first. None: there are no
  * more. AFTER must not lie in OUT. */
-int lens_store_export(lens_store *store, lens_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
+int lens_store_export(lens_store *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
 
 /* ---- writing, into a store that was opened with LENS_STORE_COPY ---- */
 
 /* Writes RECORDS, none of whose keys is there, with the ids that they have, in one transaction, on the disk when it returns. */
-int lens_store_import(lens_store *store, lens_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_store_import(lens_store *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
 
 /* Takes out what has the keys of RECORDS, and all that hangs on it. */
-int lens_store_expunge(lens_store *store, lens_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_store_expunge(lens_store *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
 
 /* Says of STORE that it is an unfinished copy of SOURCE, which nobody else opens; NULL: it is whole. And what was said: *SOURCE, NULL for nothing, which the
  * caller frees. */
@@ -97,7 +97,7 @@ int lens_store_marked(lens_store *store, char **source, lens_error *err);
 /* The greatest id that was ever given, of models, contents, pictures, sources and texts: none is given twice, even if what it meant is gone. Raising lowers
  * none. */
 typedef struct lens_store_ids {
-    int64_t last[LENS_PARTS];
+    int64_t last[LENS_STORE_PARTS];
 } lens_store_ids;
 int lens_store_ids_given(lens_store *store, lens_store_ids *out, lens_error *err);
 int lens_store_ids_raise(lens_store *store, const lens_store_ids *ids, lens_error *err);

@@ -14,17 +14,17 @@ void lens_store_export_end(lens_store *store)
         lens_folder_export_end(store->folder);
 }
 
-int lens_store_export(lens_store *store, lens_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err)
+int lens_store_export(lens_store *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err)
 {
     return ASK(store, export, part, model, after, out, err);
 }
 
-int lens_store_import(lens_store *store, lens_part part, int64_t model, const lens_records *records, lens_error *err)
+int lens_store_import(lens_store *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     return ASK(store, import, part, model, records, err);
 }
 
-int lens_store_expunge(lens_store *store, lens_part part, int64_t model, const lens_records *records, lens_error *err)
+int lens_store_expunge(lens_store *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     return ASK(store, expunge, part, model, records, err);
 }

@@ -13,21 +13,21 @@ enum { PAGE_ROWS = 1024, PAGE_BYTES = 4 << 20, TRIES = 20 };
 /* Statements as the store's: ?1 is the key after which to begin, ?2 how many rows, ?3 the model. COLUMNS: what each field is, an int, blob or text. */
 static const struct {
     const char *columns, *select, *select_wordless, *insert, *drop;
-} parts[LENS_PARTS] = {
-    [LENS_PART_RULES] = {"bib", "SELECT path, out, settings FROM rule WHERE path > ?1 ORDER BY path LIMIT ?2", NULL, "INSERT INTO rule (path, out, settings) VALUES (?1, ?2, ?3)",
+} parts[LENS_STORE_PARTS] = {
+    [LENS_STORE_RULES] = {"bib", "SELECT path, out, settings FROM rule WHERE path > ?1 ORDER BY path LIMIT ?2", NULL, "INSERT INTO rule (path, out, settings) VALUES (?1, ?2, ?3)",
                          "DELETE FROM rule WHERE path = ?1"},
-    [LENS_PART_MODELS] = {"itibi", "SELECT id, name, dim, fingerprint, sentences FROM model WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [LENS_STORE_MODELS] = {"itibi", "SELECT id, name, dim, fingerprint, sentences FROM model WHERE id > ?1 ORDER BY id LIMIT ?2",
                           "SELECT id, name, dim, fingerprint, 0 FROM model WHERE id > ?1 ORDER BY id LIMIT ?2", NULL, NULL},
-    [LENS_PART_CONTENTS] = {"ibiit", "SELECT id, hash, width, height, format FROM content WHERE id > ?1 ORDER BY id LIMIT ?2", NULL,
+    [LENS_STORE_CONTENTS] = {"ibiit", "SELECT id, hash, width, height, format FROM content WHERE id > ?1 ORDER BY id LIMIT ?2", NULL,
                             "INSERT INTO content (id, hash, width, height, format) VALUES (?1, ?2, ?3, ?4, ?5)", "DELETE FROM content WHERE id = ?1"},
-    [LENS_PART_PICTURES] = {"ibiiib", "SELECT id, path, size, mtime_ns, content, reason FROM picture WHERE id > ?1 ORDER BY id LIMIT ?2", NULL,
+    [LENS_STORE_PICTURES] = {"ibiiib", "SELECT id, path, size, mtime_ns, content, reason FROM picture WHERE id > ?1 ORDER BY id LIMIT ?2", NULL,
                             "INSERT INTO picture (id, path, size, mtime_ns, content, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "DELETE FROM picture WHERE id = ?1"},
-    [LENS_PART_SOURCES] = {"ibiiib", "SELECT id, path, kind, size, mtime_ns, settings FROM source WHERE id > ?1 ORDER BY id LIMIT ?2", "",
+    [LENS_STORE_SOURCES] = {"ibiiib", "SELECT id, path, kind, size, mtime_ns, settings FROM source WHERE id > ?1 ORDER BY id LIMIT ?2", "",
                            "INSERT INTO source (id, path, kind, size, mtime_ns, settings) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "DELETE FROM source WHERE id = ?1"},
-    [LENS_PART_TEXTS] = {"iiiittt", "SELECT id, picture, content, source, version, text, folded FROM text WHERE id > ?1 ORDER BY id LIMIT ?2", "",
+    [LENS_STORE_TEXTS] = {"iiiittt", "SELECT id, picture, content, source, version, text, folded FROM text WHERE id > ?1 ORDER BY id LIMIT ?2", "",
                          "INSERT INTO text (id, picture, content, source, version, text, folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "DELETE FROM text WHERE id = ?1"},
     /* "+": the index by slot gives them in another order, all of them for every page */
-    [LENS_PART_VECTORS] = {"ii", "SELECT content, slot FROM vector WHERE content > ?1 AND +model = ?3 ORDER BY content LIMIT ?2", NULL, NULL,
+    [LENS_STORE_VECTORS] = {"ii", "SELECT content, slot FROM vector WHERE content > ?1 AND +model = ?3 ORDER BY content LIMIT ?2", NULL, NULL,
                            "DELETE FROM vector WHERE content = ?1 AND model = ?2"},
 };
 
@@ -54,6 +54,7 @@ static int open_files(lens_folder *store, lens_error *err)
             result = -1;
             break;
         }
+        reader->end = reader->row.slots;
         reader->next = store->writers;
         store->writers = reader;
     }
@@ -112,14 +113,14 @@ static int put_vector(lens_folder *store, sqlite3_stmt *statement, int64_t model
     return 0;
 }
 
-static int put_rows(lens_folder *store, sqlite3_stmt *statement, lens_part part, int64_t model, float *values, lens_records *out, lens_error *err)
+static int put_rows(lens_folder *store, sqlite3_stmt *statement, lens_store_part part, int64_t model, float *values, lens_records *out, lens_error *err)
 {
     const char *columns = parts[part].columns;
     int result;
     while (out->bytes.size < PAGE_BYTES && (result = lens_sql_step(store, statement, err)) > 0) {
-        if (part == LENS_PART_VECTORS && put_vector(store, statement, model, values, out, err) != 0)
+        if (part == LENS_STORE_VECTORS && put_vector(store, statement, model, values, out, err) != 0)
             return -1;
-        for (int i = 0; part != LENS_PART_VECTORS && columns[i]; i++)
+        for (int i = 0; part != LENS_STORE_VECTORS && columns[i]; i++)
             put_column(statement, i, columns[i], out);
         if (lens_records_end(out) != 0)
             return lens_sql_memory(store, err);
@@ -127,14 +128,14 @@ static int put_rows(lens_folder *store, sqlite3_stmt *statement, lens_part part,
     return out->bytes.size < PAGE_BYTES ? result : 0;
 }
 
-int lens_folder_export(lens_folder *store, lens_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err)
+int lens_folder_export(lens_folder *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err)
 {
     lens_records_clear(out);
     const char *sql = !lens_words_here(store) && parts[part].select_wordless ? parts[part].select_wordless : parts[part].select;
     float *values = NULL;
     if (!*sql) /* of a version without words */
         return 0;
-    if (part == LENS_PART_VECTORS) {
+    if (part == LENS_STORE_VECTORS) {
         lens_model_row row;
         const int found = lens_model_load(store, model, &row, err);
         if (found <= 0)
@@ -151,7 +152,7 @@ int lens_folder_export(lens_folder *store, lens_part part, int64_t model, const 
         else
             sqlite3_bind_blob64(statement, 1, key.bytes, key.size, SQLITE_STATIC);
         sqlite3_bind_int(statement, 2, PAGE_ROWS);
-        if (part == LENS_PART_VECTORS)
+        if (part == LENS_STORE_VECTORS)
             sqlite3_bind_int64(statement, 3, model);
         result = put_rows(store, statement, part, model, values, out, err);
         lens_sql_done(store, statement);
@@ -162,7 +163,7 @@ int lens_folder_export(lens_folder *store, lens_part part, int64_t model, const 
 
 /* ---- taking in ---- */
 
-static int import_row(lens_folder *store, lens_part part, lens_record record, lens_error *err)
+static int import_row(lens_folder *store, lens_store_part part, lens_record record, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, parts[part].insert, err);
     if (!statement)
@@ -209,14 +210,14 @@ static int import_model(lens_folder *store, lens_record record, lens_error *err)
     return result;
 }
 
-int lens_folder_import(lens_folder *store, lens_part part, int64_t model, const lens_records *records, lens_error *err)
+int lens_folder_import(lens_folder *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     if (lens_sql_begin(store, err) != 0)
         return -1;
     int result = 0;
     for (size_t i = 0; i < records->count && result == 0; i++) {
         const lens_record record = lens_records_at(records, i);
-        result = part == LENS_PART_VECTORS ? import_vector(store, model, record, err) : part == LENS_PART_MODELS ? import_model(store, record, err) : import_row(store, part, record, err);
+        result = part == LENS_STORE_VECTORS ? import_vector(store, model, record, err) : part == LENS_STORE_MODELS ? import_model(store, record, err) : import_row(store, part, record, err);
     }
     if (result == 0)
         result = lens_writers_sync(store, err);
@@ -251,10 +252,10 @@ static int run_with_key(lens_folder *store, const char *sql, lens_record record,
     return lens_sql_finish(store, statement, err);
 }
 
-int lens_folder_expunge(lens_folder *store, lens_part part, int64_t model, const lens_records *records, lens_error *err)
+int lens_folder_expunge(lens_folder *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     int result = 0;
-    if (part == LENS_PART_MODELS) { /* each a transaction, as its file goes after it */
+    if (part == LENS_STORE_MODELS) { /* each a transaction, as its file goes after it */
         for (size_t i = 0; i < records->count && result == 0; i++)
             result = expunge_model(store, lens_records_at(records, i), err);
         return result;
@@ -263,10 +264,10 @@ int lens_folder_expunge(lens_folder *store, lens_part part, int64_t model, const
         return -1;
     for (size_t i = 0; i < records->count && result == 0; i++) {
         const lens_record record = lens_records_at(records, i);
-        if (part == LENS_PART_CONTENTS)
+        if (part == LENS_STORE_CONTENTS)
             result = run_with_key(store, "DELETE FROM picture WHERE content = ?1", record, 0, err);
         if (result == 0)
-            result = run_with_key(store, parts[part].drop, record, part == LENS_PART_VECTORS ? model : 0, err);
+            result = run_with_key(store, parts[part].drop, record, part == LENS_STORE_VECTORS ? model : 0, err);
     }
     return lens_sql_end(store, result, err);
 }
@@ -285,14 +286,14 @@ int lens_folder_marked(lens_folder *store, char **source, lens_error *err)
     return lens_schema_marked(store, source, err);
 }
 
-static const char *const sequences[LENS_PARTS] = {
-    [LENS_PART_MODELS] = "model", [LENS_PART_CONTENTS] = "content", [LENS_PART_PICTURES] = "picture", [LENS_PART_SOURCES] = "source", [LENS_PART_TEXTS] = "text",
+static const char *const sequences[LENS_STORE_PARTS] = {
+    [LENS_STORE_MODELS] = "model", [LENS_STORE_CONTENTS] = "content", [LENS_STORE_PICTURES] = "picture", [LENS_STORE_SOURCES] = "source", [LENS_STORE_TEXTS] = "text",
 };
 
 int lens_folder_ids_given(lens_folder *store, lens_store_ids *out, lens_error *err)
 {
     *out = (lens_store_ids){0};
-    for (int part = 0; part < LENS_PARTS; part++) {
+    for (int part = 0; part < LENS_STORE_PARTS; part++) {
         sqlite3_stmt *statement = sequences[part] ? lens_sql(store, "SELECT seq FROM sqlite_sequence WHERE name = ?1", err) : NULL;
         if (!sequences[part])
             continue;
@@ -333,7 +334,7 @@ int lens_folder_ids_raise(lens_folder *store, const lens_store_ids *ids, lens_er
     if (lens_sql_begin(store, err) != 0)
         return -1;
     int result = 0;
-    for (int part = 0; part < LENS_PARTS && result == 0; part++)
+    for (int part = 0; part < LENS_STORE_PARTS && result == 0; part++)
         if (sequences[part] && ids->last[part] > 0)
             result = raise_one(store, sequences[part], ids->last[part], err);
     return lens_sql_end(store, result, err);

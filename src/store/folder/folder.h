@@ -65,9 +65,9 @@ int lens_folder_sentences_write(lens_folder *store, int64_t model, const int64_t
 
 int lens_folder_export_begin(lens_folder *store, lens_error *err);
 void lens_folder_export_end(lens_folder *store);
-int lens_folder_export(lens_folder *store, lens_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
-int lens_folder_import(lens_folder *store, lens_part part, int64_t model, const lens_records *records, lens_error *err);
-int lens_folder_expunge(lens_folder *store, lens_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_folder_export(lens_folder *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
+int lens_folder_import(lens_folder *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_folder_expunge(lens_folder *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
 int lens_folder_mark(lens_folder *store, const char *source, lens_error *err);
 int lens_folder_marked(lens_folder *store, char **source, lens_error *err);
 int lens_folder_ids_given(lens_folder *store, lens_store_ids *out, lens_error *err);

@@ -14,27 +14,27 @@ enum { PAGE_ROWS = 1024, PAGE_TEXTS = 256, PAGE_BYTES = 4 << 20 };
  * index must hold) or text. */
 static const struct {
     const char *columns, *select, *insert, *drop;
-} parts[LENS_PARTS] = {
-    [LENS_PART_RULES] = {"pib", "SELECT path, out, settings FROM rule WHERE path > $1 ORDER BY path LIMIT $2",
+} parts[LENS_STORE_PARTS] = {
+    [LENS_STORE_RULES] = {"pib", "SELECT path, out, settings FROM rule WHERE path > $1 ORDER BY path LIMIT $2",
                          "INSERT INTO rule (path, out, settings) SELECT path, out <> 0, settings FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS t (path, out, settings)",
                          "DELETE FROM rule WHERE path = ANY ($1)"},
-    [LENS_PART_MODELS] = {"ipibi", "SELECT id, name, dim, fingerprint, sentences FROM model WHERE id > $1 ORDER BY id LIMIT $2", NULL, NULL},
-    [LENS_PART_CONTENTS] = {"ibiit", "SELECT id, hash, width, height, format FROM content WHERE id > $1 ORDER BY id LIMIT $2",
+    [LENS_STORE_MODELS] = {"ipibi", "SELECT id, name, dim, fingerprint, sentences FROM model WHERE id > $1 ORDER BY id LIMIT $2", NULL, NULL},
+    [LENS_STORE_CONTENTS] = {"ibiit", "SELECT id, hash, width, height, format FROM content WHERE id > $1 ORDER BY id LIMIT $2",
                             "INSERT INTO content (id, hash, width, height, format) SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[])",
                             "DELETE FROM content WHERE id = ANY ($1)"},
-    [LENS_PART_PICTURES] = {"ipiiib", "SELECT id, path, size, mtime_ns, content, reason FROM picture WHERE id > $1 ORDER BY id LIMIT $2",
+    [LENS_STORE_PICTURES] = {"ipiiib", "SELECT id, path, size, mtime_ns, content, reason FROM picture WHERE id > $1 ORDER BY id LIMIT $2",
                             "INSERT INTO picture (id, path, size, mtime_ns, content, reason)"
                             " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])",
                             "DELETE FROM picture WHERE id = ANY ($1)"},
-    [LENS_PART_SOURCES] = {"ipiiib", "SELECT id, path, kind, size, mtime_ns, settings FROM source WHERE id > $1 ORDER BY id LIMIT $2",
+    [LENS_STORE_SOURCES] = {"ipiiib", "SELECT id, path, kind, size, mtime_ns, settings FROM source WHERE id > $1 ORDER BY id LIMIT $2",
                            "INSERT INTO source (id, path, kind, size, mtime_ns, settings)"
                            " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])",
                            "DELETE FROM source WHERE id = ANY ($1)"},
-    [LENS_PART_TEXTS] = {"iiiitbt", "SELECT id, picture, content, source, version, text, folded FROM text WHERE id > $1 ORDER BY id LIMIT $2",
+    [LENS_STORE_TEXTS] = {"iiiitbt", "SELECT id, picture, content, source, version, text, folded FROM text WHERE id > $1 ORDER BY id LIMIT $2",
                          "INSERT INTO text (id, picture, content, source, version, text, folded)"
                          " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::text[])",
                          "DELETE FROM text WHERE id = ANY ($1)"},
-    [LENS_PART_VECTORS] = {"iv", "SELECT content, exact FROM vector_%lld WHERE content > $1 ORDER BY content LIMIT $2", LENS_PG_PUT_VECTORS,
+    [LENS_STORE_VECTORS] = {"iv", "SELECT content, exact FROM vector_%lld WHERE content > $1 ORDER BY content LIMIT $2", LENS_PG_PUT_VECTORS,
                            "DELETE FROM vector_%lld WHERE content = ANY ($1)"},
 };
 
@@ -81,12 +81,12 @@ static int put_rows(lens_postgres *store, const PGresult *rows, const char *colu
     return 0;
 }
 
-int lens_postgres_export(lens_postgres *store, lens_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err)
+int lens_postgres_export(lens_postgres *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err)
 {
     lens_records_clear(out);
     int dim = 0;
-    int64_t most = part == LENS_PART_TEXTS ? PAGE_TEXTS : PAGE_ROWS;
-    if (part == LENS_PART_VECTORS) {
+    int64_t most = part == LENS_STORE_TEXTS ? PAGE_TEXTS : PAGE_ROWS;
+    if (part == LENS_STORE_VECTORS) {
         const int found = lens_pg_model(store, model, &dim, err);
         if (found <= 0)
             return found;
@@ -114,7 +114,7 @@ int lens_postgres_export(lens_postgres *store, lens_part part, int64_t model, co
 /* ---- taking in ---- */
 
 /* What a database cannot hold, though a folder can. */
-static int check_field(lens_postgres *store, lens_part part, lens_record record, char column, lens_field field, lens_error *err)
+static int check_field(lens_postgres *store, lens_store_part part, lens_record record, char column, lens_field field, lens_error *err)
 {
     const bool long_path = column == 'p' && field.kind == 'b' && field.size > LENS_PG_PATH_MOST;
     if (!long_path && (column != 't' || field.kind != 'b' || (lens_utf8_valid(field.bytes, field.size) && !memchr(field.bytes, 0, field.size))))
@@ -142,10 +142,10 @@ static void add_field(lens_pg_args *args, char column, lens_field field, float *
     }
 }
 
-static int import_rows(lens_postgres *store, lens_part part, int64_t model, const lens_records *records, lens_error *err)
+static int import_rows(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     int dim = 0;
-    if (part == LENS_PART_VECTORS && lens_pg_model(store, model, &dim, err) <= 0)
+    if (part == LENS_STORE_VECTORS && lens_pg_model(store, model, &dim, err) <= 0)
         return lens_fail(err, LENS_E_MISSING, "%s: there is no model %lld in this library", store->name, (long long)model);
     float *values = malloc(((size_t)dim + 1) * sizeof *values);
     if (!values)
@@ -189,11 +189,11 @@ static int import_models(lens_postgres *store, const lens_records *records, lens
     return result;
 }
 
-int lens_postgres_import(lens_postgres *store, lens_part part, int64_t model, const lens_records *records, lens_error *err)
+int lens_postgres_import(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     if (lens_pg_begin(store, err) != 0)
         return -1;
-    return lens_pg_end(store, part == LENS_PART_MODELS ? import_models(store, records, err) : import_rows(store, part, model, records, err), err);
+    return lens_pg_end(store, part == LENS_STORE_MODELS ? import_models(store, records, err) : import_rows(store, part, model, records, err), err);
 }
 
 /* ---- taking out ---- */
@@ -221,13 +221,13 @@ static int drop_models(lens_postgres *store, const lens_records *records, lens_e
     return result;
 }
 
-int lens_postgres_expunge(lens_postgres *store, lens_part part, int64_t model, const lens_records *records, lens_error *err)
+int lens_postgres_expunge(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     if (lens_pg_begin(store, err) != 0)
         return -1;
-    int result = part == LENS_PART_CONTENTS ? drop_rows(store, "DELETE FROM picture WHERE content = ANY ($1)", 0, records, err) : 0;
+    int result = part == LENS_STORE_CONTENTS ? drop_rows(store, "DELETE FROM picture WHERE content = ANY ($1)", 0, records, err) : 0;
     if (result == 0)
-        result = part == LENS_PART_MODELS ? drop_models(store, records, err) : drop_rows(store, parts[part].drop, model, records, err);
+        result = part == LENS_STORE_MODELS ? drop_models(store, records, err) : drop_rows(store, parts[part].drop, model, records, err);
     return lens_pg_end(store, result, err);
 }
 
@@ -287,14 +287,14 @@ int lens_postgres_marked(lens_postgres *store, char **source, lens_error *err)
     return short_of_memory ? lens_pg_memory(err) : 0;
 }
 
-static const char *const sequences[LENS_PARTS] = {
-    [LENS_PART_MODELS] = "model", [LENS_PART_CONTENTS] = "content", [LENS_PART_PICTURES] = "picture", [LENS_PART_SOURCES] = "source", [LENS_PART_TEXTS] = "text",
+static const char *const sequences[LENS_STORE_PARTS] = {
+    [LENS_STORE_MODELS] = "model", [LENS_STORE_CONTENTS] = "content", [LENS_STORE_PICTURES] = "picture", [LENS_STORE_SOURCES] = "source", [LENS_STORE_TEXTS] = "text",
 };
 
 int lens_postgres_ids_given(lens_postgres *store, lens_store_ids *out, lens_error *err)
 {
     *out = (lens_store_ids){0};
-    for (int part = 0; part < LENS_PARTS; part++) {
+    for (int part = 0; part < LENS_STORE_PARTS; part++) {
         if (!sequences[part])
             continue;
         lens_pg_args args = {0};
@@ -311,7 +311,7 @@ int lens_postgres_ids_raise(lens_postgres *store, const lens_store_ids *ids, len
     lens_store_ids now;
     if (lens_postgres_ids_given(store, &now, err) != 0)
         return -1;
-    for (int part = 0; part < LENS_PARTS; part++) {
+    for (int part = 0; part < LENS_STORE_PARTS; part++) {
         int64_t set = 0;
         lens_pg_args args = {0};
         if (!sequences[part] || ids->last[part] <= now.last[part])

@@ -80,9 +80,9 @@ int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, le
 
 int lens_postgres_export_begin(lens_postgres *store, lens_error *err);
 void lens_postgres_export_end(lens_postgres *store);
-int lens_postgres_export(lens_postgres *store, lens_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
-int lens_postgres_import(lens_postgres *store, lens_part part, int64_t model, const lens_records *records, lens_error *err);
-int lens_postgres_expunge(lens_postgres *store, lens_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_postgres_export(lens_postgres *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
+int lens_postgres_import(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_postgres_expunge(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
 int lens_postgres_mark(lens_postgres *store, const char *source, lens_error *err);
 int lens_postgres_marked(lens_postgres *store, char **source, lens_error *err);
 int lens_postgres_ids_given(lens_postgres *store, lens_store_ids *out, lens_error *err);
