@@ -73,6 +73,12 @@ static void set_name(lens_postgres *store)
     store->name = copy;
 }
 
+/* Libraries never print, and libpq's own way with warnings is to. */
+static void hear_nothing(void *context, const char *words)
+{
+    (void)context, (void)words;
+}
+
 /* One try. 0; 1 when another one may go better; -1. */
 static int connect_once(lens_postgres *store, lens_error *err)
 {
@@ -94,6 +100,7 @@ static int connect_once(lens_postgres *store, lens_error *err)
         return strstr(words, "FATAL") && !strstr(words, "starting up") && !strstr(words, "shutting down") && !strstr(words, "recovery") &&
                        !strstr(words, "too many") ? -1 : 1;
     }
+    pq->PQsetNoticeProcessor(store->connection, hear_nothing, NULL);
     set_name(store);
     char setting[256];
     snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s; SET client_min_messages = warning", store->vector_schema ? ", " : "",
