@@ -107,6 +107,14 @@ bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds)
     return take(queue, item);
 }
 
+size_t lens_queue_count(lens_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    const size_t count = queue->count;
+    pthread_mutex_unlock(&queue->lock);
+    return count;
+}
+
 void lens_queue_close(lens_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);

@@ -196,6 +196,8 @@ static void receive(writer *self, lens_job *job)
         if (passing || absent)
             keep_known(self, job);
         self->report->failed += passing;
+        if (run->shares)
+            lens_share_drop(run, job->path);
         lens_job_free(run, job);
         return;
     }
@@ -235,7 +237,7 @@ static int run_threads(lens_run *run, writer *out)
     run->jobs = lens_queue_new(LENS_INDEX_JOBS);
     run->done = lens_queue_new(LENS_INDEX_DONE);
     pthread_t *workers = calloc((size_t)threads, sizeof *workers);
-    pthread_t walker;
+    pthread_t walker, sharer;
     lens_error error = {0};
     int started = 0, errnum = 0;
     if (!run->jobs || !run->done || !workers) {
@@ -250,7 +252,8 @@ static int run_threads(lens_run *run, writer *out)
         started++;
     if (started < threads && started > 0)
         atomic_fetch_sub(&run->workers_left, threads - started); /* fewer will do */
-    bool walks = started > 0 && (errnum = pthread_create(&walker, NULL, lens_index_walker, run)) == 0;
+    bool shares = run->shares && started > 0 && (errnum = pthread_create(&sharer, NULL, lens_index_sharer, run)) == 0;
+    bool walks = started > 0 && shares == run->shares && (errnum = pthread_create(&walker, NULL, lens_index_walker, run)) == 0;
     if (!walks) {
         lens_fail_errno(&error, errnum, "cannot start a thread");
         lens_run_fail(run, &error);
@@ -263,6 +266,8 @@ static int run_threads(lens_run *run, writer *out)
     lens_queue_close(run->done);
     if (walks)
         pthread_join(walker, NULL);
+    if (shares)
+        pthread_join(sharer, NULL);
     for (int i = 0; i < started; i++)
         pthread_join(workers[i], NULL);
     free(workers);
@@ -357,10 +362,12 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_targets_choose(run, err);
     if (result == 0)
         result = add_models(run, err);
+    if (result == 0 && lens_store_shares_work(run->store))
+        result = lens_share_begin(run, err);
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
         if (run->targets[i].absent)
             tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
-    if (result == 0 && !(run->reader = lens_store_open(run->place->store, LENS_STORE_READ, 0, err)))
+    if (result == 0 && !(run->reader = lens_store_open(run->place->store, LENS_STORE_READ, run->options->wait, err)))
         result = -1;
     if (result == 0) {
         run->threads = run->options->threads > 0 ? run->options->threads : lens_processors();
@@ -368,6 +375,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         if (result != 0 && err)
             *err = run->error;
     }
+    lens_share_end(run);
     lens_store_close(run->reader);
     report->unchanged += atomic_load(&run->unchanged);
     report->failed += atomic_load(&run->failed_before);
@@ -401,7 +409,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     *report = (lens_index_report){0};
     lens_run run = {.options = options, .place = &library->place};
     lens_error busy = {0};
-    run.store = lens_store_open(library->place.store, LENS_STORE_WRITE, 0, &busy);
+    run.store = lens_store_open(library->place.store, LENS_STORE_WRITE, lens_store_place_is_database(library->place.store) ? options->wait : 0, &busy);
     if (!run.store && busy.code == LENS_E_BUSY && options->wait > 0) {
         lens_index_event event = {.kind = LENS_INDEX_NOTE, .reason = "another run is writing to the library; waiting for it"};
         if (options->event)

@@ -82,6 +82,12 @@ typedef struct lens_run {
     struct lens_sidecar *sidecars; /* the walker's, until it has ended */
     size_t sidecar_count, sidecar_capacity;
 
+    bool shares;    /* the store is one that many index into: jobs come from its list (index_share.c) */
+    int64_t worker; /* then */
+    lens_store_work *offers; /* the walker's: what it has found and not put on the list yet */
+    size_t offer_count;
+    atomic_llong claimed_jobs;
+
     lens_queue *jobs, *done;
     atomic_bool stop;
     atomic_bool walking;
@@ -111,8 +117,17 @@ void lens_targets_free(lens_run *run);
 /* Whether the root above PATH is there now: on an absent disk nothing has moved and nothing is gone. */
 bool lens_root_present(const lens_run *run, const char *path);
 
+/* Where the store is shared: begins as one of its workers; puts PATH on its list (takes JOB); puts what was not yet put there; takes PATH off it; ends.
+ * The walker offers, the thread lens_index_sharer takes. */
+int lens_share_begin(lens_run *run, lens_error *err);
+void lens_share_offer(lens_run *run, lens_job *job);
+void lens_share_flush(lens_run *run);
+void lens_share_drop(lens_run *run, const char *path);
+void lens_share_end(lens_run *run);
+
 /* Thread bodies. ARGUMENT: the lens_run. */
 void *lens_index_walker(void *argument);
 void *lens_index_worker(void *argument);
+void *lens_index_sharer(void *argument);
 
 #endif

@@ -49,6 +49,8 @@ static int needs_work(lens_run *run, const lens_walk_file *file, lens_job *job, 
     return result;
 }
 
+static void meet_problem(void *context, const char *path, const lens_error *problem);
+
 static int meet_file(void *context, const lens_walk_file *file)
 {
     lens_run *run = context;
@@ -61,6 +63,12 @@ static int meet_file(void *context, const lens_walk_file *file)
         lens_fail(&error, LENS_E_MEMORY, "not enough memory");
         lens_run_fail(run, &error);
         return 1;
+    }
+    if (strlen(file->path) > lens_store_path_most(run->store)) {
+        lens_error error = {0};
+        lens_fail(&error, LENS_E_LIMIT, "a path of more than %zu bytes is too long for a library in a database", lens_store_path_most(run->store));
+        meet_problem(run, file->path, &error);
+        return 0;
     }
     lens_job *job = lens_job_new(run, file->path);
     if (!job)
@@ -77,6 +85,10 @@ static int meet_file(void *context, const lens_walk_file *file)
         /* Whoever names a file means it. */
         if (strcmp(file->path, run->targets[run->target].path) == 0 || lens_is_picture_file(file->path)) {
             atomic_fetch_add(&run->found, 1);
+            if (run->shares) {
+                lens_share_offer(run, job);
+                return 0;
+            }
             if (lens_queue_push(run->jobs, job))
                 return 0;
         }
@@ -105,7 +117,7 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
     lens_store_picture_free(&picture);
     if (!job)
         return;
-    job->outcome = lens_named_as_picture(path) ? LENS_OUTCOME_FAILED : LENS_OUTCOME_NOTE;
+    job->outcome = lens_named_as_picture(path) && strlen(path) <= lens_store_path_most(run->store) ? LENS_OUTCOME_FAILED : LENS_OUTCOME_NOTE;
     job->retry = true;
     /* The walk's message names the path; a failure is shown beside its path already. */
     const char *reason = problem->message;
@@ -134,7 +146,10 @@ void *lens_index_walker(void *argument)
         else if (result < 0)
             lens_run_fail(run, &error);
     }
+    if (run->shares)
+        lens_share_flush(run);
     atomic_store(&run->walking, false);
-    lens_queue_close(run->jobs);
+    if (!run->shares) /* else its list is not done when the walk is */
+        lens_queue_close(run->jobs);
     return NULL;
 }

@@ -244,9 +244,9 @@ int lens_store_spread(lens_store *store, int64_t model, const float *query, doub
     return store->postgres ? lens_postgres_spread(store->postgres, model, query, mean, deviation, err) : not_a_database(err);
 }
 
-int lens_store_work_begin(lens_store *store, const char *name, double lease, int64_t *worker, lens_error *err)
+int lens_store_work_begin(lens_store *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
 {
-    return store->postgres ? lens_postgres_work_begin(store->postgres, name, lease, worker, err) : not_a_database(err);
+    return store->postgres ? lens_postgres_work_begin(store->postgres, name, models, model_count, lease, worker, err) : not_a_database(err);
 }
 
 int lens_store_work_renew(lens_store *store, int64_t worker, double lease, lens_error *err)
@@ -259,9 +259,9 @@ int lens_store_work_end(lens_store *store, int64_t worker, lens_error *err)
     return store->postgres ? lens_postgres_work_end(store->postgres, worker, err) : not_a_database(err);
 }
 
-int lens_store_work_offer(lens_store *store, const lens_store_work *items, size_t count, lens_error *err)
+int lens_store_work_offer(lens_store *store, int64_t worker, const lens_store_work *items, size_t count, lens_error *err)
 {
-    return store->postgres ? lens_postgres_work_offer(store->postgres, items, count, err) : not_a_database(err);
+    return store->postgres ? lens_postgres_work_offer(store->postgres, worker, items, count, err) : not_a_database(err);
 }
 
 int lens_store_work_claim(lens_store *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err)
@@ -269,17 +269,27 @@ int lens_store_work_claim(lens_store *store, int64_t worker, const lens_store_pa
     return store->postgres ? lens_postgres_work_claim(store->postgres, worker, within, items, count, err) : not_a_database(err);
 }
 
-int lens_store_work_drop(lens_store *store, const char *path, lens_error *err)
+int lens_store_work_drop(lens_store *store, int64_t worker, const char *path, lens_error *err)
 {
-    return store->postgres ? lens_postgres_work_drop(store->postgres, path, err) : not_a_database(err);
+    return store->postgres ? lens_postgres_work_drop(store->postgres, worker, path, err) : not_a_database(err);
 }
 
-int64_t lens_store_work_left(lens_store *store, const lens_store_paths *within, lens_error *err)
+int64_t lens_store_work_left(lens_store *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err)
 {
-    return store->postgres ? lens_postgres_work_left(store->postgres, within, err) : not_a_database(err);
+    return store->postgres ? lens_postgres_work_left(store->postgres, worker, within, own, err) : not_a_database(err);
 }
 
 int lens_store_workers_list(lens_store *store, lens_store_workers *out, lens_error *err)
 {
     return store->postgres ? lens_postgres_workers_list(store->postgres, out, err) : not_a_database(err);
+}
+
+int lens_store_work_release(lens_store *store, int64_t worker, lens_error *err)
+{
+    return store->postgres ? lens_postgres_work_release(store->postgres, worker, err) : not_a_database(err);
+}
+
+size_t lens_store_path_most(const lens_store *store)
+{
+    return store->postgres ? LENS_POSTGRES_PATH_MOST : SIZE_MAX;
 }

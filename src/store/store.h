@@ -267,23 +267,30 @@ typedef struct lens_store_work {
 void lens_store_work_free(lens_store_work *items, size_t count); /* the paths only */
 
 /* Makes this store a worker called NAME, whose lease must be renewed every LEASE seconds: what a worker without one has taken is free to be taken again.
- * *WORKER: its number, by which other stores of the same process take work for it. Ended by lens_store_work_end, or by letting the lease run out. */
-int lens_store_work_begin(lens_store *store, const char *name, double lease, int64_t *worker, lens_error *err);
+ * It works for MODELS [model_count] only, with others that do. *WORKER: its number, by which other stores of the same process take work for it. Ended by
+ * lens_store_work_end, or by letting the lease run out. */
+int lens_store_work_begin(lens_store *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err);
 int lens_store_work_renew(lens_store *store, int64_t worker, double lease, lens_error *err);
 int lens_store_work_end(lens_store *store, int64_t worker, lens_error *err);
 
-/* Puts ITEMS [count] on the list; one that is there stays as it is. */
-int lens_store_work_offer(lens_store *store, const lens_store_work *items, size_t count, lens_error *err);
+/* Gives back what WORKER has taken. */
+int lens_store_work_release(lens_store *store, int64_t worker, lens_error *err);
+
+/* Puts ITEMS [count] on WORKER's list; one that is there stays as it is. */
+int lens_store_work_offer(lens_store *store, int64_t worker, const lens_store_work *items, size_t count, lens_error *err);
 
 /* Takes up to COUNT of the items at or below one of WITHIN for WORKER, in order of path, into ITEMS. How many; -1 on error. lens_store_write takes them off
  * the list in the transaction that writes them. */
 int lens_store_work_claim(lens_store *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err);
 
-/* Takes PATH off the list: there is nothing to be written. */
-int lens_store_work_drop(lens_store *store, const char *path, lens_error *err);
+/* Takes PATH off WORKER's list: there is nothing to be written. */
+int lens_store_work_drop(lens_store *store, int64_t worker, const char *path, lens_error *err);
 
-/* How many items at or below one of WITHIN are on the list, whoever has taken them. -1 on error. */
-int64_t lens_store_work_left(lens_store *store, const lens_store_paths *within, lens_error *err);
+/* How many items at or below one of WITHIN are on WORKER's list, whoever has taken them, and *OWN of them it has taken itself. -1 on error. */
+int64_t lens_store_work_left(lens_store *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err);
+
+/* The longest path, in bytes, that STORE takes. */
+size_t lens_store_path_most(const lens_store *store);
 
 typedef struct lens_store_worker {
     char *name;

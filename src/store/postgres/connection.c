@@ -178,6 +178,11 @@ int lens_pg_begin_read(lens_postgres *store, lens_error *err)
     return begin(store, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
 }
 
+int lens_pg_begin_share(lens_postgres *store, lens_error *err)
+{
+    return begin(store, "BEGIN", err);
+}
+
 int lens_pg_end(lens_postgres *store, int result, lens_error *err)
 {
     if (store->depth > 1) {

@@ -9,7 +9,7 @@
 #include "store/postgres/postgres.h"
 #include "store/met.h"
 
-enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16, LENS_PG_PATH_MOST = 2600 /* bytes: what an entry of an index holds */ };
+enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16 };
 
 struct lens_postgres {
     const lens_pq *pq;
@@ -48,6 +48,8 @@ int lens_pg_memory(lens_error *err);
  * waits for other writers: writing takes turns, so that no two of them can wait for each other, and the numbers that triggers keep are not fought over. */
 int lens_pg_begin(lens_postgres *store, lens_error *err);
 int lens_pg_begin_read(lens_postgres *store, lens_error *err);
+/* To write without waiting for a turn: rows that nothing else hangs on, and that nobody polls for. */
+int lens_pg_begin_share(lens_postgres *store, lens_error *err);
 int lens_pg_end(lens_postgres *store, int result, lens_error *err);
 
 /* Runs SQL, one statement or several, that takes no arguments and whose rows nobody wants. 0 or -1. */

@@ -7,6 +7,8 @@
 
 typedef struct lens_postgres lens_postgres;
 
+enum { LENS_POSTGRES_PATH_MOST = 2600 /* bytes: what an entry of an index holds */ };
+
 lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, double patience, lens_error *err);
 void lens_postgres_close(lens_postgres *store);
 char *lens_postgres_place_shown(const char *place);
@@ -69,13 +71,14 @@ int lens_postgres_vectors_of(lens_postgres *store, int64_t model, const int64_t 
 int lens_postgres_scope_count(lens_postgres *store, int64_t model, const lens_store_scope *scope, int64_t *count, lens_error *err);
 int lens_postgres_scope_ids(lens_postgres *store, int64_t model, const lens_store_scope *scope, int64_t **ids, size_t *count, lens_error *err);
 int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err);
-int lens_postgres_work_begin(lens_postgres *store, const char *name, double lease, int64_t *worker, lens_error *err);
+int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err);
 int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease, lens_error *err);
+int lens_postgres_work_release(lens_postgres *store, int64_t worker, lens_error *err);
 int lens_postgres_work_end(lens_postgres *store, int64_t worker, lens_error *err);
-int lens_postgres_work_offer(lens_postgres *store, const lens_store_work *items, size_t count, lens_error *err);
+int lens_postgres_work_offer(lens_postgres *store, int64_t worker, const lens_store_work *items, size_t count, lens_error *err);
 int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err);
-int lens_postgres_work_drop(lens_postgres *store, const char *path, lens_error *err);
-int64_t lens_postgres_work_left(lens_postgres *store, const lens_store_paths *within, lens_error *err);
+int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *path, lens_error *err);
+int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err);
 int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, lens_error *err);
 
 int lens_postgres_export_begin(lens_postgres *store, lens_error *err);

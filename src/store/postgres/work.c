@@ -7,7 +7,7 @@
 #define NOW "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 #define WITHIN "EXISTS (SELECT FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS f (at, low, high) WHERE work.path = at OR (work.path > low AND work.path < high))"
 
-int lens_postgres_work_begin(lens_postgres *store, const char *name, double lease, int64_t *worker, lens_error *err)
+int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
 {
     lens_pg_args args = {0};
     /* Those that ended long ago and did not say so. */
@@ -15,7 +15,9 @@ int lens_postgres_work_begin(lens_postgres *store, const char *name, double leas
         return -1;
     lens_pg_text(&args, name);
     lens_pg_double(&args, lease);
-    if (lens_pg_number(store, "INSERT INTO worker (name, lease) VALUES ($1, " NOW " + ($2::float8 * 1000000)::bigint) RETURNING id", &args, worker, err) != 0)
+    lens_pg_ints(&args, models, model_count);
+    if (lens_pg_number(store, "INSERT INTO worker (name, lease, models) VALUES ($1, " NOW " + ($2::float8 * 1000000)::bigint, array(SELECT m FROM unnest($3::bigint[]) AS m"
+                              " ORDER BY m)) RETURNING id", &args, worker, err) != 0)
         return -1;
     store->worker = *worker;
     return 0;
@@ -26,23 +28,33 @@ int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease,
     lens_pg_args args = {0};
     lens_pg_int(&args, worker);
     lens_pg_double(&args, lease);
-    return lens_pg_run(store, "UPDATE worker SET lease = " NOW " + ($2::float8 * 1000000)::bigint WHERE id = $1", &args, NULL, err);
+    int64_t there = 0;
+    if (lens_pg_run(store, "UPDATE worker SET lease = " NOW " + ($2::float8 * 1000000)::bigint WHERE id = $1", &args, &there, err) != 0)
+        return -1;
+    return there ? 0 : lens_fail(err, LENS_E_BUSY, "%s: this run was away for so long that others have taken its work: run it again", store->name);
+}
+
+int lens_postgres_work_release(lens_postgres *store, int64_t worker, lens_error *err)
+{
+    lens_pg_args args = {0};
+    lens_pg_int(&args, worker);
+    return lens_pg_run(store, "UPDATE work SET worker = NULL WHERE worker = $1", &args, NULL, err);
 }
 
 int lens_postgres_work_end(lens_postgres *store, int64_t worker, lens_error *err)
 {
     lens_pg_args args = {0};
-    lens_pg_int(&args, worker);
-    if (lens_pg_run(store, "UPDATE work SET worker = NULL WHERE worker = $1", &args, NULL, err) != 0)
+    if (lens_postgres_work_release(store, worker, err) != 0)
         return -1;
     lens_pg_int(&args, worker);
     store->worker = 0;
     return lens_pg_run(store, "DELETE FROM worker WHERE id = $1", &args, NULL, err);
 }
 
-int lens_postgres_work_offer(lens_postgres *store, const lens_store_work *items, size_t count, lens_error *err)
+int lens_postgres_work_offer(lens_postgres *store, int64_t worker, const lens_store_work *items, size_t count, lens_error *err)
 {
     lens_pg_args args = {0};
+    lens_pg_int(&args, worker);
     for (int part = 0; part < 3; part++) {
         lens_pg_array(&args, part == 0 ? LENS_PG_BYTES : LENS_PG_INT);
         for (size_t i = 0; i < count; i++)
@@ -52,8 +64,8 @@ int lens_postgres_work_offer(lens_postgres *store, const lens_store_work *items,
                 lens_pg_add_int(&args, part == 1 ? items[i].size : items[i].mtime_ns);
     }
     /* In order, so that two who offer the same wait for each other in one direction only. */
-    return lens_pg_run(store, "INSERT INTO work (path, size, mtime_ns) SELECT path, size, mtime_ns FROM unnest($1::bytea[], $2::bigint[], $3::bigint[])"
-                              " AS t (path, size, mtime_ns) ORDER BY path ON CONFLICT DO NOTHING", &args, NULL, err);
+    return lens_pg_run(store, "INSERT INTO work (path, models, size, mtime_ns) SELECT path, models, size, mtime_ns FROM (SELECT models FROM worker WHERE id = $1) AS w,"
+                              " unnest($2::bytea[], $3::bigint[], $4::bigint[]) AS t (path, size, mtime_ns) ORDER BY path ON CONFLICT DO NOTHING", &args, NULL, err);
 }
 
 static void within_args(lens_pg_args *args, const lens_store_paths *within)
@@ -77,9 +89,18 @@ int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_st
     within_args(&args, within);
     lens_pg_int(&args, worker);
     lens_pg_int(&args, count);
-    PGresult *rows = lens_pg_ask(store, "WITH mine AS (SELECT path FROM work WHERE (worker IS NULL OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker"
-                                        " AND w.lease > " NOW ")) AND " WITHIN " ORDER BY path LIMIT $5 FOR UPDATE SKIP LOCKED)"
-                                        " UPDATE work SET worker = $4 FROM mine WHERE work.path = mine.path RETURNING work.path, work.size, work.mtime_ns", &args, err);
+    /* Not to be asked again by itself when the connection is lost: it may have taken some, of which nobody here would know. */
+    if (lens_pg_begin_share(store, err) != 0)
+        return -1;
+    PGresult *rows = lens_pg_ask(store, "WITH mine AS (SELECT path, models FROM work WHERE models = (SELECT models FROM worker WHERE id = $4) AND (worker IS NULL"
+                                        " OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker AND w.lease > " NOW ")) AND " WITHIN
+                                        " ORDER BY path LIMIT $5 FOR UPDATE SKIP LOCKED)"
+                                        " UPDATE work SET worker = $4 FROM mine WHERE work.path = mine.path AND work.models = mine.models"
+                                        " RETURNING work.path, work.size, work.mtime_ns", &args, err);
+    if (lens_pg_end(store, rows ? 0 : -1, err) != 0) {
+        lens_pg_done(store, rows);
+        return -1;
+    }
     if (!rows)
         return -1;
     const int got = lens_pg_rows(store, rows);
@@ -93,19 +114,27 @@ int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_st
     return lens_pg_memory(err);
 }
 
-int lens_postgres_work_drop(lens_postgres *store, const char *path, lens_error *err)
+int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *path, lens_error *err)
 {
     lens_pg_args args = {0};
     lens_pg_path(&args, path);
-    return lens_pg_run(store, "DELETE FROM work WHERE path = $1", &args, NULL, err);
+    lens_pg_int(&args, worker);
+    return lens_pg_run(store, "DELETE FROM work WHERE path = $1 AND models = (SELECT models FROM worker WHERE id = $2)", &args, NULL, err);
 }
 
-int64_t lens_postgres_work_left(lens_postgres *store, const lens_store_paths *within, lens_error *err)
+int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err)
 {
-    int64_t left = 0;
     lens_pg_args args = {0};
     within_args(&args, within);
-    return lens_pg_number(store, "SELECT count(*) FROM work WHERE " WITHIN, &args, &left, err) == 0 ? left : -1;
+    lens_pg_int(&args, worker);
+    PGresult *rows = lens_pg_ask(store, "SELECT count(*), count(*) FILTER (WHERE worker = $4) FROM work WHERE models = (SELECT models FROM worker WHERE id = $4) AND " WITHIN,
+                                 &args, err);
+    if (!rows)
+        return -1;
+    const int64_t left = lens_pg_int_at(store, rows, 0, 0);
+    *own = lens_pg_int_at(store, rows, 0, 1);
+    lens_pg_done(store, rows);
+    return left;
 }
 
 int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, lens_error *err)

@@ -26,8 +26,8 @@ static int check(lens_postgres *store, const lens_store_entry *entries, size_t c
         const lens_store_entry *entry = &entries[i];
         if (lens_path_check(entry->path, err) != 0)
             return -1;
-        if (strlen(entry->path) > LENS_PG_PATH_MOST)
-            return lens_fail(err, LENS_E_LIMIT, "%s: a path of more than %d bytes is too long for a library in PostgreSQL", entry->path, LENS_PG_PATH_MOST);
+        if (strlen(entry->path) > LENS_POSTGRES_PATH_MOST)
+            return lens_fail(err, LENS_E_LIMIT, "%s: a path of more than %d bytes is too long for a library in PostgreSQL", entry->path, LENS_POSTGRES_PATH_MOST);
         if (entry->reason)
             continue;
         if (!entry->format || entry->width < 0 || entry->height < 0)
@@ -298,7 +298,8 @@ static int take_off_list(lens_postgres *store, const batch *self, lens_error *er
     lens_pg_array(&args, LENS_PG_BYTES);
     for (size_t i = 0; i < self->count; i++)
         lens_pg_add_bytes(&args, self->entries[i].path, strlen(self->entries[i].path));
-    if (lens_pg_run(store, "DELETE FROM work WHERE path = ANY ($1)", &args, NULL, err) != 0)
+    lens_pg_int(&args, store->worker);
+    if (lens_pg_run(store, "DELETE FROM work WHERE path = ANY ($1) AND models = (SELECT models FROM worker WHERE id = $2)", &args, NULL, err) != 0)
         return -1;
     lens_pg_int(&args, store->worker);
     lens_pg_int(&args, (int64_t)self->count);
