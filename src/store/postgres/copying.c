@@ -116,14 +116,14 @@ int lens_postgres_export(lens_postgres *store, lens_store_part part, int64_t mod
 /* What a database cannot hold, though a folder can. */
 static int check_field(lens_postgres *store, lens_store_part part, lens_record record, char column, lens_field field, lens_error *err)
 {
-    const bool long_path = column == 'p' && field.kind == 'b' && field.size > LENS_PG_PATH_MOST;
+    const bool long_path = column == 'p' && field.kind == 'b' && field.size > LENS_POSTGRES_PATH_MOST;
     if (!long_path && (column != 't' || field.kind != 'b' || (lens_utf8_valid(field.bytes, field.size) && !memchr(field.bytes, 0, field.size))))
         return 0;
     lens_buffer name = {0};
     if (lens_record_name(part, record, &name) != 0)
         lens_buffer_free(&name);
     if (long_path)
-        lens_fail(err, LENS_E_LIMIT, "%s: %s: a path of more than %d bytes is too long for a library in PostgreSQL", store->name, name.data ? name.data : "", LENS_PG_PATH_MOST);
+        lens_fail(err, LENS_E_LIMIT, "%s: %s: a path of more than %d bytes is too long for a library in PostgreSQL", store->name, name.data ? name.data : "", LENS_POSTGRES_PATH_MOST);
     else
         lens_fail(err, LENS_E_FORMAT, "%s: %s: its text is not UTF-8, which PostgreSQL wants", store->name, name.data ? name.data : "");
     lens_buffer_free(&name);
