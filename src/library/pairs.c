@@ -181,7 +181,7 @@ static int compare(void *context, const lens_record *a, const lens_record *b, bo
         self->records++;
     }
     if (++self->looked_at % TELL_EVERY == 0 && self->tell && !self->tell(self->tell_context, self->step, self->records))
-        return lens_fail(err, LENS_E_CANCELLED, "interrupted");
+        return lens_fail(err, LENS_E_CANCELLED, "interrupted; the same command goes on where it was");
     if (a && b && lens_record_same(*a, *b))
         return 0;
     const bool first = self->only_a + self->only_b + self->other == 0;

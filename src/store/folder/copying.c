@@ -116,7 +116,7 @@ static int put_vector(lens_folder *store, sqlite3_stmt *statement, int64_t model
 static int put_rows(lens_folder *store, sqlite3_stmt *statement, lens_store_part part, int64_t model, float *values, lens_records *out, lens_error *err)
 {
     const char *columns = parts[part].columns;
-    int result;
+    int result = 0;
     while (out->bytes.size < PAGE_BYTES && (result = lens_sql_step(store, statement, err)) > 0) {
         if (part == LENS_STORE_VECTORS && put_vector(store, statement, model, values, out, err) != 0)
             return -1;
@@ -125,7 +125,7 @@ static int put_rows(lens_folder *store, sqlite3_stmt *statement, lens_store_part
         if (lens_records_end(out) != 0)
             return lens_sql_memory(store, err);
     }
-    return out->bytes.size < PAGE_BYTES ? result : 0;
+    return result < 0 ? -1 : 0;
 }
 
 int lens_folder_export(lens_folder *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err)

@@ -90,7 +90,7 @@ static int unfinished(lens_folder *store, lens_error *err)
     char *source = NULL;
     if (lens_schema_marked(store, &source, err) != 0)
         return -1;
-    lens_fail(err, LENS_E_BUSY, "%s: an unfinished copy of %s; the same `memelens copy` goes on with it", store->folder, source ? source : "another library");
+    lens_fail(err, LENS_E_UNSUPPORTED, "%s: an unfinished copy of %s; the same `memelens copy` goes on with it", store->folder, source ? source : "another library");
     free(source);
     return -1;
 }

@@ -251,7 +251,7 @@ int lens_pg_copying(lens_postgres *store, lens_error *err)
     if (lens_postgres_marked(store, &source, err) != 0)
         return -1;
     if (source)
-        lens_fail(err, LENS_E_BUSY, "%s: an unfinished copy of %s; the same `memelens copy` goes on with it", store->name, source);
+        lens_fail(err, LENS_E_UNSUPPORTED, "%s: an unfinished copy of %s; the same `memelens copy` goes on with it", store->name, source);
     const int result = source ? -1 : 0;
     free(source);
     return result;
