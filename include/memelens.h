@@ -44,6 +44,9 @@ lens_library *lens_library_open(const char *folder, lens_error *err);
 void lens_library_close(lens_library *library);
 const char *lens_library_path(const lens_library *library);
 
+/* The same as lens_library_open takes it: the address of a database with all that is in it, a password too. */
+const char *lens_library_address(const lens_library *library);
+
 /* What a program that answers many queries keeps between them, for one library: encoders, vectors, what terms came to. Any number of threads
  * may share one, each through a lens_library of its own, by which all the functions below work as ever and see what other processes write
  * within a fifth of a second (lens_warm_refresh: at once). FOLDER NULL: the default. A library that is not there yet may come later. Close

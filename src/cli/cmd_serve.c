@@ -49,7 +49,7 @@ static int run(const cli_list *operands)
     if (!library)
         return CLI_ERROR;
     lens_serve_options serve = lens_serve_options_default();
-    serve.library = lens_library_path(library);
+    serve.library = lens_library_address(library);
     serve.listen = listen_at;
     serve.token_file = token_file;
     serve.watch = watch;

@@ -174,7 +174,7 @@ void *lens_index_sharer(void *argument)
         done = take(&self, &error);
         failures = done < 0 ? failures + 1 : 0;
         /* What was taken when a connection went may never have come here; another run takes it, or this one once more. */
-        if (done < 0 && error.code == LENS_E_SYSTEM && failures <= TRIES && lens_store_work_release(self.store, run->worker, &error) == 0)
+        if (done < 0 && error.code == LENS_E_AWAY && failures <= TRIES && lens_store_work_release(self.store, run->worker, &error) == 0)
             done = 0;
     }
     if (done < 0) {

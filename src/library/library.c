@@ -78,6 +78,11 @@ const char *lens_library_path(const lens_library *library)
     return library->place.shown;
 }
 
+const char *lens_library_address(const lens_library *library)
+{
+    return library->place.store;
+}
+
 bool lens_model_knows_words(const char *name)
 {
     lens_tower towers = 0;

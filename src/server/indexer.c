@@ -99,6 +99,7 @@ static char *reason_of(const lens_indexer *self, int result, bool stopped, const
         return NULL;
     const char *reason = result == 0                         ? "the server ends"
                          : self->server->show_paths          ? error->message
+                         : error->code == LENS_E_AWAY        ? "the database cannot be reached"
                          : error->code == LENS_E_BUSY        ? "another program is writing to the library"
                          : error->code == LENS_E_UNSUPPORTED ? lens_answer_reason(&asker, error->message)
                                                              : "what went wrong is told where the server was started";
@@ -122,7 +123,7 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
         error = (lens_error){0};
         options.wait = look_seconds;
         result = library ? lens_index(library, &options, &report, &error) : -1;
-    } while (result != 0 && error.code == LENS_E_BUSY && goes_on(self) && (watched || lens_seconds() - begun < wait_seconds));
+    } while (result != 0 && (error.code == LENS_E_BUSY || error.code == LENS_E_AWAY) && goes_on(self) && (watched || lens_seconds() - begun < wait_seconds));
     lens_library_close(library);
     lens_warm_refresh(self->server->warm); /* who hears that it is done finds all of it */
     char *reason = reason_of(self, result, report.stopped, &error);
@@ -303,7 +304,7 @@ static void read_pictures(lens_indexer *self)
     self->reading = false;
     const bool stands_back = report.stopped && !self->ends;
     pthread_mutex_unlock(&self->lock);
-    if (result != 0 && error.code == LENS_E_BUSY)
+    if (result != 0 && (error.code == LENS_E_BUSY || error.code == LENS_E_AWAY))
         self->reads_after = lens_seconds() + again_seconds;
     else if (!stands_back)
         end_reading(self, result, &report, &error);

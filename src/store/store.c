@@ -293,3 +293,28 @@ size_t lens_store_path_most(const lens_store *store)
 {
     return store->postgres ? LENS_POSTGRES_PATH_MOST : SIZE_MAX;
 }
+
+int lens_store_approximate_wanted(lens_store *store, bool *wanted, lens_error *err)
+{
+    return store->postgres ? lens_postgres_approximate_wanted(store->postgres, wanted, err) : not_a_database(err);
+}
+
+int lens_store_approximate_want(lens_store *store, bool wanted, lens_error *err)
+{
+    return store->postgres ? lens_postgres_approximate_want(store->postgres, wanted, err) : not_a_database(err);
+}
+
+int lens_store_approximate_make(lens_store *store, int64_t model, bool *made, lens_error *err)
+{
+    return store->postgres ? lens_postgres_approximate_make(store->postgres, model, made, err) : not_a_database(err);
+}
+
+int lens_store_approximate_drop(lens_store *store, int64_t model, lens_error *err)
+{
+    return store->postgres ? lens_postgres_approximate_drop(store->postgres, model, err) : not_a_database(err);
+}
+
+int64_t lens_store_approximate_covered(lens_store *store, int64_t model, int64_t *bytes, lens_error *err)
+{
+    return store->postgres ? lens_postgres_approximate_covered(store->postgres, model, bytes, err) : not_a_database(err);
+}

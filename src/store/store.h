@@ -254,6 +254,14 @@ int lens_store_scope_ids(lens_store *store, int64_t model, const lens_store_scop
 /* Mean and deviation of the cosines of QUERY with the vectors of MODEL, from some 500 of them. */
 int lens_store_spread(lens_store *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err);
 
+/* Whether the library wants approximate indices of its vectors, and saying so; making MODEL's, which may take long, where there is none (*MADE); removing it;
+ * and how many vectors it covers, with its bytes: 0 when there is none, -1 on error. */
+int lens_store_approximate_wanted(lens_store *store, bool *wanted, lens_error *err);
+int lens_store_approximate_want(lens_store *store, bool wanted, lens_error *err);
+int lens_store_approximate_make(lens_store *store, int64_t model, bool *made, lens_error *err);
+int lens_store_approximate_drop(lens_store *store, int64_t model, lens_error *err);
+int64_t lens_store_approximate_covered(lens_store *store, int64_t model, int64_t *bytes, lens_error *err);
+
 /* ---- work that many share ---------------------------------------------------------------------------------------- */
 
 /* Whether many may index into STORE at once, as into a database; the functions of this part are for those alone. */

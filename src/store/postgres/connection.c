@@ -44,7 +44,7 @@ int lens_pg_fail(lens_postgres *store, const PGresult *result, lens_error *err)
     one_line(words && *words ? words : pq->PQerrorMessage(store->connection), line, sizeof line);
     store->lost = pq->PQstatus(store->connection) == CONNECTION_BAD || !state || strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0;
     if (store->lost)
-        return lens_fail(err, LENS_E_SYSTEM, "%s: the connection is lost: %s", store->name, line);
+        return lens_fail(err, LENS_E_AWAY, "%s: the connection is lost: %s", store->name, line);
     if (strcmp(state, "53100") == 0)
         return lens_fail(err, LENS_E_FULL, "%s: %s", store->name, line);
     if (strcmp(state, "42501") == 0 || strcmp(state, "25006") == 0)
@@ -58,19 +58,6 @@ static void forget_statements(lens_postgres *store)
 {
     while (store->statement_count > 0)
         free(store->statements[--store->statement_count].sql);
-}
-
-static void set_name(lens_postgres *store)
-{
-    const lens_pq *pq = store->pq;
-    const char *host = pq->PQhost(store->connection), *port = pq->PQport(store->connection), *database = pq->PQdb(store->connection);
-    char name[512];
-    snprintf(name, sizeof name, "postgresql://%s:%s/%s", host ? host : "", port ? port : "", database ? database : "");
-    char *copy = strdup(name);
-    if (!copy)
-        return;
-    free(store->name);
-    store->name = copy;
 }
 
 /* Libraries never print, and libpq's own way with warnings is to. */
@@ -95,13 +82,13 @@ static int connect_once(lens_postgres *store, lens_error *err)
         char line[400];
         const char *words = pq->PQerrorMessage(store->connection);
         one_line(words, line, sizeof line);
-        lens_fail(err, LENS_E_SYSTEM, "%s: cannot connect: %s", store->name, line);
         /* Nobody listens, or it is starting up or shutting down: that passes. A wrong password or name does not. */
-        return strstr(words, "FATAL") && !strstr(words, "starting up") && !strstr(words, "shutting down") && !strstr(words, "recovery") &&
-                       !strstr(words, "too many") ? -1 : 1;
+        const bool refused = strstr(words, "FATAL") && !strstr(words, "starting up") && !strstr(words, "shutting down") && !strstr(words, "recovery") &&
+                             !strstr(words, "too many");
+        lens_fail(err, refused ? LENS_E_SYSTEM : LENS_E_AWAY, "%s: cannot connect: %s", store->name, line);
+        return refused ? -1 : 1;
     }
     pq->PQsetNoticeProcessor(store->connection, hear_nothing, NULL);
-    set_name(store);
     char setting[256];
     snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s; SET client_min_messages = warning", store->vector_schema ? ", " : "",
              store->vector_schema ? store->vector_schema : "");
@@ -134,7 +121,7 @@ int lens_pg_ready(lens_postgres *store, lens_error *err)
     if (store->pq->PQstatus(store->connection) == CONNECTION_OK)
         return 0;
     if (store->depth > 0)
-        return lens_fail(err, LENS_E_SYSTEM, "%s: the connection was lost within a transaction", store->name);
+        return lens_fail(err, LENS_E_AWAY, "%s: the connection was lost within a transaction", store->name);
     return lens_pg_connect(store, err);
 }
 

@@ -14,7 +14,7 @@ enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16 };
 struct lens_postgres {
     const lens_pq *pq;
     char *place; /* as it was given, with a password if there is one in it: never shown */
-    char *name;  /* "postgresql://HOST:PORT/DATABASE", for messages */
+    char *name;  /* the same without, for messages */
     lens_store_mode mode; /* to read or to write */
     bool copies;          /* opened with LENS_STORE_COPY, which is to write */
     double patience; /* seconds that a lost connection is waited for */

@@ -8,9 +8,9 @@
 #include "base/error.h"
 
 #define LENS_PQ_FUNCTIONS(X) \
-    X(PQconnectdbParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQserverVersion) X(PQhost) X(PQport) X(PQdb) X(PQuser) X(PQexec) \
-    X(PQexecParams) X(PQprepare) X(PQexecPrepared) X(PQresultStatus) X(PQresultErrorField) X(PQresultErrorMessage) X(PQclear) X(PQntuples) X(PQgetvalue) \
-    X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) X(PQtransactionStatus) X(PQsetNoticeProcessor) X(PQconninfoParse) X(PQconninfoFree)
+    X(PQconnectdbParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQuser) X(PQexec) \
+    X(PQexecParams) X(PQprepare) X(PQexecPrepared) X(PQresultStatus) X(PQresultErrorField) X(PQclear) X(PQntuples) X(PQgetvalue) \
+    X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) X(PQsetNoticeProcessor) X(PQconninfoParse) X(PQconninfoFree)
 
 typedef struct lens_pq {
     LENS_PQ_FUNCTIONS(LENS_DYNAMIC_SLOT)

@@ -71,6 +71,11 @@ int lens_postgres_vectors_of(lens_postgres *store, int64_t model, const int64_t 
 int lens_postgres_scope_count(lens_postgres *store, int64_t model, const lens_store_scope *scope, int64_t *count, lens_error *err);
 int lens_postgres_scope_ids(lens_postgres *store, int64_t model, const lens_store_scope *scope, int64_t **ids, size_t *count, lens_error *err);
 int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err);
+int lens_postgres_approximate_wanted(lens_postgres *store, bool *wanted, lens_error *err);
+int lens_postgres_approximate_want(lens_postgres *store, bool wanted, lens_error *err);
+int lens_postgres_approximate_make(lens_postgres *store, int64_t model, bool *made, lens_error *err);
+int lens_postgres_approximate_drop(lens_postgres *store, int64_t model, lens_error *err);
+int64_t lens_postgres_approximate_covered(lens_postgres *store, int64_t model, int64_t *bytes, lens_error *err);
 int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err);
 int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease, lens_error *err);
 int lens_postgres_work_release(lens_postgres *store, int64_t worker, lens_error *err);
