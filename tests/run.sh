@@ -56,7 +56,7 @@ for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests
 done
 
 export MEMELENS_TEST_STORE=postgres
-for source in $(grep -lE 'store_place_run(_group)?\(' tests/*/test_*.c); do
+for source in $(grep -lE 'store_place_run(_group|_server)?\(' tests/*/test_*.c); do
     run_test "$source" "$source in PostgreSQL"
 done
 unset MEMELENS_TEST_STORE
