@@ -84,6 +84,35 @@ static void test_twenty_kills(void **state)
     test_folder_remove(back);
 }
 
+/* The server of a database goes away in the middle. */
+static void test_a_server_that_crashes(void **state)
+{
+    (void)state;
+    if (store_place_is_folder())
+        return;
+    char *from = test_folder_new(), *to = store_place("crash"), *back = test_folder_new();
+    test_copy_library(from, PICTURES);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        execl(test_program(), test_program(), "copy", "-q", from, to, (char *)NULL);
+        _exit(127);
+    }
+    lens_sleep(0.7);
+    store_place_server("crash");
+    int status;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 2 || WEXITSTATUS(status) == 0));
+    store_place_server("start");
+    expect_run(0, "both hold the same", "copy", from, to);
+    expect_run(0, "both hold the same", "copy", to, back);
+    test_copy_expect_same(from, back);
+    store_place_remove(to);
+    test_folder_remove(from);
+    test_folder_remove(back);
+}
+
 static void test_what_a_person_sees(void **state)
 {
     (void)state;
@@ -129,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twenty_kills),
+        cmocka_unit_test(test_a_server_that_crashes),
         cmocka_unit_test(test_what_a_person_sees),
         cmocka_unit_test(test_fitted_maps_go_along),
     };

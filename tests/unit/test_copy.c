@@ -314,6 +314,38 @@ static void test_damaged_rows(void **state)
     places_free(&p);
 }
 
+/* A folder takes all that a folder has; a database says which record it cannot hold. */
+static void test_what_a_database_cannot_hold(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *words;
+    } damages[] = {
+        {"UPDATE text SET folded = CAST(x'61ff' AS TEXT) WHERE id = 2", ": text 2 ("},
+        {"UPDATE picture SET path = CAST(printf('/%.3000c', 'x') AS BLOB) WHERE id = 2", "a path of more than 2600 bytes is too long"},
+        {NULL, "from 1 to 16000 dimensions"},
+    };
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        places p = places_new(5);
+        if (damages[i].sql) {
+            texts_damage(p.from, damages[i].sql);
+        } else {
+            lens_error err = {0};
+            lens_store *store = test_store(p.from, LENS_STORE_WRITE);
+            int64_t id;
+            assert_done(lens_store_add_model(store, "wide", 20000, test_hash(9), &id, &err), &err);
+            lens_store_close(store);
+        }
+        if (store_place_is_folder()) {
+            copied(p.from, p.to, false);
+            assert_int_equal(differ(p.from, p.to, NULL), 0);
+        } else {
+            refused(p.from, p.to, false, damages[i].words);
+        }
+        places_free(&p);
+    }
+}
+
 static void test_what_differs_is_named(void **state)
 {
     (void)state;
@@ -397,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_interrupted_at_every_event),
         cmocka_unit_test(test_an_unfinished_copy_of_another),
         cmocka_unit_test(test_damaged_rows),
+        cmocka_unit_test(test_what_a_database_cannot_hold),
         cmocka_unit_test(test_what_differs_is_named),
         cmocka_unit_test(test_an_older_library),
         cmocka_unit_test(test_written_to_meanwhile),
