@@ -24,9 +24,13 @@ CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"
 	$(shell pkg-config --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
 CFLAGS_ALL := $(CFLAGS) $(WARN) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(COVERAGE),--coverage -O1)
-LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lm -pthread $(LDLIBS)
+LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
 
-LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c))
+# hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it.
+CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
+CXXFLAGS_ALL = $(filter-out -std=%,$(CPPFLAGS_ALL)) -std=c++17 $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(CFLAGS_ALL))
+
+LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c src/*/*.cc))
 PROGRAM_SOURCES := $(wildcard src/cli/*.c)
 TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c)
 TEST_SUPPORT    := $(wildcard tests/support/*.c)
@@ -34,7 +38,7 @@ FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_PROGRAMS  := $(wildcard bench/*.c)
 WORD_MAP_SOURCES := tools/fit_word_map.c tools/word_pairs.c
 
-object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+object = $(patsubst %,$(BUILD)/%.o,$(basename $(1)))
 LIBRARY := $(BUILD)/libmemelens.a
 PROGRAM := $(BUILD)/memelens
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
@@ -63,6 +67,11 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(call say,c++)
+	$(Q)$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # The loops that run on several threads of one stream. (clang has an OpenMP of its own, beside which oneDNN's would run too.)
 $(BUILD)/src/nn/attention.o $(BUILD)/src/nn/finish.o $(BUILD)/src/nn/norm.o: CFLAGS_ALL += $(if $(findstring clang,$(CC)),,-fopenmp)

@@ -88,6 +88,7 @@ typedef struct lens_index_options {
     const char *const *captions; /* files of captions to take in, and to look at again in every later run */
     size_t caption_count;
     const char *caption_file, *caption_text; /* their columns; NULL: guessed */
+    int approximate; /* 1: make an approximate index of the vectors, now and in every later run in which it lags; -1: no more, and remove it; 0: as it was */
     /* Whether the file at PATH is to be taken in; what is in the library and is not wanted goes. NULL: every picture. Called from a thread of
      * its own. */
     bool (*wants)(void *context, const char *path);
@@ -224,6 +225,7 @@ typedef struct lens_search_options {
     size_t label_count;
     int by;               /* the sum of LENS_BY_LOOK, …; LENS_BY_ALL: every way that there is */
     bool leave_out_terms; /* the terms' own pictures are no results (lens_similar) */
+    bool exact;           /* hold the query against every picture, also where the library has an approximate index */
     uint64_t max_pixels;
 } lens_search_options;
 
@@ -261,9 +263,10 @@ typedef struct lens_results {
     size_t compared;  /* pictures the query was held against */
     bool more;        /* there are results behind these */
     int by;           /* the ways that were gone */
+    bool approximate; /* found by way of an approximate index: each score is exact, but some of the best pictures may be missing */
 } lens_results;
 
-/* The normalised weighted sum of the terms' vectors against every picture, exactly; for words also what is written in pictures and said about them
+/* The normalised weighted sum of the terms' vectors against every picture, exactly (but see EXACT); for words also what is written in pictures and said about them
  * ("a phrase", prefi*, -without), and what that means. NULL on failure. */
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err);
@@ -465,6 +468,7 @@ typedef struct lens_status {
         int dim;
         int64_t vectors, bytes;
         bool words; /* it can answer queries of words */
+        int64_t approximate, approximate_bytes; /* vectors in its approximate index; 0: it has none */
     } *models;
     size_t model_count;
     struct lens_status_failure {
@@ -477,6 +481,15 @@ typedef struct lens_status {
     bool *caption_file_present;
     size_t caption_file_count;
     int64_t sentences;       /* contents whose texts can be found by what they mean */
+    struct lens_status_worker { /* of a library that many index into */
+        char *name;             /* "MACHINE:PROCESS" */
+        int64_t taken, written; /* pictures that it has in hand; that it has written in this run */
+        double per_second;      /* written, since it began */
+        double heard;           /* seconds since it was last heard of */
+        bool lost;              /* for so long that what it has taken is anyone's */
+    } *workers;
+    size_t worker_count;
+    int64_t waiting; /* pictures that are found and that no worker has taken */
 } lens_status;
 
 /* NULL on failure. LENS_E_MISSING when there is no library. */
@@ -512,6 +525,20 @@ int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err);
 
 /* Looks for faults in the library, calling FAULT with a line for each. The number of faults, or -1. */
 int lens_check(lens_library *library, void (*fault)(void *context, const char *line), void *context, lens_error *err);
+
+/* How much of the truth the approximate index of a model finds, on the library's own vectors: some pictures are queries, themselves left out, by way of the
+ * index and exactly, in turns. */
+typedef struct lens_recall {
+    char *model;
+    int64_t vectors, covered; /* of the model; in its approximate index, 0: there is none, and what follows says nothing */
+    size_t queries;
+    double recall;            /* of the ten best of each, the share that was found */
+    double exact_seconds, approximate_seconds; /* of a query */
+} lens_recall;
+
+/* Measures MODEL (NULL: the library's first) by QUERIES pictures. 0 or -1; free OUT with lens_recall_free. */
+int lens_check_recall(lens_library *library, const char *model, size_t queries, lens_recall *out, lens_error *err);
+void lens_recall_free(lens_recall *recall);
 
 /* ---- moving a library -------------------------------------------------------------------------------------------- */
 

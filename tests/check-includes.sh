@@ -9,7 +9,7 @@ bad=0
 check() {
     folder=$1; shift
     allowed="$folder $*"
-    for file in src/"$folder"/*.[ch] src/"$folder"/*/*.[ch]; do
+    for file in src/"$folder"/*.[ch] src/"$folder"/*.cc src/"$folder"/*/*.[ch]; do
         [ -e "$file" ] || continue
         for include in $(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file"); do
             case $include in
@@ -52,5 +52,8 @@ for file in $(grep -lE '"nn/nn_onednn\.h"' -r src include || true); do
 done
 for file in $(grep -lE '"store/(folder|postgres)/' -r src include | grep -vE '^src/store/' || true); do
     echo "$file: only src/store knows what kinds of stores there are" >&2; bad=1
+done
+for file in $(grep -lE 'hnswlib/' -r src include || true); do
+    [ "$file" = src/search/graph_build.cc ] || { echo "$file: only src/search/graph_build.cc knows hnswlib" >&2; bad=1; }
 done
 exit $bad

@@ -7,7 +7,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 packages="build-essential pkg-config python3 python3-pip libdnnl-dev libturbojpeg0-dev libvips-dev libvips-tools
  libsqlite3-dev libxxhash-dev libjansson-dev libchafa-dev libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libmicrohttpd-dev libexpat1-dev zlib1g-dev
- libpq-dev libtesseract-dev tesseract-ocr-eng libcmocka-dev"
+ libpq-dev libhnswlib-dev libtesseract-dev tesseract-ocr-eng libcmocka-dev"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     if pkg-config --exists libturbojpeg vips sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libcurl libmicrohttpd expat zlib libpq tesseract cmocka 2>/dev/null; then

@@ -11,8 +11,9 @@ for source in tests/fuzz/fuzz_*.c; do
     name=$(basename "${source%.c}")
     [ -z "${TARGET:-}" ] || [ "$TARGET" = "${name#fuzz_}" ] || continue
     make --no-print-directory BUILD=build/fuzz/objects CC=clang CFLAGS="$flags" build/fuzz/objects/libmemelens.a "build/fuzz/objects/${source%.c}.o"
+    # clang++, for the one file of C++ (graph_build.cc) and what the sanitizers want of it.
     # shellcheck disable=SC2046
-    clang -fsanitize=fuzzer,address,undefined -o "build/fuzz/$name" "build/fuzz/objects/${source%.c}.o" build/fuzz/objects/libmemelens.a \
+    clang++ -fsanitize=fuzzer,address,undefined -o "build/fuzz/$name" "build/fuzz/objects/${source%.c}.o" build/fuzz/objects/libmemelens.a \
         $(make -s BUILD=build/fuzz/objects print-libs)
     mkdir -p "build/fuzz/corpus/$name"
     "build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="build/fuzz/$name-" \

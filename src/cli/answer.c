@@ -85,6 +85,7 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     search.min_score = options->min_score;
     search.fold = options->fold;
     search.unhub = options->unhub;
+    search.exact = options->exact;
     search.in = options->in.items;
     search.in_count = options->in.count;
     search.path = options->path;

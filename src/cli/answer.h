@@ -11,7 +11,7 @@ typedef struct cli_answer_options {
     const char *model, *precision;
     const char *by, *path, *after, *before, *size;
     double min_score;
-    bool fold, unhub, as_json, paths, nul, preview, open;
+    bool fold, unhub, exact, as_json, paths, nul, preview, open;
     cli_list in, types, labels;
 } cli_answer_options;
 
@@ -23,6 +23,7 @@ typedef struct cli_answer_options {
     {"min-score", 0, CLI_NUMBER, &(o).min_score, "S", "only results with a score of at least S"}, \
     {"fold", 0, CLI_FLAG, &(o).fold, NULL, "show one of each group of near-identical pictures"}, \
     {"unhub", 0, CLI_FLAG, &(o).unhub, NULL, "let pictures stand back that are near to everything"}, \
+    {"exact", 0, CLI_FLAG, &(o).exact, NULL, "hold every picture against the query, though there is an approximate index"}, \
     {"path", 0, CLI_TEXT, &(o).path, "GLOB", "only pictures whose path matches"}, \
     {"after", 0, CLI_TEXT, &(o).after, "DATE", "only files changed on or after DATE: 2024, 2024-05 or 2024-05-17"}, \
     {"before", 0, CLI_TEXT, &(o).before, "DATE", "only files changed before DATE"}, \

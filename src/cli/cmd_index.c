@@ -10,7 +10,7 @@ static cli_list models, exclude, captions;
 static const char *caption_columns, *languages;
 static const char *precision = "auto";
 static long threads, megapixels;
-static bool include_hidden, read_too, as_json;
+static bool include_hidden, read_too, approximate, no_approximate, as_json;
 
 static const cli_option options[] = {
     {"model", 'm', CLI_LIST, &models, "NAME", "encode with this model (may be given again); else with those of the library"},
@@ -23,6 +23,8 @@ static const cli_option options[] = {
     {"caption-columns", 0, CLI_TEXT, &caption_columns, "FILE,TEXT", "the columns of the file's name and of the text, where they are not found by themselves"},
     {"ocr", 0, CLI_FLAG, &read_too, NULL, "then read what is written in the pictures, as `memelens ocr` does"},
     {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "in these languages: eng, or eng+deu (those read last, or eng)"},
+    {"approximate", 0, CLI_FLAG, &approximate, NULL, "make an approximate index for searches of very many pictures, and keep it up to date from now on"},
+    {"no-approximate", 0, CLI_FLAG, &no_approximate, NULL, "remove it, and make none any more"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object, and with --ocr another one about the reading"},
 };
 
@@ -32,7 +34,10 @@ static int run(const cli_list *operands)
         return cli_fail("--ocr-lang %s: reads nothing without --ocr", languages);
     if (caption_columns && !captions.count)
         return cli_fail("--caption-columns %s: are of no file without --captions", caption_columns);
+    if (approximate && no_approximate)
+        return cli_fail("--approximate and --no-approximate: one of them");
     lens_index_options index = lens_index_options_default();
+    index.approximate = approximate - no_approximate;
     index.paths = operands->items;
     index.path_count = operands->count;
     index.models = models.items;
@@ -81,6 +86,8 @@ const cli_command cli_index = {
                "Exclusions and --include-hidden are kept with the folder; naming it with others replaces them.\n"
                "Captions may also lie beside a picture (picture.jpg.txt, .json, .xmp) or in it (XMP, IPTC, EXIF): they are found by themselves, and\n"
                "so is what changes in them later. A name in a file of captions is a path, from that file on, or the file's name.\n"
+               "--approximate is for libraries of hundreds of thousands of pictures: searches then look at a small part of them, and miss one in a hundred of\n"
+               "the results or so; `memelens check --recall` says how many, `memelens search --exact` looks at all.\n"
                "Ctrl-C keeps what is done; the same command goes on from there.",
     CLI_OPTIONS(options),
     .run = run,

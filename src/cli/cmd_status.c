@@ -67,6 +67,28 @@ static int print_texts(lens_library *library)
     return any ? CLI_DONE : CLI_NOTHING;
 }
 
+static json_t *workers_json(const lens_status *status)
+{
+    json_t *workers = json_array();
+    for (size_t i = 0; i < status->worker_count; i++) {
+        const struct lens_status_worker *worker = &status->workers[i];
+        json_array_append_new(workers, json_pack("{ss sI sI sf sf sb}", "worker", worker->name, "taken", (json_int_t)worker->taken, "written", (json_int_t)worker->written,
+                                                 "pictures_per_second", worker->per_second, "heard_seconds_ago", worker->heard, "lost", worker->lost));
+    }
+    return workers;
+}
+
+static void print_workers(const lens_status *status)
+{
+    for (size_t i = 0; i < status->worker_count; i++) {
+        const struct lens_status_worker *worker = &status->workers[i];
+        printf("%s  %s: %s written (%.0f pictures/s), %s in hand%s\n", i ? "       " : "workers", worker->name, cli_count_text(worker->written), worker->per_second,
+               cli_count_text(worker->taken), worker->lost ? "; not heard of any more, what it has in hand is taken up by others" : "");
+    }
+    if (status->waiting)
+        printf("waiting   %s pictures that no worker has taken yet\n", cli_count_text(status->waiting));
+}
+
 static int print_json(const lens_status *status)
 {
     json_t *folders = json_array(), *forgotten = json_array(), *captions = json_array(), *models = json_array();
@@ -86,13 +108,16 @@ static int print_json(const lens_status *status)
         json_array_append_new(captions, file);
     }
     for (size_t i = 0; i < status->model_count; i++)
-        json_array_append_new(models, json_pack("{ss si sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
+        json_array_append_new(models, json_pack("{ss si sI sI sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
                                                 "vectors", (json_int_t)status->models[i].vectors, "bytes",
-                                                (json_int_t)status->models[i].bytes));
+                                                (json_int_t)status->models[i].bytes, "approximate", (json_int_t)status->models[i].approximate, "approximate_bytes",
+                                                (json_int_t)status->models[i].approximate_bytes));
     json_t *object = json_pack("{sI sI sI sI sI sI sI so so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
                                "library_bytes", (json_int_t)status->bytes, "captions", (json_int_t)status->captions, "read", (json_int_t)status->read,
                                "with_text", (json_int_t)status->with_text, "sentences", (json_int_t)status->sentences, "folders", folders, "caption_files", captions,
                                "forgotten", forgotten, "models", models);
+    if (status->worker_count || status->waiting)
+        json_object_update_new(object, json_pack("{so sI}", "workers", workers_json(status), "waiting", (json_int_t)status->waiting));
     cli_json_path(object, "library", status->library);
     cli_json(object);
     return CLI_DONE;
@@ -109,9 +134,14 @@ static int print_text(const lens_status *status)
         printf("%s  %s: %s of %s pictures' contents, %d numbers each (%s)\n", i ? "        " : "models  ", status->models[i].name,
                cli_count_text(status->models[i].vectors), cli_count_text(status->contents), status->models[i].dim,
                cli_bytes_text(status->models[i].bytes));
+    for (size_t i = 0; i < status->model_count; i++)
+        if (status->models[i].approximate)
+            printf("          %s: an approximate index of %s vectors (%s; memelens check --recall)\n", status->models[i].name,
+                   cli_count_text(status->models[i].approximate), cli_bytes_text(status->models[i].approximate_bytes));
     if (status->captions || status->read)
         printf("words     %s captions; %s of %s contents read, %s with text in them; %s to be found by what they mean\n", cli_count_text(status->captions),
                cli_count_text(status->read), cli_count_text(status->contents), cli_count_text(status->with_text), cli_count_text(status->sentences));
+    print_workers(status);
     for (size_t i = 0; i < status->folder_count; i++) {
         fputs(i ? "          " : "folders   ", stdout);
         cli_put_path(status->folders[i]);

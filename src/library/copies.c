@@ -34,8 +34,7 @@ lens_packed *lens_copies_open(const lens_store_vectors *vectors, lens_bytes_view
     return NULL;
 }
 
-/* Codes all of VECTORS into a file. 0 or -1. */
-static int make(const lens_store_vectors *vectors, lens_error *err)
+int lens_copies_make(const lens_store_vectors *vectors, lens_error *err)
 {
     const size_t size = lens_code_size(vectors->dim), dim = (size_t)vectors->dim;
     const uint64_t count = vectors->committed;
@@ -68,7 +67,7 @@ void lens_copies_refresh(lens_store *store, int64_t model, size_t least)
         lens_bytes_view view = {0};
         lens_packed *packed = lens_copies_open(&vectors, &view);
         if (!packed || vectors.committed - view.count > vectors.committed / 8)
-            make(&vectors, &ignored);
+            lens_copies_make(&vectors, &ignored);
         lens_packed_close(packed);
     }
     lens_store_vectors_free(&vectors);

@@ -17,4 +17,7 @@ enum { LENS_COPIES_LEAST = 1 << 25 };
  * time and nothing else, and is not said. */
 void lens_copies_refresh(lens_store *store, int64_t model, size_t least);
 
+/* Makes them for all slots that are committed, of which there must be one at least. 0 or -1. */
+int lens_copies_make(const lens_store_vectors *vectors, lens_error *err);
+
 #endif

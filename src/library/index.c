@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/processors.h"
 #include "encoders/catalogue.h"
+#include "library/approximate.h"
 #include "library/copies.h"
 #include "library/index_captions.h"
 #include "library/sentences.h"
@@ -347,6 +348,67 @@ static int index_words(lens_run *run, teller *out, lens_index_report *report, le
     return atomic_load(&run->stop) ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);
 }
 
+/* ---- approximate search ---- */
+
+static bool tell_building(void *context, size_t done, size_t total)
+{
+    teller *self = context;
+    const double now = lens_seconds();
+    if (now - self->last < tell_every)
+        return !atomic_load(&self->run->stop);
+    self->last = now;
+    return tell_sentences(context, (int64_t)done, (int64_t)total);
+}
+
+/* Says that it wants approximate indices from now on, or none, and removes those that there are: of every model. */
+static int wish(const lens_run *run, lens_error *err)
+{
+    const int wanted = run->options->approximate;
+    lens_store_models known = {0};
+    int result = wanted ? lens_approximate_want(run->store, run->place->folder, wanted > 0, err) : 0;
+    if (result == 0 && wanted < 0)
+        result = lens_store_models_list(run->store, &known, err);
+    for (size_t i = 0; result == 0 && i < known.count; i++)
+        result = lens_approximate_remove(run->store, known.items[i].id, err);
+    lens_store_models_free(&known);
+    return result;
+}
+
+/* The model's approximate index, brought up to date. It is a cache: what keeps it from being made is said, and the run has done its work. */
+static void index_approximate(lens_run *run, teller *out, const lens_index_model *model, lens_index_report *report)
+{
+    lens_error error = {0};
+    bool made = false;
+    char text[256];
+    if (!lens_approximate_wanted(run->store, run->place->folder)) {
+        lens_store_models known = {0};
+        if (report->indexed && lens_store_models_list(run->store, &known, &error) == 0)
+            for (size_t i = 0; i < known.count; i++)
+                if (known.items[i].id == model->id && known.items[i].vectors >= LENS_APPROXIMATE_PAYS / known.items[i].dim) {
+                    snprintf(text, sizeof text, "%s has so many vectors that `memelens index --approximate` would make searches several times as fast", model->name);
+                    tell(out, LENS_INDEX_NOTE, NULL, text);
+                }
+        lens_store_models_free(&known);
+        return;
+    }
+    int64_t bytes = 0;
+    const int result = lens_approximate_refresh(run->store, model->id, run->threads, tell_building, out, &made, &error);
+    if (result != 0 && error.code == LENS_E_CANCELLED) {
+        report->stopped = true;
+    } else if (result != 0) {
+        tell(out, LENS_INDEX_NOTE, NULL, error.message);
+    } else if (made) {
+        double recall = 0, ratio = 0;
+        const int64_t covered = lens_approximate_covered(run->store, model->id, &bytes, &recall, &ratio);
+        if (recall == 0)
+            snprintf(text, sizeof text, "%s: made an approximate index of %lld vectors (memelens check --recall says what it finds)", model->name, (long long)covered);
+        else
+            snprintf(text, sizeof text, "%s: made an approximate index of %lld vectors; it finds %.1f %% of the ten best in %.2f of the time (memelens check --recall)", model->name,
+                 (long long)covered, 100 * recall, ratio);
+        tell(out, LENS_INDEX_NOTE, NULL, text);
+    }
+}
+
 /* ---- the run ---- */
 
 static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
@@ -362,6 +424,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_targets_choose(run, err);
     if (result == 0)
         result = add_models(run, err);
+    if (result == 0)
+        result = wish(run, err);
     if (result == 0 && lens_store_shares_work(run->store))
         result = lens_share_begin(run, err);
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
@@ -396,6 +460,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_store_compact(run->store, false, err);
     for (size_t m = 0; result == 0 && m < run->model_count; m++)
         lens_copies_refresh(run->store, run->models[m].id, LENS_COPIES_LEAST);
+    for (size_t m = 0; result == 0 && !report->stopped && m < run->model_count; m++)
+        index_approximate(run, &out, &run->models[m], report);
     lens_store_counts counts;
     if (result == 0 && (result = lens_store_count(run->store, &counts, err)) == 0)
         report->library_bytes = counts.bytes;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/processors.h"
+#include "library/approximate.h"
 #include "library/internal.h"
 #include "library/sentences.h"
 #include "library/text_search.h"
@@ -265,8 +266,41 @@ static int list_caption_files(lens_status *status, lens_store *store, lens_error
     return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-static int fill_status(lens_status *status, lens_store *store, lens_error *err)
+static int list_workers(lens_status *status, lens_store *store, lens_error *err)
 {
+    lens_store_workers workers = {0};
+    if (!lens_store_shares_work(store))
+        return 0;
+    if (lens_store_workers_list(store, &workers, err) != 0)
+        return -1;
+    status->workers = calloc(workers.count + 1, sizeof *status->workers);
+    for (size_t i = 0; status->workers && i < workers.count; i++) {
+        lens_store_worker *worker = &workers.items[i];
+        status->workers[status->worker_count++] = (struct lens_status_worker){worker->name, worker->taken, worker->written,
+                                                                              worker->seconds > 0 ? (double)worker->written / worker->seconds : 0, worker->heard, worker->lost};
+        worker->name = NULL; /* goes over to the status */
+    }
+    status->waiting = workers.free;
+    lens_store_workers_free(&workers);
+    return status->workers ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
+/* What its approximate index covers. A warm has it at hand; else the vectors are looked into, which takes a moment where there are many. */
+static void tell_approximate(lens_library *library, lens_store *store, const lens_store_model *model, struct lens_status_model *out)
+{
+    lens_warm_view *view = library->warm && !lens_store_searches(store) ? lens_warm_view_of(library->warm, model->id, NULL) : NULL;
+    double recall, ratio;
+    if (!view)
+        out->approximate = lens_approximate_covered(store, model->id, &out->approximate_bytes, &recall, &ratio);
+    else if (view->approximate)
+        out->approximate = lens_approximate_size(view->approximate, &view->vectors, &out->approximate_bytes);
+    lens_warm_view_release(view);
+}
+
+static int fill_status(lens_status *status, lens_library *library, lens_store *store, lens_error *err)
+{
+    if (list_workers(status, store, err) != 0)
+        return -1;
     lens_store_counts counts;
     lens_store_paths roots = {0}, forgotten = {0};
     lens_store_models models = {0};
@@ -298,13 +332,16 @@ static int fill_status(lens_status *status, lens_store *store, lens_error *err)
     status->folder_present = calloc(roots.count + 1, sizeof *status->folder_present);
     status->models = calloc(models.count + 1, sizeof *status->models);
     bool enough = status->folder_present && status->models;
+    const bool approximate = lens_approximate_wanted(store, library->place.folder);
     for (size_t i = 0; enough && i < roots.count; i++)
         status->folder_present[i] = lens_file_exists(roots.items[i]);
     for (size_t i = 0; enough && i < models.count; i++) {
         const lens_store_model *model = &models.items[i];
         status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes,
-                                                            lens_model_knows_words(model->name) || (lens_word_bridge_known(status->library, model) && lens_sentence_model_here())};
+                                                            lens_model_knows_words(model->name) || (lens_word_bridge_known(library->place.folder, model) && lens_sentence_model_here()), 0, 0};
         status->model_count = i + 1;
+        if (approximate)
+            tell_approximate(library, store, model, &status->models[i]);
         enough = status->models[i].name != NULL;
     }
     lens_store_models_free(&models);
@@ -326,7 +363,7 @@ lens_status *lens_status_get(lens_library *library, lens_error *err)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
         lens_status_free(status);
         status = NULL;
-    } else if (fill_status(status, store, err) != 0) {
+    } else if (fill_status(status, library, store, err) != 0) {
         lens_status_free(status);
         status = NULL;
     }
@@ -358,6 +395,9 @@ void lens_status_free(lens_status *status)
         free(status->failures[i].path);
         free(status->failures[i].reason);
     }
+    for (size_t i = 0; i < status->worker_count; i++)
+        free(status->workers[i].name);
+    free(status->workers);
     free(status->failures);
     free(status);
 }

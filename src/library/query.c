@@ -472,6 +472,7 @@ static lens_results *page(query *self, const hit *hits, size_t count, lens_error
     results->compared = self->look.count;
     results->more = given < left;
     results->by = self->by;
+    results->approximate = self->look.approximate || self->meaning.approximate;
     return results;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/processors.h"
+#include "library/approximate.h"
 #include "library/copies.h"
 #include "library/nearness.h"
 #include "library/ranker_remote.h"
@@ -188,6 +189,30 @@ static float *shapes_of(lens_ranker *self, lens_error *err)
     return shapes;
 }
 
+/* The best rows by way of the approximate index, if there is one and it is of use here: 1, else 0; or -1. COPIES: of our own vectors. */
+static int rank_by_cells(lens_ranker *self, const lens_bytes_view *copies, size_t wanted, float least, lens_hit *hits, size_t *found, lens_error *err)
+{
+    const int threads = lens_processors();
+    const lens_warm_view *warm = self->warm;
+    int result = 0;
+    if (self->options->exact || self->penalties)
+        return 0;
+    if (warm) {
+        if (warm->approximate)
+            result = lens_approximate_rank(warm->approximate, &warm->bytes, &warm->rows, &warm->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
+    } else {
+        lens_approximate *opened = copies ? lens_approximate_open(&self->vectors, copies) : NULL;
+        lens_slot_rows rows = {0};
+        const lens_view view = lens_vectors_view(&self->vectors);
+        if (opened && (result = lens_slot_rows_make(&view, self->vectors.committed, &rows, err)) == 0)
+            result = lens_approximate_rank(opened, copies, &rows, &self->vectors, &self->vectors, self->sum, wanted, least, threads, hits, found, err);
+        lens_slot_rows_free(&rows);
+        lens_approximate_close(opened);
+    }
+    self->approximate |= result == 1;
+    return result;
+}
+
 int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, lens_fold_hit *hits, size_t *found, lens_error *err)
 {
     if (self->remote)
@@ -210,8 +235,12 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
     lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
     if (self->warm && self->warm->copies && !view->penalty)
         bytes = self->warm->bytes;
-    result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
-                    : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
+    const int by_cells = rank_by_cells(self, copies ? &bytes : NULL, wanted, least, plain, found, err);
+    if (by_cells != 0)
+        result = by_cells == 1 ? 0 : -1;
+    else
+        result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
+                        : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
     lens_packed_close(copies);
     for (size_t i = 0; result == 0 && i < *found; i++)
         hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};

@@ -30,6 +30,7 @@ typedef struct lens_ranker {
     int64_t *own;        /* the terms' own pictures */
     size_t own_count;
     float *penalties;    /* [vectors.count], with options->unhub */
+    bool approximate;    /* what was ranked was found in cells */
 } lens_ranker;
 
 /* Makes SELF ready for TERMS as MODEL sees them; without terms it only knows which pictures may be results. MODEL's name, TERMS and OPTIONS must

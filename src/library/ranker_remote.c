@@ -17,6 +17,12 @@ int lens_remote_open(lens_ranker *self, lens_error *err)
     if (lens_store_scope_count(self->store, self->model.id, &self->scope, &count, err) != 0)
         return -1;
     self->count = (size_t)count;
+    if (!self->options->exact) {
+        int64_t bytes, covered = lens_store_approximate_covered(self->store, self->model.id, &bytes, err);
+        if (covered < 0)
+            return -1;
+        self->approximate = covered > 0;
+    }
     self->vectors.dim = self->model.dim;
     return 0;
 }
@@ -26,8 +32,16 @@ static int nearest(lens_ranker *self, size_t most, float least, lens_hit **hits,
 {
     lens_store_vectors near;
     *hits = NULL;
-    if (lens_store_nearest(self->store, self->model.id, self->sum, &self->scope, most, true, &near, err) != 0)
+    const size_t least_count = most < self->count ? most : self->count;
+    if (lens_store_nearest(self->store, self->model.id, self->sum, &self->scope, most, !self->approximate, &near, err) != 0)
         return -1;
+    /* The index gives up where conditions let in few of many: then the truth is not far. */
+    if (self->approximate && near.count < least_count) {
+        lens_store_vectors_free(&near);
+        self->approximate = false;
+        if (lens_store_nearest(self->store, self->model.id, self->sum, &self->scope, most, true, &near, err) != 0)
+            return -1;
+    }
     lens_store_vectors_free(&self->vectors);
     self->vectors = near;
     const lens_view view = lens_vectors_view(&near);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "library/copies.h"
+#include "library/view.h"
 
 enum { TERMS = 512, VIEWS_MOST = 64 };
 enum { COPIES_LEAST = 1 << 18 }; /* numbers: with a scan a query, bytes pay much earlier than for one search */
@@ -51,6 +52,8 @@ void lens_warm_view_release(lens_warm_view *view)
 {
     if (!view || atomic_fetch_sub(&view->users, 1) != 1)
         return;
+    lens_approximate_close(view->approximate);
+    lens_slot_rows_free(&view->rows);
     lens_packed_close(view->copies);
     lens_store_vectors_free(&view->vectors);
     free(view->shapes);
@@ -71,6 +74,13 @@ static lens_warm_view *load_view(lens_store *store, int64_t model, lens_error *e
     int result = lens_store_vectors_open(store, model, NULL, 0, &view->vectors, err);
     if (result == 0) {
         view->copies = lens_copies_open(&view->vectors, &view->bytes);
+        view->cells_stamp = lens_approximate_stamp(&view->vectors);
+        view->approximate = lens_approximate_open(&view->vectors, &view->bytes);
+        const lens_view rows = lens_vectors_view(&view->vectors);
+        if (view->approximate)
+            result = lens_slot_rows_make(&rows, view->vectors.committed, &view->rows, err);
+    }
+    if (result == 0) {
         view->shapes = malloc((view->vectors.count + 1) * sizeof *view->shapes);
         result = view->shapes ? lens_store_vectors_shapes(store, &view->vectors, view->shapes, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
@@ -111,12 +121,26 @@ static void drop_view(lens_warm *warm, size_t at)
     lens_warm_view_release(old);
 }
 
+/* Whether an approximate index was made, or removed, since VIEW was loaded: that writes nothing into the database. */
+static bool cells_changed(const lens_warm_view *view)
+{
+    return lens_approximate_stamp(&view->vectors) != view->cells_stamp;
+}
+
+static bool any_cells_changed(const lens_warm *warm)
+{
+    bool changed = false;
+    for (size_t i = 0; i < warm->view_count; i++) /* under refresh_lock none goes, and none comes */
+        changed |= cells_changed(warm->views[i]);
+    return changed;
+}
+
 void lens_warm_refresh(lens_warm *warm)
 {
     lens_error ignored = {0};
     int64_t version;
     pthread_mutex_lock(&warm->refresh_lock);
-    if (warm->store && warm->models_known && lens_store_version(warm->store, &version, &ignored) == 0 && version != warm->version &&
+    if (warm->store && warm->models_known && lens_store_version(warm->store, &version, &ignored) == 0 && (version != warm->version || any_cells_changed(warm)) &&
         read_models(warm, &version, &ignored) == 0) {
         for (size_t i = warm->view_count; i-- > 0;) { /* only this function takes views away, and refresh_lock is held */
             lens_warm_view *fresh = load_view(warm->store, warm->views[i]->model, &ignored), *old = warm->views[i];

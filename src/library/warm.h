@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/packed.h"
+#include "library/approximate.h"
 #include "library/warm_encoders.h"
 #include "search/scan_bytes.h"
 
@@ -14,6 +15,9 @@ typedef struct lens_warm_view {
     lens_store_vectors vectors; /* of all pictures */
     lens_packed *copies;        /* of BYTES; NULL: none */
     lens_bytes_view bytes;
+    lens_approximate *approximate; /* NULL: none */
+    lens_slot_rows rows;        /* with it: of VECTORS */
+    int64_t cells_stamp;        /* of its file when it was looked for */
     float *shapes; /* [vectors.count] */
     atomic_int users;
 } lens_warm_view;

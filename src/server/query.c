@@ -11,7 +11,7 @@
 
 enum { OFFSET_MOST = 100000000, VALUES_MOST = 10000, NAME_MOST = 255 /* bytes of a folder's name */ };
 
-const char *const lens_query_options[] = {"n",     "offset", "model", "min_score", "fold", "unhub", "path", "after",
+const char *const lens_query_options[] = {"n",     "offset", "model", "min_score", "fold", "unhub", "exact", "path", "after",
                                           "before", "by",     "size",  "type",      "label", NULL};
 
 void lens_query_init(lens_query *query)
@@ -170,7 +170,11 @@ static int number_option(lens_query *query, const char *name, double value, lens
 
 static bool *flag_option(lens_query *query, const char *name)
 {
-    return strcmp(name, "fold") == 0 ? &query->options.fold : strcmp(name, "unhub") == 0 ? &query->options.unhub : NULL;
+    lens_search_options *options = &query->options;
+    return strcmp(name, "fold") == 0    ? &options->fold
+           : strcmp(name, "unhub") == 0 ? &options->unhub
+           : strcmp(name, "exact") == 0 ? &options->exact
+                                        : NULL;
 }
 
 int lens_query_option(lens_query *query, const char *name, const char *value, lens_error *err)

@@ -193,8 +193,8 @@ typedef struct lens_store_vectors {
     size_t map_size;
     size_t committed;   /* slots that were ever written, dead ones with them: what is in them never changes */
     lens_hash identity; /* of the file: no two, ever, have the same */
-    char *copy, *near;  /* the paths of files beside it for what is worked out from it, in bytes and about neighbours; removed with it. NULL: there is no
-                           place for such files */
+    char *copy, *near, *cells; /* the paths of files beside it for what is worked out from it, in bytes, about neighbours, and how to find them; removed
+                                   with it. NULL: there is no place for such files */
 } lens_store_vectors;
 int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
                             lens_store_vectors *out, lens_error *err);
@@ -304,7 +304,8 @@ typedef struct lens_store_worker {
     char *name;
     int64_t taken, written; /* items that it holds, and has written since it began */
     double seconds;         /* since it began */
-    double lease;           /* seconds that its lease still has; less than 0: it ran out */
+    double heard;           /* seconds since its lease was renewed */
+    bool lost;              /* its lease ran out */
 } lens_store_worker;
 typedef struct lens_store_workers {
     lens_store_worker *items;

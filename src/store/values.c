@@ -59,6 +59,7 @@ void lens_store_vectors_free(lens_store_vectors *vectors)
     free(vectors->ids);
     free(vectors->copy);
     free(vectors->near);
+    free(vectors->cells);
     if (vectors->map)
         munmap((void *)vectors->map, vectors->map_size);
     *vectors = (lens_store_vectors){0};

@@ -55,7 +55,10 @@ static void json_with_a_picture_finds_it(void **state)
     assert_string_equal(first(answer), "scene3.png");
     assert_int_equal(json_array_size(json_object_get(answer, "results")), 3);
     assert_true(json_is_true(json_object_get(answer, "more")));
+    assert_true(json_is_false(json_object_get(answer, "approximate")));
     json_decref(answer);
+    json_decref(test_serving_json(&serving, 200, "GET", "/api/pictures/1/similar?exact=true", "", NULL));
+    json_decref(test_serving_json(&serving, 400, "GET", "/api/pictures/1/similar?exact=perhaps", "", NULL));
     lens_buffer_free(&body);
 }
 

@@ -80,7 +80,7 @@ bool lens_vector_file_is_name(const char *name)
     return true;
 }
 
-static const char *const suffixes[] = {[LENS_VECTOR_BYTES] = ".bytes", [LENS_VECTOR_NEAR] = ".near"};
+static const char *const suffixes[] = {[LENS_VECTOR_BYTES] = ".bytes", [LENS_VECTOR_NEAR] = ".near", [LENS_VECTOR_CELLS] = ".cells"};
 
 void lens_vector_copy_name(const char *file, lens_vector_copy kind, char copy[LENS_VECTOR_COPY_NAME])
 {

@@ -46,7 +46,7 @@ bool lens_vector_file_is_name(const char *name);
 
 /* The name of what is worked out from the vector file FILE and kept beside it: COPY, "...-7.vectors.bytes". */
 enum { LENS_VECTOR_COPY_NAME = LENS_VECTOR_NAME + 8 };
-typedef enum lens_vector_copy { LENS_VECTOR_BYTES, LENS_VECTOR_NEAR } lens_vector_copy;
+typedef enum lens_vector_copy { LENS_VECTOR_BYTES, LENS_VECTOR_NEAR, LENS_VECTOR_CELLS } lens_vector_copy;
 void lens_vector_copy_name(const char *file, lens_vector_copy kind, char copy[LENS_VECTOR_COPY_NAME]);
 
 /* Whether NAME is such a name; then FILE is the vector file's. */

@@ -227,7 +227,9 @@ static int map_file(lens_folder *store, int fd, off_t size, const lens_model_row
     out->copy = lens_path_join(store->folder, name);
     lens_vector_copy_name(model->file, LENS_VECTOR_NEAR, name);
     out->near = lens_path_join(store->folder, name);
-    return out->copy && out->near ? 0 : lens_sql_memory(store, err);
+    lens_vector_copy_name(model->file, LENS_VECTOR_CELLS, name);
+    out->cells = lens_path_join(store->folder, name);
+    return out->copy && out->near && out->cells ? 0 : lens_sql_memory(store, err);
 }
 
 int lens_folder_vectors_open(lens_folder *store, int64_t model, const char *const *folders, size_t folder_count,

@@ -29,7 +29,7 @@ int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease,
     lens_pg_int(&args, worker);
     lens_pg_double(&args, lease);
     int64_t there = 0;
-    if (lens_pg_run(store, "UPDATE worker SET lease = " NOW " + ($2::float8 * 1000000)::bigint WHERE id = $1", &args, &there, err) != 0)
+    if (lens_pg_run(store, "UPDATE worker SET heard = " NOW ", lease = " NOW " + ($2::float8 * 1000000)::bigint WHERE id = $1", &args, &there, err) != 0)
         return -1;
     return there ? 0 : lens_fail(err, LENS_E_BUSY, "%s: this run was away for so long that others have taken its work: run it again", store->name);
 }
@@ -143,14 +143,14 @@ int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, le
     if (lens_pg_number(store, "SELECT count(*) FROM work WHERE worker IS NULL OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker)", NULL, &out->free, err) != 0)
         return -1;
     PGresult *rows = lens_pg_ask(store, "SELECT name, (SELECT count(*) FROM work WHERE work.worker = worker.id), written, (" NOW " - begun) / 1e6::float8,"
-                                        " (lease - " NOW ") / 1e6::float8 FROM worker ORDER BY id", NULL, err);
+                                        " (" NOW " - heard) / 1e6::float8, lease < " NOW " FROM worker ORDER BY id", NULL, err);
     if (!rows)
         return -1;
     const int count = lens_pg_rows(store, rows);
     bool short_of_memory = !(out->items = calloc((size_t)count + 1, sizeof *out->items));
     for (int i = 0; i < count && !short_of_memory; i++)
         out->items[out->count++] = (lens_store_worker){lens_pg_copy_at(store, rows, i, 0, &short_of_memory), lens_pg_int_at(store, rows, i, 1), lens_pg_int_at(store, rows, i, 2),
-                                                       lens_pg_double_at(store, rows, i, 3), lens_pg_double_at(store, rows, i, 4)};
+                                                       lens_pg_double_at(store, rows, i, 3), lens_pg_double_at(store, rows, i, 4), lens_pg_int_at(store, rows, i, 5)};
     lens_pg_done(store, rows);
     if (!short_of_memory)
         return 0;

@@ -1,0 +1,316 @@
+/* Approximate search beside exact search, on a library that it makes of vectors that are alike as pictures' are.
+ *
+ *     build/bench/approximate [--rows N] [--dim N] [--clusters N] [--library DIR] [--program build/memelens]
+ *
+ * A row is a centre (a topic's, moved), plus a point in a space of 24 directions that it shares with other centres, plus a little of everything; centres have
+ * unequal shares, and one row in twenty nearly repeats another. The library is thrown away, unless DIR is named: then it stays, and is taken as it is
+ * when it is there. Prints JSON, an object a line: the building, recall and times in turns, and a process from its start to its answer. */
+#include <fcntl.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/processors.h"
+#include "base/random.h"
+#include "library/approximate.h"
+#include "library/copies.h"
+#include "library/view.h"
+#include "memelens.h"
+#include "search/cells_scan.h"
+
+extern char **environ;
+
+enum { BATCH = 4096, LOW = 24, POOLS = 40, TOPICS = 100, RECENT = 512, TRIED = 500, STARTS = 7 };
+
+static lens_error error;
+static uint64_t lot = 1;
+static long anonymous; /* MB of memory that were seen while building */
+
+static void die(void)
+{
+    fprintf(stderr, "approximate: %s\n", error.message);
+    exit(2);
+}
+
+static float even(void)
+{
+    return (float)((double)(lens_random_next(&lot) >> 11) / 4503599627370496.0 - 1) * 1.7320508f; /* of variance 1 */
+}
+
+static float normal(void)
+{
+    return (even() + even() + even() + even()) / 2;
+}
+
+static void unit(float *row, size_t dim)
+{
+    double squares = 0;
+    for (size_t i = 0; i < dim; i++)
+        squares += (double)row[i] * (double)row[i];
+    for (size_t i = 0; i < dim; i++)
+        row[i] = (float)((double)row[i] / sqrt(squares));
+}
+
+/* What rows are drawn around. */
+struct mixture {
+    size_t dim, clusters;
+    float *centres, *pools, *recent; /* [clusters, dim], [POOLS, LOW, dim], [RECENT, dim] */
+    double *upto;                    /* [clusters]: of the shares */
+};
+
+static struct mixture mixture_new(size_t dim, size_t clusters)
+{
+    struct mixture m = {dim, clusters, malloc(clusters * dim * sizeof(float)), malloc((size_t)POOLS * LOW * dim * sizeof(float)), calloc(RECENT * dim, sizeof(float)),
+                        malloc(clusters * sizeof(double))};
+    float *topics = malloc(TOPICS * dim * sizeof *topics);
+    double sum = 0;
+    for (size_t i = 0; i < TOPICS * dim; i++)
+        topics[i] = normal();
+    for (size_t i = 0; i < (size_t)POOLS * LOW * dim; i++)
+        m.pools[i] = normal() / sqrtf((float)dim);
+    for (size_t c = 0; c < clusters; c++) {
+        const float *topic = topics + lens_random_below(&lot, TOPICS) * dim;
+        for (size_t i = 0; i < dim; i++)
+            m.centres[c * dim + i] = topic[i] + 0.9f * normal();
+        unit(m.centres + c * dim, dim);
+        m.upto[c] = sum += -log(((double)lens_random_below(&lot, 1000000) + 1) / 1e6);
+    }
+    for (size_t c = 0; c < clusters; c++)
+        m.upto[c] /= sum;
+    free(topics);
+    return m;
+}
+
+static void draw(struct mixture *m, size_t at, float *row)
+{
+    float *recent = m->recent + at % RECENT * m->dim;
+    if (at > RECENT && lens_random_below(&lot, 20) == 0) {
+        const float *twin = m->recent + lens_random_below(&lot, RECENT) * m->dim;
+        for (size_t i = 0; i < m->dim; i++)
+            row[i] = twin[i] + 0.05f * even() / sqrtf((float)m->dim);
+    } else {
+        const double where = (double)lens_random_below(&lot, 1000000000) / 1e9;
+        size_t low = 0, high = m->clusters - 1;
+        while (low < high)
+            *(m->upto[(low + high) / 2] < where ? &low : &high) = (low + high) / 2 + (m->upto[(low + high) / 2] < where);
+        memcpy(row, m->centres + low * m->dim, m->dim * sizeof *row);
+        for (size_t j = 0; j < LOW; j++) {
+            const float *direction = m->pools + (low % POOLS * LOW + j) * m->dim, by = 0.15f * normal();
+            for (size_t i = 0; i < m->dim; i++)
+                row[i] += by * direction[i];
+        }
+        for (size_t i = 0; i < m->dim; i++)
+            row[i] += 0.35f * even() / sqrtf((float)m->dim);
+    }
+    unit(row, m->dim);
+    memcpy(recent, row, m->dim * sizeof *row);
+}
+
+static void make_library(const char *folder, size_t rows, size_t dim, size_t clusters)
+{
+    struct mixture m = mixture_new(dim, clusters);
+    lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 0, &error);
+    int64_t model;
+    if (!store || lens_store_add_root(store, "/drawn", &error) != 0 || lens_store_add_model(store, "drawn", (int)dim, lens_hash_of("drawn", 5), &model, &error) != 0)
+        die();
+    float *vectors = malloc(BATCH * dim * sizeof *vectors);
+    lens_store_entry *entries = calloc(BATCH, sizeof *entries);
+    struct lens_store_vector *made = calloc(BATCH, sizeof *made);
+    char (*paths)[32] = calloc(BATCH, sizeof *paths);
+    for (size_t at = 0; at < rows; at += BATCH) {
+        const size_t size = rows - at < BATCH ? rows - at : BATCH;
+        for (size_t i = 0; i < size; i++) {
+            snprintf(paths[i], sizeof paths[i], "/drawn/%08zu.jpg", at + i);
+            draw(&m, at + i, vectors + i * dim);
+            made[i] = (struct lens_store_vector){model, vectors + i * dim};
+            entries[i] = (lens_store_entry){.path = paths[i], .size = 1, .mtime_ns = 1, .hash = lens_hash_of(paths[i], strlen(paths[i])), .width = 400, .height = 400,
+                                            .format = "JPEG", .vector_count = 1, .vectors = &made[i]};
+        }
+        if (lens_store_write(store, entries, size, NULL, &error) != 0)
+            die();
+    }
+    lens_store_close(store);
+    free(vectors);
+    free(entries);
+    free(made);
+    free(paths);
+    free(m.centres);
+    free(m.pools);
+    free(m.recent);
+    free(m.upto);
+}
+
+static long of_status(const char *name)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kilobytes = 0;
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            kilobytes = atol(line + strlen(name));
+    if (file)
+        fclose(file);
+    return kilobytes / 1024;
+}
+
+static long megabytes(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? (long)(info.st_size >> 20) : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* `PROGRAM search id:N`, a process of its own. Seconds; *RESIDENT: the most that it had, MB. */
+static double ask(const char *program, const char *folder, int64_t id, bool exact, long *resident)
+{
+    char term[32];
+    snprintf(term, sizeof term, "id:%lld", (long long)id);
+    const char *argv[] = {program, "search", term, "--json", "--library", folder, exact ? "--exact" : NULL, NULL};
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+    pid_t child;
+    int status = 0;
+    struct rusage usage;
+    const double begun = lens_seconds();
+    if (posix_spawn(&child, program, &quiet, NULL, (char *const *)argv, environ) != 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
+        fprintf(stderr, "approximate: %s failed\n", program);
+        exit(2);
+    }
+    const double took = lens_seconds() - begun;
+    posix_spawn_file_actions_destroy(&quiet);
+    *resident = usage.ru_maxrss / 1024;
+    return took;
+}
+
+/* Asks PROGRAM in the name of a process that was forked before anything was large: what a child had resident is counted from what its parent had. */
+static void starts(const char *program, const char *folder, size_t rows)
+{
+    double graph[STARTS], exact[STARTS];
+    long resident[2] = {0, 0};
+    for (size_t i = 0; i < STARTS; i++) {
+        const int64_t id = (int64_t)(1 + i * rows / STARTS);
+        graph[i] = ask(program, folder, id, false, &resident[0]);
+        exact[i] = ask(program, folder, id, true, &resident[1]);
+    }
+    qsort(graph, STARTS, sizeof *graph, by_value);
+    qsort(exact, STARTS, sizeof *exact, by_value);
+    printf("{\"part\": \"start to answer, a process\", \"approximate_seconds\": %.3f, \"exact_seconds\": %.3f, \"approximate_resident_mb\": %ld, \"exact_resident_mb\": %ld}\n",
+           graph[STARTS / 2], exact[STARTS / 2], resident[0], resident[1]);
+}
+
+static bool tell(void *context, size_t done, size_t total)
+{
+    double *last = context;
+    const long here = of_status("RssAnon:");
+    anonymous = here > anonymous ? here : anonymous;
+    if (lens_seconds() - *last > 10) {
+        *last = lens_seconds();
+        fprintf(stderr, "built %zu of %zu\n", done, total);
+    }
+    return true;
+}
+
+static void measure(const char *folder)
+{
+    lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 0, &error);
+    lens_store_models models;
+    if (!store || lens_store_models_list(store, &models, &error) != 0 || !models.count)
+        die();
+    const int64_t model = models.items[0].id;
+    double begun = lens_seconds(), last = begun;
+    bool made;
+    lens_store_vectors vectors;
+    lens_bytes_view bytes = {0};
+    if (lens_store_vectors_open(store, model, NULL, 0, &vectors, &error) != 0)
+        die();
+    lens_copies_refresh(store, model, 0);
+    const double copied = lens_seconds() - begun;
+    begun = lens_seconds();
+    if (lens_approximate_want(folder, true, &error) != 0 || lens_approximate_refresh(store, model, lens_processors(), tell, &last, &made, &error) != 0)
+        die();
+    printf("{\"part\": \"building\", \"rows\": %zu, \"dim\": %d, \"made\": %s, \"copies_seconds\": %.1f, \"seconds\": %.1f, \"anonymous_most_mb\": %ld, \"vectors_mb\": %ld, \"bytes_mb\": %ld, \"cells_mb\": %ld}\n",
+           vectors.count, vectors.dim, made ? "true" : "false", copied, lens_seconds() - begun, anonymous, (long)(vectors.map_size >> 20), megabytes(vectors.copy),
+           megabytes(vectors.cells));
+    lens_packed *copies = lens_copies_open(&vectors, &bytes);
+    begun = lens_seconds();
+    lens_approximate *index = copies ? lens_approximate_open(&vectors, &bytes) : NULL;
+    const double opened = lens_seconds() - begun;
+    const lens_view view = lens_vectors_view(&vectors);
+    lens_slot_rows rows;
+    lens_trial trial;
+    if (!index || lens_slot_rows_make(&view, vectors.committed, &rows, &error) != 0 ||
+        lens_trial_make(&index->cells, &bytes, &rows, &view, TRIED, lens_processors(), &trial, &error) != 0)
+        die();
+    const double rows_took = lens_seconds() - begun - opened;
+    const size_t probes[] = {index->probes, 8, 16, 32, 64, 128, 256, index->probes};
+    for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
+        if (lens_trial_run(&trial, probes[i], &error) != 0)
+            die();
+        const double many = (double)trial.count;
+        if (i > 0)
+            printf("{\"part\": \"%s\", \"probes\": %zu, \"recall_at_10\": %.4f, \"exact_ms\": %.3f, \"approximate_ms\": %.3f, \"ratio\": %.4f, \"open_ms\": %.2f, \"rows_ms\": %.2f}\n",
+                   i + 1 < sizeof probes / sizeof *probes ? "probes" : "as built", probes[i], trial.recall, trial.exact_seconds / many * 1e3, trial.cells_seconds / many * 1e3,
+                   trial.cells_seconds / trial.exact_seconds, opened * 1e3, rows_took * 1e3);
+    }
+    lens_trial_free(&trial);
+    lens_slot_rows_free(&rows);
+    lens_approximate_close(index);
+    lens_packed_close(copies);
+    lens_store_vectors_free(&vectors);
+    lens_store_models_free(&models);
+    lens_store_close(store);
+}
+
+static const char *option(int argc, char **argv, const char *name, const char *otherwise)
+{
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return argv[i + 1];
+    return otherwise;
+}
+
+int main(int argc, char **argv)
+{
+    const size_t rows = (size_t)atol(option(argc, argv, "--rows", "100000")), dim = (size_t)atol(option(argc, argv, "--dim", "512")),
+                 clusters = (size_t)atol(option(argc, argv, "--clusters", "4000"));
+    const char *kept = option(argc, argv, "--library", NULL), *program = option(argc, argv, "--program", "build/memelens");
+    char template[] = "/tmp/approximate-XXXXXX";
+    const char *folder = kept ? kept : mkdtemp(template);
+    if (!folder || rows < 100 || dim < 1 || clusters < 1)
+        return fprintf(stderr, "usage: approximate [--rows N] [--dim N] [--clusters N] [--library DIR] [--program FILE]\n"), 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    char *database = lens_path_join(folder, "library.db");
+    int ready[2];
+    char byte;
+    const pid_t child = pipe(ready) == 0 ? fork() : -1;
+    if (child == 0) {
+        close(ready[1]);
+        if (read(ready[0], &byte, 1) == 1)
+            starts(program, folder, rows);
+        exit(0);
+    }
+    close(ready[0]);
+    if (!lens_file_exists(database))
+        make_library(folder, rows, dim, clusters);
+    free(database);
+    measure(folder);
+    if (write(ready[1], "", 1) != 1 || waitpid(child, NULL, 0) != child)
+        return 2;
+    if (!kept)
+        lens_folder_remove(folder, &error);
+    return 0;
+}
