@@ -8,7 +8,7 @@
 
 const cli_command *const cli_commands[] = {
     &cli_index, &cli_ocr, &cli_search, &cli_similar, &cli_duplicates, &cli_embed, &cli_label, &cli_status,
-    &cli_forget, &cli_check,  &cli_models,  &cli_pull,       &cli_explain, &cli_fit, &cli_compare, &cli_serve, &cli_bench, &cli_tokenize, &cli_completion,
+    &cli_forget, &cli_check,  &cli_copy,  &cli_models,  &cli_pull,       &cli_explain, &cli_fit, &cli_compare, &cli_serve, &cli_bench, &cli_tokenize, &cli_completion,
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 

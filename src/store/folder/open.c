@@ -150,7 +150,8 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
         return NULL;
     }
-    store->mode = mode;
+    store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
+    store->copies = mode == LENS_STORE_COPY;
     store->dir = store->lock = -1;
     char *path = NULL;
     store->folder = lens_path_absolute(folder, err);
@@ -161,9 +162,9 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
         lens_sql_memory(store, err);
         goto fail;
     }
-    if (mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
+    if (store->mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
         goto fail;
-    if ((mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0)
+    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0)
         goto fail;
     free(path);
     return store;

@@ -59,7 +59,7 @@ static int open_library(lens_postgres *store, lens_error *err)
     if (check_place(store, err) != 0 || lens_pg_connect(store, err) != 0)
         return -1;
     const int is_library = lens_pg_schema_look(store, err);
-    if (is_library < 0)
+    if (is_library < 0 || lens_pg_copying(store, err) != 0)
         return -1;
     if (store->mode == LENS_STORE_READ)
         return is_library ? 0 : lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->name);
@@ -78,7 +78,8 @@ lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, doubl
         return NULL;
     }
     store->pq = pq;
-    store->mode = mode;
+    store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
+    store->copies = mode == LENS_STORE_COPY;
     store->patience = patience;
     store->place = strdup(place);
     store->name = lens_postgres_place_shown(place);
