@@ -117,15 +117,16 @@ static int push(sharer *self, lens_store_work *items, int count, lens_error *err
     return result;
 }
 
-/* Tells how much there is to be done: what this run has taken, and what no run or another one has. */
+/* How much is left that this run has not taken, and may have to if those who have it die; tells how much there is to be done. */
 static int64_t look_at_list(sharer *self, lens_error *err)
 {
     int64_t own = 0;
     const int64_t left = lens_store_work_left(self->store, self->run->worker, &self->within, &own, err);
     self->looked = lens_seconds();
-    if (left >= 0)
-        atomic_store(&self->run->found, atomic_load(&self->run->claimed_jobs) + left - own);
-    return left;
+    if (left < 0)
+        return -1;
+    atomic_store(&self->run->found, atomic_load(&self->run->claimed_jobs) + left - own);
+    return left - own;
 }
 
 /* One round. 1 when all is done, 0, -1. */

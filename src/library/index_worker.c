@@ -275,6 +275,9 @@ static void work(worker *self, bool *needed)
     void *next[LENS_INDEX_BATCH];
     bool ended = false;
     while (!ended) {
+        /* Others wait for what is in hand here, and more may not come before they have it. */
+        if (run->shares && lens_queue_count(run->jobs) == 0 && encode_full(self, 1) != 0)
+            break;
         size_t count = lens_queue_pop_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads);
         if (count == 0)
             break;

@@ -75,7 +75,7 @@ static long run_workers(const test_world *world, int victim, double seconds)
 static void assert_whole(const test_world *world)
 {
     char *counts = store_place_ask(world->library, "SELECT (SELECT count(*) FROM memelens.picture WHERE content IS NOT NULL), (SELECT count(DISTINCT path) FROM memelens.picture),"
-                                                   " (SELECT count(*) FROM memelens.vector_1), (SELECT count(*) FROM memelens.work)");
+                                                   " (SELECT sum(vectors) FROM memelens.model), (SELECT count(*) FROM memelens.work)");
     char wanted[64];
     snprintf(wanted, sizeof wanted, "%d|%d|%d|0\n", PICTURES, PICTURES, PICTURES);
     assert_string_equal(counts, wanted);
