@@ -160,6 +160,11 @@ static void test_queue_is_shared_out(void **state)
             assert_int_equal((size_t)items[j], next++);
     }
     lens_queue_free(queue);
+    queue = lens_queue_new(3); /* does not wait */
+    assert_int_equal(lens_queue_take_share(queue, items, 8, 2), 0);
+    assert_true(lens_queue_push(queue, items) && lens_queue_push(queue, items));
+    assert_int_equal(lens_queue_take_share(queue, items, 8, 1), 2);
+    lens_queue_free(queue);
     queue = lens_queue_new(3); /* waits, and makes room for who pushes */
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, fill, queue), 0);
