@@ -240,7 +240,7 @@ static void measure(const char *folder)
     lens_copies_refresh(store, model, 0);
     const double copied = lens_seconds() - begun;
     begun = lens_seconds();
-    if (lens_approximate_want(folder, true, &error) != 0 || lens_approximate_refresh(store, model, lens_processors(), tell, &last, &made, &error) != 0)
+    if (lens_approximate_want(store, folder, true, &error) != 0 || lens_approximate_refresh(store, model, lens_processors(), tell, &last, &made, &error) != 0)
         die();
     printf("{\"part\": \"building\", \"rows\": %zu, \"dim\": %d, \"made\": %s, \"copies_seconds\": %.1f, \"seconds\": %.1f, \"anonymous_most_mb\": %ld, \"vectors_mb\": %ld, \"bytes_mb\": %ld, \"cells_mb\": %ld}\n",
            vectors.count, vectors.dim, made ? "true" : "false", copied, lens_seconds() - begun, anonymous, (long)(vectors.map_size >> 20), megabytes(vectors.copy),
