@@ -15,27 +15,47 @@ static int put_byte(lens_buffer *out, unsigned char byte)
     return lens_buffer_print(out, "\\u%04x", byte); /* within brackets too */
 }
 
-/* The bracket expression at *AT, behind its '['. A set of bytes: characters beyond ASCII in it stand for each of their bytes. 0, 1 when it never ends, so
- * that it matches nothing, -1. */
+/* The character at *AT as a sequence of bytes; *AT moves behind it. *WIDE: it is not ASCII. */
+static int put_character(lens_buffer *out, const char **at, bool *wide)
+{
+    const unsigned char first = (unsigned char)*(*at)++;
+    int result = put_byte(out, first);
+    *wide = first >= 0x80;
+    while (result == 0 && first >= 0xc0 && ((unsigned char)**at & 0xc0) == 0x80)
+        result = put_byte(out, (unsigned char)*(*at)++);
+    return result;
+}
+
+/* The bracket expression at *AT, behind its '[', as alternatives: characters beyond ASCII are several of ours. (Of a range that has such an end both ends
+ * count, and not what is between.) 0; 1 when it never ends, so that it matches nothing; -1. */
 static int put_set(lens_buffer *out, const char **at)
 {
     const char *from = *at;
     const bool negated = *from == '^';
     from += negated;
-    int result = lens_buffer_print(out, negated ? "[^" : "[");
-    bool first = true;
-    for (; result == 0 && *from && (*from != ']' || first); first = false) {
-        if (from[0] == '-' && !first && from[1] != ']' && from[1]) {
-            result = lens_buffer_append(out, "-", 1);
+    int result = lens_buffer_print(out, negated ? "(?!" : "(?:");
+    for (bool first = true; result == 0 && *from && (*from != ']' || first); first = false) {
+        lens_buffer low = {0}, high = {0};
+        bool wide, wide_too = false;
+        result = put_character(&low, &from, &wide);
+        const bool range = from[0] == '-' && from[1] && from[1] != ']';
+        if (range && result == 0) {
             from++;
+            result = put_character(&high, &from, &wide_too);
         }
-        if (result == 0)
-            result = put_byte(out, (unsigned char)*from++);
+        if (result == 0 && range && !wide && !wide_too)
+            result = lens_buffer_print(out, "%s[%s-%s]", first ? "" : "|", low.data, high.data);
+        else if (result == 0)
+            result = lens_buffer_print(out, range ? "%s%s|%s" : "%s%s", first ? "" : "|", low.data, range ? high.data : "");
+        lens_buffer_free(&low);
+        lens_buffer_free(&high);
     }
     if (result == 0 && *from != ']')
         return 1;
     *at = from + 1;
-    return result == 0 ? lens_buffer_append(out, "]", 1) : -1;
+    if (result == 0)
+        result = lens_buffer_print(out, ")%s", negated ? ANY_CHARACTER : "");
+    return result == 0 ? 0 : -1;
 }
 
 /* SQLite's GLOB as a regular expression: '*' is anything, '?' one character of UTF-8, [] a set. */
