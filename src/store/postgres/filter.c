@@ -1,86 +1,5 @@
 /* Which pictures may be results, as conditions of a query. */
-#include <ctype.h>
-
 #include "store/postgres/internal.h"
-
-/* ---- patterns ---- */
-
-/* A path becomes text one character a byte, so that every path is text: what is not ASCII is written by its bytes, as Latin-1. */
-#define ANY_CHARACTER "(?:[\\u0001-\\u007f]|[\\u00c0-\\u00ff][\\u0080-\\u00bf]*|[\\u0080-\\u00bf])"
-
-static int put_byte(lens_buffer *out, unsigned char byte)
-{
-    if (isalnum(byte) && byte < 0x80)
-        return lens_buffer_append(out, &byte, 1);
-    return lens_buffer_print(out, "\\u%04x", byte); /* within brackets too */
-}
-
-/* The character at *AT as a sequence of bytes; *AT moves behind it. *WIDE: it is not ASCII. */
-static int put_character(lens_buffer *out, const char **at, bool *wide)
-{
-    const unsigned char first = (unsigned char)*(*at)++;
-    int result = put_byte(out, first);
-    *wide = first >= 0x80;
-    while (result == 0 && first >= 0xc0 && ((unsigned char)**at & 0xc0) == 0x80)
-        result = put_byte(out, (unsigned char)*(*at)++);
-    return result;
-}
-
-/* The bracket expression at *AT, behind its '[', as alternatives: characters beyond ASCII are several of ours. (Of a range that has such an end both ends
- * count, and not what is between.) 0; 1 when it never ends, so that it matches nothing; -1. */
-static int put_set(lens_buffer *out, const char **at)
-{
-    const char *from = *at;
-    const bool negated = *from == '^';
-    from += negated;
-    int result = lens_buffer_print(out, negated ? "(?!" : "(?:");
-    for (bool first = true; result == 0 && *from && (*from != ']' || first); first = false) {
-        lens_buffer low = {0}, high = {0};
-        bool wide, wide_too = false;
-        result = put_character(&low, &from, &wide);
-        const bool range = from[0] == '-' && from[1] && from[1] != ']';
-        if (range && result == 0) {
-            from++;
-            result = put_character(&high, &from, &wide_too);
-        }
-        if (result == 0 && range && !wide && !wide_too)
-            result = lens_buffer_print(out, "%s[%s-%s]", first ? "" : "|", low.data, high.data);
-        else if (result == 0)
-            result = lens_buffer_print(out, range ? "%s%s|%s" : "%s%s", first ? "" : "|", low.data, range ? high.data : "");
-        lens_buffer_free(&low);
-        lens_buffer_free(&high);
-    }
-    if (result == 0 && *from != ']')
-        return 1;
-    *at = from + 1;
-    if (result == 0)
-        result = lens_buffer_print(out, ")%s", negated ? ANY_CHARACTER : "");
-    return result == 0 ? 0 : -1;
-}
-
-/* SQLite's GLOB as a regular expression: '*' is anything, '?' one character of UTF-8, [] a set. */
-static int put_pattern(lens_buffer *out, const char *glob)
-{
-    int result = lens_buffer_print(out, "(?s)^"); /* '.' is a line's end too */
-    for (const char *at = glob; *at && result == 0;) {
-        const char byte = *at++;
-        if (byte == '*')
-            result = lens_buffer_print(out, ".*");
-        else if (byte == '?')
-            result = lens_buffer_print(out, "%s", ANY_CHARACTER);
-        else if (byte == '[') {
-            const size_t before = out->size;
-            if ((result = put_set(out, &at)) == 1) { /* no set: nothing matches */
-                out->size = before;
-                return lens_buffer_print(out, "(?=a)b");
-            }
-        } else
-            result = put_byte(out, (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte));
-    }
-    return result == 0 ? lens_buffer_print(out, "$") : -1;
-}
-
-/* ---- conditions ---- */
 
 static void lower_args(lens_pg_args *args, const char *const *items, size_t count)
 {
@@ -152,7 +71,7 @@ static int put_filter(lens_buffer *sql, lens_pg_args *args, const lens_store_fil
     }
     if (filter->pattern) {
         lens_buffer pattern = {0};
-        result |= put_pattern(&pattern, filter->pattern);
+        result |= lens_pg_put_glob(&pattern, filter->pattern);
         lens_pg_text(args, pattern.data ? pattern.data : "");
         result |= lens_buffer_print(sql, " AND " LOWER_PATH("%s") " ~ $%d", seen, args->count);
         lens_buffer_free(&pattern);

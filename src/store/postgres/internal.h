@@ -142,6 +142,11 @@ int lens_pg_captions_put(lens_postgres *store, int64_t source, const lens_store_
 /* Files of captions count as not read (folder/texts.c tells why). Inside a transaction. */
 int lens_pg_sources_unread(lens_postgres *store, lens_error *err);
 
+/* ---- glob.c ------------------------------------------------------------------------------------------------------ */
+
+/* Appends GLOB, of SQLite, as a regular expression for a path that is lower-case and read as Latin-1. Letters of ASCII count as lower-case. 0 or -1. */
+int lens_pg_put_glob(lens_buffer *out, const char *glob);
+
 /* ---- filter.c ---------------------------------------------------------------------------------------------------- */
 
 /* Appends to SQL the conditions on `p` (a picture) and `c` (its content) that FOLDERS [folder_count], FILTER and WITHOUT [without_count] (ids) come to, each

@@ -130,7 +130,10 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
     if (rows && lens_pg_rows(store, rows) == 0 && makes) {
         lens_error why = {0};
         lens_pg_done(store, rows);
-        const bool made = lens_pg_run(store, "CREATE EXTENSION IF NOT EXISTS vector SCHEMA public", NULL, NULL, &why) == 0;
+        /* What fails must not fail the transaction that this stands in. */
+        const bool made = lens_pg_plain(store, "SAVEPOINT extension", &why) == 0 && lens_pg_plain(store, "CREATE EXTENSION IF NOT EXISTS vector SCHEMA public", &why) == 0;
+        if (lens_pg_plain(store, made ? "RELEASE extension" : "ROLLBACK TO extension", err) != 0)
+            return -1;
         rows = lens_pg_ask(store, find, NULL, err);
         if (rows && !made && lens_pg_rows(store, rows) == 0) { /* nor has another one made it at the same time */
             lens_pg_done(store, rows);
