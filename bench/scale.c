@@ -1,10 +1,11 @@
 /* What a library of N pictures costs, in a folder or in a database: the writing of its rows and vectors, disk, memory, and a query by a picture of its own.
  *
- *     build/bench/scale --library PLACE [--rows N] [--dim N] [--clusters N] [--queries N] [--parts write,exact,make,approximate] [--program build/memelens]
+ *     build/bench/scale --library PLACE [--rows N] [--from N] [--dim N] [--clusters N] [--queries N] [--parts write,exact,make,approximate] [--program build/memelens]
  *
- * PLACE is a folder or postgresql://…, as everywhere, and stays afterwards. Pictures are drawn (support/mixture.h), and written as an index run writes them.
- * Prints JSON, an object a line; MB are 10^6 bytes. Each part is a process of its own, forked from a small one, so that its memory is its own; of a database it is the
- * client's. Clusters grow with the library from a million rows on, so that as many pictures are alike in a larger one. */
+ * PLACE is a folder or postgresql://…, as everywhere, and stays afterwards. Pictures are drawn (support/mixture.h), and written as an index run writes them;
+ * with --from N as many more, numbered from N, into a library that is there: by several at once, or beside an index. Prints JSON, an object a line; MB are 10^6
+ * bytes. Each part is a process of its own, forked from a small one, so that its memory is its own; where the library is a database's, it is the client's.
+ * Clusters grow with the library from a million rows on, so that in a larger one as many pictures are alike. */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ static const double longest = 40; /* seconds that the queries of one part may ta
 
 static struct {
     const char *place, *program;
-    size_t rows, dim, clusters, queries;
+    size_t rows, from, dim, clusters, queries;
 } asked;
 
 static lens_error error;
@@ -97,7 +98,7 @@ static void write_all(void)
     double writing = 0, last = lens_seconds();
     for (size_t at = 0; at < asked.rows; at += BATCH) {
         const size_t size = asked.rows - at < BATCH ? asked.rows - at : BATCH;
-        made_batch_draw(&batch, &drawn, model, at, size);
+        made_batch_draw(&batch, &drawn, model, asked.from + at, size);
         const double begun = lens_seconds();
         if (lens_store_write(store, batch.entries, size, NULL, &error) != 0)
             die();
@@ -289,6 +290,7 @@ int main(int argc, char **argv)
     asked.place = option(argc, argv, "--library", NULL);
     asked.program = option(argc, argv, "--program", "build/memelens");
     asked.rows = (size_t)atol(option(argc, argv, "--rows", "100000"));
+    asked.from = (size_t)atol(option(argc, argv, "--from", "0"));
     asked.dim = (size_t)atol(option(argc, argv, "--dim", "512"));
     asked.queries = (size_t)atol(option(argc, argv, "--queries", "50"));
     asked.clusters = (size_t)atol(option(argc, argv, "--clusters", "0"));
@@ -296,7 +298,7 @@ int main(int argc, char **argv)
         asked.clusters = asked.rows > 1000000 ? asked.rows / 250 : 4000;
     const char *parts = option(argc, argv, "--parts", "write,exact,make,approximate");
     if (!asked.place || asked.rows < 100 || asked.dim < 1 || asked.queries < LEAST_QUERIES)
-        return fprintf(stderr, "usage: scale --library PLACE [--rows N] [--dim N] [--clusters N] [--queries N] [--parts write,exact,make,approximate] [--program FILE]\n"), 2;
+        return fprintf(stderr, "usage: scale --library PLACE [--rows N] [--from N] [--dim N] [--clusters N] [--queries N] [--parts write,exact,make,approximate] [--program FILE]\n"), 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (strstr(parts, "write")) {
         in_a_process(write_all);
