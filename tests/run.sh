@@ -52,11 +52,11 @@ run_test() {
 
 for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c; do
     [ -e "$source" ] || continue
-    grep -q 'store_place_run_server(' "$source" || run_test "$source" "$source"
+    grep -q 'store_place_run_server' "$source" || run_test "$source" "$source"
 done
 
 export MEMELENS_TEST_STORE=postgres
-for source in $(grep -lE 'store_place_run(_group)?\(' tests/*/test_*.c); do
+for source in $(grep -lE 'store_place_run[a-z_]*\(' tests/*/test_*.c); do
     run_test "$source" "$source in PostgreSQL"
 done
 unset MEMELENS_TEST_STORE

@@ -81,16 +81,26 @@ bool lens_queue_pop(lens_queue *queue, void **item)
     return take(queue, item);
 }
 
-size_t lens_queue_pop_share(lens_queue *queue, void **items, size_t most, size_t sharers)
+static size_t share(lens_queue *queue, void **items, size_t most, size_t sharers, bool waits)
 {
     pthread_mutex_lock(&queue->lock);
-    while (queue->count == 0 && !queue->closed)
+    while (waits && queue->count == 0 && !queue->closed)
         pthread_cond_wait(&queue->filled, &queue->lock);
     size_t share = (queue->count + sharers - 1) / sharers, count = share < most ? share : most;
     for (size_t i = 0; i < count; i++)
         items[i] = take_one(queue);
     pthread_mutex_unlock(&queue->lock);
     return count;
+}
+
+size_t lens_queue_pop_share(lens_queue *queue, void **items, size_t most, size_t sharers)
+{
+    return share(queue, items, most, sharers, true);
+}
+
+size_t lens_queue_take_share(lens_queue *queue, void **items, size_t most, size_t sharers)
+{
+    return share(queue, items, most, sharers, false);
 }
 
 bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds)

@@ -24,6 +24,9 @@ bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds);
  * have of all of them. How many; 0 when the queue is closed and empty. */
 size_t lens_queue_pop_share(lens_queue *queue, void **items, size_t most, size_t sharers);
 
+/* The same without waiting: 0 when there is nothing. */
+size_t lens_queue_take_share(lens_queue *queue, void **items, size_t most, size_t sharers);
+
 /* How many items wait. */
 size_t lens_queue_count(lens_queue *queue);
 

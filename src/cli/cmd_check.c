@@ -8,9 +8,10 @@
 enum { QUERIES = 200, QUERIES_MOST = 100000 };
 
 static bool recall, as_json;
-static const char *model;
+static const char *model, *other;
 
 static const cli_option options[] = {
+    {"same-as", 0, CLI_TEXT, &other, "LIBRARY", "hold the library against this one, a folder or the address of a database: do both hold the same?"},
     {"recall", 0, CLI_FLAG, &recall, NULL, "measure what the approximate index finds, by N of the library's own pictures (200)"},
     {"model", 'm', CLI_TEXT, &model, "NAME", "with --recall: of this model alone"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "with --recall: one JSON object a model"},
@@ -69,11 +70,26 @@ static int run_recall(lens_library *library, size_t queries)
     return result != 0 ? cli_fail_with(&error) : any ? CLI_DONE : CLI_NOTHING;
 }
 
+static int run_same(lens_library *library)
+{
+    lens_error error = {0};
+    lens_same same;
+    const int differ = lens_check_same(library, other, fault, NULL, &same, &error);
+    if (differ < 0)
+        return cli_fail_with(&error);
+    if (differ > 0)
+        return cli_fail("%s: parts that are not the same: %d", lens_library_path(library), differ);
+    cli_note("%s: both hold the same %s records (%s)", lens_library_path(library), cli_count_text(same.records), same.digest);
+    return CLI_DONE;
+}
+
 static int run(const cli_list *operands)
 {
     size_t queries = QUERIES;
     if (operands->count > recall)
         return cli_fail("check: takes no %s", operands->items[recall]);
+    if (recall && other)
+        return cli_fail("check: --recall and --same-as are two things to be done one by one");
     if ((as_json || model) && !recall)
         return cli_fail("check: %s goes with --recall", as_json ? "--json" : "--model");
     if (operands->count) {
@@ -89,8 +105,8 @@ static int run(const cli_list *operands)
         return CLI_ERROR;
     lens_error error = {0};
     int status = CLI_DONE;
-    if (recall) {
-        status = run_recall(library, queries);
+    if (recall || other) {
+        status = recall ? run_recall(library, queries) : run_same(library);
         lens_library_close(library);
         return status;
     }
@@ -108,9 +124,9 @@ static int run(const cli_list *operands)
 const cli_command cli_check = {
     .name = "check",
     .summary = "look for faults in the library's files, or measure approximate search",
-    .usage = "\n--recall [N] [--model NAME] [--json]",
+    .usage = "\n--same-as LIBRARY\n--recall [N] [--model NAME] [--json]",
     .details = "Reads everything: the database's own check, every vector file, the length of every vector, the index of words. Each fault is a line; the exit status\n"
-               "is then 2.\n"
+               "is then 2. With --same-as, each part that is not the same in both is a line, which names the first record.\n"
                "With --recall pictures of the library are queries, once exactly and once by way of the approximate index: of the ten best, how many it finds, and\n"
                "how long a query takes. The exit status is 1 where no model has such an index.",
     CLI_OPTIONS(options),

@@ -9,7 +9,7 @@
 static cli_list models, exclude, captions;
 static const char *caption_columns, *languages;
 static const char *precision = "auto";
-static long threads, megapixels;
+static long threads, megapixels, lease;
 static bool include_hidden, read_too, approximate, no_approximate, as_json;
 
 static const cli_option options[] = {
@@ -25,6 +25,7 @@ static const cli_option options[] = {
     {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "in these languages: eng, or eng+deu (those read last, or eng)"},
     {"approximate", 0, CLI_FLAG, &approximate, NULL, "make an approximate index for searches of very many pictures, and keep it up to date from now on"},
     {"no-approximate", 0, CLI_FLAG, &no_approximate, NULL, "remove it, and make none any more"},
+    {"lease", 0, CLI_COUNT, &lease, "SECONDS", "in a database: without a word from this run for so long, others take up what it has in hand (10)"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object, and with --ocr another one about the reading"},
 };
 
@@ -57,6 +58,8 @@ static int run(const cli_list *operands)
         index.caption_file = columns;
         index.caption_text = comma + 1;
     }
+    if (lease)
+        index.lease = (double)lease;
     if (megapixels)
         index.max_pixels = (uint64_t)megapixels * 1000000;
     lens_library *library = cli_open_library();

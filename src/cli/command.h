@@ -16,7 +16,7 @@ typedef struct cli_command {
     int (*run)(const cli_list *operands); /* -> exit status */
 } cli_command;
 
-extern const cli_command cli_index, cli_ocr, cli_fit, cli_search, cli_similar, cli_duplicates, cli_embed, cli_label, cli_status, cli_forget, cli_check, cli_models,
+extern const cli_command cli_index, cli_ocr, cli_fit, cli_search, cli_similar, cli_duplicates, cli_embed, cli_label, cli_status, cli_forget, cli_check, cli_copy, cli_models,
     cli_pull, cli_compare, cli_explain, cli_serve, cli_bench, cli_tokenize, cli_completion;
 
 /* The table of commands, and the options that hold everywhere; for help and completion. */

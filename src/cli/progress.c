@@ -96,6 +96,20 @@ bool cli_progress_pull(void *context, const lens_pull_event *event)
     return !cli_interrupted();
 }
 
+bool cli_progress_copy(void *context, const lens_copy_event *event)
+{
+    static double next;
+    (void)context;
+    if (event->total > 0 && on_terminal() && lens_seconds() >= next) {
+        char text[160];
+        const double part = (double)event->done / (double)event->total;
+        snprintf(text, sizeof text, " %3.0f%%  %.100s", part < 1 ? 100 * part : 100, event->step);
+        draw((double)event->done, (double)event->total, text);
+        next = lens_seconds() + 0.1;
+    }
+    return !cli_interrupted();
+}
+
 void cli_progress_queries(size_t done, size_t total)
 {
     static double next;

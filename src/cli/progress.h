@@ -11,6 +11,9 @@ bool cli_progress_event(void *context, const lens_index_event *event);
 /* The same for lens_pull: the bar on a terminal, elsewhere a line for each file. */
 bool cli_progress_pull(void *context, const lens_pull_event *event);
 
+/* The same for lens_copy. */
+bool cli_progress_copy(void *context, const lens_copy_event *event);
+
 /* The bar of queries: DONE of TOTAL were asked. It goes away with the last one. */
 void cli_progress_queries(size_t done, size_t total);
 

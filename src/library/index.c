@@ -19,7 +19,7 @@ static const double tell_every = 0.1;   /* seconds between progress events */
 
 lens_index_options lens_index_options_default(void)
 {
-    return (lens_index_options){.precision = "auto", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 10};
+    return (lens_index_options){.precision = "auto", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 10, .lease = 10};
 }
 
 static void stop(lens_run *run)

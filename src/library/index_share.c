@@ -10,8 +10,7 @@
 #include "library/index_run.h"
 
 enum { OFFERS = 256, AT_ONCE = 64, TRIES = 3, JOBS_PER_THREAD = 2 * LENS_INDEX_BATCH };
-static const double renew_every = 2, lease = 10 /* seconds; what a machine that is gone had taken is taken up again after so long */, rest = 0.05,
-                    look_every = 0.5;
+static const double renewals = 5 /* of a lease, before it runs out */, rest = 0.05, look_every = 0.5; /* seconds */
 
 int lens_share_begin(lens_run *run, lens_error *err)
 {
@@ -27,7 +26,7 @@ int lens_share_begin(lens_run *run, lens_error *err)
         models[m] = run->models[m].id;
     gethostname(host, sizeof host - 1);
     snprintf(name, sizeof name, "%s:%ld", host, (long)getpid());
-    const int result = lens_store_work_begin(run->store, name, models, run->model_count, lease, &run->worker, err);
+    const int result = lens_store_work_begin(run->store, name, models, run->model_count, run->options->lease, &run->worker, err);
     free(models);
     return result;
 }
@@ -118,15 +117,16 @@ static int push(sharer *self, lens_store_work *items, int count, lens_error *err
     return result;
 }
 
-/* Tells how much there is to be done: what this run has taken, and what no run or another one has. */
+/* How much is left that this run has not taken, and may have to if those who have it die; tells how much there is to be done. */
 static int64_t look_at_list(sharer *self, lens_error *err)
 {
     int64_t own = 0;
     const int64_t left = lens_store_work_left(self->store, self->run->worker, &self->within, &own, err);
     self->looked = lens_seconds();
-    if (left >= 0)
-        atomic_store(&self->run->found, atomic_load(&self->run->claimed_jobs) + left - own);
-    return left;
+    if (left < 0)
+        return -1;
+    atomic_store(&self->run->found, atomic_load(&self->run->claimed_jobs) + left - own);
+    return left - own;
 }
 
 /* One round. 1 when all is done, 0, -1. */
@@ -135,8 +135,8 @@ static int take(sharer *self, lens_error *err)
     lens_run *run = self->run;
     lens_store_work items[AT_ONCE];
     const double now = lens_seconds();
-    if (now - self->renewed > renew_every) {
-        if (lens_store_work_renew(self->store, run->worker, lease, err) != 0)
+    if (now - self->renewed > run->options->lease / renewals) {
+        if (lens_store_work_renew(self->store, run->worker, run->options->lease, err) != 0)
             return -1;
         self->renewed = now;
     }

@@ -275,8 +275,11 @@ static void work(worker *self, bool *needed)
     void *next[LENS_INDEX_BATCH];
     bool ended = false;
     while (!ended) {
-        size_t count = lens_queue_pop_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads);
-        if (count == 0)
+        size_t count = 0;
+        /* Others wait for what is in hand here, and more may not come before they have it: nobody waits with something in hand. */
+        if (run->shares && (count = lens_queue_take_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads)) == 0 && encode_full(self, 1) != 0)
+            break;
+        if (count == 0 && (count = lens_queue_pop_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads)) == 0)
             break;
         /* The last pictures are shared out evenly, so what waits must not be left to the end: another worker may have nothing. */
         size_t at_least = count < LENS_INDEX_BATCH && !atomic_load(&run->walking) ? 1 : LENS_INDEX_BATCH;

@@ -356,6 +356,11 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
         if (may_be(&self->look, hits[i].id) && hits[i].score > 0 && hits[i].score >= self->options->min_score && !left_out(self, hits[i].id))
             hits[kept++] = hits[i];
     *count = kept;
+    if (self->look.trouble.code) {
+        if (err)
+            *err = self->look.trouble;
+        return -1;
+    }
     if (!self->options->fold)
         return 0;
     lens_hit *ranked = calloc(kept + 1, sizeof *ranked);

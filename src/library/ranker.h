@@ -24,6 +24,7 @@ typedef struct lens_ranker {
     int64_t *allowed;     /* [allowed_count]: all of SCOPE, in order, once it was asked for; NULL: not yet */
     size_t allowed_count;
     size_t count;         /* pictures that may be results */
+    lens_error trouble;   /* why ALLOWED could not be had */
     float *term_vectors; /* [terms, dim], each of length 1 */
     float *sum;          /* [dim], of length 1: what is searched for */
     double length;       /* of the weighted sum, before it was made 1 */
@@ -49,7 +50,7 @@ int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation,
 /* Of RANKED [count], rows of this view, best first, the best of each group of near-identical ones: HITS [wanted]. */
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err);
 
-/* Whether picture ID may be a result. */
+/* Whether picture ID may be a result. No too when that could not be found out, which SELF->trouble says then. */
 bool lens_ranker_may_be(lens_ranker *self, int64_t id);
 
 /* Sees to it that the pictures IDS [count], as far as they may be results, have rows from now on. Other rows may move. */

@@ -82,7 +82,9 @@ bool lens_remote_may_be(lens_ranker *self, int64_t id)
             return false;
     if (!self->scope.folder_count && !self->scope.filter)
         return true;
-    if (!self->allowed && lens_store_scope_ids(self->store, self->model.id, &self->scope, &self->allowed, &self->allowed_count, NULL) != 0)
+    if (self->trouble.code)
+        return false;
+    if (!self->allowed && lens_store_scope_ids(self->store, self->model.id, &self->scope, &self->allowed, &self->allowed_count, &self->trouble) != 0)
         return false;
     return self->allowed_count && bsearch(&id, self->allowed, self->allowed_count, sizeof id, compare_ids);
 }

@@ -27,6 +27,7 @@ typedef struct lens_store lens_store;
 typedef enum lens_store_mode {
     LENS_STORE_READ,  /* LENS_E_MISSING when there is no library in the folder */
     LENS_STORE_WRITE, /* makes the library when it is missing, and takes the writer's lock */
+    LENS_STORE_COPY,  /* the same for who copies another library there (copying.h), one at a time: an unfinished copy opens in no other way */
 } lens_store_mode;
 
 /* Whether PLACE is the address of a database, "postgresql://…" (or "postgres://…"), as libpq takes it; else it is a folder. */
@@ -38,7 +39,7 @@ char *lens_store_place_shown(const char *place);
 /* Opens the library at PLACE. In a folder, reading works where nothing can be written too (a folder of someone else's, a read-only
  * disk), as long as no interrupted run left rows in the log. One writer at a time, any number of readers beside it; when
  * another process writes, waits up to WAIT seconds for it, then fails with LENS_E_BUSY. In a database any number write, in turns, and WAIT is how long a
- * server that cannot be reached, now or later, is tried again. A library of a newer version is LENS_E_VERSION. */
+ * server that cannot be reached, now or later, is tried again. A library of a newer version is LENS_E_VERSION; an unfinished copy is LENS_E_UNSUPPORTED. */
 lens_store *lens_store_open(const char *place, lens_store_mode mode, double wait, lens_error *err);
 void lens_store_close(lens_store *store);
 
@@ -198,6 +199,9 @@ typedef struct lens_store_vectors {
 int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
                             lens_store_vectors *out, lens_error *err);
 void lens_store_vectors_free(lens_store_vectors *vectors);
+
+/* Whether picture ID has a row, and which; without, where it would stand. */
+bool lens_store_vectors_row(const lens_store_vectors *vectors, int64_t id, size_t *row);
 
 /* Room for ROWS rows of VECTORS->dim numbers, in VECTORS, which are none: ids, slots and data, which is returned to be written to. NULL when memory is
  * short. */

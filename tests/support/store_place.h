@@ -25,7 +25,8 @@ char *store_place_by_password(const char *place);
  * all of it is skipped. */
 #define store_place_run(tests) store_place_run_group(tests, NULL, NULL)
 /* The same for tests of nothing but databases, which are not run for folders. */
-#define store_place_run_server(tests) (store_place_is_folder() ? 0 : store_place_run(tests))
+#define store_place_run_server(tests) store_place_run_server_group(tests, NULL, NULL)
+#define store_place_run_server_group(tests, setup, teardown) (store_place_is_folder() ? 0 : store_place_run_group(tests, setup, teardown))
 #define store_place_run_group(tests, setup, teardown) store_place_run_tests(#tests, tests, sizeof(tests) / sizeof *(tests), setup, teardown)
 int store_place_run_tests(const char *name, const struct CMUnitTest *tests, size_t count, CMFixtureFunction setup, CMFixtureFunction teardown);
 

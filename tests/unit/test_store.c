@@ -347,6 +347,26 @@ static void test_patterns_of_paths(void **state)
     assert_narrow(f, "/one.jpg", true, "4");
 }
 
+/* Sets as SQLite has them, on every store. */
+static void test_patterns_with_sets(void **state)
+{
+    fixture *f = *state;
+    static const char *const paths[] = {"/é", "/e", "/-", "/]", "/^", "/日本", "/ü", "/Z", "/[", "/\\", "/😀"};
+    static const struct {
+        const char *pattern, *expected;
+    } cases[] = {
+        {"/[é]", "1"}, {"/[^é]", "2 3 4 5 7 8 9 10 11"}, {"/?", "1 2 3 4 5 7 8 9 10 11"}, {"/??", "6"}, {"/*??", "6"}, {"/*[^a]?", "6"},
+        {"/[à-ü]", "1 7"}, {"/[d-ü]", "1 2 7 8"}, {"/[日-本]?", "6"}, {"/[日-本]", ""}, {"/[一-龥][一-龥]", "6"}, {"/[a-😀]", "1 2 7 8 11"}, {"/[^a-😀]", "3 4 5 9 10"},
+        {"/[z-a]", "8"}, {"/[^z-a]", "1 2 3 4 5 7 9 10 11"}, {"/[a-c-e]", "2 3"}, {"/[]]", "4"}, {"/[^]]", "1 2 3 5 7 8 9 10 11"}, {"/[]-z]", "3 4 8"},
+        {"/[z-]", "3 8"}, {"/[-z]", "3 8"}, {"/[A-Z]", "2 8"}, {"/[^A-Z]", "1 3 4 5 7 9 10 11"}, {"/[", ""}, {"/[a", ""}, {"/[e^]", "2 5"}, {"/[[]", "9"}, {"/[\\]", "10"},
+        {"/\\", "10"}, {"/^", "5"},
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        assert_int_equal(test_write_picture(f->store, f->model, DIM, paths[i], i + 1, 0), i + 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_narrow(f, cases[i].pattern, false, cases[i].expected);
+}
+
 static void test_sweep(void **state)
 {
     fixture *f = *state;
@@ -418,6 +438,7 @@ int main(void)
         FRESH(test_pictures_of_a_content),
         FRESH(test_views_of_folders),
         FRESH(test_patterns_of_paths),
+        FRESH(test_patterns_with_sets),
         FRESH(test_sweep),
         FRESH(test_ids_are_never_used_again),
         FRESH(test_a_session_that_was_interrupted_is_cleaned_up),

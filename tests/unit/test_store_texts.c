@@ -9,6 +9,7 @@ static void test_sources(void **state)
     lens_store_sources sources;
     assert_done(lens_store_sources_list(f->store, LENS_SOURCE_FILE, &sources, &err), &err);
     assert_int_equal(sources.count, 0);
+    lens_store_sources_free(&sources);
     assert_done(lens_store_source_put(f->store, "/c/b.tsv", LENS_SOURCE_FILE, "{\"file\":\"1\"}", &b, &err), &err);
     assert_done(lens_store_source_put(f->store, "/c/a\xff.tsv", LENS_SOURCE_FILE, NULL, &a, &err), &err);
     assert_done(lens_store_source_put(f->store, "/c/dog.txt", LENS_SOURCE_SIDECAR, NULL, &again, &err), &err);
@@ -431,6 +432,7 @@ static void test_sentences(void **state)
     assert_done(lens_store_forget_model(f->store, "s", &err), &err);
     assert_done(lens_store_sentence_models(f->store, &models, &err), &err);
     assert_int_equal(models.count, 0);
+    lens_store_models_free(&models);
     texts_sound(f);
 }
 
@@ -453,6 +455,7 @@ static void test_everything_is_forgotten(void **state)
     lens_store_sources sources;
     assert_done(lens_store_sources_list(f->store, LENS_SOURCE_FILE, &sources, &err), &err);
     assert_int_equal(sources.count, 0);
+    lens_store_sources_free(&sources);
     assert_done(lens_store_words(f->store, no_word, NULL, &err), &err);
     texts_expect(f, "dog OR cat", "");
     assert_int_equal(texts_sound_in(f->place), 0);

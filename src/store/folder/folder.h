@@ -2,6 +2,7 @@
 #ifndef LENS_STORE_FOLDER_H
 #define LENS_STORE_FOLDER_H
 
+#include "store/copying.h"
 #include "store/texts.h"
 
 typedef struct lens_folder lens_folder;
@@ -61,5 +62,16 @@ int lens_folder_picture_ids(lens_folder *store, int64_t content, int (*each)(voi
 int lens_folder_sentences_missing(lens_folder *store, int64_t model, int64_t after, int64_t *contents, int count, lens_error *err);
 int lens_folder_texts_of_content(lens_folder *store, int64_t content, lens_store_text_each each, void *context, lens_error *err);
 int lens_folder_sentences_write(lens_folder *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err);
+
+int lens_folder_export_begin(lens_folder *store, lens_error *err);
+void lens_folder_export_end(lens_folder *store);
+int lens_folder_export(lens_folder *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
+int lens_folder_import(lens_folder *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_folder_expunge(lens_folder *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_folder_mark(lens_folder *store, const char *source, lens_error *err);
+int lens_folder_marked(lens_folder *store, char **source, lens_error *err);
+int lens_folder_ids_given(lens_folder *store, lens_store_ids *out, lens_error *err);
+int lens_folder_ids_raise(lens_folder *store, const lens_store_ids *ids, lens_error *err);
+int lens_folder_identity(lens_folder *store, lens_hash *identity, lens_error *err);
 
 #endif

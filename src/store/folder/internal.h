@@ -36,10 +36,17 @@ typedef struct lens_slice {
     size_t size;
 } lens_slice;
 
+/* Who takes what the aggregate function lens_pairs(a, b) is given. TAKE: 0, or -1 when memory is short. */
+typedef struct lens_pairs {
+    int (*take)(void *context, int64_t a, int64_t b);
+    void *context;
+} lens_pairs;
+
 struct lens_folder {
     char *folder; /* absolute, for messages */
     int dir;      /* the open folder */
-    lens_store_mode mode;
+    lens_store_mode mode; /* to read or to write */
+    bool copies;          /* opened with LENS_STORE_COPY, which is to write */
     int lock; /* writer.lock, or -1 */
     sqlite3 *db;
     int version; /* of its schema: a reader may meet an older one */
@@ -50,6 +57,7 @@ struct lens_folder {
     } statements[LENS_STATEMENTS_MAX];
     size_t statement_count;
     lens_writer *writers;
+    lens_pairs pairs;
     bool batch; /* lens_folder_batch_begin */
 
     lens_met seen;
@@ -70,6 +78,9 @@ void lens_writer_unlock(lens_folder *store);
 int lens_schema_look(lens_folder *store, lens_error *err);
 /* Makes an empty database a library, or an older library one of today. */
 int lens_schema_raise(lens_folder *store, lens_error *err);
+/* lens_store_mark, inside a transaction; lens_store_marked. */
+int lens_schema_mark(lens_folder *store, const char *source, lens_error *err);
+int lens_schema_marked(lens_folder *store, char **source, lens_error *err);
 
 /* ---- sql.c: SQLite with our errors ------------------------------------------------------------------------ */
 
@@ -116,6 +127,8 @@ void lens_path_range_bind(sqlite3_stmt *statement, const char *path, const lens_
 
 /* 1 when the model is there, 0 when not, -1 on error. */
 int lens_model_load(lens_folder *store, int64_t id, lens_model_row *row, lens_error *err);
+/* Adds a model with an empty vector file, as number ID (0: the next one). Inside a transaction; the file is a stray when that comes to nothing. */
+int lens_model_put(lens_folder *store, int64_t id, const char *name, bool sentences, int64_t dim, lens_hash fingerprint, lens_error *err);
 /* The open vector file of a model; NULL with ERR. It lives until lens_writer_drop. */
 lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err);
 /* Cuts off what was appended and never committed: readers do not look there. */
@@ -167,6 +180,10 @@ int lens_ids(lens_folder *store, sqlite3_stmt *statement, int64_t number, const 
 void lens_loose_note(lens_folder *store, int64_t content);
 
 /* ---- vectors.c -------------------------------------------------------------------------------------------- */
+
+/* The aggregate function lens_pairs, which gives its pairs to the store's own TAKE, and NULL. */
+void lens_pairs_step(sqlite3_context *context, int count, sqlite3_value **values);
+void lens_pairs_end(sqlite3_context *context);
 
 /* Loads MODEL and opens its vector file for reading, inside a read transaction that it begins (and the caller ends when
  * this returns other than -1). A compaction may remove the file between the two: then it looks again.

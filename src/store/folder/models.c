@@ -140,6 +140,7 @@ int lens_generation_next(lens_folder *store, int64_t *generation, lens_error *er
     return result < 0 ? -1 : 0;
 }
 
+/* ROW->id other than 0: the number that it is to have. */
 static int insert(lens_folder *store, const char *name, bool sentences, lens_model_row *row, lens_error *err)
 {
     if (lens_generation_next(store, &row->identity.generation, err) != 0)
@@ -152,8 +153,8 @@ static int insert(lens_folder *store, const char *name, bool sentences, lens_mod
     close(fd);
     if (result != 0 || lens_folder_sync(store, err) != 0)
         return -1;
-    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO model (name, dim, fingerprint, generation, file, slots, sentences)"
-                                              " VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)", err);
+    sqlite3_stmt *statement = lens_sql(store, "INSERT INTO model (id, name, dim, fingerprint, generation, file, slots, sentences)"
+                                              " VALUES (?7, ?1, ?2, ?3, ?4, ?5, 0, ?6)", err);
     if (!statement)
         return -1;
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
@@ -162,17 +163,33 @@ static int insert(lens_folder *store, const char *name, bool sentences, lens_mod
     sqlite3_bind_int64(statement, 4, row->identity.generation);
     sqlite3_bind_text(statement, 5, row->file, -1, SQLITE_STATIC);
     sqlite3_bind_int(statement, 6, sentences);
+    if (row->id)
+        sqlite3_bind_int64(statement, 7, row->id);
     if (lens_sql_finish(store, statement, err) != 0)
         return -1;
     row->id = sqlite3_last_insert_rowid(store->db);
     return 0;
 }
 
+static int check_model(const char *name, int64_t dim, lens_error *err)
+{
+    return name && *name && dim >= 1 && dim <= LENS_VECTOR_DIM_MAX
+               ? 0 : lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)", LENS_VECTOR_DIM_MAX);
+}
+
+int lens_model_put(lens_folder *store, int64_t id, const char *name, bool sentences, int64_t dim, lens_hash fingerprint, lens_error *err)
+{
+    if (check_model(name, dim, err) != 0)
+        return -1;
+    lens_model_row row = {.id = id, .identity = {.dim = (int)dim, .fingerprint = fingerprint}};
+    memcpy(row.identity.mark, store->mark, sizeof store->mark);
+    return insert(store, name, sentences, &row, err);
+}
+
 static int add_model(lens_folder *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
-    if (!name || !*name || dim < 1 || dim > LENS_VECTOR_DIM_MAX)
-        return lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)",
-                         LENS_VECTOR_DIM_MAX);
+    if (check_model(name, dim, err) != 0)
+        return -1;
     lens_model_row row;
     int found = load_named(store, name, &row, err);
     if (found < 0)

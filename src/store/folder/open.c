@@ -48,6 +48,8 @@ static int connect(lens_folder *store, const char *name, int flags, lens_error *
     /* The file may come from anywhere: nothing that its schema says is trusted to run. */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (sqlite3_create_function_v2(store->db, "lens_pairs", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, &store->pairs, NULL, lens_pairs_step, lens_pairs_end, NULL) != SQLITE_OK)
+        return lens_sql_fail(store, err);
     int keep = 1;
     sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
     return lens_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
@@ -150,7 +152,8 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
         lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
         return NULL;
     }
-    store->mode = mode;
+    store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
+    store->copies = mode == LENS_STORE_COPY;
     store->dir = store->lock = -1;
     char *path = NULL;
     store->folder = lens_path_absolute(folder, err);
@@ -161,9 +164,9 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
         lens_sql_memory(store, err);
         goto fail;
     }
-    if (mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
+    if (store->mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
         goto fail;
-    if ((mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0)
+    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0)
         goto fail;
     free(path);
     return store;

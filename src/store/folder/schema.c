@@ -3,10 +3,13 @@
  * Rows are kept lean: 10,000 pictures cost some 2.5 MB beside their vectors. Paths and reasons are BLOBs, for they are
  * bytes, not text. AUTOINCREMENT where an id may be kept by someone else: it never comes to mean another row. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "store/folder/internal.h"
 
-enum { APPLICATION = 0x4c656e73, /* "Lens" */ VERSION = LENS_SCHEMA_VERSION };
+/* An unfinished copy of another library says that it is something else, so that no memelens of any version takes it for a library; what it is a copy of is
+ * then in a table `copying`. */
+enum { APPLICATION = 0x4c656e73, /* "Lens" */ APPLICATION_COPYING = 0x4c656e43, /* "LenC" */ VERSION = LENS_SCHEMA_VERSION };
 
 /* The vectors of sentences that no longer say what is written about CONTENTS. */
 #define STALE(contents) \
@@ -82,6 +85,16 @@ static int number(lens_folder *store, const char *sql, int64_t *out, lens_error 
     return result < 0 ? -1 : 0;
 }
 
+static int unfinished(lens_folder *store, lens_error *err)
+{
+    char *source = NULL;
+    if (lens_schema_marked(store, &source, err) != 0)
+        return -1;
+    lens_fail(err, LENS_E_UNSUPPORTED, "%s: an unfinished copy of %s; the same `memelens copy` goes on with it", store->folder, source ? source : "another library");
+    free(source);
+    return -1;
+}
+
 int lens_schema_look(lens_folder *store, lens_error *err)
 {
     store->version = 0;
@@ -92,14 +105,45 @@ int lens_schema_look(lens_folder *store, lens_error *err)
         return -1;
     if (application == 0 && version == 0 && tables == 0)
         return 0;
-    if (application != APPLICATION || version < 1)
+    if ((application != APPLICATION && application != APPLICATION_COPYING) || version < 1)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: a database, but not a library of memelens", store->folder, LENS_DATABASE);
     if (version > VERSION)
         return lens_fail(err, LENS_E_VERSION,
                          "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one",
                          store->folder, LENS_DATABASE, (long long)version, VERSION);
     store->version = (int)version;
-    return 1;
+    return application == APPLICATION_COPYING && !store->copies ? unfinished(store, err) : 1;
+}
+
+int lens_schema_mark(lens_folder *store, const char *source, lens_error *err)
+{
+    char words[96];
+    snprintf(words, sizeof words, "DROP TABLE IF EXISTS copying; PRAGMA application_id = %d", source ? APPLICATION_COPYING : APPLICATION);
+    if (lens_sql_run(store, words, err) != 0 || (source && lens_sql_run(store, "CREATE TABLE copying (source BLOB NOT NULL) STRICT", err) != 0))
+        return -1;
+    sqlite3_stmt *statement = source ? lens_sql(store, "INSERT INTO copying VALUES (?1)", err) : NULL;
+    if (!statement)
+        return source ? -1 : 0;
+    lens_sql_bind_path(statement, 1, source);
+    return lens_sql_finish(store, statement, err);
+}
+
+int lens_schema_marked(lens_folder *store, char **source, lens_error *err)
+{
+    *source = NULL;
+    int64_t application = 0;
+    if (number(store, "PRAGMA application_id", &application, err) != 0)
+        return -1;
+    if (application != APPLICATION_COPYING)
+        return 0;
+    bool short_of_memory = false;
+    sqlite3_stmt *statement = lens_sql(store, "SELECT source FROM copying", err);
+    const int result = statement ? lens_sql_step(store, statement, err) : -1;
+    if (result > 0)
+        *source = lens_sql_text(statement, 0, &short_of_memory);
+    if (statement)
+        lens_sql_done(store, statement);
+    return short_of_memory ? lens_sql_memory(store, err) : result < 0 ? -1 : 0;
 }
 
 static int migrate(lens_folder *store, lens_error *err)
@@ -111,7 +155,9 @@ static int migrate(lens_folder *store, lens_error *err)
         if (lens_sql_run(store, steps[i], err) != 0)
             return -1;
     char words[96];
-    snprintf(words, sizeof words, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
+    int size = snprintf(words, sizeof words, "PRAGMA user_version = %d", VERSION);
+    if (version == 0) /* else it is one already, if not an unfinished copy, which it stays */
+        snprintf(words + size, sizeof words - (size_t)size, "; PRAGMA application_id = %d", APPLICATION);
     return lens_sql_run(store, words, err);
 }
 

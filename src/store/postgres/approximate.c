@@ -40,22 +40,22 @@ int lens_postgres_approximate_drop(lens_postgres *store, int64_t model, lens_err
     char sql[LENS_PG_SQL];
     if (lens_pg_ready(store, err) != 0)
         return -1;
-    return lens_pg_plain(store, lens_pg_sql_of(sql, "DROP INDEX IF EXISTS memelens.vector_%lld_near", model), err);
+    /* Concurrently: else it would wait for one that is being made, and every search and every writer would wait behind it. */
+    return lens_pg_plain(store, lens_pg_sql_of(sql, "DROP INDEX CONCURRENTLY IF EXISTS memelens.vector_%lld_near", model), err);
 }
 
-int lens_postgres_approximate_make(lens_postgres *store, int64_t model, bool *made, lens_error *err)
+/* Of several runs that end at once one makes it. The lock is the connection's, since what is done concurrently has no transaction. */
+#define BUILDERS "1296387148, hashint8(%lld)"
+
+static int make(lens_postgres *store, int64_t model, bool *made, lens_error *err)
 {
     char sql[LENS_PG_SQL];
     bool half;
     int64_t bytes;
-    int dim = 0;
-    *made = false;
     const int there = find(store, model, &half, &bytes, err);
-    if (there != 0 || lens_pg_model(store, model, &dim, err) < 0)
+    if (there != 0)
         return there < 0 ? -1 : 0;
-    if (dim > DIM_MOST)
-        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: pgvector has no index for vectors of more than %d numbers", store->name, DIM_MOST);
-    if (half && lens_postgres_approximate_drop(store, model, err) != 0)
+    if (half && lens_postgres_approximate_drop(store, model, err) != 0) /* whoever made it was killed */
         return -1;
     /* Concurrently, so that other workers write meanwhile. In memory, as long as it fits: beyond, pgvector is many times as slow. */
     if (lens_pg_plain(store, "SELECT set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting('maintenance_work_mem')), 2000000000)::text || 'B', false)",
@@ -65,6 +65,26 @@ int lens_postgres_approximate_make(lens_postgres *store, int64_t model, bool *ma
         return -1;
     *made = true;
     return 0;
+}
+
+int lens_postgres_approximate_make(lens_postgres *store, int64_t model, bool *made, lens_error *err)
+{
+    char sql[LENS_PG_SQL];
+    int dim = 0;
+    int64_t ours = 0;
+    *made = false;
+    const int known = lens_pg_model(store, model, &dim, err);
+    if (known <= 0)
+        return known;
+    if (dim > DIM_MOST)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: pgvector has no index for vectors of more than %d numbers", store->name, DIM_MOST);
+    if (lens_pg_number(store, lens_pg_sql_of(sql, "SELECT pg_try_advisory_lock(" BUILDERS ")", model), NULL, &ours, err) != 0)
+        return -1;
+    if (!ours)
+        return 0; /* another run is making it */
+    const int result = make(store, model, made, err);
+    lens_pg_plain(store, lens_pg_sql_of(sql, "SELECT pg_advisory_unlock(" BUILDERS ")", model), NULL);
+    return result;
 }
 
 int64_t lens_postgres_approximate_covered(lens_postgres *store, int64_t model, int64_t *bytes, lens_error *err)

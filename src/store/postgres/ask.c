@@ -183,7 +183,7 @@ void lens_pg_add_vector(lens_pg_args *args, const float *values, int dim)
     append_vector(args, values, dim);
 }
 
-static void free_args(lens_pg_args *args)
+void lens_pg_args_free(lens_pg_args *args)
 {
     for (int i = 0; args && i < args->count; i++)
         lens_buffer_free(&args->values[i]);
@@ -262,7 +262,7 @@ PGresult *lens_pg_ask(lens_postgres *store, const char *sql, lens_pg_args *args,
         if (!result && err)
             *err = first;
     }
-    free_args(args);
+    lens_pg_args_free(args);
     return result;
 }
 

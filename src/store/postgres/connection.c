@@ -60,6 +60,12 @@ static void forget_statements(lens_postgres *store)
         free(store->statements[--store->statement_count].sql);
 }
 
+/* Libraries never print, and libpq's own way with warnings is to. */
+static void hear_nothing(void *context, const char *words)
+{
+    (void)context, (void)words;
+}
+
 /* One try. 0; 1 when another one may go better; -1. */
 static int connect_once(lens_postgres *store, lens_error *err)
 {
@@ -82,6 +88,7 @@ static int connect_once(lens_postgres *store, lens_error *err)
         lens_fail(err, refused ? LENS_E_SYSTEM : LENS_E_AWAY, "%s: cannot connect: %s", store->name, line);
         return refused ? -1 : 1;
     }
+    pq->PQsetNoticeProcessor(store->connection, hear_nothing, NULL);
     char setting[256];
     snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s; SET client_min_messages = warning", store->vector_schema ? ", " : "",
              store->vector_schema ? store->vector_schema : "");

@@ -1,66 +1,5 @@
 /* Which pictures may be results, as conditions of a query. */
-#include <ctype.h>
-
 #include "store/postgres/internal.h"
-
-/* ---- patterns ---- */
-
-/* A path becomes text one character a byte, so that every path is text: what is not ASCII is written by its bytes, as Latin-1. */
-#define ANY_CHARACTER "(?:[\\u0001-\\u007f]|[\\u00c0-\\u00ff][\\u0080-\\u00bf]*|[\\u0080-\\u00bf])"
-
-static int put_byte(lens_buffer *out, unsigned char byte)
-{
-    if (isalnum(byte) && byte < 0x80)
-        return lens_buffer_append(out, &byte, 1);
-    return lens_buffer_print(out, "\\u%04x", byte); /* within brackets too */
-}
-
-/* The bracket expression at *AT, behind its '['. A set of bytes: characters beyond ASCII in it stand for each of their bytes. 0, 1 when it never ends, so
- * that it matches nothing, -1. */
-static int put_set(lens_buffer *out, const char **at)
-{
-    const char *from = *at;
-    const bool negated = *from == '^';
-    from += negated;
-    int result = lens_buffer_print(out, negated ? "[^" : "[");
-    bool first = true;
-    for (; result == 0 && *from && (*from != ']' || first); first = false) {
-        if (from[0] == '-' && !first && from[1] != ']' && from[1]) {
-            result = lens_buffer_append(out, "-", 1);
-            from++;
-        }
-        if (result == 0)
-            result = put_byte(out, (unsigned char)*from++);
-    }
-    if (result == 0 && *from != ']')
-        return 1;
-    *at = from + 1;
-    return result == 0 ? lens_buffer_append(out, "]", 1) : -1;
-}
-
-/* SQLite's GLOB as a regular expression: '*' is anything, '?' one character of UTF-8, [] a set. */
-static int put_pattern(lens_buffer *out, const char *glob)
-{
-    int result = lens_buffer_print(out, "(?s)^"); /* '.' is a line's end too */
-    for (const char *at = glob; *at && result == 0;) {
-        const char byte = *at++;
-        if (byte == '*')
-            result = lens_buffer_print(out, ".*");
-        else if (byte == '?')
-            result = lens_buffer_print(out, "%s", ANY_CHARACTER);
-        else if (byte == '[') {
-            const size_t before = out->size;
-            if ((result = put_set(out, &at)) == 1) { /* no set: nothing matches */
-                out->size = before;
-                return lens_buffer_print(out, "(?=a)b");
-            }
-        } else
-            result = put_byte(out, (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte));
-    }
-    return result == 0 ? lens_buffer_print(out, "$") : -1;
-}
-
-/* ---- conditions ---- */
 
 static void lower_args(lens_pg_args *args, const char *const *items, size_t count)
 {
@@ -132,7 +71,7 @@ static int put_filter(lens_buffer *sql, lens_pg_args *args, const lens_store_fil
     }
     if (filter->pattern) {
         lens_buffer pattern = {0};
-        result |= put_pattern(&pattern, filter->pattern);
+        result |= lens_pg_put_glob(&pattern, filter->pattern);
         lens_pg_text(args, pattern.data ? pattern.data : "");
         result |= lens_buffer_print(sql, " AND " LOWER_PATH("%s") " ~ $%d", seen, args->count);
         lens_buffer_free(&pattern);

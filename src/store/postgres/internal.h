@@ -15,7 +15,8 @@ struct lens_postgres {
     const lens_pq *pq;
     char *place; /* as it was given, with a password if there is one in it: never shown */
     char *name;  /* the same without, for messages */
-    lens_store_mode mode;
+    lens_store_mode mode; /* to read or to write */
+    bool copies;          /* opened with LENS_STORE_COPY, which is to write */
     double patience; /* seconds that a lost connection is waited for */
     PGconn *connection;
     int depth;       /* of transactions in each other */
@@ -83,6 +84,7 @@ void lens_pg_add_bytes(lens_pg_args *args, const void *bytes, size_t size); /* B
 void lens_pg_add_text(lens_pg_args *args, const char *text);
 void lens_pg_add_int(lens_pg_args *args, int64_t value);
 void lens_pg_add_vector(lens_pg_args *args, const float *values, int dim);
+void lens_pg_args_free(lens_pg_args *args); /* of what is not asked after all */
 
 /* Asks SQL with ARGS (NULL: none), which are freed. The rows, to be given back with lens_pg_done; NULL with ERR. SQL is prepared once a connection. */
 PGresult *lens_pg_ask(lens_postgres *store, const char *sql, lens_pg_args *args, lens_error *err);
@@ -116,6 +118,9 @@ int lens_pg_schema_raise(lens_postgres *store, lens_error *err);
 /* 1 and the dimension of MODEL, 0 when there is none, -1 on error. */
 int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err);
 
+/* Adds a model, with the table of its vectors, as number ID. Inside a transaction. */
+int lens_pg_model_put(lens_postgres *store, int64_t id, const char *name, bool sentences, int64_t dim, lens_hash fingerprint, lens_error *err);
+
 /* SQL with MODEL's number in the place of each "%lld" (at most three), in a buffer of the caller's. */
 enum { LENS_PG_SQL = 4096 };
 const char *lens_pg_sql_of(char sql[LENS_PG_SQL], const char *format, int64_t model);
@@ -125,12 +130,22 @@ const char *lens_pg_sql_of(char sql[LENS_PG_SQL], const char *format, int64_t mo
     "INSERT INTO vector_%lld (content, half, exact) SELECT content, exact::halfvec, exact FROM unnest($1::bigint[], $2::vector[]) AS t (content, exact)" \
     " ON CONFLICT DO NOTHING"
 
+/* ---- copying.c --------------------------------------------------------------------------------------------------- */
+
+/* Lets nobody else copy into this library, if the store was opened to do so; else fails when it is an unfinished copy. */
+int lens_pg_copying(lens_postgres *store, lens_error *err);
+
 /* ---- texts.c ----------------------------------------------------------------------------------------------------- */
 
 /* What SOURCE says about CAPTIONS [count] from now on ("": nothing). Inside a transaction. *CHANGED (may be NULL) grows by those that say something else. */
 int lens_pg_captions_put(lens_postgres *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err);
 /* Files of captions count as not read (folder/texts.c tells why). Inside a transaction. */
 int lens_pg_sources_unread(lens_postgres *store, lens_error *err);
+
+/* ---- glob.c ------------------------------------------------------------------------------------------------------ */
+
+/* Appends GLOB, of SQLite, as a regular expression for a path that is lower-case and read as Latin-1. Letters of ASCII count as lower-case. 0 or -1. */
+int lens_pg_put_glob(lens_buffer *out, const char *glob);
 
 /* ---- filter.c ---------------------------------------------------------------------------------------------------- */
 

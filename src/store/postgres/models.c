@@ -143,10 +143,31 @@ static int add(lens_postgres *store, const char *name, bool sentences, int dim, 
     return make_table(store, *id, dim, err);
 }
 
+static int check_model(const char *name, int64_t dim, lens_error *err)
+{
+    return name && *name && dim >= 1 && dim <= DIM_MOST
+               ? 0 : lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)", DIM_MOST);
+}
+
+int lens_pg_model_put(lens_postgres *store, int64_t id, const char *name, bool sentences, int64_t dim, lens_hash fingerprint, lens_error *err)
+{
+    if (check_model(name, dim, err) != 0)
+        return -1;
+    lens_pg_args args = {0};
+    lens_pg_int(&args, id);
+    lens_pg_path(&args, name);
+    lens_pg_int(&args, dim);
+    lens_pg_bytes(&args, fingerprint.bytes, sizeof fingerprint.bytes);
+    lens_pg_bool(&args, sentences);
+    if (lens_pg_run(store, "INSERT INTO model (id, name, dim, fingerprint, sentences) VALUES ($1, $2, $3::int8, $4, $5)", &args, NULL, err) != 0)
+        return -1;
+    return make_table(store, id, (int)dim, err);
+}
+
 static int add_model(lens_postgres *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
-    if (!name || !*name || dim < 1 || dim > DIM_MOST)
-        return lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)", DIM_MOST);
+    if (check_model(name, dim, err) != 0)
+        return -1;
     if (lens_pg_begin(store, err) != 0)
         return -1;
     return lens_pg_end(store, add(store, name, sentences, dim, fingerprint, id, err), err);

@@ -5,6 +5,19 @@
 
 #include "store/postgres/internal.h"
 
+/* A password with an '@' or a '/' in it that was not written as %40 or %2F ends up in other parts of an address: only what follows the last '@' is shown,
+ * and no port that is none. */
+static const char *behind_at(const char *part)
+{
+    const char *at = part ? strrchr(part, '@') : NULL;
+    return at ? at + 1 : part;
+}
+
+static bool is_port(const char *port)
+{
+    return port[strspn(port, "0123456789,")] == '\0';
+}
+
 char *lens_postgres_place_shown(const char *place)
 {
     char shown[512] = "postgresql://…";
@@ -14,16 +27,16 @@ char *lens_postgres_place_shown(const char *place)
     const char *host = NULL, *port = NULL, *database = NULL, *user = NULL;
     for (const PQconninfoOption *option = options; option && option->keyword; option++) {
         if (strcmp(option->keyword, "host") == 0)
-            host = option->val;
+            host = behind_at(option->val);
         else if (strcmp(option->keyword, "port") == 0)
             port = option->val;
         else if (strcmp(option->keyword, "dbname") == 0)
-            database = option->val;
+            database = behind_at(option->val);
         else if (strcmp(option->keyword, "user") == 0)
             user = option->val;
     }
     if (options)
-        snprintf(shown, sizeof shown, "postgresql://%s%s%s%s%s/%s", user ? user : "", user ? "@" : "", host ? host : "", port ? ":" : "", port ? port : "",
+        snprintf(shown, sizeof shown, "postgresql://%s%s%s%s%s/%s", user ? user : "", user ? "@" : "", host ? host : "", port ? ":" : "", !port ? "" : is_port(port) ? port : "…",
                  database ? database : "");
     if (pq)
         pq->PQconninfoFree(options);
@@ -31,18 +44,28 @@ char *lens_postgres_place_shown(const char *place)
     return strdup(shown);
 }
 
-/* What the place says that cannot be understood: before a connection is tried, so that it is said plainly. */
+#define HINT "(in a password, / @ : %% and the like are written %%2F %%40 %%3A %%25)"
+
+/* What the place says that cannot be understood: before a connection is tried, so that it is said plainly. What libpq quotes may be a password, or a part of
+ * one, and is left out. */
 static int check_place(lens_postgres *store, lens_error *err)
 {
     char *reason = NULL;
     PQconninfoOption *options = store->pq->PQconninfoParse(store->place, &reason);
+    int result = 0;
     if (!options) {
-        const size_t length = reason ? strcspn(reason, "\n") : 0;
-        lens_fail(err, LENS_E_ARGUMENT, "the address of the database cannot be understood: %.*s", (int)length, reason ? reason : "");
+        const char *quoted = reason ? strstr(reason, ": \"") : NULL;
+        const size_t length = quoted ? (size_t)(quoted - reason) : reason ? strcspn(reason, "\n") : 0;
+        result = lens_fail(err, LENS_E_ARGUMENT, "the address of the database cannot be understood: %.*s " HINT, (int)length, reason ? reason : "");
+    }
+    for (const PQconninfoOption *option = options; option && option->keyword && result == 0; option++) {
+        const bool port = strcmp(option->keyword, "port") == 0, host = strcmp(option->keyword, "host") == 0;
+        if (option->val && ((port && !is_port(option->val)) || (host && strchr(option->val, '@') && option->val[0] != '@')))
+            result = lens_fail(err, LENS_E_ARGUMENT, "the address of the database cannot be understood: its %s is none " HINT, port ? "port" : "host");
     }
     free(reason);
     store->pq->PQconninfoFree(options);
-    return options ? 0 : -1;
+    return result;
 }
 
 static int check_rights(lens_postgres *store, lens_error *err)
@@ -59,7 +82,7 @@ static int open_library(lens_postgres *store, lens_error *err)
     if (check_place(store, err) != 0 || lens_pg_connect(store, err) != 0)
         return -1;
     const int is_library = lens_pg_schema_look(store, err);
-    if (is_library < 0)
+    if (is_library < 0 || lens_pg_copying(store, err) != 0)
         return -1;
     if (store->mode == LENS_STORE_READ)
         return is_library ? 0 : lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->name);
@@ -78,7 +101,8 @@ lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, doubl
         return NULL;
     }
     store->pq = pq;
-    store->mode = mode;
+    store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
+    store->copies = mode == LENS_STORE_COPY;
     store->patience = patience;
     store->place = strdup(place);
     store->name = lens_postgres_place_shown(place);

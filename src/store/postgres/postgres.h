@@ -2,6 +2,7 @@
 #ifndef LENS_STORE_POSTGRES_H
 #define LENS_STORE_POSTGRES_H
 
+#include "store/copying.h"
 #include "store/texts.h"
 
 typedef struct lens_postgres lens_postgres;
@@ -84,5 +85,16 @@ int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_st
 int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *path, lens_error *err);
 int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err);
 int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, lens_error *err);
+
+int lens_postgres_export_begin(lens_postgres *store, lens_error *err);
+void lens_postgres_export_end(lens_postgres *store);
+int lens_postgres_export(lens_postgres *store, lens_store_part part, int64_t model, const lens_record *after, lens_records *out, lens_error *err);
+int lens_postgres_import(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_postgres_expunge(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
+int lens_postgres_mark(lens_postgres *store, const char *source, lens_error *err);
+int lens_postgres_marked(lens_postgres *store, char **source, lens_error *err);
+int lens_postgres_ids_given(lens_postgres *store, lens_store_ids *out, lens_error *err);
+int lens_postgres_ids_raise(lens_postgres *store, const lens_store_ids *ids, lens_error *err);
+int lens_postgres_identity(lens_postgres *store, lens_hash *identity, lens_error *err);
 
 #endif

@@ -104,6 +104,9 @@ static const char *const steps[LENS_PG_SCHEMA] = {
     " RETURN substr(path, at); END $$;",
 };
 
+/* Not to_regclass: while a transaction waits for its turn to write, what it knows of names grows old, and it would make what another one has made. */
+static const char is_there[] = "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'memelens' AND c.relname = 'library')";
+
 static int no_library(lens_postgres *store, lens_error *err)
 {
     PGresult *rows = lens_pg_ask(store, "SELECT current_setting('server_version_num')::int >= 140000, pg_encoding_to_char(encoding) = 'UTF8' FROM pg_database"
@@ -127,10 +130,16 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
     if (rows && lens_pg_rows(store, rows) == 0 && makes) {
         lens_error why = {0};
         lens_pg_done(store, rows);
-        if (lens_pg_run(store, "CREATE EXTENSION IF NOT EXISTS vector SCHEMA public", NULL, NULL, &why) != 0)
+        /* What fails must not fail the transaction that this stands in. */
+        const bool made = lens_pg_plain(store, "SAVEPOINT extension", &why) == 0 && lens_pg_plain(store, "CREATE EXTENSION IF NOT EXISTS vector SCHEMA public", &why) == 0;
+        if (lens_pg_plain(store, made ? "RELEASE extension" : "ROLLBACK TO extension", err) != 0)
+            return -1;
+        rows = lens_pg_ask(store, find, NULL, err);
+        if (rows && !made && lens_pg_rows(store, rows) == 0) { /* nor has another one made it at the same time */
+            lens_pg_done(store, rows);
             return lens_fail(err, LENS_E_UNSUPPORTED, "%s: the extension vector (pgvector 0.8 or newer) is not there and cannot be made: %s", store->name,
                              why.message + (strncmp(why.message, store->name, strlen(store->name)) == 0 ? strlen(store->name) + 2 : 0));
-        rows = lens_pg_ask(store, find, NULL, err);
+        }
     }
     if (!rows)
         return -1;
@@ -155,7 +164,7 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
 int lens_pg_schema_look(lens_postgres *store, lens_error *err)
 {
     int64_t version = 0, there = 0;
-    if (lens_pg_number(store, "SELECT to_regclass('memelens.library') IS NOT NULL", NULL, &there, err) != 0)
+    if (lens_pg_number(store, is_there, NULL, &there, err) != 0)
         return -1;
     if (!there)
         return 0;
@@ -174,7 +183,7 @@ int lens_pg_schema_look(lens_postgres *store, lens_error *err)
 static int migrate(lens_postgres *store, lens_error *err)
 {
     int64_t version = 0, there = 0;
-    if (lens_pg_number(store, "SELECT to_regclass('memelens.library') IS NOT NULL", NULL, &there, err) != 0)
+    if (lens_pg_number(store, is_there, NULL, &there, err) != 0)
         return -1;
     if (there && lens_pg_number(store, "SELECT version FROM memelens.library", NULL, &version, err) != 0)
         return -1;
