@@ -144,14 +144,15 @@ static int write_waiting(writer *self)
         if (result == 0)
             result = lens_store_write(run->store, entries, self->count, ids, &error);
         for (size_t i = 0; result == 0 && i < self->count; i++)
-            result = lens_store_seen_mark(run->store, ids[i], &error);
+            if (ids[i])
+                result = lens_store_seen_mark(run->store, ids[i], &error);
         pthread_mutex_unlock(&run->store_lock);
     }
     if (result != 0)
         lens_run_fail(run, &error);
     for (size_t i = 0; i < self->count; i++) {
         const lens_job *job = self->jobs[i];
-        if (result == 0) {
+        if (result == 0 && ids[i]) { /* else it was forgotten meanwhile, or is work once more */
             self->report->indexed += job->outcome == LENS_OUTCOME_INDEXED;
             self->report->unchanged += job->outcome == LENS_OUTCOME_UNCHANGED;
             self->report->moved += job->outcome == LENS_OUTCOME_MOVED;

@@ -249,7 +249,7 @@ static int go(query *self, lens_error *err)
     for (size_t w = 0; w < self->word_count && ((self->by & LENS_BY_TEXT) || self->sifts); w++)
         if (lens_text_search(self->library, self->store, &self->wanted[w], may_be, &self->look, self->sifts ? SIZE_MAX : depth_of(self), &self->texts[w], err) != 0)
             return -1;
-    return keep_places(self, err);
+    return lens_ranker_well(&self->look, err) == 0 ? keep_places(self, err) : -1;
 }
 
 /* Whether a word that is to be left out leaves out picture ID, or it lacks a phrase. */
@@ -356,11 +356,8 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
         if (may_be(&self->look, hits[i].id) && hits[i].score > 0 && hits[i].score >= self->options->min_score && !left_out(self, hits[i].id))
             hits[kept++] = hits[i];
     *count = kept;
-    if (self->look.trouble.code) {
-        if (err)
-            *err = self->look.trouble;
+    if (lens_ranker_well(&self->look, err) != 0)
         return -1;
-    }
     if (!self->options->fold)
         return 0;
     lens_hit *ranked = calloc(kept + 1, sizeof *ranked);

@@ -281,6 +281,13 @@ bool lens_ranker_may_be(lens_ranker *self, int64_t id)
     return self->remote ? lens_remote_may_be(self, id) : lens_ranker_row(self, id, &row);
 }
 
+int lens_ranker_well(const lens_ranker *self, lens_error *err)
+{
+    if (self->trouble.code && err)
+        *err = self->trouble;
+    return self->trouble.code ? -1 : 0;
+}
+
 int lens_ranker_fetch(lens_ranker *self, const int64_t *ids, size_t count, lens_error *err)
 {
     return self->remote ? lens_remote_fetch(self, ids, count, err) : 0;

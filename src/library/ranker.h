@@ -23,8 +23,8 @@ typedef struct lens_ranker {
     const char **formats;
     int64_t *allowed;     /* [allowed_count]: all of SCOPE, in order, once it was asked for; NULL: not yet */
     size_t allowed_count;
+    lens_error trouble;   /* why ALLOWED could not be asked for; LENS_E_NONE: it could */
     size_t count;         /* pictures that may be results */
-    lens_error trouble;   /* why ALLOWED could not be had */
     float *term_vectors; /* [terms, dim], each of length 1 */
     float *sum;          /* [dim], of length 1: what is searched for */
     double length;       /* of the weighted sum, before it was made 1 */
@@ -50,8 +50,11 @@ int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation,
 /* Of RANKED [count], rows of this view, best first, the best of each group of near-identical ones: HITS [wanted]. */
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err);
 
-/* Whether picture ID may be a result. No too when that could not be found out, which SELF->trouble says then. */
+/* Whether picture ID may be a result. False too when that could not be found out: ask lens_ranker_well when all have been asked for. */
 bool lens_ranker_may_be(lens_ranker *self, int64_t id);
+
+/* 0, or -1 with what went wrong in lens_ranker_may_be. */
+int lens_ranker_well(const lens_ranker *self, lens_error *err);
 
 /* Sees to it that the pictures IDS [count], as far as they may be results, have rows from now on. Other rows may move. */
 int lens_ranker_fetch(lens_ranker *self, const int64_t *ids, size_t count, lens_error *err);

@@ -82,10 +82,8 @@ bool lens_remote_may_be(lens_ranker *self, int64_t id)
             return false;
     if (!self->scope.folder_count && !self->scope.filter)
         return true;
-    if (self->trouble.code)
-        return false;
-    if (!self->allowed && lens_store_scope_ids(self->store, self->model.id, &self->scope, &self->allowed, &self->allowed_count, &self->trouble) != 0)
-        return false;
+    if (!self->allowed && !self->trouble.code)
+        lens_store_scope_ids(self->store, self->model.id, &self->scope, &self->allowed, &self->allowed_count, &self->trouble);
     return self->allowed_count && bsearch(&id, self->allowed, self->allowed_count, sizeof id, compare_ids);
 }
 

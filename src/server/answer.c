@@ -74,6 +74,8 @@ const char *lens_answer_reason(const lens_exchange *exchange, const char *messag
     const size_t length = strlen(library);
     if (length && strncmp(message, library, length) == 0 && strncmp(message + length, ": ", 2) == 0)
         message += length + 2;
+    if (strncmp(message, "cannot connect: ", 16) == 0 || strncmp(message, "the connection is lost: ", 24) == 0)
+        return "the database cannot be reached"; /* what follows tells where it is, and as whom */
     if (!has_path(message))
         return message;
     /* A path at the head ends at a colon; it may have one itself, and then the last one is after it in any case. */

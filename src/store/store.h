@@ -165,7 +165,8 @@ typedef struct lens_store_entry {
  * keeps its id, and a picture that moved here keeps the id it had (moves within a batch may cross). A content that has a
  * vector of the model keeps it. IDS (may be NULL) gets the pictures' ids. All or nothing, and on the disk when it
  * returns. LENS_E_ARGUMENT for a vector that lens_store_is_unit refuses: ask before, so that one picture cannot sink its
- * batch. */
+ * batch. Between lens_store_work_begin and _end two kinds of entries are left out, with the id 0: what is forgotten, and what counts on a content that is
+ * gone, which goes back on the list. */
 int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);
 
 /* Whether VALUES [dim] is finite and of length 1 (to 0.0005), as every vector in a library is. */

@@ -195,11 +195,81 @@ static void test_addresses_keep_their_secrets(void **state)
     }
 }
 
+static int64_t work_left(lens_store *store, int64_t worker, const char *folder, int64_t *own)
+{
+    lens_error err = {0};
+    char *const items[] = {(char *)folder};
+    const lens_store_paths within = {.items = (char **)items, .count = 1};
+    const int64_t left = lens_store_work_left(store, worker, &within, own, &err);
+    assert_true(left >= 0);
+    return left;
+}
+
+/* Puts PATH on the list, and takes it. */
+static void take(lens_store *store, int64_t worker, const char *folder, const char *path)
+{
+    lens_error err = {0};
+    char *const items[] = {(char *)folder};
+    const lens_store_paths within = {.items = (char **)items, .count = 1};
+    const lens_store_work work = {(char *)path, 1000, 5};
+    lens_store_work taken[4];
+    assert_done(lens_store_work_offer(store, worker, &work, 1, &err), &err);
+    assert_int_equal(lens_store_work_claim(store, worker, &within, taken, 4, &err), 1);
+    assert_string_equal(taken[0].path, path);
+    lens_store_work_free(taken, 1);
+}
+
+/* What others forget while a worker has it in hand stays out; what it takes for known and is not any more is work once more; and work for models that are
+ * forgotten is none. */
+static void test_what_changes_under_a_worker(void **state)
+{
+    (void)state;
+    char *place = store_place("under");
+    test_library_fill(place, DIM, 3);
+    lens_error err = {0};
+    int64_t worker, own, removed, id = 7;
+    const int64_t models[] = {1};
+    lens_store *here = test_store(place, LENS_STORE_WRITE), *there = test_store(place, LENS_STORE_WRITE);
+    assert_done(lens_store_add_root(here, "/q", &err), &err);
+    assert_done(lens_store_work_begin(here, "here", models, 1, 60, &worker, &err), &err);
+
+    take(here, worker, "/q", "/q/copy.jpg");
+    assert_done(lens_store_forget(there, "/p", &removed, &err), &err);
+    assert_int_equal(removed, 3);
+    const lens_store_entry copy = {.path = "/q/copy.jpg", .size = 1000, .mtime_ns = 5, .hash = test_hash(1), .format = "JPEG"};
+    assert_done(lens_store_write(here, &copy, 1, &id, &err), &err);
+    assert_int_equal(id, 0);
+    assert_int_equal(test_id(there, "/q/copy.jpg"), 0);
+    assert_int_equal(work_left(there, worker, "/q", &own), 1);
+    assert_int_equal(own, 0);
+    take(here, worker, "/q", "/q/copy.jpg");
+    assert_true(test_write_picture(here, 1, DIM, "/q/copy.jpg", 1, 0) > 0);
+    assert_int_equal(work_left(there, worker, "/q", &own), 0);
+
+    take(here, worker, "/q", "/q/late.jpg");
+    assert_done(lens_store_forget(there, "/q", &removed, &err), &err);
+    assert_int_equal(removed, 1);
+    assert_int_equal(test_write_picture(here, 1, DIM, "/q/late.jpg", 2, 0), 0);
+    assert_int_equal(test_id(there, "/q/late.jpg"), 0);
+
+    const lens_store_work work = {(char *)"/q/never.jpg", 1000, 5};
+    assert_done(lens_store_work_offer(here, worker, &work, 1, &err), &err);
+    assert_int_equal(work_left(there, worker, "/q", &own), 1);
+    assert_done(lens_store_forget_model(there, "m", &err), &err);
+    assert_int_equal(work_left(there, worker, "/q", &own), 0);
+    assert_done(lens_store_work_end(here, worker, &err), &err);
+    lens_store_close(here);
+    assert_int_equal(test_store_sound(there, test_model(there, "m", DIM), DIM), 0);
+    lens_store_close(there);
+    store_place_remove(place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_several_writers), cmocka_unit_test(test_a_server_that_crashes),
                                        cmocka_unit_test(test_a_server_that_is_restarted), cmocka_unit_test(test_a_reader_lives_on),
                                        cmocka_unit_test(test_who_may_not_come_in),
-                                       cmocka_unit_test(test_addresses_keep_their_secrets)};
+                                       cmocka_unit_test(test_addresses_keep_their_secrets),
+                                       cmocka_unit_test(test_what_changes_under_a_worker)};
     return store_place_run_server(tests);
 }

@@ -196,7 +196,10 @@ static int forget(lens_postgres *store, const char *name, lens_error *err)
     lens_pg_int(&args, id);
     if (lens_pg_plain(store, lens_pg_sql_of(sql, "DROP TABLE memelens.vector_%lld", id), err) != 0)
         return -1;
-    return lens_pg_run(store, "DELETE FROM model WHERE id = $1", &args, NULL, err);
+    if (lens_pg_run(store, "DELETE FROM model WHERE id = $1", &args, NULL, err) != 0)
+        return -1;
+    lens_pg_int(&args, id); /* nor is anything left to be done for it */
+    return lens_pg_run(store, "DELETE FROM work WHERE $1 = ANY (models)", &args, NULL, err);
 }
 
 int lens_postgres_forget_model(lens_postgres *store, const char *name, lens_error *err)

@@ -70,9 +70,14 @@ static int check_place(lens_postgres *store, lens_error *err)
 
 static int check_rights(lens_postgres *store, lens_error *err)
 {
-    int64_t may = 0;
-    if (lens_pg_number(store, "SELECT bool_and(has_table_privilege('memelens.' || name, 'INSERT, UPDATE, DELETE')) AND NOT pg_is_in_recovery()"
-                              " AND current_setting('transaction_read_only') = 'off' FROM unnest('{library,picture,content,model,work}'::text[]) AS name", NULL, &may, err) != 0)
+    int64_t may = 0, takes = 0;
+    if (lens_pg_number(store, "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'", NULL, &takes, err) != 0)
+        return -1;
+    if (!takes)
+        return lens_fail(err, LENS_E_SYSTEM, "%s: this database is only to be read now: it is a standby server, or was made read-only", store->name);
+    /* A list of rights would ask for one of them. */
+    if (lens_pg_number(store, "SELECT bool_and(has_table_privilege('memelens.' || name, allowed)) FROM unnest('{library,picture,content,model,rule,work,worker,text,word}'::text[]) AS name,"
+                              " unnest('{INSERT,UPDATE,DELETE}'::text[]) AS allowed", NULL, &may, err) != 0)
         return -1;
     return may ? 0 : lens_fail(err, LENS_E_SYSTEM, "%s: the user %s may only read this library", store->name, store->pq->PQuser(store->connection));
 }

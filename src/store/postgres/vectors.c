@@ -99,6 +99,16 @@ static int ask_and_fill(lens_postgres *store, const char *sql, lens_pg_args *arg
 
 /* ---- all ---- */
 
+/* BEGIN, of the pictures of SCOPE, and END; with "%lld" for the model's number. */
+static int put_scope(lens_buffer *sql, const char *begin, const char *where, const lens_store_scope *scope, lens_pg_args *args, const char *end, lens_error *err)
+{
+    if (lens_buffer_print(sql, "%s FROM picture p JOIN content c ON c.id = p.content JOIN vector_%%lld v ON v.content = p.content WHERE true%s", begin, where) != 0)
+        return lens_pg_memory(err);
+    if (lens_pg_conditions(sql, args, scope, err) != 0)
+        return -1;
+    return lens_buffer_print(sql, "%s", end) == 0 ? 0 : lens_pg_memory(err);
+}
+
 static int open_all(lens_postgres *store, int64_t model, const lens_store_scope *scope, seats *taken, lens_store_vectors *out, lens_error *err)
 {
     int dim = 0;
@@ -112,10 +122,10 @@ static int open_all(lens_postgres *store, int64_t model, const lens_store_scope 
         lens_pg_args args = {0};
         lens_pg_int(&args, last);
         lens_pg_int(&args, PAGE);
-        if (lens_buffer_print(&text, "SELECT p.id, v.exact, p.content FROM picture p JOIN content c ON c.id = p.content JOIN vector_%%lld v ON v.content = p.content WHERE p.id > $1") != 0 ||
-            lens_pg_conditions(&text, &args, scope, err) != 0 || lens_buffer_print(&text, " ORDER BY p.id LIMIT $2") != 0) {
+        if (put_scope(&text, "SELECT p.id, v.exact, p.content", " AND p.id > $1", scope, &args, " ORDER BY p.id LIMIT $2", err) != 0) {
             lens_buffer_free(&text);
-            return lens_pg_memory(err);
+            lens_pg_args_free(&args);
+            return -1;
         }
         PGresult *rows = lens_pg_ask(store, lens_pg_sql_of(sql, text.data, model), &args, err);
         lens_buffer_free(&text);
@@ -179,6 +189,7 @@ int lens_postgres_vectors_narrow(lens_postgres *store, lens_store_vectors *vecto
     else if (lens_pg_conditions(&sql, &args, &scope, err) == 0 && lens_buffer_print(&sql, " ORDER BY n") == 0)
         rows = lens_pg_ask(store, sql.data, &args, err);
     lens_buffer_free(&sql);
+    lens_pg_args_free(&args);
     size_t kept = 0;
     for (int i = 0; rows && i < lens_pg_rows(store, rows); i++) {
         const size_t at = (size_t)lens_pg_int_at(store, rows, i, 0) - 1;
@@ -251,6 +262,7 @@ int lens_postgres_nearest(lens_postgres *store, int64_t model, const float *quer
             lens_pg_end(store, result, NULL);
     }
     lens_buffer_free(&text);
+    lens_pg_args_free(&args);
     return result;
 }
 
@@ -260,12 +272,10 @@ static PGresult *ask_scope(lens_postgres *store, const char *begin, int64_t mode
     char sql[LENS_PG_SQL];
     lens_buffer text = {0};
     PGresult *rows = NULL;
-    int result = lens_buffer_print(&text, "%s FROM picture p JOIN content c ON c.id = p.content JOIN vector_%%lld v ON v.content = p.content WHERE true", begin);
-    if (result != 0)
-        lens_pg_memory(err);
-    else if (lens_pg_conditions(&text, args, scope, err) == 0 && lens_buffer_print(&text, "%s", end) == 0)
+    if (put_scope(&text, begin, "", scope, args, end, err) == 0)
         rows = lens_pg_ask(store, lens_pg_sql_of(sql, text.data, model), args, err);
     lens_buffer_free(&text);
+    lens_pg_args_free(args);
     return rows;
 }
 

@@ -19,6 +19,9 @@ int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64
     if (lens_pg_number(store, "INSERT INTO worker (name, lease, models) VALUES ($1, " NOW " + ($2::float8 * 1000000)::bigint, array(SELECT m FROM unnest($3::bigint[]) AS m"
                               " ORDER BY m)) RETURNING id", &args, worker, err) != 0)
         return -1;
+    /* Work for models that nobody serves any more: who will, walks again. */
+    if (lens_pg_run(store, "DELETE FROM work WHERE NOT EXISTS (SELECT FROM worker WHERE worker.models = work.models)", NULL, NULL, err) != 0)
+        return -1;
     store->worker = *worker;
     return 0;
 }

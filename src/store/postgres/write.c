@@ -1,7 +1,8 @@
 /* Writing a batch of pictures, all or nothing, in a handful of statements whatever its size: what is to be written goes over as arrays.
  *
  * Workers share a library, so what a batch was made from may have changed since: a picture that it wants moved is only taken when nobody wrote it after the
- * run began. Everything else is decided inside the transaction. */
+ * run began; what was forgotten stays out; and a copy of a content that has gone meanwhile is work once more. Everything else is decided inside the
+ * transaction. */
 #include <stdlib.h>
 
 #include "store/postgres/internal.h"
@@ -9,7 +10,8 @@
 typedef struct batch {
     const lens_store_entry *entries;
     size_t count;
-    bool *skip;        /* [count]: a later entry has the same path */
+    bool *skip;        /* [count]: a later entry has the same path, or it is not to be written after all */
+    bool *again;       /* [count]: has to be looked at again */
     int64_t *contents; /* [count]: 0 when it failed */
     int64_t *moved;    /* [count]: 0 when it did not, or is not to be had any more */
     int64_t *ids;      /* [count] */
@@ -73,6 +75,25 @@ static int find_doubles(batch *self, lens_error *err)
     return 0;
 }
 
+/* Of a worker's entries those that no folder of the library covers any more are left out: they were forgotten while it had them in hand. */
+static int find_forgotten(lens_postgres *store, batch *self, lens_error *err)
+{
+    if (!store->worker)
+        return 0;
+    lens_pg_args args = {0};
+    lens_pg_array(&args, LENS_PG_BYTES);
+    for (size_t i = 0; i < self->count; i++)
+        lens_pg_add_bytes(&args, self->entries[i].path, strlen(self->entries[i].path));
+    PGresult *rows = lens_pg_ask(store, "SELECT n FROM unnest($1::bytea[]) WITH ORDINALITY AS t (at, n) WHERE coalesce((SELECT out FROM rule WHERE rule.path IN (at, '/')"
+                                        " OR substr(at, 1, length(rule.path) + 1) = rule.path || '/'::bytea ORDER BY length(rule.path) DESC LIMIT 1), true)", &args, err);
+    if (!rows)
+        return -1;
+    for (int i = 0; i < lens_pg_rows(store, rows); i++)
+        self->skip[lens_pg_int_at(store, rows, i, 0) - 1] = true;
+    lens_pg_done(store, rows);
+    return 0;
+}
+
 /* ---- contents and vectors ---- */
 
 /* Fills SELF->contents with what is known of the hashes. */
@@ -120,9 +141,13 @@ static int write_contents(lens_postgres *store, batch *self, lens_error *err)
                            " WHERE (content.width, content.height, content.format) IS DISTINCT FROM (excluded.width, excluded.height, excluded.format)",
                     &args, NULL, err) != 0 || (changed && find_contents(store, self, err) != 0))
         return -1;
-    for (size_t i = 0; i < self->count; i++)
-        if (!self->skip[i] && !self->entries[i].reason && !self->contents[i])
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->skip[i] || self->entries[i].reason || self->contents[i])
+            continue;
+        if (!store->worker)
             return lens_fail(err, LENS_E_ARGUMENT, "%s: a content that is not known yet needs a vector", self->entries[i].path);
+        self->skip[i] = self->again[i] = true; /* it was known when the worker asked */
+    }
     return 0;
 }
 
@@ -270,8 +295,10 @@ static int find_ids(lens_postgres *store, const batch *self, lens_error *err)
     PGresult *rows = lens_pg_ask(store, "SELECT n, id FROM unnest($1::bytea[]) WITH ORDINALITY AS t (path, n) JOIN picture USING (path)", &args, err);
     if (!rows)
         return -1;
-    for (int i = 0; i < lens_pg_rows(store, rows); i++)
-        self->ids[lens_pg_int_at(store, rows, i, 0) - 1] = lens_pg_int_at(store, rows, i, 1);
+    for (int i = 0; i < lens_pg_rows(store, rows); i++) {
+        const int64_t at = lens_pg_int_at(store, rows, i, 0) - 1;
+        self->ids[at] = self->again[at] ? 0 : lens_pg_int_at(store, rows, i, 1);
+    }
     lens_pg_done(store, rows);
     return 0;
 }
@@ -289,26 +316,44 @@ static int write_own_captions(lens_postgres *store, const batch *self, lens_erro
     return result;
 }
 
-/* They are no longer work. */
+static void path_args(lens_pg_args *args, const batch *self, bool again)
+{
+    lens_pg_array(args, LENS_PG_BYTES);
+    for (size_t i = 0; i < self->count; i++)
+        if (self->again[i] == again)
+            lens_pg_add_bytes(args, self->entries[i].path, strlen(self->entries[i].path));
+}
+
+/* They are no longer work, or anybody's. */
 static int take_off_list(lens_postgres *store, const batch *self, lens_error *err)
 {
     if (!store->worker)
         return 0;
     lens_pg_args args = {0};
-    lens_pg_array(&args, LENS_PG_BYTES);
-    for (size_t i = 0; i < self->count; i++)
-        lens_pg_add_bytes(&args, self->entries[i].path, strlen(self->entries[i].path));
+    int64_t written = 0;
+    bool any = false;
+    for (size_t i = 0; i < self->count; i++) {
+        written += !self->skip[i];
+        any |= self->again[i];
+    }
+    path_args(&args, self, false);
     lens_pg_int(&args, store->worker);
     if (lens_pg_run(store, "DELETE FROM work WHERE path = ANY ($1) AND models = (SELECT models FROM worker WHERE id = $2)", &args, NULL, err) != 0)
         return -1;
+    if (any) {
+        path_args(&args, self, true);
+        lens_pg_int(&args, store->worker);
+        if (lens_pg_run(store, "UPDATE work SET worker = NULL WHERE path = ANY ($1) AND worker = $2", &args, NULL, err) != 0)
+            return -1;
+    }
     lens_pg_int(&args, store->worker);
-    lens_pg_int(&args, (int64_t)self->count);
+    lens_pg_int(&args, written);
     return lens_pg_run(store, "UPDATE worker SET written = written + $2 WHERE id = $1", &args, NULL, err);
 }
 
 static int write_all(lens_postgres *store, batch *self, lens_error *err)
 {
-    if (find_doubles(self, err) != 0 || write_contents(store, self, err) != 0 || write_vectors(store, self, err) != 0 || park(store, self, err) != 0 ||
+    if (find_doubles(self, err) != 0 || find_forgotten(store, self, err) != 0 || write_contents(store, self, err) != 0 || write_vectors(store, self, err) != 0 || park(store, self, err) != 0 ||
         look_at_names(store, self, err) != 0 || write_moved(store, self, err) != 0 || write_rest(store, self, err) != 0 || find_ids(store, self, err) != 0 ||
         write_own_captions(store, self, err) != 0 || take_off_list(store, self, err) != 0)
         return -1;
@@ -317,9 +362,9 @@ static int write_all(lens_postgres *store, batch *self, lens_error *err)
 
 static int write_once(lens_postgres *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err)
 {
-    batch self = {entries, count, calloc(count, sizeof *self.skip), calloc(count, sizeof *self.contents), calloc(count, sizeof *self.moved),
+    batch self = {entries, count, calloc(count, sizeof *self.skip), calloc(count, sizeof *self.again), calloc(count, sizeof *self.contents), calloc(count, sizeof *self.moved),
                   calloc(count, sizeof *self.ids), false};
-    int result = self.skip && self.contents && self.moved && self.ids ? lens_pg_begin(store, err) : lens_pg_memory(err);
+    int result = self.skip && self.again && self.contents && self.moved && self.ids ? lens_pg_begin(store, err) : lens_pg_memory(err);
     if (result == 0) {
         result = check(store, entries, count, err);
         if (result == 0)
@@ -329,6 +374,7 @@ static int write_once(lens_postgres *store, const lens_store_entry *entries, siz
     if (result == 0 && ids)
         memcpy(ids, self.ids, count * sizeof *ids);
     free(self.skip);
+    free(self.again);
     free(self.contents);
     free(self.moved);
     free(self.ids);
