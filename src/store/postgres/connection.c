@@ -72,8 +72,9 @@ static void hear_nothing(void *context, const char *words)
 static int connect_once(lens_postgres *store, lens_error *err)
 {
     /* What the place says of the same things wins, because it comes last. */
-    static const char *const keywords[] = {"connect_timeout", "client_encoding", "fallback_application_name", "dbname", NULL};
-    const char *const values[] = {"10", "UTF8", "memelens", store->place, NULL};
+    static const char *const keywords[] = {"connect_timeout", "client_encoding", "fallback_application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
+                                           "dbname", NULL};
+    const char *const values[] = {"10", "UTF8", "memelens", "30", "10", "3", store->place, NULL};
     const lens_pq *pq = store->pq;
     forget_statements(store);
     pq->PQfinish(store->connection);
@@ -156,7 +157,8 @@ int lens_pg_begin(lens_postgres *store, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->name);
-    if (begin(store, "BEGIN; SELECT pg_advisory_xact_lock(" WRITERS ")", err) != 0)
+    /* Whose machine sleeps, or is gone, in the middle of its turn, loses it: all others wait for the end of that. */
+    if (begin(store, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '30s'; SELECT pg_advisory_xact_lock(" WRITERS ")", err) != 0)
         return -1;
     store->writing = true;
     return 0;
