@@ -36,6 +36,7 @@ TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cl
 TEST_SUPPORT    := $(wildcard tests/support/*.c)
 FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_PROGRAMS  := $(wildcard bench/*.c)
+BENCH_SUPPORT   := $(wildcard bench/support/*.c)
 WORD_MAP_SOURCES := tools/fit_word_map.c tools/word_pairs.c
 
 object = $(patsubst %,$(BUILD)/%.o,$(basename $(1)))
@@ -140,7 +141,7 @@ coverage: deps
 fuzz: deps
 	@tools/fuzz.sh
 
-$(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
+$(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(call object,$(BENCH_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 

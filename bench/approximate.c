@@ -1,12 +1,10 @@
-/* Approximate search beside exact search, on a library that it makes of vectors that are alike as pictures' are.
+/* Approximate search beside exact search, on a library that it makes of vectors that are alike as pictures' are (support/mixture.h).
  *
  *     build/bench/approximate [--rows N] [--dim N] [--clusters N] [--library DIR] [--program build/memelens]
  *
- * A row is a centre (a topic's, moved), plus a point in a space of 24 directions that it shares with other centres, plus a little of everything; centres have
- * unequal shares, and one row in twenty nearly repeats another. The library is thrown away, unless DIR is named: then it stays, and is taken as it is
- * when it is there. Prints JSON, an object a line: the building, recall and times in turns, and a process from its start to its answer. */
+ * The library is thrown away, unless DIR is named: then it stays, and is taken as it is when it is there. Prints JSON, an object a line: the building, recall
+ * and times in turns, and a process from its start to its answer. */
 #include <fcntl.h>
-#include <math.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,19 +17,18 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/processors.h"
-#include "base/random.h"
 #include "library/approximate.h"
 #include "library/copies.h"
 #include "library/view.h"
 #include "memelens.h"
 #include "search/cells_scan.h"
+#include "support/mixture.h"
 
 extern char **environ;
 
-enum { BATCH = 4096, LOW = 24, POOLS = 40, TOPICS = 100, RECENT = 512, TRIED = 500, STARTS = 7 };
+enum { BATCH = 4096, TRIED = 500, STARTS = 7 };
 
 static lens_error error;
-static uint64_t lot = 1;
 static long anonymous; /* MB of memory that were seen while building */
 
 static void die(void)
@@ -40,112 +37,23 @@ static void die(void)
     exit(2);
 }
 
-static float even(void)
-{
-    return (float)((double)(lens_random_next(&lot) >> 11) / 4503599627370496.0 - 1) * 1.7320508f; /* of variance 1 */
-}
-
-static float normal(void)
-{
-    return (even() + even() + even() + even()) / 2;
-}
-
-static void unit(float *row, size_t dim)
-{
-    double squares = 0;
-    for (size_t i = 0; i < dim; i++)
-        squares += (double)row[i] * (double)row[i];
-    for (size_t i = 0; i < dim; i++)
-        row[i] = (float)((double)row[i] / sqrt(squares));
-}
-
-/* What rows are drawn around. */
-struct mixture {
-    size_t dim, clusters;
-    float *centres, *pools, *recent; /* [clusters, dim], [POOLS, LOW, dim], [RECENT, dim] */
-    double *upto;                    /* [clusters]: of the shares */
-};
-
-static struct mixture mixture_new(size_t dim, size_t clusters)
-{
-    struct mixture m = {dim, clusters, malloc(clusters * dim * sizeof(float)), malloc((size_t)POOLS * LOW * dim * sizeof(float)), calloc(RECENT * dim, sizeof(float)),
-                        malloc(clusters * sizeof(double))};
-    float *topics = malloc(TOPICS * dim * sizeof *topics);
-    double sum = 0;
-    for (size_t i = 0; i < TOPICS * dim; i++)
-        topics[i] = normal();
-    for (size_t i = 0; i < (size_t)POOLS * LOW * dim; i++)
-        m.pools[i] = normal() / sqrtf((float)dim);
-    for (size_t c = 0; c < clusters; c++) {
-        const float *topic = topics + lens_random_below(&lot, TOPICS) * dim;
-        for (size_t i = 0; i < dim; i++)
-            m.centres[c * dim + i] = topic[i] + 0.9f * normal();
-        unit(m.centres + c * dim, dim);
-        m.upto[c] = sum += -log(((double)lens_random_below(&lot, 1000000) + 1) / 1e6);
-    }
-    for (size_t c = 0; c < clusters; c++)
-        m.upto[c] /= sum;
-    free(topics);
-    return m;
-}
-
-static void draw(struct mixture *m, size_t at, float *row)
-{
-    float *recent = m->recent + at % RECENT * m->dim;
-    if (at > RECENT && lens_random_below(&lot, 20) == 0) {
-        const float *twin = m->recent + lens_random_below(&lot, RECENT) * m->dim;
-        for (size_t i = 0; i < m->dim; i++)
-            row[i] = twin[i] + 0.05f * even() / sqrtf((float)m->dim);
-    } else {
-        const double where = (double)lens_random_below(&lot, 1000000000) / 1e9;
-        size_t low = 0, high = m->clusters - 1;
-        while (low < high)
-            *(m->upto[(low + high) / 2] < where ? &low : &high) = (low + high) / 2 + (m->upto[(low + high) / 2] < where);
-        memcpy(row, m->centres + low * m->dim, m->dim * sizeof *row);
-        for (size_t j = 0; j < LOW; j++) {
-            const float *direction = m->pools + (low % POOLS * LOW + j) * m->dim, by = 0.15f * normal();
-            for (size_t i = 0; i < m->dim; i++)
-                row[i] += by * direction[i];
-        }
-        for (size_t i = 0; i < m->dim; i++)
-            row[i] += 0.35f * even() / sqrtf((float)m->dim);
-    }
-    unit(row, m->dim);
-    memcpy(recent, row, m->dim * sizeof *row);
-}
-
 static void make_library(const char *folder, size_t rows, size_t dim, size_t clusters)
 {
-    struct mixture m = mixture_new(dim, clusters);
-    lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 0, &error);
+    mixture drawn = mixture_new(dim, clusters);
+    made_batch batch = made_batch_new(BATCH, dim);
     int64_t model;
-    if (!store || lens_store_add_root(store, "/drawn", &error) != 0 || lens_store_add_model(store, "drawn", (int)dim, lens_hash_of("drawn", 5), &model, &error) != 0)
+    lens_store *store = made_library_open(folder, dim, &model, &error);
+    if (!store)
         die();
-    float *vectors = malloc(BATCH * dim * sizeof *vectors);
-    lens_store_entry *entries = calloc(BATCH, sizeof *entries);
-    struct lens_store_vector *made = calloc(BATCH, sizeof *made);
-    char (*paths)[32] = calloc(BATCH, sizeof *paths);
     for (size_t at = 0; at < rows; at += BATCH) {
         const size_t size = rows - at < BATCH ? rows - at : BATCH;
-        for (size_t i = 0; i < size; i++) {
-            snprintf(paths[i], sizeof paths[i], "/drawn/%08zu.jpg", at + i);
-            draw(&m, at + i, vectors + i * dim);
-            made[i] = (struct lens_store_vector){model, vectors + i * dim};
-            entries[i] = (lens_store_entry){.path = paths[i], .size = 1, .mtime_ns = 1, .hash = lens_hash_of(paths[i], strlen(paths[i])), .width = 400, .height = 400,
-                                            .format = "JPEG", .vector_count = 1, .vectors = &made[i]};
-        }
-        if (lens_store_write(store, entries, size, NULL, &error) != 0)
+        made_batch_draw(&batch, &drawn, model, at, size);
+        if (lens_store_write(store, batch.entries, size, NULL, &error) != 0)
             die();
     }
     lens_store_close(store);
-    free(vectors);
-    free(entries);
-    free(made);
-    free(paths);
-    free(m.centres);
-    free(m.pools);
-    free(m.recent);
-    free(m.upto);
+    made_batch_free(&batch);
+    mixture_free(&drawn);
 }
 
 static long of_status(const char *name)
@@ -240,7 +148,7 @@ static void measure(const char *folder)
     lens_copies_refresh(store, model, 0);
     const double copied = lens_seconds() - begun;
     begun = lens_seconds();
-    if (lens_approximate_want(folder, true, &error) != 0 || lens_approximate_refresh(store, model, lens_processors(), tell, &last, &made, &error) != 0)
+    if (lens_approximate_want(store, folder, true, &error) != 0 || lens_approximate_refresh(store, model, lens_processors(), tell, &last, &made, &error) != 0)
         die();
     printf("{\"part\": \"building\", \"rows\": %zu, \"dim\": %d, \"made\": %s, \"copies_seconds\": %.1f, \"seconds\": %.1f, \"anonymous_most_mb\": %ld, \"vectors_mb\": %ld, \"bytes_mb\": %ld, \"cells_mb\": %ld}\n",
            vectors.count, vectors.dim, made ? "true" : "false", copied, lens_seconds() - begun, anonymous, (long)(vectors.map_size >> 20), megabytes(vectors.copy),

@@ -12,11 +12,11 @@ const cli_command *const cli_commands[] = {
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 
-static const char *library_folder;
+static const char *library_place;
 static bool wants_help, wants_version;
 
 const cli_option cli_common_options[] = {
-    {"library", 0, CLI_TEXT, &library_folder, "DIR", "the library (else $MEMELENS_LIBRARY, else below ~/.local/share)"},
+    {"library", 0, CLI_TEXT, &library_place, "PLACE", "the library, a folder or postgresql://… (else $MEMELENS_LIBRARY, else below ~/.local/share)"},
     {"quiet", 'q', CLI_FLAG, &cli_quiet, NULL, "say nothing but results and errors"},
     {"help", 'h', CLI_FLAG, &wants_help, NULL, "show this"},
     {"version", 0, CLI_FLAG, &wants_version, NULL, "show the version"},
@@ -26,7 +26,7 @@ const size_t cli_common_count = sizeof cli_common_options / sizeof *cli_common_o
 lens_library *cli_open_library(void)
 {
     lens_error error = {0};
-    lens_library *library = lens_library_open(library_folder, &error);
+    lens_library *library = lens_library_open(library_place, &error);
     if (!library)
         cli_fail_with(&error);
     return library;

@@ -144,21 +144,6 @@ int64_t lens_approximate_stamp(const lens_store_vectors *vectors)
 
 /* ---- ranking ---- */
 
-/* The row of picture ID, if it is one of VECTORS', whose ids are in order. */
-static bool row_of(const lens_store_vectors *vectors, int64_t id, size_t *row)
-{
-    size_t low = 0, high = vectors->count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (vectors->ids[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *row = low;
-    return low < vectors->count && vectors->ids[low] == id;
-}
-
 int lens_approximate_rank(const lens_approximate *self, const lens_bytes_view *bytes, const lens_slot_rows *rows, const lens_store_vectors *all,
                           const lens_store_vectors *some, const float *query, size_t wanted, float least, int threads, lens_hit *hits, size_t *found,
                           lens_error *err)
@@ -177,7 +162,7 @@ int lens_approximate_rank(const lens_approximate *self, const lens_bytes_view *b
     size_t count = 0, kept = 0;
     int result = lens_cells_scan(&self->cells, bytes, rows, &view, query, asked, -INFINITY, probes, threads, near, &count, err);
     for (size_t i = 0; result == 0 && i < count && kept < wanted; i++)
-        if (gone == 0 || row_of(some, near[i].id, &near[i].row))
+        if (gone == 0 || lens_store_vectors_row(some, near[i].id, &near[i].row))
             hits[kept++] = near[i];
     free(near);
     if (result != 0)

@@ -382,10 +382,11 @@ static void index_approximate(lens_run *run, teller *out, const lens_index_model
     bool made = false;
     char text[256];
     if (!lens_approximate_wanted(run->store, run->place->folder)) {
+        const int64_t pays = lens_store_searches(run->store) ? LENS_APPROXIMATE_PAYS_DATABASE : LENS_APPROXIMATE_PAYS;
         lens_store_models known = {0};
         if (report->indexed && lens_store_models_list(run->store, &known, &error) == 0)
             for (size_t i = 0; i < known.count; i++)
-                if (known.items[i].id == model->id && known.items[i].vectors >= LENS_APPROXIMATE_PAYS / known.items[i].dim) {
+                if (known.items[i].id == model->id && known.items[i].vectors >= pays / known.items[i].dim) {
                     snprintf(text, sizeof text, "%s has so many vectors that `memelens index --approximate` would make searches several times as fast", model->name);
                     tell(out, LENS_INDEX_NOTE, NULL, text);
                 }

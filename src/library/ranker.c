@@ -295,16 +295,7 @@ int lens_ranker_fetch(lens_ranker *self, const int64_t *ids, size_t count, lens_
 
 bool lens_ranker_row(const lens_ranker *self, int64_t id, size_t *row)
 {
-    size_t low = 0, high = self->vectors.count; /* ids are in order */
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (self->vectors.ids[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *row = low;
-    return low < self->vectors.count && self->vectors.ids[low] == id;
+    return lens_store_vectors_row(&self->vectors, id, row);
 }
 
 static int absolute_folders(lens_ranker *self, lens_error *err)

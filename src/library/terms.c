@@ -39,17 +39,10 @@ static int stored_vector(resolver *self, int64_t id, float *vector, lens_error *
             return -1;
         from = &all;
     }
-    size_t low = 0, high = from->count; /* ids are in order */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (from->ids[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    int found = low < from->count && from->ids[low] == id;
+    size_t row;
+    const int found = lens_store_vectors_row(from, id, &row);
     if (found) {
-        memcpy(vector, from->data + (size_t)from->slots[low] * (size_t)from->dim, (size_t)from->dim * sizeof *vector);
+        memcpy(vector, from->data + (size_t)from->slots[row] * (size_t)from->dim, (size_t)from->dim * sizeof *vector);
         self->own[self->own_count++] = id;
     }
     lens_store_vectors_free(&all);

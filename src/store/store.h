@@ -201,6 +201,9 @@ int lens_store_vectors_open(lens_store *store, int64_t model, const char *const 
                             lens_store_vectors *out, lens_error *err);
 void lens_store_vectors_free(lens_store_vectors *vectors);
 
+/* Whether picture ID has a row, and which; without, where it would stand. */
+bool lens_store_vectors_row(const lens_store_vectors *vectors, int64_t id, size_t *row);
+
 /* Room for ROWS rows of VECTORS->dim numbers, in VECTORS, which are none: ids, slots and data, which is returned to be written to. NULL when memory is
  * short. */
 float *lens_store_vectors_room(lens_store_vectors *vectors, size_t rows);

@@ -39,6 +39,20 @@ void lens_store_sources_free(lens_store_sources *sources)
     *sources = (lens_store_sources){0};
 }
 
+bool lens_store_vectors_row(const lens_store_vectors *vectors, int64_t id, size_t *row)
+{
+    size_t low = 0, high = vectors->count; /* ids are in order */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (vectors->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *row = low;
+    return low < vectors->count && vectors->ids[low] == id;
+}
+
 float *lens_store_vectors_room(lens_store_vectors *vectors, size_t rows)
 {
     vectors->map_size = (rows ? rows : 1) * (size_t)vectors->dim * sizeof(float);

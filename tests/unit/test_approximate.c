@@ -298,7 +298,7 @@ static void a_warm_sees_it_come_and_go(void **state)
     expect_search(library, &options, true);
     options.size_least = 1;
     expect_search(library, &options, true);
-    assert_done(lens_approximate_want(w.folder, true, &err), &err);
+    assert_done(lens_approximate_want(w.store, w.folder, true, &err), &err);
     lens_status *status = lens_status_get(library, &err);
     assert_done(status ? 0 : -1, &err);
     assert_int_equal(status->models[0].approximate, ROWS);
@@ -355,15 +355,15 @@ static void the_wish_is_kept(void **state)
     (void)state;
     world w = world_new(1);
     lens_error err = {0};
-    assert_false(lens_approximate_wanted(w.folder));
-    assert_done(lens_approximate_want(w.folder, false, &err), &err);
-    assert_done(lens_approximate_want(w.folder, true, &err), &err);
-    assert_done(lens_approximate_want(w.folder, true, &err), &err);
-    assert_true(lens_approximate_wanted(w.folder));
+    assert_false(lens_approximate_wanted(w.store, w.folder));
+    assert_done(lens_approximate_want(w.store, w.folder, false, &err), &err);
+    assert_done(lens_approximate_want(w.store, w.folder, true, &err), &err);
+    assert_done(lens_approximate_want(w.store, w.folder, true, &err), &err);
+    assert_true(lens_approximate_wanted(w.store, w.folder));
     assert_true(refresh(&w));
     assert_int_equal(covered(&w), 1);
-    assert_done(lens_approximate_want(w.folder, false, &err), &err);
-    assert_false(lens_approximate_wanted(w.folder));
+    assert_done(lens_approximate_want(w.store, w.folder, false, &err), &err);
+    assert_false(lens_approximate_wanted(w.store, w.folder));
     world none = {.folder = w.folder, .store = w.store, .model = test_model(w.store, "empty", DIM)};
     assert_false(refresh(&none)); /* nothing to be made of nothing */
     world_free(&w);

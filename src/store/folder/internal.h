@@ -36,6 +36,12 @@ typedef struct lens_slice {
     size_t size;
 } lens_slice;
 
+/* Who takes what the aggregate function lens_pairs(a, b) is given. TAKE: 0, or -1 when memory is short. */
+typedef struct lens_pairs {
+    int (*take)(void *context, int64_t a, int64_t b);
+    void *context;
+} lens_pairs;
+
 struct lens_folder {
     char *folder; /* absolute, for messages */
     int dir;      /* the open folder */
@@ -51,6 +57,7 @@ struct lens_folder {
     } statements[LENS_STATEMENTS_MAX];
     size_t statement_count;
     lens_writer *writers;
+    lens_pairs pairs;
     bool batch; /* lens_folder_batch_begin */
 
     lens_met seen;
@@ -173,6 +180,10 @@ int lens_ids(lens_folder *store, sqlite3_stmt *statement, int64_t number, const 
 void lens_loose_note(lens_folder *store, int64_t content);
 
 /* ---- vectors.c -------------------------------------------------------------------------------------------- */
+
+/* The aggregate function lens_pairs, which gives its pairs to the store's own TAKE, and NULL. */
+void lens_pairs_step(sqlite3_context *context, int count, sqlite3_value **values);
+void lens_pairs_end(sqlite3_context *context);
 
 /* Loads MODEL and opens its vector file for reading, inside a read transaction that it begins (and the caller ends when
  * this returns other than -1). A compaction may remove the file between the two: then it looks again.

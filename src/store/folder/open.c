@@ -48,6 +48,8 @@ static int connect(lens_folder *store, const char *name, int flags, lens_error *
     /* The file may come from anywhere: nothing that its schema says is trusted to run. */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (sqlite3_create_function_v2(store->db, "lens_pairs", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, &store->pairs, NULL, lens_pairs_step, lens_pairs_end, NULL) != SQLITE_OK)
+        return lens_sql_fail(store, err);
     int keep = 1;
     sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
     return lens_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"

@@ -50,7 +50,8 @@ typedef struct vector_list {
         uint32_t slot;
     } *items;
     size_t count, capacity;
-    bool sorted;
+    int64_t slots; /* that there are */
+    bool sorted, beyond;
 } vector_list;
 
 static int compare_contents(const void *a, const void *b)
@@ -59,37 +60,68 @@ static int compare_contents(const void *a, const void *b)
     return x->content < y->content ? -1 : x->content > y->content;
 }
 
+/* ITEMS with twice the room, and *CAPACITY of them; NULL when memory is short. */
+static void *grown(void *items, size_t *capacity, size_t size)
+{
+    const size_t more = *capacity ? *capacity * 2 : 1024;
+    void *larger = realloc(items, more * size);
+    if (larger)
+        *capacity = more;
+    return larger;
+}
+
+/* Pairs of numbers, as they come out of SQLite: an aggregate function takes them, because a row that is given out by itself costs twice as much. */
+void lens_pairs_step(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const lens_pairs *pairs = sqlite3_user_data(context);
+    (void)count;
+    if (pairs->take && pairs->take(pairs->context, sqlite3_value_int64(values[0]), sqlite3_value_int64(values[1])) != 0)
+        sqlite3_result_error_nomem(context);
+}
+
+void lens_pairs_end(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+/* Runs STATEMENT, which aggregates by lens_pairs, with TAKE for each pair. 0 or -1. */
+static int take_pairs(lens_folder *store, sqlite3_stmt *statement, int (*take)(void *context, int64_t a, int64_t b), void *context, lens_error *err)
+{
+    store->pairs = (lens_pairs){take, context};
+    int result;
+    while ((result = lens_sql_step(store, statement, err)) > 0)
+        continue;
+    store->pairs = (lens_pairs){0};
+    return result;
+}
+
+static int take_vector(void *context, int64_t content, int64_t slot)
+{
+    vector_list *out = context;
+    if (out->count == out->capacity) {
+        void *items = grown(out->items, &out->capacity, sizeof *out->items);
+        if (!items)
+            return -1;
+        out->items = items;
+    }
+    out->beyond |= slot < 0 || slot >= out->slots;
+    out->sorted &= out->count == 0 || out->items[out->count - 1].content < content;
+    out->items[out->count++] = (struct vector_row){content, (uint32_t)slot};
+    return 0;
+}
+
 static int list_vectors(lens_folder *store, const lens_model_row *model, vector_list *out, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_sql(store, "SELECT content, slot FROM vector INDEXED BY vector_slot WHERE model = ?1"
-                                              " ORDER BY slot", err);
+    sqlite3_stmt *statement = lens_sql(store, "SELECT lens_pairs(content, slot) FROM vector INDEXED BY vector_slot WHERE model = ?1", err);
     if (!statement)
         return -1;
     sqlite3_bind_int64(statement, 1, model->id);
     out->sorted = true;
-    int result;
-    while ((result = lens_sql_step(store, statement, err)) > 0) {
-        if (out->count == out->capacity) {
-            size_t capacity = out->capacity ? out->capacity * 2 : 1024;
-            void *items = realloc(out->items, capacity * sizeof *out->items);
-            if (!items) {
-                result = lens_sql_memory(store, err);
-                break;
-            }
-            out->items = items;
-            out->capacity = capacity;
-        }
-        int64_t content = sqlite3_column_int64(statement, 0), slot = sqlite3_column_int64(statement, 1);
-        if (slot < 0 || slot >= model->slots) {
-            result = lens_fail(err, LENS_E_FORMAT,
-                               "%s/%s: a row names a vector beyond the end of %s; memelens check tells more",
-                               store->folder, LENS_DATABASE, model->file);
-            break;
-        }
-        out->sorted &= out->count == 0 || out->items[out->count - 1].content < content;
-        out->items[out->count++] = (struct vector_row){content, (uint32_t)slot};
-    }
+    out->slots = model->slots;
+    int result = take_pairs(store, statement, take_vector, out, err);
     lens_sql_done(store, statement);
+    if (result == 0 && out->beyond)
+        result = lens_fail(err, LENS_E_FORMAT, "%s/%s: a row names a vector beyond the end of %s; memelens check tells more", store->folder, LENS_DATABASE, model->file);
     /* Slots are given out as contents come, so this is the exception: a model that was added later. */
     if (result == 0 && !out->sorted)
         qsort(out->items, out->count, sizeof *out->items, compare_contents);
@@ -133,34 +165,41 @@ static int compare_view(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Joins the pictures of STATEMENT (content, id) with VECTORS. */
+/* A join under way. */
+typedef struct joining {
+    const vector_list *vectors;
+    size_t near;
+    view_list *out;
+} joining;
+
+static int take_picture(void *context, int64_t content, int64_t id)
+{
+    joining *self = context;
+    view_list *out = self->out;
+    const struct vector_row *vector = find(self->vectors, content, &self->near);
+    if (!vector)
+        return 0;
+    if (out->count == out->capacity) {
+        void *items = grown(out->items, &out->capacity, sizeof *out->items);
+        if (!items)
+            return -1;
+        out->items = items;
+    }
+    out->sorted &= out->count == 0 || out->items[out->count - 1].id < id;
+    out->items[out->count++] = (struct view_row){id, vector->slot};
+    return 0;
+}
+
+/* Joins the pictures of STATEMENT (pairs of content and id) with VECTORS. */
 static int join(lens_folder *store, sqlite3_stmt *statement, const vector_list *vectors, view_list *out, lens_error *err)
 {
-    size_t near = 0;
-    int result;
-    while ((result = lens_sql_step(store, statement, err)) > 0) {
-        const struct vector_row *vector = find(vectors, sqlite3_column_int64(statement, 0), &near);
-        if (!vector)
-            continue;
-        if (out->count == out->capacity) {
-            size_t capacity = out->capacity ? out->capacity * 2 : 1024;
-            void *items = realloc(out->items, capacity * sizeof *out->items);
-            if (!items)
-                return lens_sql_memory(store, err);
-            out->items = items;
-            out->capacity = capacity;
-        }
-        int64_t id = sqlite3_column_int64(statement, 1);
-        out->sorted &= out->count == 0 || out->items[out->count - 1].id < id;
-        out->items[out->count++] = (struct view_row){id, vector->slot};
-    }
-    return result;
+    joining self = {vectors, 0, out};
+    return take_pairs(store, statement, take_picture, &self, err);
 }
 
 static int join_all(lens_folder *store, const vector_list *vectors, view_list *out, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_sql(store, "SELECT content, id FROM picture INDEXED BY picture_content"
-                                              " WHERE content IS NOT NULL ORDER BY content, id", err);
+    sqlite3_stmt *statement = lens_sql(store, "SELECT lens_pairs(content, id) FROM picture INDEXED BY picture_content WHERE content IS NOT NULL", err);
     if (!statement)
         return -1;
     int result = join(store, statement, vectors, out, err);
@@ -176,10 +215,8 @@ static int join_folder(lens_folder *store, const char *folder, const vector_list
     if (lens_path_range_of(folder, &range) != 0)
         return lens_sql_memory(store, err);
     int result = -1;
-    sqlite3_stmt *statement = lens_sql(store, "SELECT content, id FROM picture WHERE path = ?1 AND content IS NOT NULL"
-                                              " UNION ALL"
-                                              " SELECT content, id FROM picture WHERE path > ?2 AND path < ?3"
-                                              " AND content IS NOT NULL", err);
+    sqlite3_stmt *statement = lens_sql(store, "SELECT lens_pairs(content, id) FROM (SELECT content, id FROM picture WHERE path = ?1 AND content IS NOT NULL"
+                                              " UNION ALL SELECT content, id FROM picture WHERE path > ?2 AND path < ?3 AND content IS NOT NULL)", err);
     if (statement) {
         lens_path_range_bind(statement, folder, &range);
         result = join(store, statement, vectors, out, err);

@@ -7,7 +7,7 @@
 
 #include "store/postgres/internal.h"
 
-enum { PAGE = 8192 /* vectors asked for at once, of many */, SLACK = 16, EF_LEAST = 100, EF_MOST = 1000 /* pgvector's */ };
+enum { PAGE = 8192 /* vectors asked for at once, of many */, SLACK = 16, EF_LEAST = 200, EF_MOST = 1000 /* pgvector's */ };
 
 /* ---- filling ---- */
 

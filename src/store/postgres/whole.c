@@ -38,7 +38,7 @@ static const char *const looks[] = {
     "SELECT 'a rule has no absolute path' FROM rule WHERE substr(path, 1, 1) <> '/'::bytea",
     "SELECT count(*) || ' pictures are counted, and there are ' || (SELECT count(*) FROM picture WHERE content IS NOT NULL) FROM library"
     " WHERE pictures <> (SELECT count(*) FROM picture WHERE content IS NOT NULL) GROUP BY pictures",
-    "SELECT 'the list of words has ' || count(*) || ' words that are not as the texts have them; the next memelens index mends that' FROM (SELECT word, texts FROM word) AS is_now"
+    "SELECT 'the list of words has ' || count(*) || ' words that are not as the texts have them; DELETE FROM memelens.word, and the next memelens index makes it anew' FROM (SELECT word, texts FROM word) AS is_now"
     " FULL JOIN (SELECT w AS word, count(*) AS texts FROM text, words_of(folded) AS w GROUP BY w) AS should USING (word)"
     " WHERE is_now.texts IS DISTINCT FROM should.texts HAVING count(*) > 0",
 };
@@ -73,7 +73,8 @@ int lens_postgres_check(lens_postgres *store, void (*fault)(void *context, const
     return check_models(&to, false, err) == 0 && check_models(&to, true, err) == 0 ? to.count : -1;
 }
 
-/* The list of words by the texts: triggers keep it, but someone may have loaded rows without them. */
+/* The list of words by the texts, where there is none: triggers keep it, but someone may have loaded rows without them. Comparing it would read all texts in
+ * every run. */
 int lens_postgres_texts_mend(lens_postgres *store, bool *mended, lens_error *err)
 {
     *mended = false;
