@@ -41,7 +41,8 @@ int lens_postgres_work_release(lens_postgres *store, int64_t worker, lens_error 
 {
     lens_pg_args args = {0};
     lens_pg_int(&args, worker);
-    return lens_pg_run(store, "UPDATE work SET worker = NULL WHERE worker = $1", &args, NULL, err);
+    /* What is just being written is as good as done: to wait for it here could be to wait for each other. */
+    return lens_pg_run(store, "UPDATE work SET worker = NULL WHERE (path, models) IN (SELECT path, models FROM work WHERE worker = $1 FOR UPDATE SKIP LOCKED)", &args, NULL, err);
 }
 
 int lens_postgres_work_end(lens_postgres *store, int64_t worker, lens_error *err)
