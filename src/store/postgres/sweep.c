@@ -54,7 +54,9 @@ static int delete_pictures(lens_postgres *store, const lens_id_list *list, lens_
     return lens_pg_sources_unread(store, err); /* what is gone may have shared its name */
 }
 
-/* Adds to OUT the pictures at or below ROOT that this walk should have met and did not. What another worker wrote since it began is not for it to judge. */
+/* Adds to OUT the pictures at or below ROOT that this walk should have met and did not. What another worker wrote since it began is not for it to judge.
+ * (BEGUN is asked for without waiting for a turn, so a batch that was being written then may bear an earlier time than it was seen at. It cannot be missed: a
+ * run takes a turn of its own, adding its models, before its walk begins.) */
 static int unseen(lens_postgres *store, const char *root, const lens_store_paths *nested, lens_id_list *out, lens_error *err)
 {
     lens_pg_args args = {0};
