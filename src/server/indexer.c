@@ -16,6 +16,7 @@ static const double glance_seconds = 0.01; /* at them, while there is something 
 static const double wait_seconds = 60;    /* for another process that writes */
 static const double keep_seconds = 5;     /* the same, to keep what was read */
 static const double again_seconds = 60;   /* after a run that failed */
+static const double away_seconds = 1;     /* after one that found the database away */
 static const double rest_factor = 4;      /* what keeps changing takes at most a fifth of the time */
 
 struct lens_indexer {
@@ -37,7 +38,7 @@ struct lens_indexer {
     lens_library *watched;
     lens_watch *watch;
     double rests_until, reads_after;
-    bool limit_said;
+    bool limit_said, away_said;
     bool found; /* something has changed in watched folders: */
     const char *const *paths; /* [path_count] */
     size_t path_count;
@@ -201,9 +202,13 @@ static bool look(lens_indexer *self, double seconds)
     }
     const int changed = lens_watch_wait(self->watch, seconds, &self->paths, &self->path_count, &error);
     self->found = changed > 0;
+    self->away_said &= changed < 0;
     if (changed < 0) {
-        say(self, error.message);
-        self->rests_until = lens_seconds() + again_seconds;
+        const bool away = error.code == LENS_E_AWAY;
+        if (!away || !self->away_said)
+            say(self, error.message);
+        self->away_said = away;
+        self->rests_until = lens_seconds() + (away ? away_seconds : again_seconds);
     }
     note_watch(self, changed >= 0);
     return self->found;

@@ -1,0 +1,102 @@
+/* A server whose library is in a database that goes away under it: it says so, answers again when the database is back, and what is indexed through that is whole. */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "serving.h"
+
+enum { SCENES = 12, ROUNDS = 3, PATIENCE = 20 /* seconds */ };
+static const char json[] = "Content-Type: application/json\r\n", query[] = "{\"terms\":[{\"id\":3}],\"n\":5}";
+static const char *const watched[] = {"--watch", NULL};
+
+static test_world *world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world = test_world_new();
+    for (unsigned i = 0; i < SCENES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "scene%02u.png", i);
+        test_world_picture(world, name, TEST_PNG, i);
+    }
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+    test_run_free(&run);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_world_free(world);
+    return 0;
+}
+
+/* Asks until the answer is STATUS. */
+static void wait_for(const test_serving *serving, int status)
+{
+    int last = 0;
+    for (double end = lens_seconds() + PATIENCE; lens_seconds() < end && last != status; lens_sleep(0.05)) {
+        test_reply reply = test_serving_ask(serving, "POST", "/api/search", json, query, sizeof query - 1);
+        last = reply.status;
+        test_reply_free(&reply);
+    }
+    assert_int_equal(last, status);
+}
+
+static void test_it_comes_back(void **state)
+{
+    (void)state;
+    test_serving serving = test_serving_start(world, NULL);
+    test_serving_expect(&serving, 200, "POST", "/api/search", json, query);
+    for (int i = 0; i < ROUNDS; i++) {
+        store_place_server(i % 2 ? "crash" : "stop");
+        for (int asked = 0; asked < 3; asked++) {
+            json_t *answer = test_serving_json(&serving, 503, "POST", "/api/search", json, query);
+            assert_non_null(json_object_get(answer, "error"));
+            json_decref(answer);
+        }
+        store_place_server("start");
+        test_serving_expect(&serving, 200, "POST", "/api/search", json, query);
+    }
+    test_serving_stop(&serving);
+}
+
+/* How many pictures the server says that there are; -1 while it cannot say. */
+static long known(const test_serving *serving)
+{
+    test_reply reply = test_serving_ask(serving, "GET", "/api/status", "", NULL, 0);
+    json_t *status = reply.status == 200 ? json_loadb(reply.body.data, reply.body.size, 0, NULL) : NULL;
+    const long count = status ? test_json_integer(status, "pictures") : -1;
+    json_decref(status);
+    test_reply_free(&reply);
+    return count;
+}
+
+static void test_what_comes_meanwhile(void **state)
+{
+    (void)state;
+    test_serving serving = test_serving_start(world, watched);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        char name[32];
+        store_place_server("stop");
+        snprintf(name, sizeof name, "new%02u.png", i);
+        test_world_picture(world, name, TEST_PNG, 100 + i);
+        lens_sleep(0.5);
+        store_place_server("start");
+        wait_for(&serving, 200);
+        const long wanted = SCENES + 1 + (long)i;
+        long count = -1;
+        for (double end = lens_seconds() + PATIENCE; lens_seconds() < end && count != wanted; lens_sleep(0.1))
+            count = known(&serving);
+        assert_int_equal(count, wanted);
+    }
+    test_serving_stop(&serving);
+    test_run run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_comes_back), cmocka_unit_test(test_what_comes_meanwhile)};
+    return store_place_run_server_group(tests, setup, teardown);
+}
