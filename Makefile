@@ -129,7 +129,7 @@ test:
 	@tools/deps.sh tests
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) check-includes
+run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
 
 check-includes:
