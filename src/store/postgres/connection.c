@@ -85,9 +85,10 @@ static int connect_once(lens_postgres *store, lens_error *err)
         char line[400];
         const char *words = pq->PQerrorMessage(store->connection);
         one_line(words, line, sizeof line);
-        /* Nobody listens, or it is starting up or shutting down: that passes. A wrong password or name does not. */
-        const bool refused = strstr(words, "FATAL") && !strstr(words, "starting up") && !strstr(words, "shutting down") && !strstr(words, "recovery") &&
-                             !strstr(words, "too many");
+        /* Nobody listens, or it is starting up or shutting down: that passes. A wrong password or name does not. The words may be in any language, so the
+         * server is asked whether it takes anyone; they only tell when it has come up since. */
+        const bool refused = pq->PQpingParams(keywords, values, 1) == PQPING_OK && !strstr(words, "starting up") && !strstr(words, "shutting down") &&
+                             !strstr(words, "recovery") && !strstr(words, "too many");
         lens_fail(err, refused ? LENS_E_SYSTEM : LENS_E_AWAY, "%s: cannot connect: %s", store->name, line);
         return refused ? -1 : 1;
     }

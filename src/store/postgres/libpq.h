@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 #define LENS_PQ_FUNCTIONS(X) \
-    X(PQconnectdbParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQuser) X(PQexec) \
+    X(PQconnectdbParams) X(PQpingParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQuser) X(PQexec) \
     X(PQexecParams) X(PQprepare) X(PQexecPrepared) X(PQresultStatus) X(PQresultErrorField) X(PQclear) X(PQntuples) X(PQgetvalue) \
     X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) X(PQsetNoticeProcessor) X(PQconninfoParse) X(PQconninfoFree)
 
