@@ -23,6 +23,7 @@
 #include "memelens.h"
 #include "search/cells_scan.h"
 #include "support/mixture.h"
+#include "support/options.h"
 
 extern char **environ;
 
@@ -183,19 +184,11 @@ static void measure(const char *folder)
     lens_store_close(store);
 }
 
-static const char *option(int argc, char **argv, const char *name, const char *otherwise)
-{
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return argv[i + 1];
-    return otherwise;
-}
-
 int main(int argc, char **argv)
 {
-    const size_t rows = (size_t)atol(option(argc, argv, "--rows", "100000")), dim = (size_t)atol(option(argc, argv, "--dim", "512")),
-                 clusters = (size_t)atol(option(argc, argv, "--clusters", "4000"));
-    const char *kept = option(argc, argv, "--library", NULL), *program = option(argc, argv, "--program", "build/memelens");
+    const size_t rows = (size_t)atol(bench_option(argc, argv, "--rows", "100000")), dim = (size_t)atol(bench_option(argc, argv, "--dim", "512")),
+                 clusters = (size_t)atol(bench_option(argc, argv, "--clusters", "4000"));
+    const char *kept = bench_option(argc, argv, "--library", NULL), *program = bench_option(argc, argv, "--program", "build/memelens");
     char template[] = "/tmp/approximate-XXXXXX";
     const char *folder = kept ? kept : mkdtemp(template);
     if (!folder || rows < 100 || dim < 1 || clusters < 1)

@@ -22,6 +22,7 @@
 #include "library/copies.h"
 #include "memelens.h"
 #include "support/mixture.h"
+#include "support/options.h"
 
 extern char **environ;
 
@@ -265,14 +266,6 @@ static void make_approximate(void)
 
 /* ---- the whole ---- */
 
-static const char *option(int argc, char **argv, const char *name, const char *otherwise)
-{
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return argv[i + 1];
-    return otherwise;
-}
-
 static void in_a_process(void (*part)(void))
 {
     int status;
@@ -287,16 +280,16 @@ static void in_a_process(void (*part)(void))
 
 int main(int argc, char **argv)
 {
-    asked.place = option(argc, argv, "--library", NULL);
-    asked.program = option(argc, argv, "--program", "build/memelens");
-    asked.rows = (size_t)atol(option(argc, argv, "--rows", "100000"));
-    asked.from = (size_t)atol(option(argc, argv, "--from", "0"));
-    asked.dim = (size_t)atol(option(argc, argv, "--dim", "512"));
-    asked.queries = (size_t)atol(option(argc, argv, "--queries", "50"));
-    asked.clusters = (size_t)atol(option(argc, argv, "--clusters", "0"));
+    asked.place = bench_option(argc, argv, "--library", NULL);
+    asked.program = bench_option(argc, argv, "--program", "build/memelens");
+    asked.rows = (size_t)atol(bench_option(argc, argv, "--rows", "100000"));
+    asked.from = (size_t)atol(bench_option(argc, argv, "--from", "0"));
+    asked.dim = (size_t)atol(bench_option(argc, argv, "--dim", "512"));
+    asked.queries = (size_t)atol(bench_option(argc, argv, "--queries", "50"));
+    asked.clusters = (size_t)atol(bench_option(argc, argv, "--clusters", "0"));
     if (asked.clusters == 0)
         asked.clusters = asked.rows > 1000000 ? asked.rows / 250 : 4000;
-    const char *parts = option(argc, argv, "--parts", "write,exact,make,approximate");
+    const char *parts = bench_option(argc, argv, "--parts", "write,exact,make,approximate");
     if (!asked.place || asked.rows < 100 || asked.dim < 1 || asked.queries < LEAST_QUERIES)
         return fprintf(stderr, "usage: scale --library PLACE [--rows N] [--from N] [--dim N] [--clusters N] [--queries N] [--parts write,exact,make,approximate] [--program FILE]\n"), 2;
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/processors.h"
 #include "search/scan_bytes.h"
+#include "support/options.h"
 
 enum { QUERIES = 16, ROUNDS = 7, K = 10 };
 
@@ -55,20 +56,10 @@ static double median(double *times, size_t count)
     return times[count / 2];
 }
 
-static long option(int argc, char **argv, const char *name, long otherwise)
+static long number(int argc, char **argv, const char *name, long otherwise)
 {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return atol(argv[i + 1]);
-    return otherwise;
-}
-
-static const char *text_option(int argc, char **argv, const char *name)
-{
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return argv[i + 1];
-    return NULL;
+    const char *text = bench_option(argc, argv, name, NULL);
+    return text ? atol(text) : otherwise;
 }
 
 /* What is searched. */
@@ -113,8 +104,8 @@ static void measure(const struct world *world)
 
 int main(int argc, char **argv)
 {
-    const size_t rows = (size_t)option(argc, argv, "--rows", 1000000), clusters = (size_t)option(argc, argv, "--clusters", 0);
-    const int dim = (int)option(argc, argv, "--dim", 512), threads = (int)option(argc, argv, "--threads", 0);
+    const size_t rows = (size_t)number(argc, argv, "--rows", 1000000), clusters = (size_t)number(argc, argv, "--clusters", 0);
+    const int dim = (int)number(argc, argv, "--dim", 512), threads = (int)number(argc, argv, "--threads", 0);
     const size_t size = lens_code_size(dim), width = (size_t)dim;
     float *data = malloc((rows + QUERIES) * width * sizeof *data), *centres = malloc((clusters + 1) * width * sizeof *centres);
     uint8_t *codes = aligned_alloc(64, rows * size);
@@ -132,7 +123,7 @@ int main(int argc, char **argv)
         lens_code_row(data + i * width, dim, codes + i * size, &bounds[i]);
         ids[i] = (int64_t)i;
     }
-    const char *out = text_option(argc, argv, "--out");
+    const char *out = bench_option(argc, argv, "--out", NULL);
     FILE *file = out ? fopen(out, "wb") : NULL;
     if (out && (!file || fwrite(data, width * sizeof *data, rows + QUERIES, file) != rows + QUERIES || fclose(file) != 0)) {
         fprintf(stderr, "scan: %s: cannot be written\n", out);

@@ -17,14 +17,7 @@ static test_world *world;
 static int setup(void **state)
 {
     (void)state;
-    world = test_world_new();
-    for (unsigned i = 0; i < SCENES; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "scene%u.png", i);
-        test_world_picture(world, name, TEST_PNG, i);
-    }
-    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
-    test_run_free(&run);
+    world = test_world_of_scenes(SCENES);
     return 0;
 }
 

@@ -184,3 +184,16 @@ json_t *test_world_search(const test_world *world, const char *query)
     test_run_free(&run);
     return paths;
 }
+
+test_world *test_world_of_scenes(unsigned count)
+{
+    test_world *world = test_world_new();
+    for (unsigned i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "scene%u.png", i);
+        test_world_picture(world, name, TEST_PNG, i);
+    }
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+    test_run_free(&run);
+    return world;
+}

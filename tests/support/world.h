@@ -17,6 +17,9 @@ typedef struct test_world {
 test_world *test_world_new(void);
 void test_world_free(test_world *world); /* removes the folder */
 
+/* The same with the scenes 0 to COUNT - 1 as pictures/scene0.png and so on, indexed with the model "colour". */
+test_world *test_world_of_scenes(unsigned count);
+
 /* cmocka's fixture: *STATE is the world. */
 int test_world_setup(void **state);
 int test_world_teardown(void **state);

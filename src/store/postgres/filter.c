@@ -24,23 +24,12 @@ static int64_t ns_of(int64_t seconds)
 
 static int put_folders(lens_buffer *sql, lens_pg_args *args, const lens_store_scope *scope, lens_error *err)
 {
-    int result = lens_buffer_print(sql, " AND (false");
-    for (int part = 0; part < 3; part++) {
-        lens_pg_array(args, LENS_PG_BYTES);
-        for (size_t i = 0; i < scope->folder_count; i++) {
-            const char *folder = scope->folders[i];
-            lens_buffer bound = {0};
-            if (lens_path_check(folder, err) != 0)
-                return -1;
-            if (lens_buffer_print(&bound, "%s%s", part && folder[1] == '\0' ? "" : folder, part == 0 ? "" : part == 1 ? "/" : "0") != 0)
-                args->failed = true;
-            lens_pg_add_bytes(args, bound.data ? bound.data : "", bound.size);
-            lens_buffer_free(&bound);
-        }
-    }
-    if (result == 0)
-        result = lens_buffer_print(sql, " OR EXISTS (SELECT FROM unnest($%d::bytea[], $%d::bytea[], $%d::bytea[]) AS f (at, low, high) WHERE p.path = at OR"
-                                        " (p.path > low AND p.path < high)))", args->count - 2, args->count - 1, args->count);
+    for (size_t i = 0; i < scope->folder_count; i++)
+        if (lens_path_check(scope->folders[i], err) != 0)
+            return -1;
+    lens_pg_ranges(args, scope->folders, scope->folder_count);
+    const int result = lens_buffer_print(sql, " AND EXISTS (SELECT FROM unnest($%d::bytea[], $%d::bytea[], $%d::bytea[]) AS f (at, low, high) WHERE p.path = at OR"
+                                        " (p.path > low AND p.path < high))", args->count - 2, args->count - 1, args->count);
     return result == 0 ? 0 : lens_pg_memory(err);
 }
 

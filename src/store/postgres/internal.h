@@ -103,6 +103,12 @@ char *lens_pg_copy_at(const lens_postgres *store, const PGresult *rows, int row,
 /* VALUES [dim] of a vector; false when it is another length. */
 bool lens_pg_vector_at(const lens_postgres *store, const PGresult *rows, int row, int column, float *values, int dim);
 
+/* PATHS [count] and the bounds of what is below each ("P/" to "P0", '0' being the byte after '/'), as the next three arguments: arrays, side by side. */
+void lens_pg_ranges(lens_pg_args *args, const char *const *paths, size_t count);
+
+/* The server's clock: microseconds since 1970. */
+#define LENS_PG_NOW "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
 /* The first number of the first row of SQL, which there is: 0 or -1. */
 int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err);
 

@@ -25,7 +25,7 @@ static int range_args(lens_pg_args *args, const char *path, lens_error *err)
 int lens_postgres_seen_clear(lens_postgres *store, lens_error *err)
 {
     lens_met_clear(&store->seen);
-    return lens_pg_number(store, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", NULL, &store->begun, err);
+    return lens_pg_number(store, "SELECT " LENS_PG_NOW, NULL, &store->begun, err);
 }
 
 int lens_postgres_seen_mark(lens_postgres *store, int64_t id, lens_error *err)

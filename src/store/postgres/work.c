@@ -4,19 +4,18 @@
 
 #include "store/postgres/internal.h"
 
-#define NOW "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 #define WITHIN "EXISTS (SELECT FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS f (at, low, high) WHERE work.path = at OR (work.path > low AND work.path < high))"
 
 int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
 {
     lens_pg_args args = {0};
     /* Those that ended long ago and did not say so. */
-    if (lens_pg_run(store, "DELETE FROM worker WHERE lease < " NOW " - 3600000000::bigint", NULL, NULL, err) != 0)
+    if (lens_pg_run(store, "DELETE FROM worker WHERE lease < " LENS_PG_NOW " - 3600000000::bigint", NULL, NULL, err) != 0)
         return -1;
     lens_pg_text(&args, name);
     lens_pg_double(&args, lease);
     lens_pg_ints(&args, models, model_count);
-    if (lens_pg_number(store, "INSERT INTO worker (name, lease, models) VALUES ($1, " NOW " + ($2::float8 * 1000000)::bigint, array(SELECT m FROM unnest($3::bigint[]) AS m"
+    if (lens_pg_number(store, "INSERT INTO worker (name, lease, models) VALUES ($1, " LENS_PG_NOW " + ($2::float8 * 1000000)::bigint, array(SELECT m FROM unnest($3::bigint[]) AS m"
                               " ORDER BY m)) RETURNING id", &args, worker, err) != 0)
         return -1;
     /* Work for models that nobody serves any more: who will, walks again. */
@@ -32,7 +31,7 @@ int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease,
     lens_pg_int(&args, worker);
     lens_pg_double(&args, lease);
     int64_t there = 0;
-    if (lens_pg_run(store, "UPDATE worker SET heard = " NOW ", lease = " NOW " + ($2::float8 * 1000000)::bigint WHERE id = $1", &args, &there, err) != 0)
+    if (lens_pg_run(store, "UPDATE worker SET heard = " LENS_PG_NOW ", lease = " LENS_PG_NOW " + ($2::float8 * 1000000)::bigint WHERE id = $1", &args, &there, err) != 0)
         return -1;
     return there ? 0 : lens_fail(err, LENS_E_BUSY, "%s: this run was away for so long that others have taken its work: run it again", store->name);
 }
@@ -72,32 +71,17 @@ int lens_postgres_work_offer(lens_postgres *store, int64_t worker, const lens_st
                               " unnest($2::bytea[], $3::bigint[], $4::bigint[]) AS t (path, size, mtime_ns) ORDER BY path ON CONFLICT DO NOTHING", &args, NULL, err);
 }
 
-static void within_args(lens_pg_args *args, const lens_store_paths *within)
-{
-    for (int part = 0; part < 3; part++) {
-        lens_pg_array(args, LENS_PG_BYTES);
-        for (size_t i = 0; i < within->count; i++) {
-            lens_buffer bound = {0};
-            const char *path = within->items[i];
-            if (lens_buffer_print(&bound, "%s%s", part && path[1] == '\0' ? "" : path, part == 0 ? "" : part == 1 ? "/" : "0") != 0)
-                args->failed = true;
-            lens_pg_add_bytes(args, bound.data ? bound.data : "", bound.size);
-            lens_buffer_free(&bound);
-        }
-    }
-}
-
 int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err)
 {
     lens_pg_args args = {0};
-    within_args(&args, within);
+    lens_pg_ranges(&args, (const char *const *)within->items, within->count);
     lens_pg_int(&args, worker);
     lens_pg_int(&args, count);
     /* Not to be asked again by itself when the connection is lost: it may have taken some, of which nobody here would know. */
     if (lens_pg_begin_share(store, err) != 0)
         return -1;
     PGresult *rows = lens_pg_ask(store, "WITH mine AS (SELECT path, models FROM work WHERE models = (SELECT models FROM worker WHERE id = $4) AND (worker IS NULL"
-                                        " OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker AND w.lease > " NOW ")) AND " WITHIN
+                                        " OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker AND w.lease > " LENS_PG_NOW ")) AND " WITHIN
                                         " ORDER BY path LIMIT $5 FOR UPDATE SKIP LOCKED)"
                                         " UPDATE work SET worker = $4 FROM mine WHERE work.path = mine.path AND work.models = mine.models"
                                         " RETURNING work.path, work.size, work.mtime_ns", &args, err);
@@ -129,7 +113,7 @@ int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *pa
 int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err)
 {
     lens_pg_args args = {0};
-    within_args(&args, within);
+    lens_pg_ranges(&args, (const char *const *)within->items, within->count);
     lens_pg_int(&args, worker);
     PGresult *rows = lens_pg_ask(store, "SELECT count(*), count(*) FILTER (WHERE worker = $4) FROM work WHERE models = (SELECT models FROM worker WHERE id = $4) AND " WITHIN,
                                  &args, err);
@@ -146,8 +130,8 @@ int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, le
     *out = (lens_store_workers){0};
     if (lens_pg_number(store, "SELECT count(*) FROM work WHERE worker IS NULL OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker)", NULL, &out->free, err) != 0)
         return -1;
-    PGresult *rows = lens_pg_ask(store, "SELECT name, (SELECT count(*) FROM work WHERE work.worker = worker.id), written, (" NOW " - begun) / 1e6::float8,"
-                                        " (" NOW " - heard) / 1e6::float8, lease < " NOW " FROM worker ORDER BY id", NULL, err);
+    PGresult *rows = lens_pg_ask(store, "SELECT name, (SELECT count(*) FROM work WHERE work.worker = worker.id), written, (" LENS_PG_NOW " - begun) / 1e6::float8,"
+                                        " (" LENS_PG_NOW " - heard) / 1e6::float8, lease < " LENS_PG_NOW " FROM worker ORDER BY id", NULL, err);
     if (!rows)
         return -1;
     const int count = lens_pg_rows(store, rows);

@@ -75,15 +75,21 @@ static int find_doubles(batch *self, lens_error *err)
     return 0;
 }
 
+/* All paths, one an entry. */
+static void path_args(lens_pg_args *args, const batch *self)
+{
+    lens_pg_array(args, LENS_PG_BYTES);
+    for (size_t i = 0; i < self->count; i++)
+        lens_pg_add_bytes(args, self->entries[i].path, strlen(self->entries[i].path));
+}
+
 /* Of a worker's entries those that no folder of the library covers any more are left out: they were forgotten while it had them in hand. */
 static int find_forgotten(lens_postgres *store, batch *self, lens_error *err)
 {
     if (!store->worker)
         return 0;
     lens_pg_args args = {0};
-    lens_pg_array(&args, LENS_PG_BYTES);
-    for (size_t i = 0; i < self->count; i++)
-        lens_pg_add_bytes(&args, self->entries[i].path, strlen(self->entries[i].path));
+    path_args(&args, self);
     PGresult *rows = lens_pg_ask(store, "SELECT n FROM unnest($1::bytea[]) WITH ORDINALITY AS t (at, n) WHERE coalesce((SELECT out FROM rule WHERE rule.path IN (at, '/')"
                                         " OR substr(at, 1, length(rule.path) + 1) = rule.path || '/'::bytea ORDER BY length(rule.path) DESC LIMIT 1), true)", &args, err);
     if (!rows)
@@ -226,9 +232,7 @@ static int park(lens_postgres *store, batch *self, lens_error *err)
 static int look_at_names(lens_postgres *store, batch *self, lens_error *err)
 {
     lens_pg_args args = {0};
-    lens_pg_array(&args, LENS_PG_BYTES);
-    for (size_t i = 0; i < self->count; i++)
-        lens_pg_add_bytes(&args, self->entries[i].path, strlen(self->entries[i].path));
+    path_args(&args, self);
     PGresult *rows = lens_pg_ask(store, "SELECT n, content IS NOT NULL FROM unnest($1::bytea[]) WITH ORDINALITY AS t (path, n) LEFT JOIN picture USING (path)", &args, err);
     if (!rows)
         return -1;
@@ -258,7 +262,6 @@ static void row_args(lens_pg_args *args, const batch *self, bool moved)
 }
 
 #define ROWS "unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[]) AS t (path, size, mtime_ns, content, reason, id)"
-#define NOW "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 static int write_moved(lens_postgres *store, const batch *self, lens_error *err)
 {
@@ -274,7 +277,7 @@ static int write_moved(lens_postgres *store, const batch *self, lens_error *err)
         return -1;
     row_args(&args, self, true);
     return lens_pg_run(store, "UPDATE picture SET path = t.path, size = t.size, mtime_ns = t.mtime_ns, content = nullif(t.content, 0), reason = t.reason,"
-                              " written = " NOW " FROM " ROWS " WHERE picture.id = t.id", &args, NULL, err);
+                              " written = " LENS_PG_NOW " FROM " ROWS " WHERE picture.id = t.id", &args, NULL, err);
 }
 
 static int write_rest(lens_postgres *store, const batch *self, lens_error *err)
@@ -289,9 +292,7 @@ static int write_rest(lens_postgres *store, const batch *self, lens_error *err)
 static int find_ids(lens_postgres *store, const batch *self, lens_error *err)
 {
     lens_pg_args args = {0};
-    lens_pg_array(&args, LENS_PG_BYTES);
-    for (size_t i = 0; i < self->count; i++)
-        lens_pg_add_bytes(&args, self->entries[i].path, strlen(self->entries[i].path));
+    path_args(&args, self);
     PGresult *rows = lens_pg_ask(store, "SELECT n, id FROM unnest($1::bytea[]) WITH ORDINALITY AS t (path, n) JOIN picture USING (path)", &args, err);
     if (!rows)
         return -1;
@@ -316,7 +317,8 @@ static int write_own_captions(lens_postgres *store, const batch *self, lens_erro
     return result;
 }
 
-static void path_args(lens_pg_args *args, const batch *self, bool again)
+/* The paths of those that are to be looked at AGAIN, or of the others. */
+static void listed_args(lens_pg_args *args, const batch *self, bool again)
 {
     lens_pg_array(args, LENS_PG_BYTES);
     for (size_t i = 0; i < self->count; i++)
@@ -336,12 +338,12 @@ static int take_off_list(lens_postgres *store, const batch *self, lens_error *er
         written += !self->skip[i];
         any |= self->again[i];
     }
-    path_args(&args, self, false);
+    listed_args(&args, self, false);
     lens_pg_int(&args, store->worker);
     if (lens_pg_run(store, "DELETE FROM work WHERE path = ANY ($1) AND models = (SELECT models FROM worker WHERE id = $2)", &args, NULL, err) != 0)
         return -1;
     if (any) {
-        path_args(&args, self, true);
+        listed_args(&args, self, true);
         lens_pg_int(&args, store->worker);
         if (lens_pg_run(store, "UPDATE work SET worker = NULL WHERE path = ANY ($1) AND worker = $2", &args, NULL, err) != 0)
             return -1;
