@@ -1,17 +1,10 @@
 /* BigTransfer against vectors that timm gave for a small checkpoint: needs ../shared. */
 #include <math.h>
 
+#include "encoders.h"
 #include "golden.h"
 #include "npy.h"
 #include "support.h"
-
-static lens_encoder *open_on(const char *folder, lens_backend backend)
-{
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open_on(folder, "tiny-bit", LENS_PRECISION_F32, LENS_TOWER_PICTURES, backend, &err);
-    assert_done(encoder ? 0 : -1, &err);
-    return encoder;
-}
 
 static void test_vectors(void **state)
 {
@@ -22,12 +15,11 @@ static void test_vectors(void **state)
     float *vector = lens_floats_new(dim);
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
         lens_error err = {0};
-        lens_encoder *encoder = open_on(folder, (lens_backend)backend);
+        lens_encoder *encoder = test_encoder(folder, "tiny-bit", LENS_TOWER_PICTURES, (lens_backend)backend);
         const lens_encoder_info *info = lens_encoder_about(encoder);
         assert_string_equal(info->family, "bit");
         assert_int_equal(info->dim, dim);
-        lens_session *session = lens_session_new(encoder, 1, 1, &err);
-        assert_done(session ? 0 : -1, &err);
+        lens_session *session = test_session(encoder, 1, 1);
         test_closeness worst = {1, 0};
         for (size_t n = 0; n < expected.shape[0]; n++) {
             float *pixels = test_golden_pixels(folder, n, &info->preparation);
@@ -47,19 +39,11 @@ static void test_vectors(void **state)
 static void test_prepared_pixels(void **state)
 {
     (void)state;
-    char *folder = test_shared("golden/tiny-bit"), *path = test_path(folder, "pixels0.npy");
-    test_npy expected = test_npy_read(path); /* [3, size, size]: channels first */
-    lens_encoder *encoder = open_on(folder, LENS_BACKEND_ONEDNN);
-    float *pixels = test_golden_pixels(folder, 0, &lens_encoder_about(encoder)->preparation);
-    size_t positions = expected.shape[1] * expected.shape[2];
-    double worst = 0;
-    for (size_t c = 0; c < 3; c++)
-        for (size_t p = 0; p < positions; p++)
-            worst = fmax(worst, fabs((double)pixels[p * 3 + c] - (double)expected.data[c * positions + p]));
-    assert_true(worst < 1e-6);
-    free(pixels), free(path), free(folder);
-    test_npy_free(&expected);
+    char *folder = test_shared("golden/tiny-bit");
+    lens_encoder *encoder = test_encoder(folder, "tiny-bit", LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
+    test_golden_prepared(folder, &lens_encoder_about(encoder)->preparation);
     lens_encoder_close(encoder);
+    free(folder);
 }
 
 int main(void)

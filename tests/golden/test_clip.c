@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "encoders/encoder.h"
+#include "encoders.h"
 #include "golden.h"
 #include "npy.h"
 #include "support.h"
@@ -38,11 +39,8 @@ struct opened {
 
 static struct opened open_model(const char *folder, lens_tower towers, lens_backend backend)
 {
-    lens_error err = {0};
-    struct opened opened = {lens_encoder_open_on(folder, "tiny", LENS_PRECISION_F32, towers, backend, &err), NULL, 0};
-    assert_done(opened.encoder ? 0 : -1, &err);
-    opened.session = lens_session_new(opened.encoder, 8, 1, &err);
-    assert_done(opened.session ? 0 : -1, &err);
+    struct opened opened = {.encoder = test_encoder(folder, "tiny", towers, backend)};
+    opened.session = test_session(opened.encoder, 8, 1);
     opened.dim = (size_t)lens_encoder_about(opened.encoder)->dim;
     return opened;
 }

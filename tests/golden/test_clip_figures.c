@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "encoders/clip_config.h"
 #include "encoders/encoder.h"
+#include "encoders.h"
 #include "golden.h"
 #include "npy.h"
 #include "support.h"
@@ -108,10 +109,8 @@ static void test_figures(void **state)
     test_need_model("clip-vit-b-32");
     char *folder = test_shared("golden/clip-vit-b32"), *model = test_real_model("clip-vit-b-32");
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(model, "clip-vit-b-32", LENS_PRECISION_F32, LENS_TOWER_BOTH, &err);
-    assert_done(encoder ? 0 : -1, &err);
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
+    lens_encoder *encoder = test_encoder(model, "clip-vit-b-32", LENS_TOWER_BOTH, LENS_BACKEND_ONEDNN);
+    lens_session *session = test_session(encoder, 1, 1);
     lens_tokenizer *tokenizer = lens_encoder_tokenizer(model, &err);
     assert_done(tokenizer ? 0 : -1, &err);
     const lens_encoder_info *info = lens_encoder_about(encoder);

@@ -4,6 +4,7 @@
 
 #include "encoders/encoder.h"
 #include "encoders/family.h"
+#include "encoders.h"
 #include "golden.h"
 #include "npy.h"
 #include "support.h"
@@ -69,12 +70,10 @@ static void check_model(const char *name)
     free(path);
 
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, name, LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
-    assert_done(encoder ? 0 : -1, &err);
+    lens_encoder *encoder = test_encoder(folder, name, LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
     const lens_encoder_info *info = lens_encoder_about(encoder);
     assert_int_equal(info->dim, vectors.shape[1]);
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
+    lens_session *session = test_session(encoder, 1, 1);
     struct classifier classifier = classifier_of(folder, info->dim);
     float *vector = lens_floats_new((size_t)info->dim), *features = lens_floats_new((size_t)info->dim);
 
@@ -118,21 +117,10 @@ static void test_prepared_pixels(void **state)
     test_need_model("efficientnet-lite0");
     char *golden = test_shared("golden/efficientnet-lite0");
     char *folder = test_real_model("efficientnet-lite0");
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "efficientnet-lite0", LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
-    assert_done(encoder ? 0 : -1, &err);
-    char *path = test_path(golden, "pixels0.npy");
-    test_npy expected = test_npy_read(path); /* [3, size, size]: channels first */
-    float *pixels = test_golden_pixels(golden, 0, &lens_encoder_about(encoder)->preparation);
-    size_t positions = expected.shape[1] * expected.shape[2];
-    double worst = 0;
-    for (size_t c = 0; c < 3; c++)
-        for (size_t p = 0; p < positions; p++)
-            worst = fmax(worst, fabs((double)pixels[p * 3 + c] - (double)expected.data[c * positions + p]));
-    assert_true(worst < 1e-6);
-    free(pixels), free(path), free(folder), free(golden);
-    test_npy_free(&expected);
+    lens_encoder *encoder = test_encoder(folder, "efficientnet-lite0", LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
+    test_golden_prepared(golden, &lens_encoder_about(encoder)->preparation);
     lens_encoder_close(encoder);
+    free(folder), free(golden);
 }
 
 int main(void)

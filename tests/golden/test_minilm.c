@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "encoders.h"
 #include "golden.h"
 #include "npy.h"
 #include "support.h"
@@ -33,14 +34,12 @@ static void test_tokens_and_vectors(void **state)
     assert_int_equal(json_array_size(texts), expected.shape[0]);
 
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "all-minilm-l6-v2", LENS_PRECISION_F32, LENS_TOWER_WORDS, &err);
-    assert_done(encoder ? 0 : -1, &err);
+    lens_encoder *encoder = test_encoder(folder, "all-minilm-l6-v2", LENS_TOWER_WORDS, LENS_BACKEND_ONEDNN);
     const lens_encoder_info *info = lens_encoder_about(encoder);
     assert_string_equal(info->family, "minilm");
     assert_true(info->words && !info->pictures);
     assert_int_equal(info->dim, dim);
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
+    lens_session *session = test_session(encoder, 1, 1);
     lens_tokenizer *tokenizer = lens_encoder_tokenizer(folder, &err);
     assert_done(tokenizer ? 0 : -1, &err);
     assert_int_equal(lens_tokenizer_context(tokenizer), CONTEXT);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "encoders.h"
 #include "golden.h"
 #include "npy.h"
 #include "support.h"
@@ -37,8 +38,7 @@ static void check_at(const char *name, const char *folder, const char *golden, l
     assert_done(encoder ? 0 : -1, &err);
     const lens_encoder_info *info = lens_encoder_about(encoder);
     assert_int_equal(info->precision, chosen);
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
+    lens_session *session = test_session(encoder, 1, 1);
     const size_t dim = (size_t)info->dim;
     float *vector = lens_floats_new(dim);
     const char *precision = lens_precision_name(chosen);

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "encoders/registry.h"
+#include "npy.h"
 #include "pixels/decode.h"
 #include "support.h"
 
@@ -29,6 +30,21 @@ float *test_golden_pixels(const char *folder, size_t n, const lens_preparation *
     float *pixels = test_pixels(path, preparation);
     free(path);
     return pixels;
+}
+
+void test_golden_prepared(const char *folder, const lens_preparation *preparation)
+{
+    char *path = test_path(folder, "pixels0.npy");
+    test_npy expected = test_npy_read(path); /* channels first */
+    float *pixels = test_golden_pixels(folder, 0, preparation);
+    const size_t positions = expected.shape[1] * expected.shape[2];
+    double worst = 0;
+    for (size_t c = 0; c < 3; c++)
+        for (size_t p = 0; p < positions; p++)
+            worst = fmax(worst, fabs((double)pixels[p * 3 + c] - (double)expected.data[c * positions + p]));
+    assert_true(worst < 1e-6);
+    free(pixels), free(path);
+    test_npy_free(&expected);
 }
 
 void test_golden_row(size_t n, const float *vector, const float *expected, size_t dim, double cosine, double difference,

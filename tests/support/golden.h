@@ -13,6 +13,9 @@ float *test_pixels(const char *path, const lens_preparation *preparation);
 /* The same for FOLDER/pictureN.png. */
 float *test_golden_pixels(const char *folder, size_t n, const lens_preparation *preparation);
 
+/* The first picture of FOLDER as PREPARATION prepares it is FOLDER/pixels0.npy [3, size, size], or the test fails. */
+void test_golden_prepared(const char *folder, const lens_preparation *preparation);
+
 /* The worst of many rows. Start with {1, 0}. */
 typedef struct test_closeness {
     double cosine;     /* the least */

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "encoders/family.h"
+#include "encoders.h"
 #include "support.h"
 #include "weights.h"
 
@@ -237,17 +238,14 @@ static void test_the_pass_is_the_documented_one(void **state)
     for (int n = 0; n < 2; n++)
         reference_features(file, pixels + n * PIXELS, expected[n]);
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
-        lens_encoder *encoder =
-            lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, LENS_TOWER_PICTURES, (lens_backend)backend, &err);
-        assert_done(encoder ? 0 : -1, &err);
+        lens_encoder *encoder = test_encoder(folder, "random", LENS_TOWER_PICTURES, (lens_backend)backend);
         const lens_encoder_info *info = lens_encoder_about(encoder);
         assert_string_equal(info->family, "bit");
         assert_int_equal(info->dim, DIM);
         assert_true(info->pictures && !info->words);
         assert_int_equal(info->preparation.filter, LENS_FILTER_BILINEAR);
         assert_int_equal(info->preparation.resize, 50);
-        lens_session *session = lens_session_new(encoder, 2, 1, &err);
-        assert_done(session ? 0 : -1, &err);
+        lens_session *session = test_session(encoder, 2, 1);
         float features[2 * DIM];
         assert_done(lens_session_features(session, pixels, 2, features, &err), &err);
         double worst = 0, largest = 0, between = 0;
@@ -272,17 +270,6 @@ static void test_the_pass_is_the_documented_one(void **state)
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
-static void expect_refusal(const char *folder, lens_error_code code, const char *words)
-{
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
-    if (encoder)
-        fail_msg("opened, but should have said: %s", words);
-    assert_says(&err, words);
-    assert_says(&err, folder);
-    assert_int_equal(err.code, code);
-}
-
 static void test_lying_weights(void **state)
 {
     (void)state;
@@ -303,13 +290,13 @@ static void test_lying_weights(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = model_new(good_config, &cases[i].faults);
-        expect_refusal(folder, LENS_E_FORMAT, cases[i].words);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_FORMAT, cases[i].words);
         test_folder_remove(folder);
     }
     char *folder = model_new(good_config, NULL), *path = test_path(folder, "model.safetensors");
     lens_buffer file = test_read(path);
     test_write(path, file.data, file.size - 4);
-    expect_refusal(folder, LENS_E_FORMAT, "model.safetensors: ");
+    test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_FORMAT, "model.safetensors: ");
     lens_buffer_free(&file);
     free(path);
     test_folder_remove(folder);
@@ -357,7 +344,7 @@ static void test_lying_configurations(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = model_new(cases[i].config, NULL);
-        expect_refusal(folder, cases[i].code, cases[i].words);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, cases[i].code, cases[i].words);
         test_folder_remove(folder);
     }
 }

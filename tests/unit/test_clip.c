@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "encoders/family.h"
+#include "encoders.h"
 #include "golden.h"
 #include "random_clip.h"
 #include "support.h"
@@ -167,11 +168,9 @@ enum { PIXELS = CLIP_SIDE * CLIP_SIDE * 3, PICTURES = 19 };
 static void picture_features(const char *folder, lens_backend backend, int batch, int threads, const float *pixels, float *features)
 {
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, LENS_TOWER_PICTURES, backend, &err);
-    assert_done(encoder ? 0 : -1, &err);
+    lens_encoder *encoder = test_encoder(folder, "random", LENS_TOWER_PICTURES, backend);
     assert_int_equal(lens_encoder_about(encoder)->dim, CLIP_DIM);
-    lens_session *session = lens_session_new(encoder, batch, threads, &err);
-    assert_done(session ? 0 : -1, &err);
+    lens_session *session = test_session(encoder, batch, threads);
     for (int n = 0; n < PICTURES; n += batch) {
         int count = PICTURES - n < batch ? PICTURES - n : batch;
         assert_done(lens_session_features(session, pixels + n * PIXELS, count, features + n * CLIP_DIM, &err), &err);
@@ -230,11 +229,9 @@ static void test_parts_are_what_each_patch_gives(void **state)
     enum { GRID = CLIP_GRID, PLACES = GRID * GRID };
     char *folder = test_clip_folder(CLIP_GOOD_CONFIG, CLIP_GOOD_PROCESSOR, &(test_clip_faults){0});
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN, &err);
-    assert_done(encoder ? 0 : -1, &err);
+    lens_encoder *encoder = test_encoder(folder, "random", LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
     assert_int_equal(lens_encoder_about(encoder)->grid, GRID);
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
+    lens_session *session = test_session(encoder, 1, 1);
     float pixels[PIXELS], parts[(PLACES + 1) * CLIP_DIM], features[CLIP_DIM];
     uint64_t seed = 8;
     double worst = 0, largest = 0;
@@ -363,10 +360,8 @@ static void test_words_through_a_session(void **state)
     char *folder = test_clip_folder(config, CLIP_GOOD_PROCESSOR, &(test_clip_faults){0});
     test_clip_write_vocabulary(folder, "");
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "words", LENS_PRECISION_F32, LENS_TOWER_BOTH, &err);
-    assert_done(encoder ? 0 : -1, &err);
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
+    lens_encoder *encoder = test_encoder(folder, "words", LENS_TOWER_BOTH, LENS_BACKEND_ONEDNN);
+    lens_session *session = test_session(encoder, 1, 1);
     const int32_t ids[] = {TEST_FIRST, TEST_CAT, TEST_HAT, TEST_LAST};
     float vector[CLIP_DIM], pixels[PIXELS];
     double expected[CLIP_DIM], length = 0;

@@ -1,5 +1,6 @@
 /* src/encoders/clip.c and every way in which a CLIP model's weights, configuration and vocabulary can disagree. */
 #include "encoders/family.h"
+#include "encoders.h"
 #include "random_clip.h"
 #include "support.h"
 
@@ -125,9 +126,7 @@ static void test_fingerprints(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         const char *processor = strstr(configs[i], ":21,\"patch") ? "{\"size\":21,\"crop_size\":21}" : "{\"size\":20,\"crop_size\":20}";
         char *folder = test_clip_folder(configs[i], processor, &(test_clip_faults){0});
-        lens_error err = {0};
-        lens_encoder *encoder = lens_encoder_open(folder, "one", LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
-        assert_done(encoder ? 0 : -1, &err);
+        lens_encoder *encoder = test_encoder(folder, "one", LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
         prints[i] = lens_encoder_about(encoder)->fingerprint;
         for (size_t j = 0; j < i; j++)
             assert_memory_not_equal(&prints[i], &prints[j], sizeof prints[i]);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "encoders/family.h"
+#include "encoders.h"
 #include "support.h"
 #include "weights.h"
 
@@ -12,18 +13,7 @@ static char *folder; /* of the model */
 
 static lens_encoder *open_on(lens_backend backend)
 {
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, LENS_TOWER_PICTURES, backend, &err);
-    assert_done(encoder ? 0 : -1, &err);
-    return encoder;
-}
-
-static lens_session *session_of(const lens_encoder *encoder)
-{
-    lens_error err = {0};
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
-    return session;
+    return test_encoder(folder, "random", LENS_TOWER_PICTURES, backend);
 }
 
 static float *random_pixels(uint64_t seed)
@@ -81,7 +71,7 @@ static void test_every_layer_agrees_with_plain_c(void **state)
     float *pixels = random_pixels(3), vectors[2][DIM];
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
         lens_encoder *encoder = open_on((lens_backend)backend);
-        lens_session *session = session_of(encoder);
+        lens_session *session = test_session(encoder, 1, 1);
         lens_session_watch(session, backend == LENS_BACKEND_ONEDNN ? keep : compare, &trace);
         lens_error err = {0};
         assert_done(lens_session_run(session, pixels, 1, vectors[backend], &err), &err);
@@ -197,7 +187,7 @@ static void test_the_pass_is_the_documented_one(void **state)
     lens_weights *file = lens_weights_open(path, &err);
     assert_done(file ? 0 : -1, &err);
     lens_encoder *encoder = open_on(LENS_BACKEND_ONEDNN);
-    lens_session *session = session_of(encoder);
+    lens_session *session = test_session(encoder, 1, 1);
     float *pixels = random_pixels(5), features[DIM], vector[DIM];
     double expected[DIM], length = 0, worst = 0, largest = 0;
     reference_features(file, pixels, expected);

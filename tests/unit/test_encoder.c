@@ -7,6 +7,7 @@
 #include "encoders/catalogue.h"
 #include "encoders/family.h"
 #include "encoders/registry.h"
+#include "encoders.h"
 #include "support.h"
 #include "weights.h"
 
@@ -19,18 +20,7 @@ static char *shared_folder; /* a good model, for the tests that only read it */
 
 static lens_encoder *open_good(const char *folder, const char *name)
 {
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, name, LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
-    assert_done(encoder ? 0 : -1, &err);
-    return encoder;
-}
-
-static lens_session *session_of(const lens_encoder *encoder, int batch, int threads)
-{
-    lens_error err = {0};
-    lens_session *session = lens_session_new(encoder, batch, threads, &err);
-    assert_done(session ? 0 : -1, &err);
-    return session;
+    return test_encoder(folder, name, LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
 }
 
 static float *random_pixels(int count, uint64_t seed)
@@ -49,7 +39,7 @@ static void test_batches_and_threads_change_nothing(void **state)
     float *pixels = random_pixels(COUNT, 4);
     float *one_by_one = lens_floats_new(COUNT * DIM), *vectors = lens_floats_new(COUNT * DIM);
     lens_error err = {0};
-    lens_session *session = session_of(encoder, 1, 1);
+    lens_session *session = test_session(encoder, 1, 1);
     for (int i = 0; i < COUNT; i++) {
         float *vector = one_by_one + (size_t)i * DIM;
         assert_done(lens_session_run(session, pixels + (size_t)i * PIXELS, 1, vector, &err), &err);
@@ -62,7 +52,7 @@ static void test_batches_and_threads_change_nothing(void **state)
     lens_session_free(session);
     const int cases[][2] = {{COUNT, 1}, {COUNT, 2}, {8, 3}, {8, 16}, {1, 4}}; /* batch, threads */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        session = session_of(encoder, cases[i][0], cases[i][1]);
+        session = test_session(encoder, cases[i][0], cases[i][1]);
         int most = cases[i][0] < COUNT ? cases[i][0] : COUNT;
         for (int count = most; count > 0; count -= 3) { /* full and partial batches in one session */
             memset(vectors, 0, COUNT * DIM * sizeof *vectors);
@@ -86,7 +76,7 @@ static void test_sessions_check_their_arguments(void **state)
     assert_null(lens_session_new(encoder, 0, 1, &err));
     assert_int_equal(err.code, LENS_E_ARGUMENT);
     assert_null(lens_session_new(encoder, 1, 0, &err));
-    lens_session *session = session_of(encoder, 2, 1);
+    lens_session *session = test_session(encoder, 2, 1);
     float vectors[2 * DIM], *pixels = random_pixels(3, 1);
     assert_int_equal(lens_session_run(session, pixels, 0, vectors, &err), -1);
     assert_int_equal(lens_session_run(session, pixels, 3, vectors, &err), -1);
@@ -180,17 +170,6 @@ static void test_fingerprints(void **state)
 }
 
 /* Opening FOLDER must fail with CODE, saying WORDS, the folder, and nothing over two lines. */
-static void expect_refusal(const char *folder, const char *name, lens_precision precision, lens_error_code code, const char *words)
-{
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, name, precision, LENS_TOWER_PICTURES, &err);
-    if (encoder)
-        fail_msg("opened, but should have said: %s", words);
-    assert_says(&err, words);
-    assert_null(strchr(err.message, '\n'));
-    assert_int_equal(err.code, code);
-}
-
 static void test_lying_weights(void **state)
 {
     (void)state;
@@ -211,8 +190,8 @@ static void test_lying_weights(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = test_model_new(good_config, 1, &cases[i].faults);
-        expect_refusal(folder, "liar", LENS_PRECISION_F32, LENS_E_FORMAT, cases[i].words);
-        expect_refusal(folder, "liar", LENS_PRECISION_F32, LENS_E_FORMAT, folder);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_FORMAT, cases[i].words);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_FORMAT, folder);
         test_folder_remove(folder);
     }
 }
@@ -250,8 +229,8 @@ static void test_lying_configurations(void **state)
     char *path = test_path(folder, "config.json");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         test_write(path, cases[i].config, strlen(cases[i].config));
-        expect_refusal(folder, "liar", LENS_PRECISION_AUTO, cases[i].code, cases[i].words);
-        expect_refusal(folder, "liar", LENS_PRECISION_AUTO, cases[i].code, folder);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, cases[i].code, cases[i].words);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, cases[i].code, folder);
     }
     /* One field of an honest one at a time. */
     const struct {
@@ -279,7 +258,7 @@ static void test_lying_configurations(void **state)
         json_object_set_new(json_object_get(config, "pretrained_cfg"), fields[i].key, value);
         assert_int_equal(json_dump_file(config, path, 0), 0);
         json_decref(config);
-        expect_refusal(folder, "liar", LENS_PRECISION_AUTO, fields[i].code, fields[i].words);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, fields[i].code, fields[i].words);
     }
     free(path);
     test_folder_remove(folder);
@@ -293,14 +272,14 @@ static void test_missing_and_truncated_files(void **state)
     struct stat info;
     assert_int_equal(stat(weights, &info), 0);
     assert_int_equal(truncate(weights, info.st_size - 1), 0);
-    expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_FORMAT, "model.safetensors: tensor ");
-    expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_FORMAT, "the file is cut short");
+    test_encoder_refused(folder, "cut", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_FORMAT, "model.safetensors: tensor ");
+    test_encoder_refused(folder, "cut", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_FORMAT, "the file is cut short");
     assert_int_equal(truncate(weights, 0), 0);
-    expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_FORMAT, "0 bytes are too few");
+    test_encoder_refused(folder, "cut", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_FORMAT, "0 bytes are too few");
     assert_int_equal(remove(weights), 0);
-    expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_MISSING, "neither model.safetensors nor");
+    test_encoder_refused(folder, "cut", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_MISSING, "neither model.safetensors nor");
     assert_int_equal(remove(config), 0);
-    expect_refusal(folder, "cut", LENS_PRECISION_F32, LENS_E_MISSING, "neither config.json nor open_clip_config.json is in it");
+    test_encoder_refused(folder, "cut", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_MISSING, "neither config.json nor open_clip_config.json is in it");
     free(weights), free(config);
     test_folder_remove(folder);
 }
@@ -308,7 +287,7 @@ static void test_missing_and_truncated_files(void **state)
 static void test_preparations_and_precisions(void **state)
 {
     (void)state;
-    expect_refusal(shared_folder, "random@nonsense", LENS_PRECISION_F32, LENS_E_ARGUMENT, "nonsense");
+    test_encoder_refused(shared_folder, "random@nonsense", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_ARGUMENT, "nonsense");
     const char *names[] = {"auto", "f32", "bf16", "int8"};
     lens_error err = {0};
     for (int i = 0; i < 4; i++) {
@@ -342,7 +321,7 @@ static void test_a_vector_without_direction_is_an_error(void **state)
     (void)state;
     char *folder = test_model_new(good_config, 1, &(test_faults){.zero = "bn2."});
     lens_encoder *encoder = open_good(folder, "zero");
-    lens_session *session = session_of(encoder, 2, 2);
+    lens_session *session = test_session(encoder, 2, 2);
     float *pixels = random_pixels(2, 1), vectors[2 * DIM];
     lens_error err = {0};
     assert_int_equal(lens_session_run(session, pixels, 2, vectors, &err), -1);

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "encoders/encoder.h"
+#include "encoders.h"
 #include "memelens.h"
 #include "pictures.h"
 #include "pixels/decode.h"
@@ -197,15 +198,14 @@ static double score_of(lens_session *session, const float *pixels, const float *
 static double agreement(const char *folder, char **paths, int count, bool own)
 {
     lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "m", LENS_PRECISION_F32, LENS_TOWER_PICTURES, &err);
-    assert_done(encoder ? 0 : -1, &err);
+    lens_encoder *encoder = test_encoder(folder, "m", LENS_TOWER_PICTURES, LENS_BACKEND_ONEDNN);
     const lens_encoder_info *about = lens_encoder_about(encoder);
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
+    lens_session *session = test_session(encoder, 1, 1);
     const int side = about->preparation.size, dim = about->dim, grid = about->grid;
     const size_t size = (size_t)side * (size_t)side * 3;
     float *pixels = malloc((size_t)count * size * sizeof *pixels), *vectors = malloc((size_t)count * (size_t)dim * sizeof *vectors);
     float *covered = malloc(size * sizeof *covered), *parts = malloc(((size_t)grid * (size_t)grid + 1) * (size_t)dim * sizeof *parts);
-    assert_true(session && pixels && vectors && covered && parts);
+    assert_true(pixels && vectors && covered && parts);
     for (int n = 0; n < count; n++) {
         lens_buffer file = test_read(paths[n]);
         const lens_decode_limits limits = lens_decode_limits_default();

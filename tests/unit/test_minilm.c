@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "encoders/family.h"
+#include "encoders.h"
 #include "support.h"
 #include "weights.h"
 
@@ -182,18 +183,7 @@ static const int counts[] = {2, 4, POSITIONS};
 
 static lens_encoder *open_on(const char *folder, lens_backend backend)
 {
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open_on(folder, "random", LENS_PRECISION_F32, LENS_TOWER_WORDS, backend, &err);
-    assert_done(encoder ? 0 : -1, &err);
-    return encoder;
-}
-
-static lens_session *session_of(const lens_encoder *encoder)
-{
-    lens_error err = {0};
-    lens_session *session = lens_session_new(encoder, 1, 1, &err);
-    assert_done(session ? 0 : -1, &err);
-    return session;
+    return test_encoder(folder, "random", LENS_TOWER_WORDS, backend);
 }
 
 static void test_the_pass_is_the_documented_one(void **state)
@@ -213,7 +203,7 @@ static void test_the_pass_is_the_documented_one(void **state)
         assert_string_equal(info->family, "minilm");
         assert_int_equal(info->dim, WIDTH);
         assert_true(info->words && !info->pictures);
-        lens_session *session = session_of(encoder);
+        lens_session *session = test_session(encoder, 1, 1);
         for (size_t n = 0; n < 3; n++) {
             float features[WIDTH];
             assert_done(lens_session_word_features(session, texts[n], counts[n], features, &err), &err);
@@ -242,7 +232,7 @@ static void test_words_go_through_the_tokenizer(void **state)
     lens_error err = {0};
     char *folder = model_new(good_config, "", NULL);
     lens_encoder *encoder = open_on(folder, LENS_BACKEND_ONEDNN);
-    lens_session *session = session_of(encoder);
+    lens_session *session = test_session(encoder, 1, 1);
     float vector[WIDTH], features[WIDTH];
     assert_done(lens_session_run_words(session, "CATS", vector, &err), &err);
     assert_done(lens_session_word_features(session, texts[1], counts[1], features, &err), &err);
@@ -289,16 +279,6 @@ static void test_context(void **state)
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
-static void expect_refusal(const char *folder, lens_tower towers, lens_error_code code, const char *expected)
-{
-    lens_error err = {0};
-    lens_encoder *encoder = lens_encoder_open(folder, "liar", LENS_PRECISION_F32, towers, &err);
-    if (encoder)
-        fail_msg("opened, but should have said: %s", expected);
-    assert_says(&err, expected);
-    assert_int_equal(err.code, code);
-}
-
 static void test_lying_weights(void **state)
 {
     (void)state;
@@ -321,13 +301,13 @@ static void test_lying_weights(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = model_new(good_config, "", &cases[i].faults);
-        expect_refusal(folder, LENS_TOWER_WORDS, LENS_E_FORMAT, cases[i].words);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, LENS_E_FORMAT, cases[i].words);
         test_folder_remove(folder);
     }
     char *folder = model_new(good_config, "", NULL), *path = test_path(folder, "model.safetensors");
     lens_buffer file = test_read(path);
     test_write(path, file.data, file.size / 2);
-    expect_refusal(folder, LENS_TOWER_WORDS, LENS_E_FORMAT, "model.safetensors: ");
+    test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, LENS_E_FORMAT, "model.safetensors: ");
     lens_buffer_free(&file);
     free(path);
     test_folder_remove(folder);
@@ -363,7 +343,7 @@ static void test_lying_configurations(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = model_new(cases[i].config, "", NULL);
-        expect_refusal(folder, LENS_TOWER_WORDS, cases[i].code, cases[i].words);
+        test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, cases[i].code, cases[i].words);
         test_folder_remove(folder);
     }
 }
@@ -406,20 +386,20 @@ static void test_lying_neighbours(void **state)
         assert_int_equal(mkdir(pooling, 0700), 0);
         write_file(folder, cases[i].file, cases[i].text);
         if (cases[i].words)
-            expect_refusal(folder, LENS_TOWER_WORDS, cases[i].code, cases[i].words);
+            test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, cases[i].code, cases[i].words);
         else
             lens_encoder_close(open_on(folder, LENS_BACKEND_ONEDNN));
         free(pooling);
         test_folder_remove(folder);
     }
     char *folder = model_new(good_config, "", NULL), *vocabulary = test_path(folder, "vocab.txt");
-    expect_refusal(folder, LENS_TOWER_PICTURES, LENS_E_UNSUPPORTED, "liar encodes words, not pictures");
+    test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_UNSUPPORTED, "liar encodes words, not pictures");
     lens_error err = {0};
     assert_null(lens_encoder_open(folder, "liar@64", LENS_PRECISION_F32, LENS_TOWER_WORDS, &err));
     assert_says(&err, "liar@64: '@64' prepares pictures, but this model encodes words only");
     assert_int_equal(remove(vocabulary), 0);
-    expect_refusal(folder, LENS_TOWER_WORDS, LENS_E_MISSING, folder);
-    expect_refusal(folder, LENS_TOWER_WORDS, LENS_E_MISSING, "no vocabulary: neither vocab.txt nor tokenizer.json");
+    test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, LENS_E_MISSING, folder);
+    test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, LENS_E_MISSING, "no vocabulary: neither vocab.txt nor tokenizer.json");
     free(vocabulary);
     test_folder_remove(folder);
 }

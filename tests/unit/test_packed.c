@@ -5,6 +5,7 @@
 
 #include "encoders/family.h"
 #include "base/packed.h"
+#include "encoders.h"
 #include "support.h"
 #include "weights.h"
 
@@ -136,8 +137,7 @@ static int vector_of(lens_precision precision, float vector[TEST_MODEL_DIM], len
     lens_encoder *encoder = lens_encoder_open(folder, "random", precision, LENS_TOWER_PICTURES, err);
     if (!encoder)
         return -1;
-    lens_session *session = lens_session_new(encoder, 1, 1, err);
-    assert_done(session ? 0 : -1, err);
+    lens_session *session = test_session(encoder, 1, 1);
     static float pixels[PIXELS];
     uint64_t seed = 3;
     test_random_fill(&seed, -1, 1, PIXELS, pixels);
