@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
+
 void lens_rows_start(lens_rows *rows, char *text, size_t size, char separator, lens_rows_quotes quotes)
 {
     *rows = (lens_rows){.at = text, .end = text + size, .next_line = 1, .separator = separator, .quotes = quotes};
@@ -16,14 +18,10 @@ static int add_cell(lens_rows *rows, char *cell)
         rows->more += *cell != '\0';
         return 0;
     }
-    if (rows->count == rows->room) {
-        const size_t larger = rows->room ? 2 * rows->room : 16;
-        char **grown = realloc(rows->cells, larger * sizeof *grown);
-        if (!grown)
-            return -1;
-        rows->cells = grown;
-        rows->room = larger;
-    }
+    char **grown = lens_list_room(rows->cells, rows->count, &rows->room, sizeof *grown);
+    if (!grown)
+        return -1;
+    rows->cells = grown;
     rows->cells[rows->count++] = cell;
     return 0;
 }

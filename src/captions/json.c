@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "captions/json_at.h"
 #include "captions/reading.h"
 
@@ -249,14 +250,10 @@ static int add_image(lens_captions *self, struct images *images, const lens_json
     const size_t size = id_of(&id, &text);
     if (lens_buffer_append(&both, text, size) != 0 || lens_buffer_append(&both, "", 1) != 0 || lens_json_string(&file, &both) < 0)
         goto no_memory;
-    if (images->count == images->room) {
-        const size_t larger = images->room ? 2 * images->room : 256;
-        struct image *grown = realloc(images->items, larger * sizeof *grown);
-        if (!grown)
-            goto no_memory;
-        images->items = grown;
-        images->room = larger;
-    }
+    struct image *grown = lens_list_room(images->items, images->count, &images->room, sizeof *grown);
+    if (!grown)
+        goto no_memory;
+    images->items = grown;
     images->items[images->count++] = (struct image){.id = both.data, .name = both.data + size + 1};
     return 0;
 no_memory:

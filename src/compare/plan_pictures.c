@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/list.h"
 #include "base/random.h"
 #include "compare/plan.h"
 #include "memelens_study.h"
@@ -16,14 +17,10 @@ static int add(void *context, const char *path)
 {
     struct list *list = context;
     lens_plan *plan = list->plan;
-    if (plan->picture_count == list->room) {
-        size_t larger = list->room ? 2 * list->room : 1024;
-        void *grown = realloc(plan->pictures, larger * sizeof *plan->pictures);
-        if (!grown)
-            return 1;
-        plan->pictures = grown;
-        list->room = larger;
-    }
+    void *grown = lens_list_room(plan->pictures, plan->picture_count, &list->room, sizeof *plan->pictures);
+    if (!grown)
+        return 1;
+    plan->pictures = grown;
     char *copy = strdup(path);
     if (!copy)
         return 1;

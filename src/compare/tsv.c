@@ -4,20 +4,17 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/list.h"
 #include "base/rows.h"
 
 enum { MOST_BYTES = 256 << 20 };
 
 static int add_row(lens_tsv *table, const lens_rows *rows, size_t *room)
 {
-    if (table->count == *room) {
-        size_t larger = *room ? 2 * *room : 64;
-        void *grown = realloc(table->rows, larger * sizeof *table->rows);
-        if (!grown)
-            return -1;
-        table->rows = grown;
-        *room = larger;
-    }
+    void *grown = lens_list_room(table->rows, table->count, room, sizeof *table->rows);
+    if (!grown)
+        return -1;
+    table->rows = grown;
     static char nothing[1];
     lens_tsv_row *row = &table->rows[table->count];
     *row = (lens_tsv_row){.line = rows->line, .extra = rows->more, .cells = calloc(table->columns, sizeof *row->cells)};

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/list.h"
 
 typedef struct known {
     char *path;
@@ -23,14 +24,10 @@ struct lens_caption_names {
 static int add(void *context, const lens_store_picture *picture)
 {
     lens_caption_names *self = context;
-    if (self->count == self->capacity) {
-        const size_t capacity = self->capacity ? 2 * self->capacity : 1024;
-        known *items = realloc(self->items, capacity * sizeof *items);
-        if (!items)
-            return -2;
-        self->items = items;
-        self->capacity = capacity;
-    }
+    known *items = lens_list_room(self->items, self->count, &self->capacity, sizeof *items);
+    if (!items)
+        return -2;
+    self->items = items;
     known *item = &self->items[self->count];
     *item = (known){.path = strdup(picture->path), .id = picture->id, .content = picture->content};
     if (!item->path)
@@ -108,14 +105,10 @@ static const known *at_path(const lens_caption_names *self, const char *path)
 
 static int push(lens_caption_names *self, size_t *count, int64_t id)
 {
-    if (*count == self->id_capacity) {
-        const size_t capacity = self->id_capacity ? 2 * self->id_capacity : 16;
-        int64_t *ids = realloc(self->ids, capacity * sizeof *ids);
-        if (!ids)
-            return -1;
-        self->ids = ids;
-        self->id_capacity = capacity;
-    }
+    int64_t *ids = lens_list_room(self->ids, *count, &self->id_capacity, sizeof *ids);
+    if (!ids)
+        return -1;
+    self->ids = ids;
     self->ids[(*count)++] = id;
     return 0;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/processors.h"
 #include "library/internal.h"
 #include "library/view.h"
@@ -72,14 +73,10 @@ typedef struct maker {
 static int add_group(maker *self, bool exact, const member *members, size_t count, lens_error *err)
 {
     lens_groups *out = self->out;
-    if (out->count == self->capacity) {
-        size_t capacity = self->capacity ? self->capacity * 2 : 64;
-        lens_group *items = realloc(out->items, capacity * sizeof *items);
-        if (!items)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        out->items = items;
-        self->capacity = capacity;
-    }
+    lens_group *items = lens_list_room(out->items, out->count, &self->capacity, sizeof *items);
+    if (!items)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    out->items = items;
     lens_group group = {.exact = exact, .pictures = calloc(count, sizeof *group.pictures)};
     if (!group.pictures)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");

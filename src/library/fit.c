@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "encoders/word_fit.h"
 #include "library/sentences.h"
 #include "library/word_bridge.h"
@@ -23,16 +24,6 @@ typedef struct gathering {
     size_t of_this;    /* sentences of the present picture */
 } gathering;
 
-static void *grown(void *items, size_t count, size_t *room, size_t size)
-{
-    if (count < *room)
-        return items;
-    void *more = realloc(items, (2 * *room + 64) * size);
-    if (more)
-        *room = 2 * *room + 64;
-    return more;
-}
-
 /* Each line of a caption is a sentence. What was read in a picture is not about how it looks. */
 static int hear_text(void *context, const lens_store_text *text)
 {
@@ -43,10 +34,10 @@ static int hear_text(void *context, const lens_store_text *text)
         const size_t size = strcspn(at, "\n");
         if (size >= SENTENCE_LEAST && self->of_this < SENTENCES_A_PICTURE) {
             size_t room = self->sentence_room;
-            char **sentences = grown(self->sentences, self->sentence_count, &room, sizeof *sentences);
+            char **sentences = lens_list_room(self->sentences, self->sentence_count, &room, sizeof *sentences);
             if (sentences)
                 self->sentences = sentences;
-            size_t *owner = sentences ? grown(self->owner, self->sentence_count, &self->sentence_room, sizeof *owner) : NULL;
+            size_t *owner = sentences ? lens_list_room(self->owner, self->sentence_count, &self->sentence_room, sizeof *owner) : NULL;
             if (!owner || !(self->sentences[self->sentence_count] = strndup(at, size)))
                 return -2;
             self->owner = owner;
@@ -69,7 +60,7 @@ static int gather(gathering *self, lens_error *err)
         result = lens_store_texts_of(self->store, self->vectors->ids[row], hear_text, self, err);
         if (result != 0 || self->of_this == 0)
             continue;
-        float *pictures = grown(self->pictures, self->picture_count, &self->picture_room, dim * sizeof *pictures);
+        float *pictures = lens_list_room(self->pictures, self->picture_count, &self->picture_room, dim * sizeof *pictures);
         if (!pictures) {
             result = -2;
             break;

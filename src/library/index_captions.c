@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/list.h"
 #include "captions/captions.h"
 #include "library/caption_names.h"
 #include "library/caption_texts.h"
@@ -34,14 +35,10 @@ bool lens_is_sidecar(const char *path)
 
 int lens_run_sidecar(lens_run *run, const lens_walk_file *file)
 {
-    if (run->sidecar_count == run->sidecar_capacity) {
-        const size_t capacity = run->sidecar_capacity ? 2 * run->sidecar_capacity : 64;
-        lens_sidecar *items = realloc(run->sidecars, capacity * sizeof *items);
-        if (!items)
-            return -1;
-        run->sidecars = items;
-        run->sidecar_capacity = capacity;
-    }
+    lens_sidecar *items = lens_list_room(run->sidecars, run->sidecar_count, &run->sidecar_capacity, sizeof *items);
+    if (!items)
+        return -1;
+    run->sidecars = items;
     lens_sidecar *item = &run->sidecars[run->sidecar_count];
     *item = (lens_sidecar){strdup(file->path), file->size, file->mtime_ns};
     run->sidecar_count += item->path != NULL;
@@ -98,14 +95,10 @@ static void hear_problem(void *context, const char *line)
 
 static int keep(importer *self, int64_t picture, const char *text)
 {
-    if (self->count == self->capacity) {
-        const size_t capacity = self->capacity ? 2 * self->capacity : 256;
-        lens_said *items = realloc(self->items, capacity * sizeof *items);
-        if (!items)
-            return -1;
-        self->items = items;
-        self->capacity = capacity;
-    }
+    lens_said *items = lens_list_room(self->items, self->count, &self->capacity, sizeof *items);
+    if (!items)
+        return -1;
+    self->items = items;
     lens_said *item = &self->items[self->count];
     *item = (lens_said){picture, self->count, strdup(text)};
     self->count += item->text != NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "store/texts.h"
 
 enum {
@@ -223,14 +224,6 @@ static bool looked_at(finder *self, int64_t id)
     return false;
 }
 
-static void *grown(void *items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return items;
-    *capacity = *capacity ? 2 * *capacity : 64;
-    return realloc(items, *capacity * size);
-}
-
 static int add_hit(void *context, int64_t id)
 {
     finder *self = context;
@@ -242,7 +235,7 @@ static int add_hit(void *context, int64_t id)
     self->may = true;
     if (self->match.left_out || self->match.score < least_score)
         return 0;
-    lens_text_hit *items = grown(out->items, out->count, &self->capacity, sizeof *items);
+    lens_text_hit *items = lens_list_room(out->items, out->count, &self->capacity, sizeof *items);
     if (!items)
         return -2;
     out->items = items;
@@ -289,7 +282,7 @@ static int leave_out(void *context, int64_t id)
 {
     finder *self = context;
     lens_text_hits *out = self->out;
-    int64_t *ids = grown(out->left_out, out->left_out_count, &self->left_out_capacity, sizeof *ids);
+    int64_t *ids = lens_list_room(out->left_out, out->left_out_count, &self->left_out_capacity, sizeof *ids);
     if (!ids)
         return -2;
     out->left_out = ids;

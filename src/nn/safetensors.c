@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "base/text.h"
 
 /* Every type the format knows; those without a use here are LENS_OTHER, but their size is checked as well. */
@@ -184,15 +185,10 @@ static int read_header(lens_weights *weights, const json_t *header, const struct
             return lens_fail(err, LENS_E_FORMAT, "%s: a header entry is not an object", file->path);
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        if (weights->count == weights->capacity) {
-            size_t capacity = weights->capacity ? 2 * weights->capacity : 512;
-            struct entry *more =
-                capacity <= SIZE_MAX / sizeof *more ? realloc(weights->entries, capacity * sizeof *more) : NULL;
-            if (!more)
-                return no_memory(err, file->path);
-            weights->entries = more;
-            weights->capacity = capacity;
-        }
+        struct entry *more = lens_list_room(weights->entries, weights->count, &weights->capacity, sizeof *more);
+        if (!more)
+            return no_memory(err, file->path);
+        weights->entries = more;
         if (read_entry(&weights->entries[weights->count], name, fields, file, err) != 0)
             return -1;
         weights->count++;

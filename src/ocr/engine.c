@@ -13,6 +13,7 @@
 #include <tesseract/capi.h>
 
 #include "base/dynamic.h"
+#include "base/list.h"
 
 void setMsgSeverity(int level);                  /* Leptonica's, which tesseract depends on */
 extern int omp_get_max_active_levels(void);      /* not every compiler brings omp.h */
@@ -143,14 +144,10 @@ const char *lens_ocr_engine_version(void)
 /* Appends a copy of TEXT as a word. 0, or -1 when memory is short. */
 static int add_word(lens_ocr_words *out, const char *text, float confidence)
 {
-    if (out->count == out->capacity) {
-        size_t capacity = out->capacity ? out->capacity * 2 : 32;
-        lens_ocr_word *words = realloc(out->words, capacity * sizeof *words);
-        if (!words)
-            return -1;
-        out->words = words;
-        out->capacity = capacity;
-    }
+    lens_ocr_word *words = lens_list_room(out->words, out->count, &out->capacity, sizeof *words);
+    if (!words)
+        return -1;
+    out->words = words;
     char *copy = strdup(text);
     if (!copy)
         return -1;

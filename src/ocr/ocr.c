@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "ocr/engine.h"
 #include "ocr/lines.h"
 #include "pixels/resample.h"
@@ -155,14 +156,10 @@ static int read_line(lens_reader *reader, const lens_ocr_lines *lines, size_t nu
 
 static int keep(readings *to, const reading *one, lens_error *err)
 {
-    if (to->count == to->capacity) {
-        size_t capacity = to->capacity ? to->capacity * 2 : 16;
-        reading *all = realloc(to->all, capacity * sizeof *all);
-        if (!all)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory for the text of a picture");
-        to->all = all;
-        to->capacity = capacity;
-    }
+    reading *all = lens_list_room(to->all, to->count, &to->capacity, sizeof *all);
+    if (!all)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory for the text of a picture");
+    to->all = all;
     to->all[to->count++] = *one;
     return 0;
 }

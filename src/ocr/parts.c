@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/list.h"
+
 enum {
     INK_LEAST = 200,    /* white is hardly ever less, once a picture was a JPEG */
     GROUND_LEAST = 100, /* an outline of two pixels is never black, once it was */
@@ -40,13 +42,10 @@ static int find_runs(const lens_ocr_plane *ink, lens_ocr_parts *out)
         for (int x = 0; x < ink->width; x++) {
             if (row[x] < INK_LEAST)
                 continue;
-            if (out->run_count == capacity) {
-                capacity = capacity ? capacity * 2 : 4096;
-                lens_ocr_run *runs = realloc(out->runs, capacity * sizeof *runs);
-                if (!runs)
-                    return -1;
-                out->runs = runs;
-            }
+            lens_ocr_run *runs = lens_list_room(out->runs, out->run_count, &capacity, sizeof *runs);
+            if (!runs)
+                return -1;
+            out->runs = runs;
             int left = x;
             while (x < ink->width && row[x] >= INK_LEAST)
                 x++;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "search/graph_query.h"
 
 /* A query on its way. */
@@ -107,14 +108,10 @@ static bool offer(walk *self, lens_graph_place one)
 {
     if (self->best_count == self->effort && !(one.score > self->best[0].score))
         return true;
-    if (self->open_count == self->open_room) {
-        const size_t room = self->open_room ? 2 * self->open_room : 1024;
-        lens_graph_place *open = realloc(self->open, room * sizeof *open);
-        if (!open)
-            return false;
-        self->open = open;
-        self->open_room = room;
-    }
+    lens_graph_place *open = lens_list_room(self->open, self->open_count, &self->open_room, sizeof *open);
+    if (!open)
+        return false;
+    self->open = open;
     lens_graph_push(self->open, &self->open_count, one, 1);
     if (self->best_count == self->effort)
         lens_graph_pop(self->best, &self->best_count, -1);

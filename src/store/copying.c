@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/text.h"
 
 enum { SHOWN_MOST = 80 /* bytes of a field in a message */ };
@@ -230,16 +231,12 @@ void lens_records_null(lens_records *records)
 
 int lens_records_end(lens_records *records)
 {
-    if (records->count == records->capacity) {
-        const size_t capacity = records->capacity ? records->capacity * 2 : 256;
-        size_t *ends = realloc(records->ends, capacity * sizeof *ends);
-        if (!ends) {
-            records->failed = true;
-            return -1;
-        }
-        records->ends = ends;
-        records->capacity = capacity;
+    size_t *ends = lens_list_room(records->ends, records->count, &records->capacity, sizeof *ends);
+    if (!ends) {
+        records->failed = true;
+        return -1;
     }
+    records->ends = ends;
     records->ends[records->count++] = records->bytes.size;
     return records->failed ? -1 : 0;
 }

@@ -4,17 +4,14 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/list.h"
 
 int lens_id_list_add(lens_id_list *list, int64_t id)
 {
-    if (list->count == list->capacity) {
-        const size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        int64_t *items = realloc(list->items, capacity * sizeof *items);
-        if (!items)
-            return -1;
-        list->items = items;
-        list->capacity = capacity;
-    }
+    int64_t *items = lens_list_room(list->items, list->count, &list->capacity, sizeof *items);
+    if (!items)
+        return -1;
+    list->items = items;
     list->items[list->count++] = id;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "base/json.h"
+#include "base/list.h"
 #include "base/text.h"
 
 /* More tokens than any model has; what is beyond is a broken file. */
@@ -245,14 +246,10 @@ static bool flat_read(flat_reader *flat)
     if (!flat_is(flat, '{'))
         return false;
     do {
-        if (flat->count == flat->capacity) {
-            size_t capacity = flat->capacity ? flat->capacity * 2 : 1024;
-            struct flat_pair *pairs = realloc(flat->pairs, capacity * sizeof *pairs);
-            if (!pairs)
-                return false;
-            flat->pairs = pairs;
-            flat->capacity = capacity;
-        }
+        struct flat_pair *pairs = lens_list_room(flat->pairs, flat->count, &flat->capacity, sizeof *pairs);
+        if (!pairs)
+            return false;
+        flat->pairs = pairs;
         struct flat_pair *pair = &flat->pairs[flat->count++];
         pair->start = flat->used;
         if (!flat_string(flat) || !flat_is(flat, ':') || !flat_number(flat, &pair->id))

@@ -1,4 +1,5 @@
 #include "words/tokens.h"
+#include "base/list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,14 +62,10 @@ void lens_tokens_free(lens_tokens *tokens)
 
 static int begin(lens_tokens *self, size_t from, bool joined)
 {
-    if (self->count == self->capacity) {
-        const size_t capacity = self->capacity ? 2 * self->capacity : 16;
-        lens_token *items = realloc(self->items, capacity * sizeof *items);
-        if (!items)
-            return -1;
-        self->items = items;
-        self->capacity = capacity;
-    }
+    lens_token *items = lens_list_room(self->items, self->count, &self->capacity, sizeof *items);
+    if (!items)
+        return -1;
+    self->items = items;
     if (self->count && lens_buffer_append(&self->folded, " ", 1) != 0)
         return -1;
     self->items[self->count++] = (lens_token){.at = (uint32_t)self->folded.size, .from = (uint32_t)from, .joined = joined};

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/queue.h"
 #include "base/text.h"
 #include "support.h"
@@ -128,6 +129,28 @@ static void *fill(void *queue)
     return NULL;
 }
 
+static void test_a_list_grows(void **state)
+{
+    (void)state;
+    size_t capacity = 0;
+    int *items = NULL;
+    for (size_t count = 0; count < 1000; count++) {
+        int *more = lens_list_room(items, count, &capacity, sizeof *items);
+        assert_non_null(more);
+        assert_true(capacity > count);
+        assert_true(count == 0 || more == items || more[count - 1] == (int)count - 1);
+        items = more;
+        items[count] = (int)count;
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(items[i], i);
+    const size_t full = SIZE_MAX / 8 + 1; /* twice as many are 0 bytes, if nobody looks */
+    capacity = full;
+    assert_null(lens_list_room(items, full, &capacity, sizeof *items));
+    assert_int_equal(capacity, full);
+    free(items);
+}
+
 static void test_queue(void **state)
 {
     (void)state;
@@ -187,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_hash_is_canonical),
+        cmocka_unit_test(test_a_list_grows),
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_queue_is_shared_out),
     };

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "store/folder/internal.h"
 
 #define MODEL_COLUMNS "id, name, dim, fingerprint, generation, file, slots"
@@ -93,15 +94,12 @@ static int list(lens_folder *store, sqlite3_stmt *statement, lens_store_models *
     size_t capacity = 0;
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
-        if (out->count == capacity) {
-            capacity = capacity ? capacity * 2 : 8;
-            lens_store_model *items = realloc(out->items, capacity * sizeof *items);
-            if (!items) {
-                result = lens_sql_memory(store, err);
-                break;
-            }
-            out->items = items;
+        lens_store_model *items = lens_list_room(out->items, out->count, &capacity, sizeof *items);
+        if (!items) {
+            result = lens_sql_memory(store, err);
+            break;
         }
+        out->items = items;
         if (list_one(store, statement, &out->items[out->count], err) != 0) {
             result = -1;
             break;

@@ -1,6 +1,7 @@
 /* Rules about paths: what is to be indexed, and what stays out. The nearest rule at or above a path decides. */
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "store/folder/internal.h"
 
 static int paths_of(lens_folder *store, const char *sql, lens_store_paths *out, lens_error *err)
@@ -12,13 +13,10 @@ static int paths_of(lens_folder *store, const char *sql, lens_store_paths *out, 
     size_t capacity = 0;
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
-        if (out->count == capacity) {
-            capacity = capacity ? capacity * 2 : 16;
-            char **items = realloc(out->items, capacity * sizeof *items);
-            if (!items)
-                break;
-            out->items = items;
-        }
+        char **items = lens_list_room(out->items, out->count, &capacity, sizeof *items);
+        if (!items)
+            break;
+        out->items = items;
         bool short_of_memory = false;
         out->items[out->count] = lens_sql_text(statement, 0, &short_of_memory);
         if (!out->items[out->count])

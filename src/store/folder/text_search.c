@@ -72,16 +72,22 @@ int lens_folder_texts_match(lens_folder *store, const char *match, bool ranked, 
     return each_text(store, statement, each, context, err);
 }
 
-int lens_folder_texts_of(lens_folder *store, int64_t id, lens_store_text_each each, void *context, lens_error *err)
+/* The texts that SQL finds for the number ID. */
+static int texts_by(lens_folder *store, const char *sql, int64_t id, lens_store_text_each each, void *context, lens_error *err)
 {
     if (!lens_words_here(store))
         return 0;
-    sqlite3_stmt *statement = lens_sql(store, "SELECT " TEXT_COLUMNS " FROM text WHERE picture = ?1 UNION ALL SELECT " TEXT_COLUMNS
-                                              " FROM picture JOIN text ON text.content = picture.content WHERE picture.id = ?1", err);
+    sqlite3_stmt *statement = lens_sql(store, sql, err);
     if (!statement)
         return -1;
     sqlite3_bind_int64(statement, 1, id);
     return each_text(store, statement, each, context, err);
+}
+
+int lens_folder_texts_of(lens_folder *store, int64_t id, lens_store_text_each each, void *context, lens_error *err)
+{
+    return texts_by(store, "SELECT " TEXT_COLUMNS " FROM text WHERE picture = ?1 UNION ALL SELECT " TEXT_COLUMNS
+                           " FROM picture JOIN text ON text.content = picture.content WHERE picture.id = ?1", id, each, context, err);
 }
 
 int lens_folder_words(lens_folder *store, lens_store_word_each each, void *context, lens_error *err)
@@ -160,14 +166,8 @@ int lens_folder_sentences_missing(lens_folder *store, int64_t model, int64_t aft
 
 int lens_folder_texts_of_content(lens_folder *store, int64_t content, lens_store_text_each each, void *context, lens_error *err)
 {
-    if (!lens_words_here(store))
-        return 0;
-    sqlite3_stmt *statement = lens_sql(store, "SELECT " TEXT_COLUMNS " FROM text WHERE content = ?1 AND folded <> '' UNION ALL SELECT " TEXT_COLUMNS
-                                              " FROM picture JOIN text ON text.picture = picture.id WHERE picture.content = ?1 AND folded <> ''", err);
-    if (!statement)
-        return -1;
-    sqlite3_bind_int64(statement, 1, content);
-    return each_text(store, statement, each, context, err);
+    return texts_by(store, "SELECT " TEXT_COLUMNS " FROM text WHERE content = ?1 AND folded <> '' UNION ALL SELECT " TEXT_COLUMNS
+                           " FROM picture JOIN text ON text.picture = picture.id WHERE picture.content = ?1 AND folded <> ''", content, each, context, err);
 }
 
 static int put_sentences(lens_folder *store, lens_writer *writer, const int64_t *contents, const float *vectors, size_t count, lens_error *err)

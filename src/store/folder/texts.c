@@ -1,6 +1,7 @@
 /* Keeping words: captions with their sources, and what was read in pictures. */
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "store/folder/internal.h"
 #include "store/texts.h"
 
@@ -18,15 +19,12 @@ int lens_folder_sources_list(lens_folder *store, lens_source_kind kind, lens_sto
     size_t capacity = 0;
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
-        if (out->count == capacity) {
-            capacity = capacity ? capacity * 2 : 8;
-            lens_store_source *items = realloc(out->items, capacity * sizeof *items);
-            if (!items) {
-                result = lens_sql_memory(store, err);
-                break;
-            }
-            out->items = items;
+        lens_store_source *items = lens_list_room(out->items, out->count, &capacity, sizeof *items);
+        if (!items) {
+            result = lens_sql_memory(store, err);
+            break;
         }
+        out->items = items;
         bool short_of_memory = false;
         lens_store_source *source = &out->items[out->count++];
         *source = (lens_store_source){
@@ -140,15 +138,12 @@ static int list_said(lens_folder *store, int64_t source, said **out, size_t *cou
         return -1;
     sqlite3_bind_int64(statement, 1, source);
     while ((result = lens_sql_step(store, statement, err)) > 0) {
-        if (*count == capacity) {
-            capacity = capacity ? capacity * 2 : 256;
-            said *items = realloc(*out, capacity * sizeof *items);
-            if (!items) {
-                result = lens_sql_memory(store, err);
-                break;
-            }
-            *out = items;
+        said *items = lens_list_room(*out, *count, &capacity, sizeof *items);
+        if (!items) {
+            result = lens_sql_memory(store, err);
+            break;
         }
+        *out = items;
         (*out)[(*count)++] = (said){.text = sqlite3_column_int64(statement, 0), .picture = sqlite3_column_int64(statement, 1)};
     }
     lens_sql_done(store, statement);

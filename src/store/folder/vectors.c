@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/list.h"
 #include "store/folder/internal.h"
 
 enum { TRIES = 20 };
@@ -60,16 +61,6 @@ static int compare_contents(const void *a, const void *b)
     return x->content < y->content ? -1 : x->content > y->content;
 }
 
-/* ITEMS with twice the room, and *CAPACITY of them; NULL when memory is short. */
-static void *grown(void *items, size_t *capacity, size_t size)
-{
-    const size_t more = *capacity ? *capacity * 2 : 1024;
-    void *larger = realloc(items, more * size);
-    if (larger)
-        *capacity = more;
-    return larger;
-}
-
 /* Pairs of numbers, as they come out of SQLite: an aggregate function takes them, because a row that is given out by itself costs twice as much. */
 void lens_pairs_step(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -98,12 +89,10 @@ static int take_pairs(lens_folder *store, sqlite3_stmt *statement, int (*take)(v
 static int take_vector(void *context, int64_t content, int64_t slot)
 {
     vector_list *out = context;
-    if (out->count == out->capacity) {
-        void *items = grown(out->items, &out->capacity, sizeof *out->items);
-        if (!items)
-            return -1;
-        out->items = items;
-    }
+    void *items = lens_list_room(out->items, out->count, &out->capacity, sizeof *out->items);
+    if (!items)
+        return -1;
+    out->items = items;
     out->beyond |= slot < 0 || slot >= out->slots;
     out->sorted &= out->count == 0 || out->items[out->count - 1].content < content;
     out->items[out->count++] = (struct vector_row){content, (uint32_t)slot};
@@ -179,12 +168,10 @@ static int take_picture(void *context, int64_t content, int64_t id)
     const struct vector_row *vector = find(self->vectors, content, &self->near);
     if (!vector)
         return 0;
-    if (out->count == out->capacity) {
-        void *items = grown(out->items, &out->capacity, sizeof *out->items);
-        if (!items)
-            return -1;
-        out->items = items;
-    }
+    void *items = lens_list_room(out->items, out->count, &out->capacity, sizeof *out->items);
+    if (!items)
+        return -1;
+    out->items = items;
     out->sorted &= out->count == 0 || out->items[out->count - 1].id < id;
     out->items[out->count++] = (struct view_row){id, vector->slot};
     return 0;

@@ -370,14 +370,33 @@ bool lens_pg_vector_at(const lens_postgres *store, const PGresult *rows, int row
     return true;
 }
 
-int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err)
+int lens_pg_find(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err)
 {
     PGresult *rows = lens_pg_ask(store, sql, args, err);
     if (!rows)
         return -1;
-    if (lens_pg_rows(store, rows) > 0)
+    const int found = lens_pg_rows(store, rows) > 0;
+    if (found)
         *number = lens_pg_int_at(store, rows, 0, 0);
-    const int result = lens_pg_rows(store, rows) > 0 ? 0 : lens_fail(err, LENS_E_FORMAT, "%s: a row about the library is missing", store->name);
     lens_pg_done(store, rows);
-    return result;
+    return found;
+}
+
+int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err)
+{
+    const int found = lens_pg_find(store, sql, args, number, err);
+    return found == 0 ? lens_fail(err, LENS_E_FORMAT, "%s: a row about the library is missing", store->name) : found > 0 ? 0 : -1;
+}
+
+int lens_pg_find_text(lens_postgres *store, const char *sql, lens_pg_args *args, char **text, lens_error *err)
+{
+    *text = NULL;
+    PGresult *rows = lens_pg_ask(store, sql, args, err);
+    if (!rows)
+        return -1;
+    bool short_of_memory = false;
+    if (lens_pg_rows(store, rows) > 0)
+        *text = lens_pg_copy_at(store, rows, 0, 0, &short_of_memory);
+    lens_pg_done(store, rows);
+    return short_of_memory ? lens_pg_memory(err) : 0;
 }

@@ -277,14 +277,7 @@ int lens_postgres_marked(lens_postgres *store, char **source, lens_error *err)
     int64_t there = 0;
     if (lens_pg_number(store, "SELECT to_regclass('memelens.copying') IS NOT NULL", NULL, &there, err) != 0)
         return -1;
-    PGresult *rows = there ? lens_pg_ask(store, "SELECT source FROM memelens.copying", NULL, err) : NULL;
-    if (!rows)
-        return there ? -1 : 0;
-    bool short_of_memory = false;
-    if (lens_pg_rows(store, rows) > 0)
-        *source = lens_pg_copy_at(store, rows, 0, 0, &short_of_memory);
-    lens_pg_done(store, rows);
-    return short_of_memory ? lens_pg_memory(err) : 0;
+    return there ? lens_pg_find_text(store, "SELECT source FROM memelens.copying", NULL, source, err) : 0;
 }
 
 static const char *const sequences[LENS_STORE_PARTS] = {

@@ -111,6 +111,10 @@ void lens_pg_ranges(lens_pg_args *args, const char *const *paths, size_t count);
 
 /* The first number of the first row of SQL, which there is: 0 or -1. */
 int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err);
+/* The same where there may be no row: 1, 0 for none, -1 on error. */
+int lens_pg_find(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err);
+/* The first text of the first row of SQL: a copy that the caller frees, NULL for no row or null. 0 or -1. */
+int lens_pg_find_text(lens_postgres *store, const char *sql, lens_pg_args *args, char **text, lens_error *err);
 
 /* ---- schema.c ---------------------------------------------------------------------------------------------------- */
 

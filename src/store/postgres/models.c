@@ -25,13 +25,10 @@ int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err
 {
     lens_pg_args args = {0};
     lens_pg_int(&args, model);
-    PGresult *rows = lens_pg_ask(store, "SELECT dim FROM model WHERE id = $1", &args, err);
-    if (!rows)
-        return -1;
-    const int found = lens_pg_rows(store, rows) > 0;
-    if (found)
-        *dim = (int)lens_pg_int_at(store, rows, 0, 0);
-    lens_pg_done(store, rows);
+    int64_t number = 0;
+    const int found = lens_pg_find(store, "SELECT dim FROM model WHERE id = $1", &args, &number, err);
+    if (found > 0)
+        *dim = (int)number;
     return found;
 }
 

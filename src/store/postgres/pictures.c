@@ -124,14 +124,7 @@ int lens_postgres_content_by_hash(lens_postgres *store, lens_hash hash, int64_t 
 {
     lens_pg_args args = {0};
     lens_pg_bytes(&args, hash.bytes, sizeof hash.bytes);
-    PGresult *rows = lens_pg_ask(store, "SELECT id FROM content WHERE hash = $1", &args, err);
-    if (!rows)
-        return -1;
-    const int found = lens_pg_rows(store, rows) > 0;
-    if (found)
-        *content = lens_pg_int_at(store, rows, 0, 0);
-    lens_pg_done(store, rows);
-    return found;
+    return lens_pg_find(store, "SELECT id FROM content WHERE hash = $1", &args, content, err);
 }
 
 int lens_postgres_has_vector(lens_postgres *store, int64_t model, int64_t content, lens_error *err)

@@ -82,17 +82,9 @@ int lens_postgres_add_root(lens_postgres *store, const char *path, lens_error *e
 
 int lens_postgres_root_settings(lens_postgres *store, const char *path, char **settings, lens_error *err)
 {
-    *settings = NULL;
     lens_pg_args args = {0};
     lens_pg_path(&args, path);
-    PGresult *rows = lens_pg_ask(store, "SELECT settings FROM rule WHERE path = $1 AND NOT out", &args, err);
-    if (!rows)
-        return -1;
-    bool short_of_memory = false;
-    if (lens_pg_rows(store, rows) > 0)
-        *settings = lens_pg_copy_at(store, rows, 0, 0, &short_of_memory);
-    lens_pg_done(store, rows);
-    return short_of_memory ? lens_pg_memory(err) : 0;
+    return lens_pg_find_text(store, "SELECT settings FROM rule WHERE path = $1 AND NOT out", &args, settings, err);
 }
 
 int lens_postgres_set_root_settings(lens_postgres *store, const char *path, const char *settings, lens_error *err)

@@ -221,15 +221,7 @@ int lens_postgres_readings_missing(lens_postgres *store, const char *version, in
 
 int lens_postgres_readings_version(lens_postgres *store, char **version, lens_error *err)
 {
-    *version = NULL;
-    PGresult *rows = lens_pg_ask(store, "SELECT version FROM text WHERE content IS NOT NULL ORDER BY id DESC LIMIT 1", NULL, err);
-    if (!rows)
-        return -1;
-    bool short_of_memory = false;
-    if (lens_pg_rows(store, rows) > 0)
-        *version = lens_pg_copy_at(store, rows, 0, 0, &short_of_memory);
-    lens_pg_done(store, rows);
-    return short_of_memory ? lens_pg_memory(err) : 0;
+    return lens_pg_find_text(store, "SELECT version FROM text WHERE content IS NOT NULL ORDER BY id DESC LIMIT 1", NULL, version, err);
 }
 
 int lens_postgres_readings_count(lens_postgres *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err)
