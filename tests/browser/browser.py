@@ -16,9 +16,9 @@ except ImportError:
     sys.exit(77)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from served import check, failures, library, picture, serve  # noqa: E402
+from served import check, end, failures, library, picture, serve  # noqa: E402
 
-__all__ = ["ActionChains", "By", "Keys", "check", "failures", "have_driver", "library", "open_browser", "picture", "resize", "serve", "serve_few", "wait_for"]
+__all__ = ["ActionChains", "By", "Keys", "check", "end", "failures", "have_driver", "library", "open_browser", "picture", "resize", "serve", "serve_few", "wait_for"]
 
 
 def have_driver():

@@ -8,12 +8,11 @@ One line a check; exit 1 when one failed, 77 when there is no Chromium, driver o
 import functools
 import http.server
 import os
-import signal
 import sys
 import tempfile
 import threading
 
-from browser import By, check, failures, have_driver, open_browser, serve_few, wait_for
+from browser import By, check, end, failures, have_driver, open_browser, serve_few, wait_for
 
 PAGE = """<!doctype html><title>elsewhere</title><img id=file src="{0}api/pictures/1/file?1"><img id=thumb src="{0}api/pictures/1/thumb">
 <a href="{0}?q=id:1">there</a>"""
@@ -57,9 +56,7 @@ def main():
             check("but leads to the page", wait_for(driver, lambda: len(driver.find_elements(By.CSS_SELECTOR, ".tile")) == 4), driver.page_source[:300])
             check("which shows its pictures", wait_for(driver, lambda: driver.execute_script("return document.querySelector('.tile img').naturalWidth > 0")))
             driver.quit()
-            process.send_signal(signal.SIGTERM)
-            check("the server ends cleanly", process.wait(30) == 0, process.returncode)
-            process.stderr.close()
+            end(process)
             process, address = serve_few(os.path.abspath(sys.argv[1]), folder, "--allow-origin", alias)
             with open(os.path.join(pages, "index.html"), "w", encoding="utf-8") as out:
                 out.write(PAGE.format(address))
@@ -69,9 +66,7 @@ def main():
             check("and asks", fetched(driver, address) == 4, fetched(driver, address))
         finally:
             driver.quit()
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-            process.stderr.close()
+            end(process)
             other.shutdown()
     return 1 if failures() else 0
 

@@ -6,11 +6,10 @@ usage: test_login.py PROGRAM
 One line a check; exit 1 when one failed, 77 when there is no Chromium, driver or selenium (Debian: chromium, chromium-driver, python3-selenium).
 """
 import os
-import signal
 import sys
 import tempfile
 
-from browser import By, Keys, check, failures, have_driver, open_browser, serve_few, wait_for
+from browser import By, Keys, check, end, failures, have_driver, open_browser, serve_few, wait_for
 
 TOKEN = "0123456789abcdef0123"
 
@@ -42,9 +41,7 @@ def main():
             test(driver, address)
         finally:
             driver.quit()
-            process.send_signal(signal.SIGTERM)
-            check("the server ends cleanly", process.wait(30) == 0, process.returncode)
-            process.stderr.close()
+            end(process)
     return 1 if failures() else 0
 
 

@@ -9,13 +9,12 @@ exit 1 when one failed, 77 when there is no Chromium, driver or selenium (Debian
 import argparse
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 
-from browser import ActionChains, By, Keys, check, failures, have_driver, library, open_browser, resize, serve
+from browser import ActionChains, By, Keys, check, end, failures, have_driver, library, open_browser, resize, serve
 
 COUNT = 400
 LONG = "an old lighthouse of white stone, and " * 40 + "that is all"
@@ -502,9 +501,7 @@ def main():
                 shoot(address, arguments.screenshots)
         finally:
             driver.quit()
-            process.send_signal(signal.SIGTERM)
-            check("the server ends cleanly", process.wait(30) == 0, process.returncode)
-            process.stderr.close()
+            end(process)
     return 1 if failures() else 0
 
 

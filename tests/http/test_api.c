@@ -12,14 +12,7 @@ static lens_buffer query; /* of the picture label0.ppm */
 static int setup(void **state)
 {
     (void)state;
-    world = test_world_new();
-    for (unsigned i = 0; i < 12; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "scene%u.png", i);
-        test_world_picture(world, name, TEST_PNG, i);
-    }
-    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
-    test_run_free(&run);
+    world = test_world_of_scenes(12);
     char *path = test_world_path(world, "scene3.png");
     query = test_read(path);
     free(path);

@@ -29,22 +29,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A connection to PORT of this machine by IPv4 or IPv6; -1: none. */
-static int dial(int family, int port)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = in6addr_loopback};
-    struct timeval patience = {.tv_sec = 30};
-    const int fd = socket(family, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (connect(fd, family == AF_INET ? (struct sockaddr *)&in : (struct sockaddr *)&in6, family == AF_INET ? sizeof in : sizeof in6) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 /* Whether a request on FD is answered with 200. */
 static bool asks(int fd)
 {
@@ -61,7 +45,7 @@ static size_t answered(const test_serving *serving, size_t count)
     size_t right = 0;
     assert_true(count <= 256);
     for (size_t i = 0; i < count; i++) {
-        fds[i] = dial(AF_INET, serving->port);
+        fds[i] = test_dial(AF_INET, serving->port);
         assert_true(fds[i] >= 0);
         right += asks(fds[i]);
     }
@@ -92,13 +76,13 @@ static void everywhere_is_both_kinds_of_address(void **state)
     (void)state;
     const char *const open[] = {"--listen", ":0", "--no-auth", NULL};
     test_serving everywhere = test_serving_start(world, open);
-    const int old = dial(AF_INET, everywhere.port);
+    const int old = test_dial(AF_INET, everywhere.port);
     assert_true(old >= 0 && asks(old));
     close(old);
     struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
     const int probe = socket(AF_INET6, SOCK_STREAM, 0);
     if (probe >= 0 && bind(probe, (struct sockaddr *)&any, sizeof any) == 0) {
-        const int new = dial(AF_INET6, everywhere.port);
+        const int new = test_dial(AF_INET6, everywhere.port);
         assert_true(new >= 0 && asks(new));
         close(new);
     } else {
@@ -140,7 +124,7 @@ static void *flood(void *context)
     static const char request[] = "GET /api/pictures/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
     const test_serving *serving = context;
     char answers[65536];
-    const int fd = dial(AF_INET, serving->port);
+    const int fd = test_dial(AF_INET, serving->port);
     while (fd >= 0 && !atomic_load(&ends) && send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0)
         if (recv(fd, answers, sizeof answers, atomic_load(&ends) ? MSG_DONTWAIT : 0) == 0)
             break;
@@ -211,7 +195,7 @@ static void who_dawdles_is_cut_off(void **state)
         usleep(50000);
     assert_true(atomic_load(&port) > 0);
     for (size_t i = 0; i < sizeof begun / sizeof *begun; i++) {
-        const int fd = dial(AF_INET, atomic_load(&port));
+        const int fd = test_dial(AF_INET, atomic_load(&port));
         assert_true(fd >= 0);
         assert_int_equal(send(fd, begun[i], strlen(begun[i]), MSG_NOSIGNAL), (ssize_t)strlen(begun[i]));
         if (begun[i] == events) /* which has no end where it is a GET */
@@ -239,7 +223,7 @@ static void who_hangs_up_is_let_go(void **state)
     for (int i = 0; i < 9; i++) {
         char byte;
         const char *request = begun[i % 3];
-        const int fd = dial(AF_INET, serving.port);
+        const int fd = test_dial(AF_INET, serving.port);
         assert_true(fd >= 0);
         send(fd, request, strlen(request), MSG_NOSIGNAL);
         shutdown(fd, SHUT_WR);

@@ -202,12 +202,9 @@ static void a_model_that_is_another_one_now_is_opened_again(void **state)
 
 static int listen_to_events(const test_serving *at)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)at->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval patience = {.tv_sec = 60};
     static const char request[] = "GET /api/index/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const int fd = test_dial(AF_INET, at->port);
+    assert_true(fd >= 0);
     assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
     return fd;
 }

@@ -16,14 +16,7 @@ static test_serving serving;
 static int setup(void **state)
 {
     (void)state;
-    world = test_world_new();
-    for (unsigned i = 0; i < 6; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "scene%u.png", i);
-        test_world_picture(world, name, TEST_PNG, i);
-    }
-    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
-    test_run_free(&run);
+    world = test_world_of_scenes(6);
     const char *const more[] = {"--allow-urls", "--allow-path", world->pictures, "--max-upload", "1", "--max-megapixels", "4", NULL};
     serving = test_serving_start(world, more);
     return 0;

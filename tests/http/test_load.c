@@ -30,18 +30,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A connection, or -1: whoever is killed takes none. */
-static int connected(const test_serving *at)
-{
-    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)at->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
 /* A process that dies with this one, and is no test. */
 static pid_t child(void)
 {
@@ -68,7 +56,7 @@ static pid_t asks_for_ever(const test_serving *at, const lens_buffer *request)
     const pid_t pid = child();
     while (pid == 0) {
         char part[65536];
-        const int fd = connected(at);
+        const int fd = test_dial(AF_INET, at->port);
         if (fd < 0 || send(fd, request->data, request->size, MSG_NOSIGNAL) < 0)
             usleep(1000);
         else
@@ -176,7 +164,7 @@ static pid_t trickles(const test_serving *at)
     for (size_t i = 0; i < SLOW; i++) {
         const char *text = beginnings[i % 4];
         const int room = 2048;
-        fds[i] = connected(at);
+        fds[i] = test_dial(AF_INET, at->port);
         if (i % 8 == 7) { /* more requests than answers fit */
             setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
             for (int j = 0; j < 50; j++)
@@ -198,7 +186,7 @@ static void idle_and_slow_ones_disturb_nobody(void **state)
     test_serving server = test_serving_start(world, NULL);
     int idle[IDLE];
     for (size_t i = 0; i < IDLE; i++) {
-        idle[i] = connected(&server);
+        idle[i] = test_dial(AF_INET, server.port);
         assert_true(idle[i] >= 0);
     }
     const pid_t slow = trickles(&server);

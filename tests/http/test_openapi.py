@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import urllib.request
 
 root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(root, "tests", "support"))
-from served import check, failures, library, picture, serve  # noqa: E402
+from served import check, end, failures, library, picture, serve  # noqa: E402
 
 WANTED = "schemathesis==4.32.5"
 TOKEN = "0123456789abcdef"
@@ -164,9 +163,7 @@ def main():
             test_described(tool, address, folder)
         finally:
             for server in (process, guarded):
-                server.send_signal(signal.SIGTERM)
-                check("the server ends cleanly", server.wait(30) == 0, server.returncode)
-                server.stderr.close()
+                end(server)
     return 1 if failures() else 0
 
 

@@ -2,6 +2,7 @@
 import os
 import random
 import re
+import signal
 import subprocess
 import tempfile
 
@@ -61,6 +62,13 @@ def library(program, folder, count, models=("colour",), captions=()):
 
 
 def serve(program, options, *more):
-    """A server on loopback: (process, address). It is ended with SIGTERM."""
+    """A server on loopback: (process, address)."""
     process = subprocess.Popen([program, *options, "serve", "--listen", "127.0.0.1:0", *more], stderr=subprocess.PIPE, text=True)
     return process, re.search(r"http://\S+", process.stderr.readline()).group(0)
+
+
+def end(process):
+    """Ends a server."""
+    process.send_signal(signal.SIGTERM)
+    check("the server ends cleanly", process.wait(30) == 0, process.returncode)
+    process.stderr.close()

@@ -62,15 +62,27 @@ void test_serving_stop(test_serving *serving)
     }
 }
 
+int test_dial(int family, int port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = in6addr_loopback};
+    struct timeval patience = {.tv_sec = 30};
+    const int fd = socket(family, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (connect(fd, family == AF_INET ? (struct sockaddr *)&in : (struct sockaddr *)&in6, family == AF_INET ? sizeof in : sizeof in6) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 test_reply test_serving_raw(const test_serving *serving, const void *request, size_t size, bool ends)
 {
     test_reply reply = {0};
     lens_buffer all = {0};
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)serving->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval patience = {.tv_sec = 30};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const int fd = test_dial(AF_INET, serving->port);
+    assert_true(fd >= 0);
     for (size_t sent = 0; sent < size;) {
         const ssize_t step = send(fd, (const char *)request + sent, size - sent, MSG_NOSIGNAL);
         if (step <= 0)

@@ -18,6 +18,9 @@ test_serving test_serving_start(const test_world *world, const char *const *more
 /* SIGTERM; fails unless it ends with 0. */
 void test_serving_stop(test_serving *serving);
 
+/* A connection to PORT of this machine by IPv4 or IPv6 (AF_INET, AF_INET6), which waits half a minute for what it reads; -1: none. */
+int test_dial(int family, int port);
+
 typedef struct test_reply {
     int status;        /* 0: the connection ended without an answer */
     lens_buffer head;  /* its lines */
