@@ -4,8 +4,6 @@
  *
  * The library is thrown away, unless DIR is named: then it stays, and is taken as it is when it is there. Prints JSON, an object a line: the building, recall
  * and times in turns, and a process from its start to its answer. */
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +20,9 @@
 #include "library/view.h"
 #include "memelens.h"
 #include "search/cells_scan.h"
+#include "support/cold.h"
 #include "support/mixture.h"
 #include "support/options.h"
-
-extern char **environ;
 
 enum { BATCH = 4096, TRIED = 500, STARTS = 7 };
 
@@ -82,43 +79,20 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* `PROGRAM search id:N`, a process of its own. Seconds; *RESIDENT: the most that it had, MB. */
-static double ask(const char *program, const char *folder, int64_t id, bool exact, long *resident)
-{
-    char term[32];
-    snprintf(term, sizeof term, "id:%lld", (long long)id);
-    const char *argv[] = {program, "search", term, "--json", "--library", folder, exact ? "--exact" : NULL, NULL};
-    posix_spawn_file_actions_t quiet;
-    posix_spawn_file_actions_init(&quiet);
-    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
-    pid_t child;
-    int status = 0;
-    struct rusage usage;
-    const double begun = lens_seconds();
-    if (posix_spawn(&child, program, &quiet, NULL, (char *const *)argv, environ) != 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
-        fprintf(stderr, "approximate: %s failed\n", program);
-        exit(2);
-    }
-    const double took = lens_seconds() - begun;
-    posix_spawn_file_actions_destroy(&quiet);
-    *resident = usage.ru_maxrss / 1024;
-    return took;
-}
-
-/* Asks PROGRAM in the name of a process that was forked before anything was large: what a child had resident is counted from what its parent had. */
+/* Asks PROGRAM in the name of a process that was forked before anything was large. */
 static void starts(const char *program, const char *folder, size_t rows)
 {
     double graph[STARTS], exact[STARTS];
-    long resident[2] = {0, 0};
+    int64_t resident[2] = {0, 0};
     for (size_t i = 0; i < STARTS; i++) {
         const int64_t id = (int64_t)(1 + i * rows / STARTS);
-        graph[i] = ask(program, folder, id, false, &resident[0]);
-        exact[i] = ask(program, folder, id, true, &resident[1]);
+        graph[i] = bench_ask_cold(program, folder, id, false, &resident[0]);
+        exact[i] = bench_ask_cold(program, folder, id, true, &resident[1]);
     }
     qsort(graph, STARTS, sizeof *graph, by_value);
     qsort(exact, STARTS, sizeof *exact, by_value);
-    printf("{\"part\": \"start to answer, a process\", \"approximate_seconds\": %.3f, \"exact_seconds\": %.3f, \"approximate_resident_mb\": %ld, \"exact_resident_mb\": %ld}\n",
-           graph[STARTS / 2], exact[STARTS / 2], resident[0], resident[1]);
+    printf("{\"part\": \"start to answer, a process\", \"approximate_seconds\": %.3f, \"exact_seconds\": %.3f, \"approximate_resident_mb\": %lld, \"exact_resident_mb\": %lld}\n",
+           graph[STARTS / 2], exact[STARTS / 2], (long long)(resident[0] >> 20), (long long)(resident[1] >> 20));
 }
 
 static bool tell(void *context, size_t done, size_t total)

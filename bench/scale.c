@@ -6,8 +6,6 @@
  * with --from N as many more, numbered from N, into a library that is there: by several at once, or beside an index. Prints JSON, an object a line; MB are 10^6
  * bytes. Each part is a process of its own, forked from a small one, so that its memory is its own; where the library is a database's, it is the client's.
  * Clusters grow with the library from a million rows on, so that in a larger one as many pictures are alike. */
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +19,9 @@
 #include "library/approximate.h"
 #include "library/copies.h"
 #include "memelens.h"
+#include "support/cold.h"
 #include "support/mixture.h"
 #include "support/options.h"
-
-extern char **environ;
 
 enum { BATCH = 256 /* an index run's */, STARTS = 5, LEAST_QUERIES = 5 };
 static const double longest = 40; /* seconds that the queries of one part may take, when they are more than the least */
@@ -119,29 +116,6 @@ static void write_all(void)
 
 /* ---- asking ---- */
 
-/* `PROGRAM search id:N`, a process of its own. Seconds; *RESIDENT: the most that it had, MB. */
-static double ask_cold(int64_t id, bool exact, long *resident)
-{
-    char term[32];
-    snprintf(term, sizeof term, "id:%lld", (long long)id);
-    const char *argv[] = {asked.program, "search", term, "--json", "--library", asked.place, exact ? "--exact" : NULL, NULL};
-    posix_spawn_file_actions_t quiet;
-    posix_spawn_file_actions_init(&quiet);
-    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
-    pid_t child;
-    int status = 0;
-    struct rusage usage;
-    const double begun = lens_seconds();
-    if (posix_spawn(&child, asked.program, &quiet, NULL, (char *const *)argv, environ) != 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
-        fprintf(stderr, "scale: %s failed\n", asked.program);
-        exit(2);
-    }
-    const double took = lens_seconds() - begun;
-    posix_spawn_file_actions_destroy(&quiet);
-    *resident = usage.ru_maxrss * 1024 / 1000000;
-    return took;
-}
-
 static double ask_warm(lens_library *library, int64_t id, bool exact, bool *approximate)
 {
     lens_search_options options = lens_search_options_default();
@@ -162,9 +136,9 @@ static void ask(bool exact)
     const double load = load_now();
     uint64_t lot = 7;
     double cold[STARTS], *warm = calloc(asked.queries + 1, sizeof *warm), spent = 0;
-    long resident = 0;
+    int64_t resident = 0;
     for (size_t i = 0; i < STARTS; i++)
-        cold[i] = ask_cold(1 + (int64_t)lens_random_below(&lot, asked.rows), exact, &resident);
+        cold[i] = bench_ask_cold(asked.program, asked.place, 1 + (int64_t)lens_random_below(&lot, asked.rows), exact, &resident);
     qsort(cold, STARTS, sizeof *cold, by_value);
     bool approximate;
     lens_warm *kept = lens_warm_new(asked.place, &error);
@@ -179,8 +153,8 @@ static void ask(bool exact)
         spent += warm[count++];
     }
     qsort(warm, count, sizeof *warm, by_value);
-    printf("{\"part\": \"%s\", \"found_approximately\": %s, \"cold_seconds\": %.3f, \"cold_peak_mb\": %ld, \"first_ms\": %.1f, \"warm_ms\": %.3f, \"warm_ms_19_of_20\": %.3f, \"queries\": %zu",
-           exact ? "exact" : "approximate", approximate ? "true" : "false", cold[STARTS / 2], resident, first * 1e3, warm[count / 2] * 1e3, warm[count * 19 / 20] * 1e3, count);
+    printf("{\"part\": \"%s\", \"found_approximately\": %s, \"cold_seconds\": %.3f, \"cold_peak_mb\": %lld, \"first_ms\": %.1f, \"warm_ms\": %.3f, \"warm_ms_19_of_20\": %.3f, \"queries\": %zu",
+           exact ? "exact" : "approximate", approximate ? "true" : "false", cold[STARTS / 2], (long long)(resident / 1000000), first * 1e3, warm[count / 2] * 1e3, warm[count * 19 / 20] * 1e3, count);
     if (!exact) {
         lens_recall recall;
         if (lens_check_recall(library, NULL, asked.queries, &recall, &error) != 0)

@@ -200,11 +200,11 @@ void lens_api_thumb(lens_exchange *exchange)
 {
     lens_picture picture;
     const char *asked;
-    char version[40], name[80], etag[96];
+    char version[LENS_VERSION_SIZE], name[80], etag[96];
     int side;
     if (read_side(exchange, &side) != 0 || lens_parameter(exchange, "v", &asked) != 0 || find(exchange, &picture) != 0)
         return;
-    snprintf(version, sizeof version, "%llx-%llx", (long long)picture.modified, (long long)picture.bytes); /* as lens_picture_json() has it */
+    lens_picture_version(&picture, version);
     snprintf(name, sizeof name, "%lld-%s-%d", (long long)picture.id, version, side);
     snprintf(etag, sizeof etag, "\"%s\"", name);
     /* Without a version, or with an old one, the address stays when the file changes. */

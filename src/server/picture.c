@@ -27,17 +27,21 @@ json_t *lens_path_json(const lens_exchange *exchange, const char *path)
     return exchange->server->show_paths ? printable(path) : NULL;
 }
 
+void lens_picture_version(const lens_picture *picture, char version[LENS_VERSION_SIZE])
+{
+    snprintf(version, LENS_VERSION_SIZE, "%llx-%llx", (long long)picture->modified, (long long)picture->bytes);
+}
+
 json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *picture)
 {
-    char file[64], thumb[96], modified[32] = "";
+    char file[64], thumb[96], version[LENS_VERSION_SIZE], modified[32] = "";
     const time_t seconds = (time_t)picture->modified;
     struct tm day;
     if (gmtime_r(&seconds, &day))
         strftime(modified, sizeof modified, "%Y-%m-%dT%H:%M:%SZ", &day);
     snprintf(file, sizeof file, "/api/pictures/%lld/file", (long long)picture->id);
-    /* A changed file has another address, so that the old one may be kept for ever. */
-    snprintf(thumb, sizeof thumb, "/api/pictures/%lld/thumb?v=%llx-%llx", (long long)picture->id, (long long)picture->modified,
-             (long long)picture->bytes);
+    lens_picture_version(picture, version);
+    snprintf(thumb, sizeof thumb, "/api/pictures/%lld/thumb?v=%s", (long long)picture->id, version);
     json_t *object = json_pack("{sIsisisIsosssssssssi}", "id", (json_int_t)picture->id, "width", picture->width, "height", picture->height, "bytes",
                                (json_int_t)picture->bytes, "name", lens_name_json(picture->path), "modified", modified, "file", file, "thumb", thumb,
                                "format", picture->format ? picture->format : "", "stands_for", 1);
