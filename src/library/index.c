@@ -502,7 +502,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     free(run.models);
     lens_targets_free(&run);
     lens_run_sidecars_free(&run);
-    free(run.claimed);
+    lens_id_map_free(&run.moves);
     lens_store_paths_free(&run.roots);
     lens_store_paths_free(&run.forgotten);
     pthread_mutex_destroy(&run.error_lock);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/id_map.h"
 #include "base/queue.h"
 #include "files/walk.h"
 #include "library/internal.h"
@@ -95,8 +96,7 @@ typedef struct lens_run {
     int threads;
     atomic_llong found, unchanged, failed_before;
 
-    int64_t *claimed; /* pictures that a job of this run was moved from; under reader_lock */
-    size_t claimed_count;
+    lens_id_map moves; /* of a content: the id up to which its pictures are known to be there, or have been found to be moved; under reader_lock */
 
     pthread_mutex_t error_lock;
     lens_error error; /* the first that ends the run */

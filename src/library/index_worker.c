@@ -95,25 +95,25 @@ static int encode(worker *self, size_t m)
     return result;
 }
 
-typedef struct move_search {
-    lens_run *run;
-    const lens_job *job;
-    int64_t from;
-} move_search;
-
-static int look_for_old_name(void *context, const lens_store_picture *picture)
+/* Looks for a picture of CONTENT whose file is not there any more, and which this job's file may so be. Each of its pictures is looked at once in a run, as all of them may
+ * be new names of the same bytes: ten thousand links would be looked at fifty million times. -1 on error. */
+static int look_for_old_name(lens_run *run, lens_job *job, int64_t content, lens_error *err)
 {
-    move_search *search = context;
-    lens_run *run = search->run;
-    struct stat info;
-    if (strcmp(picture->path, search->job->path) == 0 || lstat(picture->path, &info) == 0 ||
-        (errno != ENOENT && errno != ENOTDIR) || !lens_root_present(run, picture->path))
-        return 0;
-    for (size_t i = 0; i < run->claimed_count; i++)
-        if (run->claimed[i] == picture->id)
-            return 0;
-    search->from = picture->id;
-    return 1;
+    int64_t after = lens_id_map_get(&run->moves, content, 0);
+    lens_store_picture picture;
+    int found;
+    while (job->outcome != LENS_OUTCOME_MOVED && (found = lens_store_picture_next(run->reader, content, after, &picture, err)) > 0) {
+        struct stat info;
+        after = picture.id;
+        if (strcmp(picture.path, job->path) != 0 && lstat(picture.path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR) && lens_root_present(run, picture.path)) {
+            job->moved_from = picture.id;
+            job->outcome = LENS_OUTCOME_MOVED;
+        }
+        lens_store_picture_free(&picture);
+    }
+    if (job->outcome != LENS_OUTCOME_MOVED && found < 0)
+        return -1;
+    return lens_id_map_put(&run->moves, content, after) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
 /* Asks the store what is known of the job's bytes. With the reader's lock held. *NEEDED[m]: whether model m has to encode them. */
@@ -136,19 +136,7 @@ static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err
         job->outcome = LENS_OUTCOME_UNCHANGED;
     if (job->known_id)
         return 0;
-    move_search search = {run, job, 0};
-    if (lens_store_pictures_of(run->reader, content, look_for_old_name, &search, err) < 0)
-        return -1;
-    if (search.from) {
-        int64_t *claimed = realloc(run->claimed, (run->claimed_count + 1) * sizeof *claimed);
-        if (!claimed)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        run->claimed = claimed;
-        run->claimed[run->claimed_count++] = search.from;
-        job->moved_from = search.from;
-        job->outcome = LENS_OUTCOME_MOVED;
-    }
-    return 0;
+    return look_for_old_name(run, job, content, err);
 }
 
 /* Puts IMAGE before every model that needs it. The job is passed on by whichever encodes it last. */

@@ -119,6 +119,11 @@ int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each e
     return ASK(store, pictures_of, content, each, context, err);
 }
 
+int lens_store_picture_next(lens_store *store, int64_t content, int64_t after, lens_store_picture *out, lens_error *err)
+{
+    return ASK(store, picture_next, content, after, out, err);
+}
+
 int lens_store_pictures_each(lens_store *store, lens_store_each each, void *context, lens_error *err)
 {
     return ASK(store, pictures_each, each, context, err);

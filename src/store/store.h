@@ -136,6 +136,9 @@ int lens_store_content_by_hash(lens_store *store, lens_hash hash, int64_t *conte
 typedef int (*lens_store_each)(void *context, const lens_store_picture *picture);
 int lens_store_pictures_of(lens_store *store, int64_t content, lens_store_each each, void *context, lens_error *err);
 
+/* 1 and OUT, the picture of CONTENT with the smallest id above AFTER; 0 when there is none; -1 on error. */
+int lens_store_picture_next(lens_store *store, int64_t content, int64_t after, lens_store_picture *out, lens_error *err);
+
 /* Calls EACH, as above, for every picture that has a content, in no order. */
 int lens_store_pictures_each(lens_store *store, lens_store_each each, void *context, lens_error *err);
 

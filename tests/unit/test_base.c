@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "base/id_map.h"
 #include "base/list.h"
 #include "base/queue.h"
 #include "base/text.h"
@@ -151,6 +152,23 @@ static void test_a_list_grows(void **state)
     free(items);
 }
 
+static void test_an_id_map(void **state)
+{
+    (void)state;
+    lens_id_map map = {0};
+    assert_int_equal(lens_id_map_get(&map, 7, -1), -1);
+    for (int round = 0; round < 2; round++) /* the second one writes over the first */
+        for (int64_t id = 1; id <= 3000; id++)
+            assert_int_equal(lens_id_map_put(&map, id * (INT64_C(1) << 33) + id % 3, id + round), 0);
+    assert_int_equal(map.count, 3000);
+    for (int64_t id = 1; id <= 3000; id++) {
+        assert_int_equal(lens_id_map_get(&map, id * (INT64_C(1) << 33) + id % 3, -1), id + 1);
+        assert_int_equal(lens_id_map_get(&map, id * (INT64_C(1) << 33) + 3, -1), -1);
+    }
+    lens_id_map_free(&map);
+    assert_int_equal(lens_id_map_get(&map, 7, -1), -1);
+}
+
 static void test_queue(void **state)
 {
     (void)state;
@@ -211,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_hash_is_canonical),
         cmocka_unit_test(test_a_list_grows),
+        cmocka_unit_test(test_an_id_map),
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_queue_is_shared_out),
     };

@@ -255,6 +255,19 @@ static void test_pictures_of_a_content(void **state)
     assert_int_equal(lens_store_pictures_of(f->store, content, meet, &m, &f->err), 42);
     assert_string_equal(m.paths.data, "/a ");
     lens_buffer_free(&m.paths);
+
+    /* One after the other, in order of id. */
+    const char *const expected[] = {"/z", "/a"};
+    lens_store_picture picture;
+    int64_t after = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(lens_store_picture_next(f->store, content, after, &picture, &f->err), 1);
+        assert_string_equal(picture.path, expected[i]);
+        assert_true(picture.id > after && picture.content == content);
+        after = picture.id;
+        lens_store_picture_free(&picture);
+    }
+    assert_int_equal(lens_store_picture_next(f->store, content, after, &picture, &f->err), 0);
 }
 
 static void assert_view(fixture *f, const char *const *folders, size_t count, const char *expected)

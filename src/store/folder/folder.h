@@ -25,6 +25,7 @@ int lens_folder_picture_by_id(lens_folder *store, int64_t id, lens_store_picture
 int lens_folder_pictures_some(lens_folder *store, int64_t *ids, int count, lens_error *err);
 int lens_folder_content_by_hash(lens_folder *store, lens_hash hash, int64_t *content, lens_error *err);
 int lens_folder_pictures_of(lens_folder *store, int64_t content, lens_store_each each, void *context, lens_error *err);
+int lens_folder_picture_next(lens_folder *store, int64_t content, int64_t after, lens_store_picture *out, lens_error *err);
 int lens_folder_pictures_each(lens_folder *store, lens_store_each each, void *context, lens_error *err);
 int lens_folder_has_vector(lens_folder *store, int64_t model, int64_t content, lens_error *err);
 int lens_folder_write(lens_folder *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);

@@ -66,6 +66,17 @@ int lens_folder_picture_by_id(lens_folder *store, int64_t id, lens_store_picture
     return one_picture(store, statement, out, err);
 }
 
+int lens_folder_picture_next(lens_folder *store, int64_t content, int64_t after, lens_store_picture *out, lens_error *err)
+{
+    *out = (lens_store_picture){0};
+    sqlite3_stmt *statement = lens_sql(store, PICTURE_SELECT "WHERE picture.content = ?1 AND picture.id > ?2 ORDER BY picture.id LIMIT 1", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, content);
+    sqlite3_bind_int64(statement, 2, after);
+    return one_picture(store, statement, out, err);
+}
+
 int lens_folder_pictures_some(lens_folder *store, int64_t *ids, int count, lens_error *err)
 {
     /* Each is the first at or after an even step of the ids: no walk over all of them. */

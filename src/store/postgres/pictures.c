@@ -56,6 +56,14 @@ int lens_postgres_picture_by_id(lens_postgres *store, int64_t id, lens_store_pic
     return one_picture(store, PICTURE_SELECT "WHERE picture.id = $1", &args, out, err);
 }
 
+int lens_postgres_picture_next(lens_postgres *store, int64_t content, int64_t after, lens_store_picture *out, lens_error *err)
+{
+    lens_pg_args args = {0};
+    lens_pg_int(&args, content);
+    lens_pg_int(&args, after);
+    return one_picture(store, PICTURE_SELECT "WHERE picture.content = $1 AND picture.id > $2 ORDER BY picture.id LIMIT 1", &args, out, err);
+}
+
 int lens_postgres_pictures_some(lens_postgres *store, int64_t *ids, int count, lens_error *err)
 {
     /* Each is the first at or after an even step of the ids: no walk over all of them. */

@@ -28,6 +28,7 @@ int lens_postgres_picture_by_id(lens_postgres *store, int64_t id, lens_store_pic
 int lens_postgres_pictures_some(lens_postgres *store, int64_t *ids, int count, lens_error *err);
 int lens_postgres_content_by_hash(lens_postgres *store, lens_hash hash, int64_t *content, lens_error *err);
 int lens_postgres_pictures_of(lens_postgres *store, int64_t content, lens_store_each each, void *context, lens_error *err);
+int lens_postgres_picture_next(lens_postgres *store, int64_t content, int64_t after, lens_store_picture *out, lens_error *err);
 int lens_postgres_pictures_each(lens_postgres *store, lens_store_each each, void *context, lens_error *err);
 int lens_postgres_has_vector(lens_postgres *store, int64_t model, int64_t content, lens_error *err);
 int lens_postgres_write(lens_postgres *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);
