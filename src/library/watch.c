@@ -99,14 +99,6 @@ static void note_folder(lens_watch *self, const watched_root *root, const char *
 
 /* ---- walking ---- */
 
-static bool is_forgotten(const lens_watch *self, const char *path)
-{
-    for (size_t i = 0; i < self->forgotten.count; i++)
-        if (strcmp(self->forgotten.items[i], path) == 0)
-            return true;
-    return false;
-}
-
 static void limited(lens_watch *self, const char *why)
 {
     self->partly = true;
@@ -119,7 +111,7 @@ static bool enter(void *context, const char *path)
     lens_watch *self = context;
     struct stat info;
     lens_error error = {0};
-    if (strcmp(path, self->library->place.folder) == 0 || is_forgotten(self, path))
+    if (strcmp(path, self->library->place.folder) == 0 || lens_store_paths_have(&self->forgotten, path))
         return false;
     if (strcmp(path, self->walked->path) != 0 && lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
         self->walked->linked = true;

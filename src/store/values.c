@@ -1,6 +1,7 @@
 /* What stores of every kind give out, and take. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "store/texts.h"
@@ -11,6 +12,16 @@ void lens_store_paths_free(lens_store_paths *paths)
         free(paths->items[i]);
     free(paths->items);
     *paths = (lens_store_paths){0};
+}
+
+static int by_bytes(const void *path, const void *item)
+{
+    return strcmp(path, *(char *const *)item);
+}
+
+bool lens_store_paths_have(const lens_store_paths *paths, const char *path)
+{
+    return paths->count && bsearch(path, paths->items, paths->count, sizeof *paths->items, by_bytes);
 }
 
 void lens_store_models_free(lens_store_models *models)

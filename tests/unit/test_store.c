@@ -116,6 +116,11 @@ static void test_forget_and_name_again(void **state)
     assert_paths(f, lens_store_forgotten, "");
     assert_int_equal(forget(f, "/p/a.jpg"), 1);
     assert_paths(f, lens_store_forgotten, "/p/a.jpg");
+    lens_store_paths forgotten;
+    assert_done(lens_store_forgotten(f->store, &forgotten, &f->err), &f->err);
+    assert_true(lens_store_paths_have(&forgotten, "/p/a.jpg"));
+    assert_false(lens_store_paths_have(&forgotten, "/p/a") || lens_store_paths_have(&forgotten, "/p/a.jpg2") || lens_store_paths_have(&(lens_store_paths){0}, "/p"));
+    lens_store_paths_free(&forgotten);
     assert_int_equal(forget(f, "/"), 1);
     assert_paths(f, lens_store_roots, "");
     assert_paths(f, lens_store_forgotten, "");
