@@ -175,7 +175,7 @@ demo: deps
 	@PROGRAM=$(PROGRAM) python3 tools/demo.py demo.html
 
 print-libs:
-	@echo '$(LDLIBS_ALL)'
+	@echo '$(filter-out $(HARDENING_LINK),$(LDLIBS_ALL))'
 
 install: all
 	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/memelens'
