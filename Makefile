@@ -152,7 +152,7 @@ check-includes:
 	@tests/check-includes.sh
 
 check-hardening: $(PROGRAM)
-	@tests/check-hardening.sh $(PROGRAM) '$(HARDENING)'
+	@tests/check-hardening.sh $(PROGRAM) '$(if $(SANITIZE)$(COVERAGE)$(filter command,$(origin HARDENING))$(findstring -fsanitize,$(CFLAGS)),,$(or $(HARDENING),none))' '$(CFLAGS)'
 
 coverage: deps
 	@tools/coverage.sh
