@@ -1,6 +1,7 @@
 #!/bin/sh
 # usage: deb.sh VERSION SOURCE.tar.xz OUT_DIR
-# A Debian package from the source archive: unpacked below OUT_DIR, built there with packaging/debian as its debian/, checked by lintian where that is installed.
+# A Debian package from the source archive: unpacked below OUT_DIR, built there with packaging/debian as its debian/, checked by lintian where that is
+# installed.
 set -eu
 version=$1 source=$(realpath "$2") out=$3
 for tool in dpkg-buildpackage dh; do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: dist.sh VERSION OUT.tar.xz
-# The source as one archive with the same bytes wherever and whenever it is made: what git has committed, or, outside git, what lies in an unpacked archive. Times
-# are the commit's (SOURCE_DATE_EPOCH where it is set), names are sorted, owners and the umask leave no trace.
+# The source as one archive with the same bytes wherever and whenever it is made: what git has committed, or, outside git, what lies in an unpacked
+# archive. Times are the commit's (SOURCE_DATE_EPOCH where it is set), names are sorted, owners and the umask leave no trace.
 set -eu
 version=$1 out=$2
 cd "$(dirname "$0")/.."

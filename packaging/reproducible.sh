@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: reproducible.sh VERSION SOURCE.tar.xz
-# Builds the package twice, in folders of other names and lengths, under another umask, language and time zone, the second a minute after the first, and compares the bytes
-# of the program as it is linked, of the list of what is in it, and of the packages. It takes as long as two builds.
+# Builds the package twice, in folders of other names and lengths, under another umask, language and time zone, the second a minute after the first, and
+# compares the bytes of the program as it is linked, of the list of what is in it, and of the packages. It takes as long as two builds.
 set -eu
 version=$1 source=$(realpath "$2")
 here=$(dirname "$(realpath "$0")")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: check-hardening.sh PROGRAM "FLAGS" ["CFLAGS"]
-# Whether the built PROGRAM has what the Makefile's HARDENING asks for: a place in memory that changes with each start, tables that nothing can write to once it runs, no
-# stack that can be run, functions that watch their stack and their buffers. FLAGS are what the Makefile gave for it: empty with the
+# Whether the built PROGRAM has what the Makefile's HARDENING asks for: a place in memory that changes with each start, tables that nothing can write to
+# once it runs, no stack that can be run, functions that watch their stack and their buffers. FLAGS are what the Makefile gave for it: empty with the
 # sanitizers, and then there is nothing to hold.
 set -eu
 program=$1 flags=$2 cflags=${3:-}
