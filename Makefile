@@ -34,8 +34,8 @@ PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc 
 HEADERS  := vips libcurl tesseract libpq
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
 	$(shell pkg-config --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
-CFLAGS_ALL := $(CFLAGS) $(WARN) $(HARDENING) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
-	$(if $(COVERAGE),--coverage -O1)
+CFLAGS_ALL := $(CFLAGS) $(WARN) $(HARDENING) -pthread -ffp-contract=off \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(if $(COVERAGE),--coverage -O1)
 LDLIBS_ALL := $(LDFLAGS) $(HARDENING_LINK) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
 
 # hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it.
@@ -58,7 +58,8 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus word-map fuzz print-libs install uninstall dist deb sbom reproducible clean
+.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus word-map fuzz print-libs install uninstall \
+	dist deb sbom reproducible clean
 
 all: $(PROGRAM)
 
@@ -152,7 +153,8 @@ check-includes:
 	@tests/check-includes.sh
 
 check-hardening: $(PROGRAM)
-	@tests/check-hardening.sh $(PROGRAM) '$(if $(SANITIZE)$(COVERAGE)$(filter command,$(origin HARDENING))$(findstring -fsanitize,$(CFLAGS)),,$(or $(HARDENING),none))' '$(CFLAGS)'
+	@tests/check-hardening.sh $(PROGRAM) '$(if $(SANITIZE)$(COVERAGE)$(filter command,$(origin HARDENING))$(findstring -fsanitize,$(CFLAGS)),,\
+	  $(or $(HARDENING),none))' '$(CFLAGS)'
 
 coverage: deps
 	@tools/coverage.sh

@@ -2,9 +2,10 @@
 
     python3 tools/sbom.py build/memelens --version 0.1.0 -o build/memelens.cdx.json
 
-Three kinds of parts: what the program is linked to (its NEEDED entries), what it opens when it is first needed (the names in the source, as "libvips.so.42"), and what is
-compiled into it. Which package and version a library is of, and under which licences, says dpkg; on a system without it the libraries are named and no more. The same
-program on the same system gives the same bytes: nothing is drawn by lot, and there is no time in it. Only Python's standard library is needed.
+Three kinds of parts: what the program is linked to (its NEEDED entries), what it opens when it is first needed (the names in the source, as
+"libvips.so.42"), and what is compiled into it. Which package and version a library is of, and under which licences, says dpkg; on a system without it the
+libraries are named and no more. The same program on the same system gives the same bytes: nothing is drawn by lot, and there is no time in it. Only
+Python's standard library is needed.
 """
 import argparse
 import hashlib
@@ -32,8 +33,11 @@ HEADERS = ["libhnswlib-dev"]
 
 def run(*command):
     """What COMMAND prints; nothing when it fails or is not there."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "LC_ALL": "C"}, check=False) if shutil.which(command[0]) else None
-    return done.stdout if done and done.returncode == 0 else ""
+    if not shutil.which(command[0]):
+        return ""
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment, check=False)
+    return done.stdout if done.returncode == 0 else ""
 
 
 def linked(program):
@@ -107,8 +111,8 @@ def from_package(component, package, system):
 
 
 def shared_library(name, how, system, by=()):
-    component = {"type": "library", "bom-ref": f"library#{name}", "name": name, "properties": [property_of("how", how)] + [property_of("opened-by", path) for path in by]}
-    component["scope"] = "required" if how == "linked" else "optional"
+    component = {"type": "library", "bom-ref": f"library#{name}", "name": name, "scope": "required" if how == "linked" else "optional",
+                 "properties": [property_of("how", how)] + [property_of("opened-by", path) for path in by]}
     path = library_path(name)
     package = package_of(path) if path else None
     if package:
@@ -126,11 +130,13 @@ def compiled_in(kind, name, paths, version):
             if file.is_file():
                 digest.update(file.relative_to(SOURCE).as_posix().encode() + b"\0" + file.read_bytes())
     return {"type": kind, "bom-ref": f"compiled-in#{name}", "name": name, "version": version, "scope": "required",
-            "properties": [property_of("how", "compiled in")] + [property_of("from", path) for path in paths] + [property_of("sha256-of-names-and-bytes", digest.hexdigest())]}
+            "properties": [property_of("how", "compiled in"), *(property_of("from", path) for path in paths),
+                           property_of("sha256-of-names-and-bytes", digest.hexdigest())]}
 
 
 def headers(package, system):
-    component = {"type": "library", "bom-ref": f"headers#{package}", "name": package, "scope": "required", "properties": [property_of("how", "compiled in, from headers")]}
+    component = {"type": "library", "bom-ref": f"headers#{package}", "name": package, "scope": "required",
+                 "properties": [property_of("how", "compiled in, from headers")]}
     return from_package(component, package, system)
 
 
@@ -152,7 +158,8 @@ def document(program, version):
     parts += [compiled_in(kind, name, paths, version) for kind, name, paths in BUILT_IN]
     digest = hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()
     itself = {"type": "application", "bom-ref": f"memelens@{version}", "name": "memelens", "version": version, "purl": f"pkg:generic/memelens@{version}",
-              "hashes": [{"alg": "SHA-256", "content": digest}], "properties": [property_of("hash-of", "the program as it was linked, before anything is stripped from it")]}
+              "hashes": [{"alg": "SHA-256", "content": digest}],
+              "properties": [property_of("hash-of", "the program as it was linked, before anything is stripped from it")]}
     whole = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": {"component": itself}, "components": parts,
              "dependencies": [{"ref": itself["bom-ref"], "dependsOn": [part["bom-ref"] for part in parts]}] + [{"ref": part["bom-ref"]} for part in parts]}
     # The number that tells two documents apart comes from what is in them.
