@@ -17,26 +17,38 @@ CC      ?= cc
 CFLAGS  ?= -O3 -g
 # Long messages are cut on purpose.
 WARN    := -Wall -Wextra -Wno-format-truncation -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
+comma := ,
+# Against faults that get through (docs/SPEED.md has what it costs): what the compiler knows of it. No folder's name gets into the program, so that it comes out
+# the same wherever it is built. The sanitizers and gcov have their own ways; HARDENING= leaves it out.
+knows = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
+known = $(or $(call knows,$(1)),$(foreach flag,$(1),$(call knows,$(flag))))
+ifeq ($(SANITIZE)$(COVERAGE)$(findstring -fsanitize,$(CFLAGS)),)
+HARDENING ?= $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3) -fPIE -Wformat -Werror=format-security \
+	$(call known,-fstack-protector-strong -fstack-clash-protection -fcf-protection -mbranch-protection=standard -ftrivial-auto-var-init=zero) \
+	$(call known,-ffile-prefix-map=$(CURDIR)=.)
+HARDENING := $(HARDENING)
+HARDENING_LINK := $(if $(HARDENING),$(call known,-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now -Wl$(comma)-z$(comma)noexecstack))
+endif
 PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libmicrohttpd expat zlib
 # Opened at run time (src/pixels/decode_vips.c, src/net/http.c and src/ocr/engine.c say why): their headers are needed, and the tests link them.
 HEADERS  := vips libcurl tesseract libpq
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
 	$(shell pkg-config --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
-CFLAGS_ALL := $(CFLAGS) $(WARN) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
-	$(if $(COVERAGE),--coverage -O1)
-LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
+CFLAGS_ALL := $(CFLAGS) $(WARN) $(HARDENING) -pthread -ffp-contract=off \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(if $(COVERAGE),--coverage -O1)
+LDLIBS_ALL := $(LDFLAGS) $(HARDENING_LINK) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
 
 # hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it.
 CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
 CXXFLAGS_ALL = $(filter-out -std=%,$(CPPFLAGS_ALL)) -std=c++17 $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(CFLAGS_ALL))
 
-LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c src/*/*.cc))
-PROGRAM_SOURCES := $(wildcard src/cli/*.c)
-TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c)
-TEST_SUPPORT    := $(wildcard tests/support/*.c)
-FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_PROGRAMS  := $(wildcard bench/*.c)
-BENCH_SUPPORT   := $(wildcard bench/support/*.c)
+LIBRARY_SOURCES := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c src/*/*.cc)))
+PROGRAM_SOURCES := $(sort $(wildcard src/cli/*.c))
+TEST_PROGRAMS   := $(sort $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c))
+TEST_SUPPORT    := $(sort $(wildcard tests/support/*.c))
+FUZZ_TARGETS    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+BENCH_PROGRAMS  := $(sort $(wildcard bench/*.c))
+BENCH_SUPPORT   := $(sort $(wildcard bench/support/*.c))
 WORD_MAP_SOURCES := tools/fit_word_map.c tools/word_pairs.c
 
 object = $(patsubst %,$(BUILD)/%.o,$(basename $(1)))
@@ -46,7 +58,8 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus word-map fuzz print-libs install uninstall \
+	dist deb sbom reproducible clean
 
 all: $(PROGRAM)
 
@@ -60,6 +73,10 @@ help:
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
+	@echo 'make dist      the source as an archive, $(DIST)'
+	@echo 'make deb       a Debian package, in build/deb (wants debhelper, and lintian to check it)'
+	@echo 'make sbom      what the program is made of, as CycloneDX: $(BUILD)/memelens.cdx.json'
+	@echo 'make reproducible  the package built twice, and the bytes compared'
 
 deps:
 	@tools/deps.sh
@@ -90,7 +107,7 @@ $(BUILD)/src/server/api_status.o: src/server/openapi.json
 $(LIBRARY): $(call object,$(LIBRARY_SOURCES))
 	$(call say,ar)
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcsD $@ $^
 
 $(PROGRAM): $(call object,$(PROGRAM_SOURCES)) $(LIBRARY)
 	$(call say,ld)
@@ -129,11 +146,15 @@ test:
 	@tools/deps.sh tests
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes
+run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes check-hardening
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
 
 check-includes:
 	@tests/check-includes.sh
+
+check-hardening: $(PROGRAM)
+	@tests/check-hardening.sh $(PROGRAM) '$(if $(SANITIZE)$(COVERAGE)$(filter command,$(origin HARDENING))$(findstring -fsanitize,$(CFLAGS)),,\
+	  $(or $(HARDENING),none))' '$(CFLAGS)'
 
 coverage: deps
 	@tools/coverage.sh
@@ -156,7 +177,7 @@ demo: deps
 	@PROGRAM=$(PROGRAM) python3 tools/demo.py demo.html
 
 print-libs:
-	@echo '$(LDLIBS_ALL)'
+	@echo '$(filter-out $(HARDENING_LINK),$(LDLIBS_ALL))'
 
 install: all
 	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/memelens'
@@ -169,7 +190,24 @@ uninstall:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/memelens' '$(DESTDIR)$(PREFIX)/share/man/man1/memelens.1' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memelens' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memelens'
 
+# ---- packages: packaging/README.md says more ----
+DIST := build/memelens-$(VERSION).tar.xz
+SBOM := $(BUILD)/memelens.cdx.json
+
+dist:
+	@packaging/dist.sh $(VERSION) $(DIST)
+
+deb: dist
+	@packaging/deb.sh $(VERSION) $(DIST) build/deb
+
+reproducible: dist
+	@packaging/reproducible.sh $(VERSION) $(DIST)
+
+sbom: $(PROGRAM)
+	$(call say,sbom)
+	$(Q)python3 tools/sbom.py $(PROGRAM) --version $(VERSION) -o $(SBOM)
+
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
