@@ -46,7 +46,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage bench corpus kept word-map fuzz print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -109,7 +109,12 @@ $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 corpus: $(BUILD)/tests/fuzz/make_picture_corpus
 	$<
 
-$(BUILD)/tests/fuzz/make_picture_corpus: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
+# What the tests of upgrades keep of this release (tests/kept/README.md), made by hand before it.
+kept: $(BUILD)/tests/kept/make_kept $(PROGRAM)
+	MEMELENS_PROGRAM='$(abspath $(PROGRAM))' MEMELENS_SOURCE='$(CURDIR)' $< $(VERSION)
+	MEMELENS_PROGRAM='$(abspath $(PROGRAM))' MEMELENS_SOURCE='$(CURDIR)' MEMELENS_TEST_STORE=postgres python3 tests/postgres.py run $(abspath $<) $(VERSION)
+
+$(BUILD)/tests/fuzz/make_picture_corpus $(BUILD)/tests/kept/make_kept: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
 

@@ -20,6 +20,8 @@ typedef struct lens_word_map_about {
     const char *fitted_on; /* a line for people */
 } lens_word_map_about;
 
+enum { LENS_WORD_MAP_FORMAT = 1 }; /* the version of the file */
+
 typedef struct lens_word_map {
     lens_word_map_about about; /* the strings are the map's own */
     int words, dim;            /* length of a sentence's vector, and of a picture's */
