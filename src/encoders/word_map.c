@@ -125,7 +125,8 @@ lens_word_map *lens_word_map_view(const void *bytes, size_t size, const char *pa
     if (memcmp(header.magic, magic, sizeof magic) != 0)
         return damaged(path, "its first bytes", err);
     if (header.version != LENS_WORD_MAP_FORMAT) {
-        lens_fail(err, LENS_E_FORMAT, "%s: a map of version %u; this program knows version %d", path, (unsigned)header.version, LENS_WORD_MAP_FORMAT);
+        lens_fail(err, LENS_E_VERSION, "%s: a map of version %u, and this memelens knows up to version %d; use a newer one", path, (unsigned)header.version,
+                  LENS_WORD_MAP_FORMAT);
         return NULL;
     }
     if (header.words < 1 || header.words > MOST_WORDS || header.dim < 1 || header.dim > MOST_DIM)

@@ -37,7 +37,7 @@ typedef struct lens_word_map {
 lens_word_map *lens_word_map_new(const lens_word_map_about *about, int words, int dim, lens_error *err);
 void lens_word_map_free(lens_word_map *map);
 
-/* The map in the SIZE bytes, called PATH in messages: copied, every size and number checked. NULL on failure: LENS_E_FORMAT. */
+/* The map in the SIZE bytes, called PATH in messages: copied, every size and number checked. NULL on failure: LENS_E_FORMAT, LENS_E_VERSION. */
 lens_word_map *lens_word_map_view(const void *bytes, size_t size, const char *path, lens_error *err);
 
 lens_word_map *lens_word_map_read(const char *path, lens_error *err);

@@ -1,6 +1,6 @@
 /* A library and models that another release wrote: older ones open and go on, a newer one is refused in a line and left as it is. What is kept of each release
  * is in tests/kept. */
-#include <sys/stat.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -207,6 +207,77 @@ static void test_it_is_copied(void **state)
     each_library(copy_it, NULL);
 }
 
+/* ---- a raise that is cut off ------------------------------------------------------------------------------------- */
+
+static char *tables_of(const test_world *world)
+{
+    return test_kept_ask(world, "SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1", "");
+}
+
+/* Raises the library in a process that the system kills when it writes beyond KILOBYTES into any file. Whether it was killed. */
+static bool raise_and_kill(const test_world *world, int kilobytes)
+{
+    char command[4200];
+    snprintf(command, sizeof command, "ulimit -c 0; ulimit -f %d; exec '%s' index -q --precision f32", kilobytes * 2, test_program());
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    test_run run = test_run_program(argv, test_world_environment(world), NULL);
+    const bool killed = run.status == 128 + SIGXFSZ;
+    if (!killed && run.status != 0)
+        fail_msg("%d kB: exit %d: %s", kilobytes, run.status, run.err.data);
+    test_run_free(&run);
+    return killed;
+}
+
+/* Killed at each page that it writes, into the log or out of it, it is of the old version or of today's, whole, and the next run goes on. */
+static void kill_at_each_page(const test_world *first, const char *name, void *context)
+{
+    int *at_work = context, kills = 0;
+    const long version = version_of(first);
+    if (version == LENS_SCHEMA_VERSION)
+        return;
+    char *old = tables_of(first);
+    for (int kilobytes = 0;; kilobytes += 4) {
+        test_world *world = test_kept_world(name);
+        const bool killed = raise_and_kill(world, kilobytes);
+        test_run run = test_world_expect(world, 0, "status", "--json", NULL); /* also what the log holds is read */
+        test_run_free(&run);
+        char *log = test_path(world->library, "library.db-wal");
+        lens_buffer bytes = test_read(log);
+        const long now = version_of(world);
+        char *tables = tables_of(world);
+        kills += killed;
+        *at_work += killed && now == version && bytes.size > 4096;
+        if (now == version)
+            assert_string_equal(tables, old);
+        else
+            assert_int_equal(now, LENS_SCHEMA_VERSION);
+        expect_clean(world);
+        expect_indexed(world, 0);
+        expect_clean(world);
+        free(tables);
+        tables = tables_of(world);
+        assert_true(strlen(tables) > strlen(old));
+        lens_buffer_free(&bytes);
+        free(log);
+        free(tables);
+        test_world_free(world);
+        if (!killed)
+            break;
+    }
+    printf("measured: %s: %d kills, %d of them with a part of the raise in the log\n", name, kills, *at_work);
+    free(old);
+}
+
+static void test_a_killed_raise_is_none(void **state)
+{
+    (void)state;
+    int at_work = 0;
+    if (!store_place_is_folder())
+        skip(); /* there it is one transaction of the server's */
+    each_library(kill_at_each_page, &at_work);
+    assert_true(at_work > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_it_goes_on),
         cmocka_unit_test(test_a_raised_schema_is_that_of_a_new_library),
         cmocka_unit_test(test_it_is_copied),
+        cmocka_unit_test(test_a_killed_raise_is_none),
     };
     return store_place_run(tests);
 }

@@ -144,6 +144,8 @@ void lens_writer_drop(lens_folder *store, int64_t model);
 /* A number that no vector file of this library has carried. Inside a transaction. */
 int lens_generation_next(lens_folder *store, int64_t *generation, lens_error *err);
 int lens_folder_sync(lens_folder *store, lens_error *err);
+/* LENS_E_VERSION where the vectors of any model are of a newer format: then no row is to be written either. Other faults are told where they matter. */
+int lens_models_refuse_newer(lens_folder *store, lens_error *err);
 /* Removes vector files that no model names: what an interrupted compaction left. */
 void lens_strays_remove(lens_folder *store);
 

@@ -186,7 +186,8 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
         goto fail;
     if (store->mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
         goto fail;
-    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0)
+    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0 ||
+        (store->mode == LENS_STORE_WRITE && lens_models_refuse_newer(store, err) != 0))
         goto fail;
     free(path);
     return store;
