@@ -29,11 +29,12 @@ static test_world *world_of_today(void)
 static char *sight_of(const test_world *world, bool opened)
 {
     if (!store_place_is_folder())
-        return store_place_ask(world->library, ROWS("library") ROWS("rule") ROWS("model") ROWS("content") ROWS("picture") ROWS("source") ROWS("text") ROWS("word") ROWS("worker")
+        return store_place_ask(world->library, ROWS("library") ROWS("rule") ROWS("model") ROWS("content") ROWS("picture") ROWS("source") ROWS("text")
+                                                   ROWS("word") ROWS("worker")
                                                    ROWS("work") ROWS("vector_1") ROWS("vector_2") "SELECT 'relations', count(*), '' FROM pg_class");
     char command[4200];
-    snprintf(command, sizeof command, "cd '%s' && { %s; find . -type f %s -exec md5sum {} +; } | sort", world->library, opened ? ":" : "find . -printf '%p %s %T@ %C@\\n'",
-             opened ? "! -name library.db-shm ! -name writer.lock" : "");
+    snprintf(command, sizeof command, "cd '%s' && { %s; find . -type f %s -exec md5sum {} +; } | sort", world->library,
+             opened ? ":" : "find . -printf '%p %s %T@ %C@\\n'", opened ? "! -name library.db-shm ! -name writer.lock" : "");
     const char *argv[] = {"/bin/sh", "-c", command, NULL};
     test_run run = test_run_program(argv, NULL, NULL);
     assert_int_equal(run.status, 0);
@@ -85,8 +86,9 @@ static void expect_all_refused(const test_world *world, const char *says)
     const char *const commands[][WORDS_MOST] = {
         {"status"}, {"status", "--json"}, {"status", "--failed"}, {"status", "--texts"}, {"check"}, {"check", "--recall"}, {"check", "--same-as", other},
         {"search", picture, "--model", "colour"}, {"search", "jogging"}, {"search", picture, "--in", world->pictures}, {"similar", picture}, {"duplicates"},
-        {"explain", picture, "id:1"}, {"index", world->pictures}, {"index"}, {"index", "--approximate"}, {"ocr"}, {"fit"}, {"forget", picture}, {"forget", "--all"},
-        {"forget", "--model", "colour"}, {"copy", world->library, empty}, {"copy", other, world->library}, {"copy", "--update", other, world->library},
+        {"explain", picture, "id:1"}, {"index", world->pictures}, {"index"}, {"index", "--approximate"}, {"ocr"}, {"fit"},
+        {"forget", picture}, {"forget", "--all"}, {"forget", "--model", "colour"},
+        {"copy", world->library, empty}, {"copy", other, world->library}, {"copy", "--update", other, world->library},
         {"serve", "--listen", "127.0.0.1:0"}, {"serve", "--watch", "--listen", "127.0.0.1:0"},
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -147,14 +149,17 @@ static void test_newer_vectors_are_refused(void **state)
     (void)state;
     need_folder();
     test_world *world = world_of_today();
-    char *vectors = test_path(world->library, "colour-1.vectors"), *picture = test_world_path(world, "00.png"), *other = test_path(world->folder, "copy"), says[120];
+    char *vectors = test_path(world->library, "colour-1.vectors"), *picture = test_world_path(world, "00.png"), says[120];
+    char *other = test_path(world->folder, "copy");
     snprintf(says, sizeof says, "vectors of version %d, and this memelens knows up to version %d", LENS_VECTOR_FORMAT + 1, LENS_VECTOR_FORMAT);
     put_number(vectors, 8, LENS_VECTOR_FORMAT + 1);
     free(test_kept_ask(world, "PRAGMA wal_checkpoint(TRUNCATE)", ""));
     test_world_picture(world, "new.png", TEST_PNG, 99);
     const char *const commands[][WORDS_MOST] = {
-        {"search", picture, "--model", "colour"}, {"search", picture, "--model", "colour", "--unhub"}, {"similar", picture, "--model", "colour"}, {"duplicates", "--model", "colour"},
-        {"index"}, {"index", world->pictures, "--exclude", "x"}, {"forget", picture}, {"forget", "--all"}, {"forget", "--model", "tiny-clip"}, {"copy", world->library, other},
+        {"search", picture, "--model", "colour"}, {"search", picture, "--model", "colour", "--unhub"}, {"similar", picture, "--model", "colour"},
+        {"duplicates", "--model", "colour"}, {"index"}, {"index", world->pictures, "--exclude", "x"},
+        {"forget", picture}, {"forget", "--all"}, {"forget", "--model", "tiny-clip"},
+        {"copy", world->library, other},
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         expect_refused(world, true, commands[i], says);

@@ -26,14 +26,17 @@ static void each_library(void (*try)(const test_world *world, const char *name, 
     json_decref(names);
 }
 
-static const char schema_folder[] = "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name";
+static const char schema_folder[] =
+    "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name";
 static const char schema_postgres[] =
-    "SELECT line FROM (SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '') || ' ' || coalesce(generation_expression, '')"
+    "SELECT line FROM (SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable"
+    " || ' ' || coalesce(column_default, '') || ' ' || coalesce(generation_expression, '')"
     " FROM information_schema.columns WHERE table_schema = 'memelens' AND table_name NOT LIKE 'vector%'"
     " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'memelens' AND tablename NOT LIKE 'vector%'"
     " UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'memelens'::regnamespace"
-    " UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'memelens'::regnamespace AND relname NOT LIKE 'vector%'"
-    " AND NOT tgisinternal UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'memelens'::regnamespace"
+    " UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid"
+    " WHERE relnamespace = 'memelens'::regnamespace AND relname NOT LIKE 'vector%' AND NOT tgisinternal"
+    " UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'memelens'::regnamespace"
     " AND conrelid::regclass::text NOT LIKE '%vector%') AS t (line) ORDER BY line COLLATE \"C\"";
 
 /* ---- what is kept ------------------------------------------------------------------------------------------------ */
@@ -67,7 +70,8 @@ static void expect_each(const char *what, const bool *there, int last)
 }
 
 typedef struct seen {
-    bool schemas[LENS_SCHEMA_VERSION + LENS_PG_SCHEMA + 1], vectors[LENS_VECTOR_FORMAT + 1], packed[LENS_PACKED_FORMAT + 1], maps[LENS_WORD_MAP_FORMAT + 1], release;
+    bool schemas[LENS_SCHEMA_VERSION + LENS_PG_SCHEMA + 1], vectors[LENS_VECTOR_FORMAT + 1], packed[LENS_PACKED_FORMAT + 1], maps[LENS_WORD_MAP_FORMAT + 1];
+    bool release;
 } seen;
 
 static int schema_of_today(void)
@@ -218,7 +222,9 @@ static char *tables_of(const test_world *world)
 static bool raise_and_kill(const test_world *world, int kilobytes)
 {
     char command[4200];
-    snprintf(command, sizeof command, "ulimit -c 0; ulimit -f %d; exec '%s' index -q --precision f32", kilobytes * 2, test_program());
+    /* (What counts the lines that ran writes files too.) */
+    snprintf(command, sizeof command, "export GCOV_PREFIX='%s'; ulimit -c 0; ulimit -f %d; exec '%s' index -q --precision f32", world->folder, kilobytes * 2,
+             test_program());
     const char *argv[] = {"/bin/sh", "-c", command, NULL};
     test_run run = test_run_program(argv, test_world_environment(world), NULL);
     const bool killed = run.status == 128 + SIGXFSZ;

@@ -123,6 +123,10 @@ def lines(program):
             yield Line(where, line, not re.search(r"\[|\.\.\.|\||\(|…|(?<!\w)[A-Z]{2,}", line))
         for code in re.findall(r"`(memelens [^`\n]+)`", text):
             yield Line(where, code, False)
+    for path in sorted(glob.glob(os.path.join(root, "src", "**", "*.[ch]"), recursive=True)):
+        for number, line in enumerate(read(path).split("\n"), 1):  # what messages tell people to type
+            for code in re.findall(r"`(memelens [^`]+)`", line):
+                yield Line(f"{short(path)}:{number}", code, False)
     for path in sorted(glob.glob(os.path.join(root, "packaging", "*"))):
         for number, line in enumerate(read(path).split("\n"), 1):
             for code in re.findall(r"(?<=[ /])memelens (?:pull|index|serve) [^&]*", line):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What the documents name is there: commands and options (and every one of the program's is in the manual and completed), make targets, files, functions, settings,
-and the places that links lead to."""
+"""What the documents name is there: commands and options (and every one of the program's is in the manual and completed), make targets, files, functions,
+settings, addresses, and the places that links lead to."""
 import os
 import re
 import subprocess
@@ -46,7 +46,7 @@ def wrong_words(program, line):
                 skip = known.get(name, False) and "=" not in word
             elif command is None:
                 command = word if word in program.commands else None
-                if command is None and word not in ("COMMAND", "help"):
+                if command is None and word not in ("COMMAND", "NAME", "help"):
                     yield f"{word} is no command"
                     break
 
@@ -142,7 +142,7 @@ def files_named():
         text = read(path)
         codes = [code for _, code, _ in documents.spans(text)]
         words = {word for code in codes for word in code.split() if not ELSEWHERE.match(word)}
-        names = {word for word in words if re.match(r"(src|tests|tools|docs|bench|web|packaging|include)/", word) or re.search(r"\w\.(c|cc|h|py|sh|js|css)$", word)}
+        names = {word for word in words if re.match(r"(src|tests|tools|docs|bench|web|packaging|include)/|.*\w\.(c|cc|h|py|sh|js|css)$", word)}
         names |= set(re.findall(r"(?<![\w/`.])((?:docs|tests|src|bench|tools)/[\w./-]*\w)", text)) | set(re.findall(r"(?<![\w/])([A-Z]{3,}\.md)\b", text))
         wrong |= {f"{short(path)}: {name}" for name in names if not is_there(name, files)}
         # A program of the build has a source.
@@ -185,7 +185,8 @@ def addresses():
     routes = [re.sub(r"[#*]", "ID", route) for route in re.findall(r'^    \{"[A-Z]+", "([^"]+)"', read(os.path.join(root, "src", "server", "routes.c")), re.M)]
     wrong = set()
     for path in documents.markdown_files():
-        named = {re.sub(r"\?.*", "", word) for _, code, _ in documents.spans(read(path)) for word in code.split() if re.match(r"/(api/|healthz|metrics|openapi|login|search$)", word)}
+        words = [word for _, code, _ in documents.spans(read(path)) for word in code.split()]
+        named = {re.sub(r"\?.*", "", word) for word in words if re.match(r"/(api/|healthz|metrics|openapi|login|search$)", word)}
         named |= {re.sub(r"[?'\"].*", "", address) for address in re.findall(r"http://127\.0\.0\.1:8080(/\S*)", read(path))}
         wrong |= {f"{short(path)}: {name}" for name in named if name.rstrip("`:") not in routes}
     check("each address that is named is answered at", wrong)
@@ -194,7 +195,8 @@ def addresses():
 def version(program):
     number = re.search(r"^VERSION := (\S+)", read(os.path.join(root, "Makefile")), re.M).group(1)
     said = subprocess.run([program.program, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[1]
-    wrong = {f"{where} says {found}" for where, found in (("the program", said), ("docs/memelens.1", re.search(r'"memelens ([\d.]+)"', documents.manual()).group(1))) if found != number}
+    page = re.search(r'"memelens ([\d.]+)"', documents.manual()).group(1)
+    wrong = {f"{where} says {found}" for where, found in (("the program", said), ("docs/memelens.1", page)) if found != number}
     check("the version is one", wrong)
 
 

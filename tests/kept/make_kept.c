@@ -153,7 +153,8 @@ static void use(void)
 static void pack(const char *kind, const char *what)
 {
     char command[4200];
-    snprintf(command, sizeof command, "tar -C " PLACE " --sort=name --owner=0 --group=0 --numeric-owner --mtime=@1767225600 -cf - %s | gzip -9n >'%s/tests/kept/%s.%s.tar.gz'", what,
+    snprintf(command, sizeof command,
+             "tar -C " PLACE " --sort=name --owner=0 --group=0 --numeric-owner --mtime=@1767225600 -cf - %s | gzip -9n >'%s/tests/kept/%s.%s.tar.gz'", what,
              getenv("MEMELENS_SOURCE"), release, kind);
     assert_int_equal(system(command), 0);
 }
@@ -162,7 +163,9 @@ static void pack(const char *kind, const char *what)
 static void dump(void)
 {
     char command[4200];
-    snprintf(command, sizeof command, "'%s/pg_dump' --schema=memelens --no-owner --no-privileges '%s' | grep -v -e '^\\\\[a-z]*restrict' -e '^SET transaction_timeout' -e '^--' >" PLACE "/library.sql",
+    snprintf(command, sizeof command,
+             "'%s/pg_dump' --schema=memelens --no-owner --no-privileges '%s' |"
+             " grep -v -e '^\\\\[a-z]*restrict' -e '^SET transaction_timeout' -e '^--' >" PLACE "/library.sql",
              getenv("MEMELENS_POSTGRES_BIN"), world.library);
     assert_int_equal(system(command), 0);
 }

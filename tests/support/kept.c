@@ -112,10 +112,13 @@ static void move_here(const test_world *world, const char *from)
     static const char *const tables[] = {"picture", "rule", "source"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char lite[600], postgres[600];
-        snprintf(lite, sizeof lite, "UPDATE %s SET path = CAST('%s' || substr(CAST(path AS TEXT), %zu) AS BLOB) WHERE substr(CAST(path AS TEXT), 1, %zu) = '%s/'", tables[i],
-                 world->folder, strlen(from) + 1, strlen(from) + 1, from);
-        snprintf(postgres, sizeof postgres, "UPDATE memelens.%s SET path = '%s'::bytea || substr(path, %zu) WHERE substr(path, 1, %zu) = '%s/'::bytea", tables[i], world->folder,
-                 strlen(from) + 1, strlen(from) + 1, from);
+        const size_t n = strlen(from) + 1;
+        snprintf(lite, sizeof lite, "UPDATE %s SET path = CAST('%s' || substr(CAST(path AS TEXT), %zu) AS BLOB)"
+                 " WHERE substr(CAST(path AS TEXT), 1, %zu) = '%s/'",
+                 tables[i], world->folder, n, n, from);
+        snprintf(postgres, sizeof postgres, "UPDATE memelens.%s SET path = '%s'::bytea || substr(path, %zu)"
+                 " WHERE substr(path, 1, %zu) = '%s/'::bytea", tables[i],
+                 world->folder, n, n, from);
         if (i < 2 || !store_place_is_folder()) {
             free(test_kept_ask(world, lite, postgres));
             continue;

@@ -65,7 +65,10 @@ static int refuse_newer(lens_folder *store, const char *path, lens_error *err)
     sqlite3 *db = NULL;
     sqlite3_file *file = NULL;
     uint8_t header[LENS_SCHEMA_HEADER];
+    struct stat info;
     int result = 0;
+    if (fstatat(store->dir, LENS_DATABASE, &info, 0) == 0 && !S_ISREG(info.st_mode)) /* a FIFO would hold us for ever */
+        return lens_fail(err, LENS_E_FORMAT, "%s/%s: not a regular file", store->folder, LENS_DATABASE);
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
         sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file && file->pMethods &&
         file->pMethods->xRead(file, header, sizeof header, 0) == SQLITE_OK)

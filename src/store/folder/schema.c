@@ -15,6 +15,7 @@ enum { APPLICATION = 0x4c656e73, /* "Lens" */ APPLICATION_COPYING = 0x4c656e43, 
 #define STALE(contents) \
     "DELETE FROM vector WHERE content IN (" contents ") AND model IN (SELECT id FROM model WHERE sentences);"
 
+/* A step that a release has gone is never changed: tests/cli/test_upgrade.c holds each kept library against a new one. */
 static const char *const steps[VERSION] = {
     /* 0 -> 1 */
     /* One row about the whole. `mark` tells this library's vector files from those of any other; `generation` is the
@@ -97,8 +98,8 @@ static int unfinished(lens_folder *store, lens_error *err)
 
 static int newer(const lens_folder *store, long long version, lens_error *err)
 {
-    return lens_fail(err, LENS_E_VERSION, "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one", store->folder, LENS_DATABASE,
-                     version, VERSION);
+    return lens_fail(err, LENS_E_VERSION, "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one", store->folder,
+                     LENS_DATABASE, version, VERSION);
 }
 
 static uint32_t big_endian(const uint8_t *at)
