@@ -23,7 +23,7 @@ PROGRAM = os.path.abspath(sys.argv[1])
 POSTGRES = os.environ.get("MEMELENS_POSTGRES")
 SERVER = os.environ.get("MEMELENS_POSTGRES_BIN", "")
 DATABASE = f"memelens_docs_{os.getpid()}"
-ENOUGH = 60  # seconds
+ENOUGH = 120  # seconds
 
 # (pattern, why). A pattern that no command line matches is a fault.
 NOT_RUN = [
@@ -255,6 +255,8 @@ def main():
                 left_out.add(why)
             elif not POSTGRES and ("postgresql://" in line.text or line.text.startswith("createdb")):
                 print(f"skipped: {line.text}: no PostgreSQL here")
+            elif line.text.startswith("openssl") and not shutil.which("openssl"):
+                print(f"skipped: {line.text}: no openssl here")
             else:
                 if line.text not in told:  # the same line elsewhere does the same
                     told[line.text] = run(home, line.text)
