@@ -58,7 +58,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus word-map fuzz print-libs install uninstall \
+.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall \
 	dist deb sbom reproducible clean
 
 all: $(PROGRAM)
@@ -71,6 +71,7 @@ help:
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
+	@echo 'make kept      what the tests of upgrades keep of this release (tests/kept/README.md)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make dist      the source as an archive, $(DIST)'
@@ -126,7 +127,12 @@ $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 corpus: $(BUILD)/tests/fuzz/make_picture_corpus
 	$<
 
-$(BUILD)/tests/fuzz/make_picture_corpus: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
+# What the tests of upgrades keep of this release (tests/kept/README.md), made by hand before it.
+kept: $(BUILD)/tests/kept/make_kept $(PROGRAM)
+	MEMELENS_PROGRAM='$(abspath $(PROGRAM))' MEMELENS_SOURCE='$(CURDIR)' $< $(VERSION)
+	MEMELENS_PROGRAM='$(abspath $(PROGRAM))' MEMELENS_SOURCE='$(CURDIR)' MEMELENS_TEST_STORE=postgres python3 tests/postgres.py run $(abspath $<) $(VERSION)
+
+$(BUILD)/tests/fuzz/make_picture_corpus $(BUILD)/tests/kept/make_kept: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
 

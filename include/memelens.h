@@ -49,8 +49,8 @@ const char *lens_library_address(const lens_library *library);
 
 /* What a program that answers many queries keeps between them, for one library: encoders, vectors, what terms came to. Any number of threads
  * may share one, each through a lens_library of its own, by which all the functions below work as ever and see what other processes write
- * within a fifth of a second (lens_warm_refresh: at once). FOLDER NULL: the default. A library that is not there yet may come later. Close
- * the libraries before the warm. */
+ * within a fifth of a second (lens_warm_refresh: at once). FOLDER NULL: the default. A library that is not there yet may come later;
+ * one of a newer version is refused (LENS_E_VERSION). Close the libraries before the warm. */
 typedef struct lens_warm lens_warm;
 lens_warm *lens_warm_new(const char *folder, lens_error *err);
 void lens_warm_free(lens_warm *warm);

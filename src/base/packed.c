@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 
-enum { BOUNDARY = 64, VERSION = 1, MOST_RUNS = 1 << 20 };
+enum { BOUNDARY = 64, MOST_RUNS = 1 << 20 };
 
 static const char magic[8] = "LENSPACK";
 
@@ -65,7 +65,7 @@ lens_packed *lens_packed_view(const void *bytes, size_t size, const char *path, 
         damaged(err, path, "not a file of that kind");
         return NULL;
     }
-    if (header->version != VERSION || memcmp(&header->key, key, sizeof *key) != 0) {
+    if (header->version != LENS_PACKED_FORMAT || memcmp(&header->key, key, sizeof *key) != 0) {
         lens_fail(err, LENS_E_MISSING, "%s: made from something else, by another version or for another processor", path);
         return NULL;
     }
@@ -191,7 +191,7 @@ int lens_packing_write(const lens_packing *packing, const char *path, const lens
 {
     static const uint8_t zeros[BOUNDARY];
     const size_t count = packing->count;
-    struct header header = {.version = VERSION, .count = (uint32_t)count, .key = *key};
+    struct header header = {.version = LENS_PACKED_FORMAT, .count = (uint32_t)count, .key = *key};
     memcpy(header.magic, magic, sizeof magic);
     lens_run_of_bytes *parts = calloc(2 * count + 3, sizeof *parts);
     if (!parts)

@@ -14,6 +14,8 @@
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
+enum { LENS_PACKED_FORMAT = 1 }; /* the version of the format */
+
 typedef struct lens_packed lens_packed;
 
 /* Maps PATH. LENS_E_MISSING when there is none or it has another key, LENS_E_FORMAT when it is damaged. NULL on failure. Free with

@@ -13,7 +13,7 @@
 #error "maps are read and written as they lie in memory, which needs a little-endian machine"
 #endif
 
-enum { VERSION = 1, MOST_WORDS = 4096, MOST_DIM = 1 << 16, MOST_TEXT = 4096, MOST_BYTES = 512 << 20 };
+enum { MOST_WORDS = 4096, MOST_DIM = 1 << 16, MOST_TEXT = 4096, MOST_BYTES = 512 << 20 };
 
 static const char magic[8] = "LENSWMAP";
 
@@ -124,8 +124,9 @@ lens_word_map *lens_word_map_view(const void *bytes, size_t size, const char *pa
     memcpy(&header, bytes, sizeof header);
     if (memcmp(header.magic, magic, sizeof magic) != 0)
         return damaged(path, "its first bytes", err);
-    if (header.version != VERSION) {
-        lens_fail(err, LENS_E_FORMAT, "%s: a map of version %u; this program knows version %d", path, (unsigned)header.version, VERSION);
+    if (header.version != LENS_WORD_MAP_FORMAT) {
+        lens_fail(err, LENS_E_VERSION, "%s: a map of version %u, and this memelens knows up to version %d; use a newer one", path, (unsigned)header.version,
+                  LENS_WORD_MAP_FORMAT);
         return NULL;
     }
     if (header.words < 1 || header.words > MOST_WORDS || header.dim < 1 || header.dim > MOST_DIM)
@@ -186,7 +187,7 @@ int lens_word_map_write(const lens_word_map *map, const char *path, lens_error *
         return lens_fail(err, LENS_E_ARGUMENT, "%s: a map is not written: %s", path, fault);
     if (check_texts(texts, err) != 0)
         return -1;
-    struct header header = {.version = VERSION, .words = (uint32_t)words, .dim = (uint32_t)map->dim, .words_print = map->about.words_print,
+    struct header header = {.version = LENS_WORD_MAP_FORMAT, .words = (uint32_t)words, .dim = (uint32_t)map->dim, .words_print = map->about.words_print,
                             .pictures_print = map->about.pictures_print, .ridge = map->ridge, .weight = map->weight};
     memcpy(header.magic, magic, sizeof magic);
     for (int i = 0; i < 3; i++)

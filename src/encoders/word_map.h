@@ -20,6 +20,8 @@ typedef struct lens_word_map_about {
     const char *fitted_on; /* a line for people */
 } lens_word_map_about;
 
+enum { LENS_WORD_MAP_FORMAT = 1 }; /* the version of the file */
+
 typedef struct lens_word_map {
     lens_word_map_about about; /* the strings are the map's own */
     int words, dim;            /* length of a sentence's vector, and of a picture's */
@@ -35,7 +37,7 @@ typedef struct lens_word_map {
 lens_word_map *lens_word_map_new(const lens_word_map_about *about, int words, int dim, lens_error *err);
 void lens_word_map_free(lens_word_map *map);
 
-/* The map in the SIZE bytes, called PATH in messages: copied, every size and number checked. NULL on failure: LENS_E_FORMAT. */
+/* The map in the SIZE bytes, called PATH in messages: copied, every size and number checked. NULL on failure: LENS_E_FORMAT, LENS_E_VERSION. */
 lens_word_map *lens_word_map_view(const void *bytes, size_t size, const char *path, lens_error *err);
 
 lens_word_map *lens_word_map_read(const char *path, lens_error *err);

@@ -310,6 +310,15 @@ lens_warm *lens_warm_new(const char *folder, lens_error *err)
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&warm->lock, NULL);
     pthread_mutex_init(&warm->refresh_lock, NULL);
+    /* What keeps it from being opened now may pass, and is told to who asks; a library of a newer version stays one. */
+    lens_error why = {0};
+    warm->store = lens_store_open(place.store, LENS_STORE_READ, 0, &why);
+    if (!warm->store && why.code == LENS_E_VERSION) {
+        if (err)
+            *err = why;
+        lens_warm_free(warm);
+        return NULL;
+    }
     warm->encoders = lens_warm_encoders_new();
     const int errnum = warm->encoders ? pthread_create(&warm->refresher, NULL, refresh_always, warm) : ENOMEM;
     warm->has_refresher = errnum == 0;

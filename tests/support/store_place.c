@@ -37,7 +37,7 @@ static char *address_of(const char *database)
 }
 
 /* psql, which knows nothing of our ways to ask a server. */
-static char *ask(const char *address, const char *const *lines)
+static char *ask(const char *address, const char *option, const char *const *lines)
 {
     const char *programs = setting("MEMELENS_POSTGRES_BIN");
     char *psql = programs ? test_path(programs, "psql") : NULL;
@@ -45,7 +45,7 @@ static char *ask(const char *address, const char *const *lines)
     size_t count = psql ? 2 : 3;
     argv[count++] = "-vON_ERROR_STOP=1";
     for (; *lines && count + 3 < sizeof argv / sizeof *argv; lines++)
-        argv[count++] = "-c", argv[count++] = *lines;
+        argv[count++] = option, argv[count++] = *lines;
     assert_null(*lines);
     argv[count++] = address;
     test_run run = test_run_program(argv, NULL, NULL);
@@ -58,7 +58,12 @@ static char *ask(const char *address, const char *const *lines)
 
 char *store_place_ask(const char *place, const char *sql)
 {
-    return ask(place, (const char *[]){sql, NULL});
+    return ask(place, "-c", (const char *[]){sql, NULL});
+}
+
+void store_place_restore(const char *place, const char *file)
+{
+    free(ask(place, "-f", (const char *[]){file, NULL}));
 }
 
 char *store_place(const char *name)
@@ -72,7 +77,7 @@ char *store_place(const char *name)
         database[i] = isalnum((unsigned char)database[i]) ? (char)tolower((unsigned char)database[i]) : '_';
     char *server = address_of("postgres"), *place = address_of(database);
     snprintf(sql, sizeof sql, "CREATE DATABASE %s", database);
-    free(ask(server, (const char *[]){sql, NULL}));
+    free(ask(server, "-c", (const char *[]){sql, NULL}));
     free(store_place_ask(place, "CREATE EXTENSION IF NOT EXISTS vector"));
     free(server);
     return place;
@@ -88,7 +93,7 @@ void store_place_remove(char *place)
     assert_non_null(name);
     char sql[160], *server = address_of("postgres");
     snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS %.*s WITH (FORCE)", (int)strcspn(name + 1, "?"), name + 1);
-    free(ask(server, (const char *[]){sql, NULL}));
+    free(ask(server, "-c", (const char *[]){sql, NULL}));
     free(server);
     free(place);
 }

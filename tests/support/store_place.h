@@ -15,6 +15,9 @@ bool store_place_is_folder(void);
 /* The answer of the database at PLACE to SQL, behind the store's back: rows ended by a newline, columns parted by '|'. The caller frees. */
 char *store_place_ask(const char *place, const char *sql);
 
+/* Runs the SQL in FILE, a dump, in the database at PLACE. */
+void store_place_restore(const char *place, const char *file);
+
 /* Tells the server to "stop", "start", "restart" or "crash" (tests/postgres.py); skips the test where it is not ours to tell. */
 void store_place_server(const char *what);
 

@@ -126,6 +126,17 @@ static void test_killed_while_the_library_is_made(void **state)
     test_folder_remove(folder);
 }
 
+static void test_a_database_that_is_no_file(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new(), *path = test_path(folder, "library.db");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    for (int mode = 0; mode < 2; mode++)
+        assert_no_open(folder, mode ? LENS_STORE_WRITE : LENS_STORE_READ, LENS_E_FORMAT, "not a regular file");
+    free(path);
+    test_folder_remove(folder);
+}
+
 static void test_other_versions_and_other_files(void **state)
 {
     (void)state;
@@ -356,6 +367,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_killed_while_the_library_is_made),
+        cmocka_unit_test(test_a_database_that_is_no_file),
         cmocka_unit_test(test_other_versions_and_other_files),
         cmocka_unit_test(test_a_vector_file_that_is_not_the_one),
         cmocka_unit_test(test_rows_that_lie),

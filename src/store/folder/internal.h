@@ -74,6 +74,12 @@ void lens_writer_unlock(lens_folder *store);
 
 /* ---- schema.c --------------------------------------------------------------------------------------------- */
 
+/* The first bytes of a database. */
+enum { LENS_SCHEMA_HEADER = 100 };
+
+/* LENS_E_VERSION where they are a library's of a newer version than ours; else 0, whatever it is. */
+int lens_schema_look_at_header(const lens_folder *store, const uint8_t header[LENS_SCHEMA_HEADER], lens_error *err);
+
 /* Whether the database that STORE has just opened is a library: 1 yes, 0 it is empty, -1 anything else. */
 int lens_schema_look(lens_folder *store, lens_error *err);
 /* Makes an empty database a library, or an older library one of today. */
@@ -138,6 +144,8 @@ void lens_writer_drop(lens_folder *store, int64_t model);
 /* A number that no vector file of this library has carried. Inside a transaction. */
 int lens_generation_next(lens_folder *store, int64_t *generation, lens_error *err);
 int lens_folder_sync(lens_folder *store, lens_error *err);
+/* LENS_E_VERSION where the vectors of any model are of a newer format: then no row is to be written either. Other faults are told where they matter. */
+int lens_models_refuse_newer(lens_folder *store, lens_error *err);
 /* Removes vector files that no model names: what an interrupted compaction left. */
 void lens_strays_remove(lens_folder *store);
 

@@ -84,6 +84,27 @@ static int list_one(lens_folder *store, sqlite3_stmt *statement, lens_store_mode
     return 0;
 }
 
+int lens_models_refuse_newer(lens_folder *store, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT " MODEL_COLUMNS " FROM model", err);
+    int result = statement ? 0 : -1, step;
+    while (result == 0 && (step = lens_sql_step(store, statement, err)) != 0) {
+        lens_model_row row;
+        lens_error why = {0};
+        const int fd = step > 0 && read_row(store, statement, &row, &why) == 0
+                           ? lens_vector_file_open(store->dir, store->folder, row.file, &row.identity, 0, false, NULL, &why) : -1;
+        if (fd >= 0)
+            close(fd);
+        if (step < 0 || why.code == LENS_E_VERSION)
+            result = -1;
+        if (why.code == LENS_E_VERSION && err)
+            *err = why;
+    }
+    if (statement)
+        lens_sql_done(store, statement);
+    return result;
+}
+
 #define MODEL_LIST "SELECT " MODEL_COLUMNS ", (SELECT count(*) FROM vector WHERE model = model.id) FROM model "
 
 static int list(lens_folder *store, sqlite3_stmt *statement, lens_store_models *out, lens_error *err)

@@ -52,8 +52,29 @@ static int connect(lens_folder *store, const char *name, int flags, lens_error *
         return lens_sql_fail(store, err);
     int keep = 1;
     sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* lens_folder_close does that, where it may */
     return lens_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
                                "PRAGMA cache_size = -16384", err);
+}
+
+/* Refuses a library of a newer version by the first bytes of its database, before anything of SQLite's or ours is written beside it: the lock, the log, its
+ * index. Through SQLite, as closing a file of our own would take its locks from every other connection of this process. What waits in a log is seen when the
+ * database is opened. */
+static int refuse_newer(lens_folder *store, const char *path, lens_error *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_file *file = NULL;
+    uint8_t header[LENS_SCHEMA_HEADER];
+    struct stat info;
+    int result = 0;
+    if (fstatat(store->dir, LENS_DATABASE, &info, 0) == 0 && !S_ISREG(info.st_mode)) /* a FIFO would hold us for ever */
+        return lens_fail(err, LENS_E_FORMAT, "%s/%s: not a regular file", store->folder, LENS_DATABASE);
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file && file->pMethods &&
+        file->pMethods->xRead(file, header, sizeof header, 0) == SQLITE_OK)
+        result = lens_schema_look_at_header(store, header, err);
+    sqlite3_close(db);
+    return result;
 }
 
 /* "file:///FOLDER/library.db?immutable=1": SQLite then neither locks nor looks for a log. */
@@ -164,9 +185,12 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
         lens_sql_memory(store, err);
         goto fail;
     }
+    if (refuse_newer(store, path, err) != 0)
+        goto fail;
     if (store->mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
         goto fail;
-    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0)
+    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0 ||
+        (store->mode == LENS_STORE_WRITE && lens_models_refuse_newer(store, err) != 0))
         goto fail;
     free(path);
     return store;
@@ -183,8 +207,8 @@ void lens_folder_close(lens_folder *store)
     lens_writer_drop(store, 0);
     for (size_t i = 0; i < store->statement_count; i++)
         sqlite3_finalize(store->statements[i].statement);
-    if (store->db && store->mode == LENS_STORE_WRITE) {
-        /* The log back into the database, as far as readers let us: they need not be waited for. */
+    if (store->db && store->mode == LENS_STORE_WRITE && store->version > 0) {
+        /* The log back into the database, as far as readers let us: they need not be waited for. (What is not ours, or newer, stays as it is.) */
         sqlite3_busy_timeout(store->db, 0);
         sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }

@@ -15,6 +15,7 @@ enum { APPLICATION = 0x4c656e73, /* "Lens" */ APPLICATION_COPYING = 0x4c656e43, 
 #define STALE(contents) \
     "DELETE FROM vector WHERE content IN (" contents ") AND model IN (SELECT id FROM model WHERE sentences);"
 
+/* A step that a release has gone is never changed: tests/cli/test_upgrade.c holds each kept library against a new one. */
 static const char *const steps[VERSION] = {
     /* 0 -> 1 */
     /* One row about the whole. `mark` tells this library's vector files from those of any other; `generation` is the
@@ -95,6 +96,25 @@ static int unfinished(lens_folder *store, lens_error *err)
     return -1;
 }
 
+static int newer(const lens_folder *store, long long version, lens_error *err)
+{
+    return lens_fail(err, LENS_E_VERSION, "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one", store->folder,
+                     LENS_DATABASE, version, VERSION);
+}
+
+static uint32_t big_endian(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+int lens_schema_look_at_header(const lens_folder *store, const uint8_t header[LENS_SCHEMA_HEADER], lens_error *err)
+{
+    enum { USER_VERSION = 60, APPLICATION_ID = 68 }; /* where SQLite's file format has them */
+    const uint32_t version = big_endian(header + USER_VERSION), application = big_endian(header + APPLICATION_ID);
+    const bool ours = memcmp(header, "SQLite format 3", 16) == 0 && (application == APPLICATION || application == APPLICATION_COPYING);
+    return ours && version > VERSION && version <= INT32_MAX ? newer(store, version, err) : 0;
+}
+
 int lens_schema_look(lens_folder *store, lens_error *err)
 {
     store->version = 0;
@@ -108,9 +128,7 @@ int lens_schema_look(lens_folder *store, lens_error *err)
     if ((application != APPLICATION && application != APPLICATION_COPYING) || version < 1)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: a database, but not a library of memelens", store->folder, LENS_DATABASE);
     if (version > VERSION)
-        return lens_fail(err, LENS_E_VERSION,
-                         "%s/%s: a library of version %lld, and this memelens knows up to version %d; use a newer one",
-                         store->folder, LENS_DATABASE, (long long)version, VERSION);
+        return newer(store, version, err);
     store->version = (int)version;
     return application == APPLICATION_COPYING && !store->copies ? unfinished(store, err) : 1;
 }

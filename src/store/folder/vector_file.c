@@ -15,7 +15,7 @@
 
 static const char magic[8] = {'L', 'E', 'N', 'S', 'V', 'E', 'C', '\n'};
 static const char suffix[] = ".vectors";
-enum { FORMAT_VERSION = 1, TYPE_F32 = 1, SUMMED = 56 };
+enum { TYPE_F32 = 1, SUMMED = 56 };
 
 static void put_u32(uint8_t *at, uint32_t value)
 {
@@ -38,7 +38,7 @@ static void header_of(const lens_vector_identity *identity, uint8_t header[LENS_
 {
     memset(header, 0, LENS_VECTOR_HEADER);
     memcpy(header, magic, sizeof magic);
-    put_u32(header + 8, FORMAT_VERSION);
+    put_u32(header + 8, LENS_VECTOR_FORMAT);
     put_u32(header + 12, (uint32_t)identity->dim);
     put_u32(header + 16, TYPE_F32);
     put_u64(header + 24, (uint64_t)identity->generation);
@@ -184,9 +184,9 @@ static int compare(const uint8_t *header, const lens_vector_identity *identity, 
     lens_hash sum = lens_hash_of(header, SUMMED);
     if (memcmp(header + SUMMED, sum.bytes, LENS_VECTOR_HEADER - SUMMED) != 0)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: its header is damaged", shown, name);
-    if (get_u32(header + 8) > FORMAT_VERSION)
-        return lens_fail(err, LENS_E_VERSION, "%s/%s: of format version %" PRIu32 ", this memelens knows up to %d", shown,
-                         name, get_u32(header + 8), FORMAT_VERSION);
+    if (get_u32(header + 8) > LENS_VECTOR_FORMAT)
+        return lens_fail(err, LENS_E_VERSION, "%s/%s: vectors of version %" PRIu32 ", and this memelens knows up to version %d; use a newer one", shown,
+                         name, get_u32(header + 8), LENS_VECTOR_FORMAT);
     if (get_u32(header + 12) != (uint32_t)identity->dim)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: holds vectors of %" PRIu32 " numbers where the library says %d", shown,
                          name, get_u32(header + 12), identity->dim);

@@ -3,7 +3,7 @@
  * A header of 64 bytes, then rows of DIM floats; slot s is the row at 64 + s * DIM * 4. All numbers are little-endian:
  *
  *     0   8  "LENSVEC\n"
- *     8   4  version of this format: 1
+ *     8   4  version of this format: LENS_VECTOR_FORMAT
  *    12   4  DIM
  *    16   4  element type: 1, IEEE 754 binary32
  *    20   4  zero
@@ -25,6 +25,7 @@
 #include "base/hash.h"
 
 enum {
+    LENS_VECTOR_FORMAT = 1,     /* the version of this format */
     LENS_VECTOR_HEADER = 64,    /* bytes */
     LENS_VECTOR_NAME = 96,      /* bytes of a file's name, NUL included */
     LENS_VECTOR_DIM_MAX = 65536,

@@ -10,7 +10,7 @@
 
 #include "store/postgres/internal.h"
 
-
+/* A step that a release has gone is never changed: tests/cli/test_upgrade.c holds each kept library against a new one. */
 static const char *const steps[LENS_PG_SCHEMA] = {
     /* 0 -> 1 */
     "CREATE TABLE library (one boolean PRIMARY KEY DEFAULT true CHECK (one), version integer NOT NULL, change bigint NOT NULL DEFAULT 0,"
