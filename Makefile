@@ -6,8 +6,8 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-# SANITIZE=address,undefined and COVERAGE=1 build apart, so that no object is shared between them.
-BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(COVERAGE),/coverage)
+# SANITIZE=address,undefined, SANITIZE=thread and COVERAGE=1 build apart, so that no object is shared between them.
+BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(findstring thread,$(SANITIZE)),-threads)$(if $(COVERAGE),/coverage)
 
 # V=1 shows the commands.
 Q    := $(if $(V),,@)
