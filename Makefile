@@ -46,7 +46,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests races run-races check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -55,6 +55,7 @@ help:
 	@echo 'make           build $(PROGRAM)'
 	@echo 'make demo      all of it on real pictures, ending in demo.html'
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
+	@echo 'make races     the tests in which threads meet, under ThreadSanitizer'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
@@ -131,6 +132,16 @@ test:
 
 run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
+
+# Where threads meet: the warm and its searchers, index runs, the server, the watch, and the workers of a database.
+RACES := $(addprefix tests/,unit/test_base.c unit/test_events.c unit/test_scan.c unit/test_server.c unit/test_threads.c unit/test_warm.c unit/test_watch.c cli/test_many.c \
+	cli/test_ocr.c cli/test_workers.c http/test_connections.c http/test_engine.c http/test_load.c)
+
+races: deps
+	@$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g' run-races
+
+run-races: $(PROGRAM) $(patsubst %.c,$(BUILD)/%,$(RACES))
+	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/races.sh $(RACES)
 
 check-includes:
 	@tests/check-includes.sh

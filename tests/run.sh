@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs every test program and replays every fuzz corpus, then closes with "N passed, N failed, N skipped".
 # BUILD and PROGRAM come from the Makefile. A test that needs ../shared skips itself, and is counted, when it is not there. What is true of libraries wherever
-# they lie is tested twice: in folders, and in the databases of a PostgreSQL server that runs as long as this does.
+# they lie is tested twice: in folders, and in the databases of a PostgreSQL server that runs as long as this does. ONLY='tests/unit/test_a.c …' runs these.
 set -u
 cd "$(dirname "$0")/.."
 root=$(pwd)
@@ -22,7 +22,7 @@ case $PROGRAM in /*) MEMELENS_PROGRAM=$PROGRAM ;; esac
 models=${MEMELENS_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/memelens/models}
 own=$root/build/models
 for model in efficientnet-lite0 efficientnet-lite2 all-minilm-l6-v2; do
-    [ ! -d "$MEMELENS_SHARED" ] || [ -d "$models/$model" ] || [ -d "$own/$model" ] ||
+    [ ! -d "$MEMELENS_SHARED" ] || [ -n "${ONLY:-}" ] || [ -d "$models/$model" ] || [ -d "$own/$model" ] ||
         MEMELENS_MODELS=$own "$MEMELENS_PROGRAM" pull "$model" || echo "without it the tests of its real weights will be skipped"
 done
 export MEMELENS_TEST_MODELS="${MEMELENS_TEST_MODELS:-$models:$own}"
@@ -50,19 +50,19 @@ run_test() {
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c; do
+for source in ${ONLY:-tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c}; do
     [ -e "$source" ] || continue
     grep -q 'store_place_run_server' "$source" || run_test "$source" "$source"
 done
 
 export MEMELENS_TEST_STORE=postgres
-for source in $(grep -lE 'store_place_run[a-z_]*\(' tests/*/test_*.c); do
+for source in $(grep -lE 'store_place_run[a-z_]*\(' ${ONLY:-tests/*/test_*.c}); do
     run_test "$source" "$source in PostgreSQL"
 done
 unset MEMELENS_TEST_STORE
 
 for source in tests/fuzz/fuzz_*.c; do
-    [ -e "$source" ] || continue
+    [ -e "$source" ] && [ -z "${ONLY:-}" ] || continue
     name=$(basename "${source%.c}")
     if "$BUILD/${source%.c}" tests/fuzz/corpus/"${name#fuzz_}"/* >"$log" 2>&1; then
         echo "ok      $source: $(tail -n 1 "$log")"
@@ -80,6 +80,7 @@ case $BUILD in
 *sanitize*|*coverage*) scripts=$(ls tests/http/test_*.py) ;;
 *)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py) ;;
 esac
+[ -z "${ONLY:-}" ] || scripts=
 for source in $scripts; do
     "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
     status=$?
