@@ -75,8 +75,10 @@ $(BUILD)/%.o: %.cc
 	$(call say,c++)
 	$(Q)$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# The loops that run on several threads of one stream. (clang has an OpenMP of its own, beside which oneDNN's would run too.)
-$(BUILD)/src/nn/attention.o $(BUILD)/src/nn/finish.o $(BUILD)/src/nn/norm.o: CFLAGS_ALL += $(if $(findstring clang,$(CC)),,-fopenmp)
+# The loops that run on several threads of one stream. (clang has an OpenMP of its own, beside which oneDNN's would run too; and ThreadSanitizer does not see
+# the barriers of OpenMP.)
+$(BUILD)/src/nn/attention.o $(BUILD)/src/nn/finish.o $(BUILD)/src/nn/norm.o: CFLAGS_ALL += \
+	$(if $(findstring thread,$(SANITIZE)),-Wno-unknown-pragmas -Wno-unused-parameter,$(if $(findstring clang,$(CC)),,-fopenmp))
 
 # Multiplications and additions fused, where there are such instructions: half as many to do.
 $(BUILD)/src/nn/attention.o $(BUILD)/src/nn/attention_bf16.o $(BUILD)/src/nn/finish.o: CFLAGS_ALL += -ffp-contract=fast
