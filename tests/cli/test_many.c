@@ -16,6 +16,7 @@ typedef struct crowd {
     const test_world *world;
     test_serving serving;
     test_started searchers[SEARCHERS];
+    unsigned asked[SEARCHERS]; /* for which of the pictures that stay */
     long before[SEARCHERS]; /* pictures that an earlier answer had told of when each was started */
     long seen, served;      /* the most pictures that the program has told of, and the server */
     bool grows;             /* nothing is taken away: numbers never go back */
@@ -41,6 +42,12 @@ static char *kept_path(const test_world *world, unsigned number)
     return test_path(world->pictures, "kept/%03u.jpg", number);
 }
 
+/* A file in no library with the same pixels, so that it is encoded by itself, and finds the picture only where that one's vector is its own. */
+static char *stranger_path(const test_world *world, unsigned number)
+{
+    return test_path(world->folder, "stranger-%03u.jpg", number);
+}
+
 /* The pictures that stay, each with a caption. */
 static void add_kept(const test_world *world)
 {
@@ -51,6 +58,14 @@ static void add_kept(const test_world *world)
         snprintf(text, sizeof text, "keepsake number%c\n", 'a' + (int)i);
         test_write(path, text, strlen(text));
         free(path);
+        path = kept_path(world, i);
+        lens_buffer bytes = test_read(path);
+        free(path);
+        path = stranger_path(world, i);
+        assert_int_equal(lens_buffer_append(&bytes, "!", 1), 0); /* behind the end of the picture */
+        test_write(path, bytes.data, bytes.size);
+        free(path);
+        lens_buffer_free(&bytes);
     }
 }
 
@@ -114,14 +129,15 @@ static bool is_busy(const test_run *run)
 /* What the searcher at I does, and what is to be true of its answer. */
 static void begin_search(crowd *self, unsigned i)
 {
-    char id[32], word[32], *kept = kept_path(self->world, self->next % KEPT);
-    snprintf(id, sizeof id, "id:%ld", self->ids[self->next % KEPT]);
-    snprintf(word, sizeof word, "number%c", 'a' + (int)(self->next % KEPT));
+    const unsigned number = self->asked[i] = self->next % KEPT;
+    char id[32], word[32], *kept = kept_path(self->world, number), *stranger = stranger_path(self->world, number);
+    snprintf(id, sizeof id, "id:%ld", self->ids[number]);
+    snprintf(word, sizeof word, "number%c", 'a' + (int)number);
     test_started *started = &self->searchers[i];
     const test_world *world = self->world;
     self->before[i] = self->seen;
     switch (i) {
-    case 0: *started = test_start(world, "search", "-q", "--json", kept); break;
+    case 0: *started = test_start(world, "search", "-q", "--json", stranger); break;
     case 1: *started = test_start(world, "search", "-q", "--json", "--by", "text", word); break;
     case 2: *started = test_start(world, "search", "-q", "--json", "-n", "100000", id); break;
     case 3: *started = test_start(world, "similar", "-q", "--json", id); break;
@@ -133,6 +149,7 @@ static void begin_search(crowd *self, unsigned i)
     default: *started = test_start(world, "search", "-q", "--json", "--in", world->pictures, id); break;
     }
     self->next++;
+    free(stranger);
     free(kept);
 }
 
@@ -152,10 +169,12 @@ static void check_search(crowd *self, unsigned i, const test_run *run)
         never_back(self, "search", (long)json_array_size(lines), self->before[i], &self->seen);
     if (i != 4 && i != 5 && i != 6) {
         check_results(self, lines);
+        /* `similar` leaves out what it is asked by, and with --unhub another one may stand before it. */
         const json_t *first = json_array_get(lines, 0);
-        if (!first || (i != 3 && i != 8 && !strstr(json_string_value(json_object_get(first, "path")), "/kept/")) ||
-            (i != 1 && i != 3 && i != 8 && score_of(first) < 0.999))
-            fail_msg("memelens %s, number %u does not find what it was asked for:\n%s", command, i, run->out.data);
+        char *kept = kept_path(self->world, self->asked[i]);
+        if (!first || (i != 3 && i != 8 && (strcmp(json_string_value(json_object_get(first, "path")), kept) != 0 || (i != 1 && score_of(first) < 0.999))))
+            fail_msg("memelens %s, number %u, does not find %s first:\n%s", command, i, kept, run->out.data);
+        free(kept);
     }
     json_decref(lines);
 }
