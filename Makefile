@@ -136,14 +136,16 @@ run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
 
 # Where threads meet: the warm and its searchers, index runs, the server, the watch, and the workers of a database.
-RACES := $(addprefix tests/,unit/test_base.c unit/test_events.c unit/test_scan.c unit/test_server.c unit/test_threads.c unit/test_warm.c unit/test_watch.c cli/test_many.c \
-	cli/test_ocr.c cli/test_workers.c http/test_connections.c http/test_engine.c http/test_load.c)
+# Those that start the program again and again are built without the sanitizer themselves: a process with it takes a tenth of a second to fork.
+RACES := $(addprefix tests/unit/test_,base.c events.c scan.c server.c threads.c warm.c watch.c)
+RACES_OF_PROGRAM := $(addprefix tests/,cli/test_many.c cli/test_ocr.c cli/test_stopped.c cli/test_workers.c http/test_connections.c http/test_engine.c http/test_load.c)
 
 races: deps
+	@$(MAKE) --no-print-directory SANITIZE= $(patsubst %.c,build/%,$(RACES_OF_PROGRAM))
 	@$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g' run-races
 
 run-races: $(PROGRAM) $(patsubst %.c,$(BUILD)/%,$(RACES))
-	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/races.sh $(RACES)
+	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) ALONE='$(RACES)' PROGRAMS='$(RACES_OF_PROGRAM)' tests/races.sh
 
 check-includes:
 	@tests/check-includes.sh

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Runs the test programs that are named, which were built with ThreadSanitizer, and closes with what it reported in them and in every program that they started. BUILD
-# and PROGRAM come from the Makefile.
+# Runs tests under ThreadSanitizer and closes with what it reported. BUILD, PROGRAM and the lists come from the Makefile: ALONE, which were built with it in BUILD, and PROGRAMS,
+# whose threads are those of PROGRAM.
 set -u
 cd "$(dirname "$0")/.."
 reports=$(pwd)/$BUILD/races
 rm -rf "$reports"
 mkdir -p "$reports"
 export TSAN_OPTIONS="suppressions=$(pwd)/tests/races.supp log_path=$reports/report exitcode=66 ${TSAN_OPTIONS:-}"
-ONLY="$*" tests/run.sh
-status=$?
+status=0
+ONLY=$ALONE tests/run.sh || status=1
+ONLY=$PROGRAMS BUILD=build tests/run.sh || status=1
 cat "$reports"/report.* 2>/dev/null
 count=$(cat "$reports"/report.* 2>/dev/null | grep -c '^SUMMARY: ThreadSanitizer')
 echo "$count reports of ThreadSanitizer"
