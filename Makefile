@@ -138,7 +138,7 @@ run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes
 # Where threads meet: the warm and its searchers, index runs, the server, the watch, and the workers of a database.
 # Those that start the program again and again are built without the sanitizer themselves: a process with it takes a tenth of a second to fork.
 RACES := $(addprefix tests/unit/test_,base.c events.c scan.c server.c threads.c warm.c watch.c)
-RACES_OF_PROGRAM := $(addprefix tests/,cli/test_many.c cli/test_ocr.c cli/test_stopped.c cli/test_workers.c http/test_connections.c http/test_engine.c http/test_load.c)
+RACES_OF_PROGRAM := $(addprefix tests/,cli/test_many.c cli/test_stopped.c cli/test_workers.c http/test_connections.c http/test_engine.c http/test_load.c)
 
 races: deps
 	@$(MAKE) --no-print-directory SANITIZE= $(patsubst %.c,build/%,$(RACES_OF_PROGRAM))

@@ -37,7 +37,7 @@ test_started test_start_words(const test_world *world, const char *const *words)
             putenv((char *)*variable);
         dup2(started.out, STDOUT_FILENO);
         dup2(started.err, STDERR_FILENO);
-        alarm(120);
+        alarm(300);
         execv(argv[0], (char *const *)argv);
         _exit(127);
     }

@@ -12,7 +12,7 @@ typedef struct test_started {
     char command[24]; /* its first word, for messages */
 } test_started;
 
-/* Starts the program in WORLD with WORDS, ended by NULL. It dies with the test, and of SIGALRM when it runs for more than two minutes. */
+/* Starts the program in WORLD with WORDS, ended by NULL. It dies with the test, and of SIGALRM when it runs for more than five minutes. */
 test_started test_start_words(const test_world *world, const char *const *words);
 #define test_start(world, ...) test_start_words(world, (const char *const[]){__VA_ARGS__, NULL})
 
