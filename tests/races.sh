@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs tests under ThreadSanitizer and closes with what it reported. BUILD, PROGRAM and the lists come from the Makefile: ALONE, which were built with it in BUILD, and PROGRAMS,
-# whose threads are those of PROGRAM.
+# Runs tests under ThreadSanitizer and closes with what it reported. BUILD, PROGRAM and the lists come from the Makefile: ALONE, which were built with it in
+# BUILD, and PROGRAMS, whose threads are those of PROGRAM.
 set -u
 cd "$(dirname "$0")/.."
 reports=$(pwd)/$BUILD/races

@@ -1,5 +1,5 @@
-/* Many at once on one library, as processes of their own: whoever writes takes turns or says in one line that it waits, and whoever reads meanwhile finds a library that is
- * whole, again and again. */
+/* Many at once on one library, as processes of their own: whoever writes takes turns or says in one line that it waits, and whoever reads meanwhile finds a
+ * library that is whole, again and again. */
 #include <math.h>
 #include <unistd.h>
 
@@ -310,7 +310,8 @@ static void writers_from_nothing(void **state)
             if (!test_started_ended(&readers[i], &run))
                 continue;
             const bool yet = run.status == 2 && times(run.err.data, "\n") == 1 &&
-                             (strstr(run.err.data, "there is no library here") || strstr(run.err.data, "nothing is indexed yet") || strstr(run.err.data, "no such picture"));
+                             (strstr(run.err.data, "there is no library here") || strstr(run.err.data, "nothing is indexed yet") ||
+                              strstr(run.err.data, "no such picture"));
             if (run.status != 0 && !yet)
                 fail_msg("while the library was being made: exit %d: %s", run.status, run.err.data);
             looks++;
@@ -404,7 +405,8 @@ static void forgotten_while_it_is_indexed(void **state)
 /* The number in the name of the library's vector file, which each compaction raises. */
 static long generation(const test_world *world)
 {
-    const char *argv[] = {"/bin/sh", "-c", "cd \"$1\" && ls *.vectors | sed 's/.*-\\([0-9]*\\)[.]vectors/\\1/' | sort -n | tail -n 1", "sh", world->library, NULL};
+    static const char last[] = "cd \"$1\" && ls *.vectors | sed 's/.*-\\([0-9]*\\)[.]vectors/\\1/' | sort -n | tail -n 1";
+    const char *argv[] = {"/bin/sh", "-c", last, "sh", world->library, NULL};
     test_run run = test_run_program(argv, NULL, NULL);
     const long number = strtol(run.out.data, NULL, 10);
     test_run_free(&run);

@@ -1,5 +1,5 @@
-/* A writer that is stopped in the middle of its work, as a machine that sleeps: whoever reads finds a whole library, whoever would write says in one line that it waits, can be
- * interrupted, and gives up in one line; and the writer goes on when it wakes. */
+/* A writer that is stopped in the middle of its work, as a machine that sleeps: whoever reads finds a whole library, whoever would write says in one line that
+ * it waits, can be interrupted, and gives up in one line; and the writer goes on when it wakes. */
 #include <libpq-fe.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -108,7 +108,8 @@ static void in_a_folder(void **state)
         if (i + 1 < STOPS)
             kill(writer.pid, SIGCONT);
     }
-    test_started refused[] = {test_start(world, "index", "-q", world->pictures), test_start(world, "forget", "-q", some), test_start(world, "copy", "-q", copy, world->library)},
+    test_started refused[] = {test_start(world, "index", "-q", world->pictures), test_start(world, "forget", "-q", some),
+                              test_start(world, "copy", "-q", copy, world->library)},
                  waiting = test_start(world, "index", world->pictures);
     hear(&waiting, waits);
     kill(waiting.pid, SIGINT); /* before its ten seconds are over */

@@ -94,8 +94,9 @@ static void let_in(bool lets)
     char sql[512];
     const char *name = strstr(world->library, "/memelens_test_") + 1;
     const int length = (int)strcspn(name, "?");
-    snprintf(sql, sizeof sql, "ALTER DATABASE %.*s ALLOW_CONNECTIONS %s; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%.*s' AND %s", length, name,
-             lets ? "true" : "false", length, name, lets ? "false" : "true");
+    snprintf(sql, sizeof sql, "ALTER DATABASE %.*s ALLOW_CONNECTIONS %s;"
+                              " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%.*s' AND %s",
+             length, name, lets ? "true" : "false", length, name, lets ? "false" : "true");
     free(store_place_ask(getenv("MEMELENS_POSTGRES"), sql));
 }
 
@@ -117,6 +118,7 @@ static void test_nobody_is_let_in(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_comes_back), cmocka_unit_test(test_nobody_is_let_in), cmocka_unit_test(test_what_comes_meanwhile)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_comes_back), cmocka_unit_test(test_nobody_is_let_in),
+                                       cmocka_unit_test(test_what_comes_meanwhile)};
     return store_place_run_server_group(tests, setup, teardown);
 }

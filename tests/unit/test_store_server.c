@@ -323,8 +323,8 @@ static void test_a_wait_that_is_given_up(void **state)
 static void break_at(const char *place, const char *table)
 {
     lens_buffer sql = {0};
-    lens_buffer_print(&sql, "CREATE SEQUENCE once_%s; CREATE FUNCTION break_%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('public.once_%s') = 1 THEN"
-                            " PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN coalesce(NEW, OLD); END $$;"
+    lens_buffer_print(&sql, "CREATE SEQUENCE once_%s; CREATE FUNCTION break_%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                            " IF nextval('public.once_%s') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN coalesce(NEW, OLD); END $$;"
                             " CREATE TRIGGER break_%s BEFORE INSERT OR DELETE ON memelens.%s FOR EACH ROW EXECUTE FUNCTION break_%s()",
                       table, table, table, table, table, table);
     free(store_place_ask(place, sql.data));

@@ -1,5 +1,5 @@
-/* Threads of one process, as a server has them: searches on one warm, an index run, forgetting with its compactions, and checks, all at once; and one file that several
- * write. Under ThreadSanitizer (`make races`) each meeting of two of them is held against what C promises. */
+/* Threads of one process, as a server has them: searches on one warm, an index run, forgetting with its compactions, and checks, all at once; and one file
+ * that several write. Under ThreadSanitizer (`make races`) each meeting of two of them is held against what C promises. */
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -74,7 +74,8 @@ static void *search_always(void *context)
     if (!library)
         trouble(&self->troubles, "a library", error.message);
     for (int i = number; library && !atomic_load(&self->over); i++) {
-        const lens_term kept = {.kind = LENS_TERM_FILE, .text = self->kept[i % KEPT], .weight = 1}, stranger = {.kind = LENS_TERM_FILE, .text = self->stranger, .weight = 1};
+        const lens_term kept = {.kind = LENS_TERM_FILE, .text = self->kept[i % KEPT], .weight = 1};
+        const lens_term stranger = {.kind = LENS_TERM_FILE, .text = self->stranger, .weight = 1};
         search(self, library, &kept, i % 3 == 0, kept.text);
         if (i % 4 == number)
             search(self, library, &stranger, false, NULL);
@@ -179,7 +180,8 @@ static void a_busy_library(void **state)
     pthread_join(checker, NULL);
     lens_warm_free(self.warm);
     lens_library_close(library);
-    printf("measured: %ld searches by %d threads while %d pictures were forgotten and indexed %d times\n", atomic_load(&self.searches), SEARCHERS, MOVING, CYCLES);
+    printf("measured: %ld searches by %d threads while %d pictures were forgotten and indexed %d times\n", atomic_load(&self.searches), SEARCHERS, MOVING,
+           CYCLES);
     for (unsigned i = 0; i < KEPT; i++)
         free(self.kept[i]);
     free(self.stranger);

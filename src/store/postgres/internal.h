@@ -55,8 +55,8 @@ int lens_pg_begin_read(lens_postgres *store, lens_error *err);
 int lens_pg_begin_share(lens_postgres *store, lens_error *err);
 int lens_pg_end(lens_postgres *store, int result, lens_error *err);
 
-/* Whether a transaction that has come to RESULT was lost with its connection, outside of any other, and may be tried once more: on a new one, ERR being empty. The same twice
- * says the same, whether or not the server had committed it. */
+/* Whether a transaction that has come to RESULT was lost with its connection, outside of any other, and may be tried once more: on a new one, ERR being empty.
+ * The same twice says the same, whether or not the server had committed it. */
 bool lens_pg_once_more(lens_postgres *store, int result, lens_error *err);
 
 /* Runs SQL, one statement or several, that takes no arguments and whose rows nobody wants. 0 or -1. */

@@ -139,8 +139,8 @@ static int drop_others(lens_postgres *store, int64_t source, const lens_store_ca
     return result;
 }
 
-static int captions_once(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed,
-                         lens_error *err)
+static int captions_once(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole,
+                         int64_t *changed, lens_error *err)
 {
     int64_t changes = 0;
     if (changed)

@@ -26,8 +26,8 @@ int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64
     return 0;
 }
 
-/* The list's index has the models beside the path: an array of them has 24 bytes and 8 each; 2,704 are all that an entry holds, 8 its own, and up to 11 stand before them and
- * between. */
+/* The list's index has the models beside the path: an array of them has 24 bytes and 8 each; 2,704 are all that an entry holds, 8 its own, and up to 11 stand
+ * before them and between. */
 size_t lens_postgres_path_most(const lens_postgres *store)
 {
     enum { ROOM = 2704 - 8 - 11 - 24 };
