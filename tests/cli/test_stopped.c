@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "started.h"
 
-enum { THERE = 6, NEW = 60, STOPS = 5, PATIENCE = 60 /* seconds */ };
+enum { THERE = 6, NEW = 240, STOPS = 5, PATIENCE = 60 /* seconds */ };
 static const char waits[] = "another run is writing to the library; waiting for it", writing[] = "is writing to this library";
 
 static void add_pictures(const test_world *world, unsigned first, unsigned count)
