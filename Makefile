@@ -6,8 +6,8 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-# SANITIZE=address,undefined and COVERAGE=1 build apart, so that no object is shared between them.
-BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(COVERAGE),/coverage)
+# SANITIZE=address,undefined, SANITIZE=thread and COVERAGE=1 build apart, so that no object is shared between them.
+BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(findstring thread,$(SANITIZE)),-threads)$(if $(COVERAGE),/coverage)
 
 # V=1 shows the commands.
 Q    := $(if $(V),,@)
@@ -58,8 +58,8 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall \
-	dist deb sbom reproducible clean
+.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall dist \
+	deb sbom reproducible clean races run-races
 
 all: $(PROGRAM)
 
@@ -68,6 +68,7 @@ help:
 	@echo 'make           build $(PROGRAM)'
 	@echo 'make demo      all of it on real pictures, ending in demo.html'
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
+	@echo 'make races     the tests in which threads meet, under ThreadSanitizer'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
@@ -92,8 +93,10 @@ $(BUILD)/%.o: %.cc
 	$(call say,c++)
 	$(Q)$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# The loops that run on several threads of one stream. (clang has an OpenMP of its own, beside which oneDNN's would run too.)
-$(BUILD)/src/nn/attention.o $(BUILD)/src/nn/finish.o $(BUILD)/src/nn/norm.o: CFLAGS_ALL += $(if $(findstring clang,$(CC)),,-fopenmp)
+# The loops that run on several threads of one stream. (clang has an OpenMP of its own, beside which oneDNN's would run too; and ThreadSanitizer does not see
+# the barriers of OpenMP.)
+$(BUILD)/src/nn/attention.o $(BUILD)/src/nn/finish.o $(BUILD)/src/nn/norm.o: CFLAGS_ALL += \
+	$(if $(findstring thread,$(SANITIZE)),-Wno-unknown-pragmas -Wno-unused-parameter,$(if $(findstring clang,$(CC)),,-fopenmp))
 
 # Multiplications and additions fused, where there are such instructions: half as many to do.
 $(BUILD)/src/nn/attention.o $(BUILD)/src/nn/attention_bf16.o $(BUILD)/src/nn/finish.o: CFLAGS_ALL += -ffp-contract=fast
@@ -154,6 +157,18 @@ test:
 
 run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes check-hardening
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
+
+# Where threads meet: the warm and its searchers, index runs, the server, the watch, and the workers of a database.
+# Those that start the program again and again are built without the sanitizer themselves: a process with it takes a tenth of a second to fork.
+RACES := $(addprefix tests/unit/test_,base.c events.c scan.c server.c threads.c warm.c watch.c)
+RACES_OF_PROGRAM := $(addprefix tests/,cli/test_many.c cli/test_stopped.c cli/test_workers.c http/test_connections.c http/test_engine.c http/test_load.c)
+
+races: deps
+	@$(MAKE) --no-print-directory SANITIZE= $(patsubst %.c,build/%,$(RACES_OF_PROGRAM))
+	@$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g' run-races
+
+run-races: $(PROGRAM) $(patsubst %.c,$(BUILD)/%,$(RACES))
+	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) ALONE='$(RACES)' PROGRAMS='$(RACES_OF_PROGRAM)' tests/races.sh
 
 check-includes:
 	@tests/check-includes.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs every test program and replays every fuzz corpus, then closes with "N passed, N failed, N skipped".
 # BUILD and PROGRAM come from the Makefile. A test that needs ../shared skips itself, and is counted, when it is not there. What is true of libraries wherever
-# they lie is tested twice: in folders, and in the databases of a PostgreSQL server that runs as long as this does.
+# they lie is tested twice: in folders, and in the databases of a PostgreSQL server that runs as long as this does. ONLY='tests/unit/test_a.c …' runs these.
+# Two go through the tests side by side, since most of a test's time is waiting: one through what is tested in folders, one through the rest.
 set -u
 cd "$(dirname "$0")/.."
 root=$(pwd)
@@ -22,14 +23,20 @@ case $PROGRAM in /*) MEMELENS_PROGRAM=$PROGRAM ;; esac
 models=${MEMELENS_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/memelens/models}
 own=$root/build/models
 for model in efficientnet-lite0 efficientnet-lite2 all-minilm-l6-v2; do
-    [ ! -d "$MEMELENS_SHARED" ] || [ -d "$models/$model" ] || [ -d "$own/$model" ] ||
+    [ ! -d "$MEMELENS_SHARED" ] || [ -n "${ONLY:-}" ] || [ -d "$models/$model" ] || [ -d "$own/$model" ] ||
         MEMELENS_MODELS=$own "$MEMELENS_PROGRAM" pull "$model" || echo "without it the tests of its real weights will be skipped"
 done
 export MEMELENS_TEST_MODELS="${MEMELENS_TEST_MODELS:-$models:$own}"
 
-passed=0 failed=0 skipped=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+
+# What follows is called by one of the two, which is $hand: its log, its totals.
+begin() { hand=$1 log=$results/$1.log passed=0 failed=0 skipped=0; }
+add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+end() { echo "$passed $failed $skipped" >"$results/$hand.totals"; }
+
 # cmocka names what failed and what was skipped once more at the end.
 count() { grep -E "$1" "$log" | sort -u | wc -l; }
 
@@ -40,62 +47,96 @@ run_test() {
     status=$?
     p=$(count '^\[ +OK +\]') f=$(count '^\[ +FAILED +\] [a-z_0-9]+$') s=$(count '^\[ +SKIPPED +\] [a-z_0-9]+$')
     if [ "$status" -ne 0 ] || [ "$f" -ne 0 ]; then
-        cat "$log"
         [ "$f" -ne 0 ] || f=1
-        echo "FAILED  $name (exit $status)"
+        echo "FAILED  $name (exit $status)" >>"$log"
+        cat "$log"
     else
-        echo "ok      $name: $p passed$([ "$s" -eq 0 ] || echo ", $s skipped")"
-        grep -E '^(skipped:|measured:)' "$log" | sed 's/^/        /'
+        { echo "ok      $name: $p passed$([ "$s" -eq 0 ] || echo ", $s skipped")"
+          grep -E '^(skipped:|measured:)' "$log" | sed 's/^/        /'; } >"$log.shown"
+        cat "$log.shown" # in one piece
     fi
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    add "$p" "$f" "$s"
 }
 
-for source in tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c; do
-    [ -e "$source" ] || continue
-    grep -q 'store_place_run_server' "$source" || run_test "$source" "$source"
-done
+in_folders() {
+    begin folders
+    for source in ${ONLY:-tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c}; do
+        [ -e "$source" ] || continue
+        grep -q 'store_place_run_server' "$source" || run_test "$source" "$source"
+    done
+    end
+}
 
-export MEMELENS_TEST_STORE=postgres
-for source in $(grep -lE 'store_place_run[a-z_]*\(' tests/*/test_*.c); do
-    run_test "$source" "$source in PostgreSQL"
-done
-unset MEMELENS_TEST_STORE
+in_databases() {
+    export MEMELENS_TEST_STORE=postgres
+    # shellcheck disable=SC2086
+    for source in $(grep -lE 'store_place_run[a-z_]*\(' ${ONLY:-tests/*/test_*.c}); do
+        run_test "$source" "$source in PostgreSQL"
+    done
+    unset MEMELENS_TEST_STORE
+}
 
-for source in tests/fuzz/fuzz_*.c; do
-    [ -e "$source" ] || continue
-    name=$(basename "${source%.c}")
-    if "$BUILD/${source%.c}" tests/fuzz/corpus/"${name#fuzz_}"/* >"$log" 2>&1; then
-        echo "ok      $source: $(tail -n 1 "$log")"
-        passed=$((passed + 1))
-    else
-        cat "$log"
-        echo "FAILED  $source"
-        failed=$((failed + 1))
-    fi
-done
+replay() {
+    for source in tests/fuzz/fuzz_*.c; do
+        [ -e "$source" ] || continue
+        name=$(basename "${source%.c}")
+        if "$BUILD/${source%.c}" tests/fuzz/corpus/"${name#fuzz_}"/* >"$log" 2>&1; then
+            echo "ok      $source: $(tail -n 1 "$log")"
+            add 1 0 0
+        else
+            echo "FAILED  $source" >>"$log"
+            cat "$log"
+            add 0 1 0
+        fi
+    done
+}
 
-# What is written in Python: the pages in a browser, where there is one, what the server describes, and what the documents say. (The sanitizers have
-# nothing to do with the pages and the documents.)
-case $BUILD in
-*sanitize*|*coverage*) scripts=$(ls tests/http/test_*.py) ;;
-*)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py tests/docs/test_*.py) ;;
-esac
-for source in $scripts; do
-    "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
-    status=$?
-    p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log")
-    if [ "$status" -eq 77 ]; then
-        echo "skipped: $source: $(tail -n 1 "$log")"
-        skipped=$((skipped + 1))
-    elif [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
-        cat "$log"
-        [ "$f" -ne 0 ] || f=1
-        echo "FAILED  $source (exit $status)"
-    else
-        echo "ok      $source: $p passed"
-    fi
-    passed=$((passed + p)) failed=$((failed + f))
-done
+# What is written in Python: the pages in a browser, where there is one, what the server describes, what the documents say, and a few faults. (The sanitizers
+# have nothing to do with the pages and the documents, and cannot be loaded behind the faults' shim.)
+run_scripts() {
+    case $BUILD in
+    *sanitize*|*coverage*) scripts=$(ls tests/http/test_*.py) ;;
+    *)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py tests/docs/test_*.py tests/faults/test_*.py) ;;
+    esac
+    for source in $scripts; do
+        "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
+        status=$?
+        p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log") s=0
+        if [ "$status" -eq 77 ]; then
+            echo "skipped: $source: $(tail -n 1 "$log")"
+            s=1
+        elif [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; then
+            [ "$f" -ne 0 ] || f=1
+            echo "FAILED  $source (exit $status)" >>"$log"
+            cat "$log"
+        else
+            echo "ok      $source: $p passed"
+        fi
+        add "$p" "$f" "$s"
+    done
+}
 
+the_rest() {
+    begin rest
+    in_databases
+    [ -n "${ONLY:-}" ] || { replay; run_scripts; }
+    end
+}
+
+if [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ]; then
+    in_folders &
+    the_rest
+    wait
+else
+    in_folders
+    the_rest
+fi
+
+# Of a hand that did not come to its end there are no totals: that is a failure.
+begin all
+for hand in folders rest; do
+    read -r p f s 2>/dev/null <"$results/$hand.totals" || p=0 f=1 s=0
+    add "$p" "$f" "$s"
+done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,8 +213,9 @@ int lens_file_write(const char *path, const void *bytes, size_t size, lens_error
 
 int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t count, lens_error *err)
 {
+    static atomic_uint written; /* two threads may write one file at the same time */
     lens_buffer temporary = {0};
-    if (lens_buffer_print(&temporary, "%s.%ld.part", path, (long)getpid()) != 0)
+    if (lens_buffer_print(&temporary, "%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&written, 1)) != 0)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
     unlink(temporary.data); /* of an earlier process with our number, killed here */
     int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

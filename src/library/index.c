@@ -16,6 +16,8 @@
 enum { WRITE_MOST = 256 };             /* entries of one transaction */
 static const double write_every = 1.0;  /* seconds: what a power cut may cost */
 static const double tell_every = 0.1;   /* seconds between progress events */
+static const double look_every = 0.2;   /* seconds between looks whether another process still writes */
+static const double stopped_patience = 2; /* seconds: with others who write, once the caller wants it to stop */
 
 lens_index_options lens_index_options_default(void)
 {
@@ -75,6 +77,7 @@ typedef struct teller {
     lens_run *run;
     int64_t done;
     double begun, last;
+    double stopped; /* when it was told to stop while it waited for its turn; 0: it was not */
 } teller;
 
 static void tell(teller *self, lens_index_event_kind kind, const char *path, const char *reason)
@@ -93,6 +96,18 @@ static void tell(teller *self, lens_index_event_kind kind, const char *path, con
     };
     if (!run->options->event(run->options->context, &event))
         stop(run);
+}
+
+/* Whether to wait on for a turn to write: what is encoded is worth a moment, though the caller wants it to stop. */
+static bool wait_on(void *context)
+{
+    teller *self = context;
+    tell(self, LENS_INDEX_PROGRESS, NULL, NULL);
+    if (!atomic_load(&self->run->stop))
+        return true;
+    const double now = lens_seconds();
+    self->stopped = self->stopped > 0 ? self->stopped : now;
+    return now - self->stopped < stopped_patience;
 }
 
 /* ---- writing ---- */
@@ -417,6 +432,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
 {
     teller out = {.run = run, .begun = lens_seconds()};
     writer self = {.run = run, .teller = &out, .last = out.begun, .report = report};
+    lens_store_wait_while(run->store, wait_on, &out);
     int result = lens_store_seen_clear(run->store, err);
     if (result == 0)
         result = lens_run_captions_there(run, err);
@@ -472,27 +488,44 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     return result;
 }
 
+/* Becomes the library's writer, waiting for another one if need be. LENS_E_CANCELLED when the caller wants to wait no longer. */
+static int open_store(lens_run *run, lens_error *err)
+{
+    const lens_index_options *options = run->options;
+    const char *place = run->place->store;
+    const double begun = lens_seconds();
+    lens_index_event event = {.kind = LENS_INDEX_NOTE, .reason = "another run is writing to the library; waiting for it"};
+    run->store = lens_store_open(place, LENS_STORE_WRITE, lens_store_place_is_database(place) ? options->wait : 0, err);
+    while (!run->store && err->code == LENS_E_BUSY && lens_seconds() - begun < options->wait) {
+        if (options->event && !options->event(options->context, &event))
+            return lens_fail(err, LENS_E_CANCELLED, "interrupted");
+        event = (lens_index_event){.kind = LENS_INDEX_PROGRESS};
+        run->store = lens_store_open(place, LENS_STORE_WRITE, options->wait < look_every ? options->wait : look_every, err);
+    }
+    return run->store ? 0 : -1;
+}
+
 int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err)
 {
     *report = (lens_index_report){0};
     lens_run run = {.options = options, .place = &library->place};
-    lens_error busy = {0};
-    run.store = lens_store_open(library->place.store, LENS_STORE_WRITE, lens_store_place_is_database(library->place.store) ? options->wait : 0, &busy);
-    if (!run.store && busy.code == LENS_E_BUSY && options->wait > 0) {
-        lens_index_event event = {.kind = LENS_INDEX_NOTE, .reason = "another run is writing to the library; waiting for it"};
-        if (options->event)
-            options->event(options->context, &event);
-        run.store = lens_store_open(library->place.store, LENS_STORE_WRITE, options->wait, &busy);
-    }
-    if (!run.store) {
-        if (err)
-            *err = busy;
-        return -1;
+    lens_error why = {0};
+    if (open_store(&run, &why) != 0) {
+        report->stopped = why.code == LENS_E_CANCELLED;
+        if (!report->stopped && err)
+            *err = why;
+        return report->stopped ? 0 : -1;
     }
     pthread_mutex_init(&run.store_lock, NULL);
     pthread_mutex_init(&run.reader_lock, NULL);
     pthread_mutex_init(&run.error_lock, NULL);
-    int result = index_all(&run, report, err);
+    int result = index_all(&run, report, &why);
+    if (result != 0 && why.code == LENS_E_CANCELLED) {
+        report->stopped = true;
+        result = 0;
+    }
+    if (result != 0 && err)
+        *err = why;
     lens_queue_free(run.jobs);
     lens_queue_free(run.done);
     for (size_t m = 0; m < run.model_count; m++) {

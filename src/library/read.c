@@ -88,6 +88,30 @@ static void *work(void *argument)
 
 /* ---- keeping ---- */
 
+/* Whether the caller wants to wait on for a turn to write. */
+static bool wait_on(void *context)
+{
+    const lens_read_options *options = context;
+    const lens_index_event event = {.kind = LENS_INDEX_PROGRESS};
+    return !options->event || options->event(options->context, &event);
+}
+
+/* A store to write to; a turn that is not waited for any more is as one that others have. */
+static lens_store *open_to_keep(const char *place, const lens_read_options *options, lens_error *err)
+{
+    lens_store *store = lens_store_open(place, LENS_STORE_WRITE, 0, err);
+    if (store)
+        lens_store_wait_while(store, wait_on, (void *)options);
+    return store;
+}
+
+static void close_kept(lens_store *store, lens_error *err)
+{
+    lens_store_close(store);
+    if (err->code == LENS_E_CANCELLED)
+        err->code = LENS_E_BUSY;
+}
+
 /* Writes what is finished, from the first that is not kept up to the first that is not finished. LENS_E_BUSY when another process writes: nothing is lost,
  * and it is tried again. */
 static int keep(pass *self, const char *place, const char *version, lens_read_report *report, lens_error *err)
@@ -109,10 +133,10 @@ static int keep(pass *self, const char *place, const char *version, lens_read_re
         else if (item->text)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
-    lens_store *store = count && result == 0 ? lens_store_open(place, LENS_STORE_WRITE, 0, err) : NULL;
+    lens_store *store = count && result == 0 ? open_to_keep(place, self->options, err) : NULL;
     if (count && result == 0)
         result = store ? lens_store_readings_write(store, version, readings, count, err) : -1;
-    lens_store_close(store);
+    close_kept(store, err);
     for (size_t i = 0; i < count; i++) {
         report->read += result == 0;
         report->with_text += result == 0 && *readings[i].folded;
@@ -269,9 +293,9 @@ static int encode_all(const char *place, const lens_read_options *options, lens_
     int64_t encoded = 1;
     for (double waited = 0; lens_sentence_model_here() && encoded > 0 && !report->stopped;) {
         lens_error error = {0};
-        lens_store *store = lens_store_open(place, LENS_STORE_WRITE, 0, &error);
+        lens_store *store = open_to_keep(place, options, &error);
         int result = store ? lens_sentences_refresh(store, threads, tell_batch, &self, &encoded, &error) : -1;
-        lens_store_close(store);
+        close_kept(store, &error);
         if (result != 0 && error.code == LENS_E_BUSY && waited < options->wait) {
             lens_sleep(look_every);
             waited += look_every;

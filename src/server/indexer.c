@@ -393,9 +393,11 @@ lens_indexer *lens_indexer_new(lens_server *server, lens_error *err)
         open_watch(self);
         note_watch(self, self->watch != NULL);
     }
+    pthread_mutex_lock(&self->lock); /* the thread reads what lies beside it at once */
     const int errnum = pthread_create(&self->thread, NULL, work, self);
     self->has_thread = errnum == 0;
-    if (self->has_thread)
+    pthread_mutex_unlock(&self->lock);
+    if (errnum == 0)
         return self;
     lens_fail_errno(err, errnum, "cannot start a thread");
     lens_indexer_free(self);

@@ -39,6 +39,12 @@ void lens_store_close(lens_store *store)
     free(store);
 }
 
+void lens_store_wait_while(lens_store *store, bool (*go_on)(void *context), void *context)
+{
+    if (store->postgres)
+        lens_postgres_wait_while(store->postgres, go_on, context);
+}
+
 int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err)
 {
     return ASK(store, roots, out, err);
@@ -296,7 +302,7 @@ int lens_store_work_release(lens_store *store, int64_t worker, lens_error *err)
 
 size_t lens_store_path_most(const lens_store *store)
 {
-    return store->postgres ? LENS_POSTGRES_PATH_MOST : SIZE_MAX;
+    return store->postgres ? lens_postgres_path_most(store->postgres) : SIZE_MAX;
 }
 
 int lens_store_approximate_wanted(lens_store *store, bool *wanted, lens_error *err)

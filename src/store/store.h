@@ -41,6 +41,10 @@ char *lens_store_place_shown(const char *place);
  * another process writes, waits up to WAIT seconds for it, then fails with LENS_E_BUSY. In a database any number write, in turns, and WAIT is how long a
  * server that cannot be reached, now or later, is tried again. A library of a newer version is LENS_E_VERSION; an unfinished copy is LENS_E_UNSUPPORTED. */
 lens_store *lens_store_open(const char *place, lens_store_mode mode, double wait, lens_error *err);
+
+/* Asks GO_ON five times a second while STORE waits for its turn to write: false ends the wait, and what was to be written fails with LENS_E_CANCELLED. In a
+ * folder nothing waits but lens_store_open. */
+void lens_store_wait_while(lens_store *store, bool (*go_on)(void *context), void *context);
 void lens_store_close(lens_store *store);
 
 /* ---- folders ---------------------------------------------------------------------------------------------------- */
@@ -306,7 +310,7 @@ int lens_store_work_drop(lens_store *store, int64_t worker, const char *path, le
 /* How many items at or below one of WITHIN are on WORKER's list, whoever has taken them, and *OWN of them it has taken itself. -1 on error. */
 int64_t lens_store_work_left(lens_store *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err);
 
-/* The longest path, in bytes, that STORE takes. */
+/* The longest path, in bytes, that STORE takes: a little less while it is a worker for many models. */
 size_t lens_store_path_most(const lens_store *store);
 
 typedef struct lens_store_worker {

@@ -88,8 +88,37 @@ static void test_what_comes_meanwhile(void **state)
     test_run_free(&run);
 }
 
+/* Whether the world's database lets anybody in, told to its server by another one; who is in is put out. */
+static void let_in(bool lets)
+{
+    char sql[512];
+    const char *name = strstr(world->library, "/memelens_test_") + 1;
+    const int length = (int)strcspn(name, "?");
+    snprintf(sql, sizeof sql, "ALTER DATABASE %.*s ALLOW_CONNECTIONS %s;"
+                              " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%.*s' AND %s",
+             length, name, lets ? "true" : "false", length, name, lets ? "false" : "true");
+    free(store_place_ask(getenv("MEMELENS_POSTGRES"), sql));
+}
+
+/* A server that is there and lets nobody in is as far away: that is no fault of ours, and passes when it is mended. */
+static void test_nobody_is_let_in(void **state)
+{
+    (void)state;
+    test_serving serving = test_serving_start(world, NULL);
+    test_serving_expect(&serving, 200, "POST", "/api/search", json, query);
+    let_in(false);
+    json_t *answer = test_serving_json(&serving, 503, "POST", "/api/search", json, query);
+    const char *reason = json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
+    assert_non_null(strstr(reason, "not currently accepting connections"));
+    json_decref(answer);
+    let_in(true);
+    wait_for(&serving, 200);
+    test_serving_stop(&serving);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_comes_back), cmocka_unit_test(test_what_comes_meanwhile)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_comes_back), cmocka_unit_test(test_nobody_is_let_in),
+                                       cmocka_unit_test(test_what_comes_meanwhile)};
     return store_place_run_server_group(tests, setup, teardown);
 }

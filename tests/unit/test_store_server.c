@@ -1,9 +1,11 @@
 /* src/store: a database's server that crashes, is restarted, is not there or takes no password; and several who write at once. */
+#include <libpq-fe.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/texts.h"
 #include "support_store.h"
 
 enum { DIM = 64, BATCH = 32, WRITERS = 3 };
@@ -264,12 +266,182 @@ static void test_what_changes_under_a_worker(void **state)
     store_place_remove(place);
 }
 
+/* Whoever holds the writers' turn, as another connection that is stuck in its own. */
+static PGconn *hold_turn(const char *place)
+{
+    PGconn *connection = PQconnectdb(place);
+    assert_int_equal(PQstatus(connection), CONNECTION_OK);
+    PGresult *result = PQexec(connection, "SELECT pg_advisory_lock(7308604897285829)");
+    assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+    PQclear(result);
+    return connection;
+}
+
+static bool three_times(void *context)
+{
+    int *asked = context;
+    return ++*asked < 3;
+}
+
+/* Who waits for a turn can be told to wait no longer, and the store is as good as before. */
+static void test_a_wait_that_is_given_up(void **state)
+{
+    (void)state;
+    char *place = store_place("turn");
+    test_library_fill(place, DIM, 3);
+    lens_error err = {0};
+    lens_store *store = test_store(place, LENS_STORE_WRITE);
+    int asked = 0;
+    lens_store_wait_while(store, three_times, &asked);
+    PGconn *other = hold_turn(place);
+    assert_int_equal(test_write_pictures(store, 1, DIM, "/late", 100, 4, &err), -1);
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    assert_int_equal(asked, 3);
+    PQfinish(other);
+    assert_int_equal(test_id(store, "/late/00100.jpg"), 0);
+    assert_done(test_write_pictures(store, 1, DIM, "/late", 100, 4, &err), &err);
+    assert_int_equal(test_store_sound(store, 1, DIM), 7);
+    lens_store_close(store);
+    /* The server itself may end a wait: that is no reason to fail from then on. */
+    lens_buffer name = {0};
+    const char *at = strstr(place, "/memelens_test_") + 1;
+    lens_buffer_print(&name, "ALTER DATABASE %.*s SET lock_timeout = '100ms'", (int)strcspn(at, "?"), at);
+    free(store_place_ask(place, name.data));
+    lens_buffer_free(&name);
+    store = test_store(place, LENS_STORE_WRITE);
+    other = hold_turn(place);
+    assert_int_equal(test_write_pictures(store, 1, DIM, "/later", 200, 4, &err), -1);
+    assert_says(&err, "lock timeout");
+    PQfinish(other);
+    assert_done(test_write_pictures(store, 1, DIM, "/later", 200, 4, &err), &err);
+    assert_int_equal(test_store_sound(store, 1, DIM), 11);
+    lens_store_close(store);
+    store_place_remove(place);
+}
+
+/* From here on the first row of TABLE that is to be inserted or removed ends the connection that does it, once. */
+static void break_at(const char *place, const char *table)
+{
+    lens_buffer sql = {0};
+    lens_buffer_print(&sql, "CREATE SEQUENCE once_%s; CREATE FUNCTION break_%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                            " IF nextval('public.once_%s') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN coalesce(NEW, OLD); END $$;"
+                            " CREATE TRIGGER break_%s BEFORE INSERT OR DELETE ON memelens.%s FOR EACH ROW EXECUTE FUNCTION break_%s()",
+                      table, table, table, table, table, table);
+    free(store_place_ask(place, sql.data));
+    lens_buffer_free(&sql);
+}
+
+/* How often the connection was to be broken at TABLE, or would have been since. */
+static long met_at(const char *place, const char *table)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "SELECT last_value FROM once_%s WHERE is_called", table);
+    char *answer = store_place_ask(place, sql);
+    const long count = strtol(answer, NULL, 10);
+    free(answer);
+    return count;
+}
+
+/* Whatever is written when the connection is lost is written once more. */
+static void test_a_connection_that_is_lost_in_the_middle(void **state)
+{
+    (void)state;
+    char *place = store_place("middle");
+    test_library_fill(place, DIM, 6);
+    lens_error err = {0};
+    lens_store *store = open_patiently(place, LENS_STORE_WRITE);
+    int64_t model, source, changed, removed;
+    break_at(place, "model");
+    assert_done(lens_store_add_model(store, "another", DIM, lens_hash_of("another", 7), &model, &err), &err);
+    assert_true(met_at(place, "model") > 1);
+    assert_done(lens_store_source_put(store, "/captions.tsv", LENS_SOURCE_FILE, NULL, &source, &err), &err);
+    break_at(place, "text");
+    const lens_store_caption caption = {test_id(store, "/p/00001.jpg"), "a boat", "a boat"};
+    assert_done(lens_store_captions_write(store, source, 1, 1, &caption, 1, true, &changed, &err), &err);
+    assert_int_equal(changed, 1);
+    assert_true(met_at(place, "text") > 1);
+    break_at(place, "picture");
+    assert_done(lens_store_seen_clear(store, &err), &err);
+    for (unsigned n = 0; n < 3; n++) {
+        char path[32];
+        snprintf(path, sizeof path, "/p/%05u.jpg", n);
+        assert_done(lens_store_seen_mark(store, test_id(store, path), &err), &err);
+    }
+    assert_done(lens_store_sweep(store, "/p", &removed, &err), &err);
+    assert_int_equal(removed, 3);
+    assert_true(met_at(place, "picture") > 1);
+    assert_int_equal(test_store_sound(store, 1, DIM), 3);
+    lens_store_close(store);
+    store_place_remove(place);
+}
+
+/* LENGTH random bytes of a path, which no compression makes shorter. */
+static char *long_path(size_t length)
+{
+    uint64_t lot = length;
+    char *path = malloc(length + 1);
+    assert_non_null(path);
+    for (size_t i = 0; i < length; i++) {
+        lot = lot * 6364136223846793005u + 1442695040888963407u;
+        path[i] = (char)(128 | (lot >> 57));
+    }
+    path[0] = '/';
+    path[length] = '\0';
+    return path;
+}
+
+/* The longest path that a store says it takes is taken everywhere, and a longer one is refused in words. */
+static void test_long_paths(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {1, 7, 8, 9, 40, 200};
+    char *place = store_place("long");
+    lens_error err = {0};
+    lens_store *store = test_store(place, LENS_STORE_WRITE);
+    int64_t models[200], worker, source, removed;
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        models[i] = (int64_t)(i * 123456789 + 1);
+    char *most = long_path(lens_store_path_most(store)), *more = long_path(3000);
+    assert_true(strlen(most) >= 2500);
+    assert_done(lens_store_source_put(store, most, LENS_SOURCE_FILE, NULL, &source, &err), &err);
+    assert_done(lens_store_add_root(store, most, &err), &err);
+    assert_done(lens_store_forget(store, most, &removed, &err), &err);
+    assert_int_equal(lens_store_source_put(store, more, LENS_SOURCE_FILE, NULL, &source, &err), -1);
+    assert_int_equal(err.code, LENS_E_LIMIT);
+    assert_int_equal(lens_store_add_root(store, more, &err), -1);
+    assert_int_equal(err.code, LENS_E_LIMIT);
+    assert_int_equal(lens_store_forget(store, more, &removed, &err), -1);
+    assert_int_equal(err.code, LENS_E_LIMIT);
+    free(most), free(more);
+    assert_done(lens_store_add_root(store, "/", &err), &err);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        char *const root[] = {(char *)"/"};
+        const lens_store_paths within = {.items = (char **)root, .count = 1};
+        assert_done(lens_store_work_begin(store, "here", models, counts[i], 60, &worker, &err), &err);
+        most = long_path(lens_store_path_most(store));
+        const lens_store_work work = {most, 1000, 5};
+        lens_store_work taken[2];
+        assert_done(lens_store_work_offer(store, worker, &work, 1, &err), &err);
+        assert_int_equal(lens_store_work_claim(store, worker, &within, taken, 2, &err), 1);
+        assert_string_equal(taken[0].path, most);
+        lens_store_work_free(taken, 1);
+        assert_done(lens_store_work_drop(store, worker, most, &err), &err);
+        assert_done(lens_store_work_end(store, worker, &err), &err);
+        free(most);
+    }
+    lens_store_close(store);
+    store_place_remove(place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_several_writers), cmocka_unit_test(test_a_server_that_crashes),
                                        cmocka_unit_test(test_a_server_that_is_restarted), cmocka_unit_test(test_a_reader_lives_on),
                                        cmocka_unit_test(test_who_may_not_come_in),
                                        cmocka_unit_test(test_addresses_keep_their_secrets),
-                                       cmocka_unit_test(test_what_changes_under_a_worker)};
+                                       cmocka_unit_test(test_what_changes_under_a_worker),
+                                       cmocka_unit_test(test_a_wait_that_is_given_up),
+                                       cmocka_unit_test(test_a_connection_that_is_lost_in_the_middle),
+                                       cmocka_unit_test(test_long_paths)};
     return store_place_run_server(tests);
 }

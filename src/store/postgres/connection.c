@@ -1,4 +1,5 @@
 /* The connection: made, lost, made again; and transactions. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "store/postgres/internal.h"
 
 static const double try_every = 0.25; /* seconds */
+enum { ASK_MS = 200 };
 
 /* Any number that others who use advisory locks in this database are unlikely to take. */
 #define WRITERS "7308604897285829"
@@ -89,7 +91,7 @@ static int connect_once(lens_postgres *store, lens_error *err)
          * server is asked whether it takes anyone; they only tell when it has come up since. */
         const bool refused = pq->PQpingParams(keywords, values, 1) == PQPING_OK && !strstr(words, "starting up") && !strstr(words, "shutting down") &&
                              !strstr(words, "recovery") && !strstr(words, "too many");
-        lens_fail(err, refused ? LENS_E_SYSTEM : LENS_E_AWAY, "%s: cannot connect: %s", store->name, line);
+        lens_fail(err, LENS_E_AWAY, "%s: cannot connect: %s", store->name, line);
         return refused ? -1 : 1;
     }
     pq->PQsetNoticeProcessor(store->connection, hear_nothing, NULL);
@@ -138,6 +140,48 @@ int lens_pg_plain(lens_postgres *store, const char *sql, lens_error *err)
     return failed;
 }
 
+/* Lets the statement under way end at once, with an error. */
+static void cancel(lens_postgres *store)
+{
+    char words[256];
+    PGcancel *handle = store->pq->PQgetCancel(store->connection);
+    if (handle)
+        store->pq->PQcancel(handle, words, sizeof words);
+    store->pq->PQfreeCancel(handle);
+}
+
+/* As lens_pg_plain, asking store->go_on meanwhile. */
+static int run_patiently(lens_postgres *store, const char *sql, lens_error *err)
+{
+    const lens_pq *pq = store->pq;
+    bool cancelled = false;
+    int result = 0;
+    if (!store->go_on)
+        return lens_pg_plain(store, sql, err);
+    if (!pq->PQsendQuery(store->connection, sql))
+        return lens_pg_fail(store, NULL, err);
+    for (;;) {
+        struct pollfd answer = {.fd = pq->PQsocket(store->connection), .events = POLLIN};
+        if (pq->PQconsumeInput(store->connection) && pq->PQisBusy(store->connection)) {
+            if (poll(&answer, 1, ASK_MS) <= 0 && !cancelled && !store->go_on(store->go_on_context)) {
+                cancelled = true;
+                cancel(store);
+            }
+            continue;
+        }
+        PGresult *part = pq->PQgetResult(store->connection); /* there is one, or the connection is lost: it does not wait */
+        if (!part)
+            break;
+        const ExecStatusType status = pq->PQresultStatus(part);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && result == 0)
+            result = lens_pg_fail(store, part, err);
+        pq->PQclear(part);
+    }
+    if (result != 0 && cancelled && !store->lost)
+        lens_fail(err, LENS_E_CANCELLED, "%s: interrupted while another one was writing", store->name);
+    return result;
+}
+
 static int begin(lens_postgres *store, const char *sql, lens_error *err)
 {
     if (store->depth++ > 0)
@@ -146,8 +190,10 @@ static int begin(lens_postgres *store, const char *sql, lens_error *err)
     int result = lens_pg_ready(store, &first);
     /* A connection that broke while nobody asked is only seen now. */
     store->depth = 0;
-    if (result == 0 && (result = lens_pg_plain(store, sql, &first)) != 0 && store->lost && (result = lens_pg_connect(store, &first)) == 0)
-        result = lens_pg_plain(store, sql, &first);
+    if (result == 0 && (result = run_patiently(store, sql, &first)) != 0 && store->lost && (result = lens_pg_connect(store, &first)) == 0)
+        result = run_patiently(store, sql, &first);
+    if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)
+        lens_pg_plain(store, "ROLLBACK", NULL); /* it has begun, and failed while it waited */
     store->depth = result == 0;
     if (result != 0 && err)
         *err = first;
@@ -189,4 +235,13 @@ int lens_pg_end(lens_postgres *store, int result, lens_error *err)
     store->depth = 0;
     store->writing = false;
     return result == 0 ? 0 : -1;
+}
+
+bool lens_pg_once_more(lens_postgres *store, int result, lens_error *err)
+{
+    if (result == 0 || !store->lost || store->patience <= 0 || store->depth > 0 || lens_pg_connect(store, err) != 0)
+        return false;
+    if (err)
+        *err = (lens_error){0};
+    return true;
 }

@@ -32,6 +32,9 @@ struct lens_postgres {
     size_t statement_count;
     lens_met seen;
     int64_t worker; /* lens_store_work_begin; 0: none */
+    size_t worker_models;
+    bool (*go_on)(void *context); /* lens_store_wait_while; NULL: nobody is asked */
+    void *go_on_context;
 };
 
 /* ---- connection.c ------------------------------------------------------------------------------------------------ */
@@ -51,6 +54,10 @@ int lens_pg_begin_read(lens_postgres *store, lens_error *err);
 /* To write without waiting for a turn: rows that nothing else hangs on, and that nobody polls for. */
 int lens_pg_begin_share(lens_postgres *store, lens_error *err);
 int lens_pg_end(lens_postgres *store, int result, lens_error *err);
+
+/* Whether a transaction that has come to RESULT was lost with its connection, outside of any other, and may be tried once more: on a new one, ERR being empty.
+ * The same twice says the same, whether or not the server had committed it. */
+bool lens_pg_once_more(lens_postgres *store, int result, lens_error *err);
 
 /* Runs SQL, one statement or several, that takes no arguments and whose rows nobody wants. 0 or -1. */
 int lens_pg_plain(lens_postgres *store, const char *sql, lens_error *err);
@@ -122,6 +129,11 @@ int lens_pg_find_text(lens_postgres *store, const char *sql, lens_pg_args *args,
 int lens_pg_schema_look(lens_postgres *store, lens_error *err);
 /* Makes it one, or raises it. */
 int lens_pg_schema_raise(lens_postgres *store, lens_error *err);
+
+/* ---- rules.c ----------------------------------------------------------------------------------------------------- */
+
+/* lens_path_check, and whether PATH fits into an entry of an index. */
+int lens_pg_path_check(const char *path, lens_error *err);
 
 /* ---- models.c ---------------------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,8 @@
 #define LENS_PQ_FUNCTIONS(X) \
     X(PQconnectdbParams) X(PQpingParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQuser) X(PQexec) \
     X(PQexecParams) X(PQprepare) X(PQexecPrepared) X(PQresultStatus) X(PQresultErrorField) X(PQclear) X(PQntuples) X(PQgetvalue) \
-    X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) X(PQsetNoticeProcessor) X(PQconninfoParse) X(PQconninfoFree)
+    X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) X(PQsetNoticeProcessor) X(PQconninfoParse) X(PQconninfoFree) \
+    X(PQsendQuery) X(PQsocket) X(PQconsumeInput) X(PQisBusy) X(PQgetResult) X(PQgetCancel) X(PQcancel) X(PQfreeCancel)
 
 typedef struct lens_pq {
     LENS_PQ_FUNCTIONS(LENS_DYNAMIC_SLOT)

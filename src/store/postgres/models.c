@@ -161,13 +161,19 @@ int lens_pg_model_put(lens_postgres *store, int64_t id, const char *name, bool s
     return make_table(store, id, (int)dim, err);
 }
 
-static int add_model(lens_postgres *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+static int add_once(lens_postgres *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
     if (check_model(name, dim, err) != 0)
         return -1;
     if (lens_pg_begin(store, err) != 0)
         return -1;
     return lens_pg_end(store, add(store, name, sentences, dim, fingerprint, id, err), err);
+}
+
+static int add_model(lens_postgres *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
+{
+    const int result = add_once(store, name, sentences, dim, fingerprint, id, err);
+    return lens_pg_once_more(store, result, err) ? add_once(store, name, sentences, dim, fingerprint, id, err) : result;
 }
 
 int lens_postgres_add_model(lens_postgres *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)

@@ -119,6 +119,12 @@ lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, doubl
     return NULL;
 }
 
+void lens_postgres_wait_while(lens_postgres *store, bool (*go_on)(void *context), void *context)
+{
+    store->go_on = go_on;
+    store->go_on_context = context;
+}
+
 void lens_postgres_close(lens_postgres *store)
 {
     if (!store)

@@ -77,6 +77,8 @@ int lens_postgres_approximate_want(lens_postgres *store, bool wanted, lens_error
 int lens_postgres_approximate_make(lens_postgres *store, int64_t model, bool *made, lens_error *err);
 int lens_postgres_approximate_drop(lens_postgres *store, int64_t model, lens_error *err);
 int64_t lens_postgres_approximate_covered(lens_postgres *store, int64_t model, int64_t *bytes, lens_error *err);
+size_t lens_postgres_path_most(const lens_postgres *store);
+void lens_postgres_wait_while(lens_postgres *store, bool (*go_on)(void *context), void *context);
 int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err);
 int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease, lens_error *err);
 int lens_postgres_work_release(lens_postgres *store, int64_t worker, lens_error *err);

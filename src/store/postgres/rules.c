@@ -3,6 +3,14 @@
 
 #include "store/postgres/internal.h"
 
+int lens_pg_path_check(const char *path, lens_error *err)
+{
+    if (lens_path_check(path, err) != 0)
+        return -1;
+    return strlen(path) <= LENS_POSTGRES_PATH_MOST ? 0
+           : lens_fail(err, LENS_E_LIMIT, "%s: a path of more than %d bytes is too long for a library in PostgreSQL", path, LENS_POSTGRES_PATH_MOST);
+}
+
 static int paths_of(lens_postgres *store, const char *sql, lens_store_paths *out, lens_error *err)
 {
     *out = (lens_store_paths){0};
@@ -75,7 +83,7 @@ static int add(lens_postgres *store, const char *path, lens_error *err)
 
 int lens_postgres_add_root(lens_postgres *store, const char *path, lens_error *err)
 {
-    if (lens_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
+    if (lens_pg_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
         return -1;
     return lens_pg_end(store, add(store, path, err), err);
 }

@@ -76,7 +76,7 @@ static int unseen(lens_postgres *store, const char *root, const lens_store_paths
     return result;
 }
 
-int lens_postgres_sweep(lens_postgres *store, const char *root, int64_t *removed, lens_error *err)
+static int sweep_once(lens_postgres *store, const char *root, int64_t *removed, lens_error *err)
 {
     *removed = 0;
     lens_store_paths nested = {0};
@@ -100,6 +100,12 @@ int lens_postgres_sweep(lens_postgres *store, const char *root, int64_t *removed
     return result;
 }
 
+int lens_postgres_sweep(lens_postgres *store, const char *root, int64_t *removed, lens_error *err)
+{
+    const int result = sweep_once(store, root, removed, err);
+    return lens_pg_once_more(store, result, err) ? sweep_once(store, root, removed, err) : result;
+}
+
 static int forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)
 {
     lens_pg_args args = {0};
@@ -117,13 +123,19 @@ static int forget(lens_postgres *store, const char *path, int64_t *removed, lens
     return lens_pg_run(store, "INSERT INTO rule (path, out) VALUES ($1, true)", &args, NULL, err);
 }
 
-int lens_postgres_forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)
+static int forget_once(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)
 {
     *removed = 0;
-    if (lens_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
+    if (lens_pg_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
         return -1;
     const int result = lens_pg_end(store, forget(store, path, removed, err), err);
     if (result != 0)
         *removed = 0;
     return result;
+}
+
+int lens_postgres_forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)
+{
+    const int result = forget_once(store, path, removed, err);
+    return lens_pg_once_more(store, result, err) ? forget_once(store, path, removed, err) : result;
 }

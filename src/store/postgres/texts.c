@@ -34,6 +34,8 @@ int lens_postgres_sources_list(lens_postgres *store, lens_source_kind kind, lens
 int lens_postgres_source_put(lens_postgres *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err)
 {
     lens_pg_args args = {0};
+    if (*path && lens_pg_path_check(path, err) != 0)
+        return -1;
     lens_pg_path(&args, path);
     lens_pg_int(&args, (int64_t)kind);
     lens_pg_path(&args, settings);
@@ -137,8 +139,8 @@ static int drop_others(lens_postgres *store, int64_t source, const lens_store_ca
     return result;
 }
 
-int lens_postgres_captions_write(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count,
-                                 bool whole, int64_t *changed, lens_error *err)
+static int captions_once(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole,
+                         int64_t *changed, lens_error *err)
 {
     int64_t changes = 0;
     if (changed)
@@ -159,6 +161,13 @@ int lens_postgres_captions_write(lens_postgres *store, int64_t source, int64_t s
     if (changed)
         *changed = changes;
     return result;
+}
+
+int lens_postgres_captions_write(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count,
+                                 bool whole, int64_t *changed, lens_error *err)
+{
+    const int result = captions_once(store, source, size, mtime_ns, captions, count, whole, changed, err);
+    return lens_pg_once_more(store, result, err) ? captions_once(store, source, size, mtime_ns, captions, count, whole, changed, err) : result;
 }
 
 /* ---- readings ---- */
@@ -189,11 +198,17 @@ static int put_readings(lens_postgres *store, const char *version, const lens_st
                               " WITH ORDINALITY AS t (id, text, folded, n) JOIN content USING (id) ORDER BY n ON CONFLICT DO NOTHING", &args, NULL, err);
 }
 
-int lens_postgres_readings_write(lens_postgres *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
+static int readings_once(lens_postgres *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
 {
     if (lens_pg_begin(store, err) != 0)
         return -1;
     return lens_pg_end(store, put_readings(store, version, readings, count, err), err);
+}
+
+int lens_postgres_readings_write(lens_postgres *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
+{
+    const int result = readings_once(store, version, readings, count, err);
+    return lens_pg_once_more(store, result, err) ? readings_once(store, version, readings, count, err) : result;
 }
 
 /* The first column of SQL with ARGS: up to COUNT into IDS. How many, or -1. */
@@ -275,9 +290,15 @@ static int put_sentences(lens_postgres *store, int64_t model, const int64_t *con
     return lens_pg_run(store, lens_pg_sql_of(sql, LENS_PG_PUT_VECTORS, model), &args, NULL, err);
 }
 
-int lens_postgres_sentences_write(lens_postgres *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
+static int sentences_once(lens_postgres *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
 {
     if (lens_pg_begin(store, err) != 0)
         return -1;
     return lens_pg_end(store, put_sentences(store, model, contents, vectors, count, err), err);
+}
+
+int lens_postgres_sentences_write(lens_postgres *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
+{
+    const int result = sentences_once(store, model, contents, vectors, count, err);
+    return lens_pg_once_more(store, result, err) ? sentences_once(store, model, contents, vectors, count, err) : result;
 }

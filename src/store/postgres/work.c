@@ -22,7 +22,17 @@ int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64
     if (lens_pg_run(store, "DELETE FROM work WHERE NOT EXISTS (SELECT FROM worker WHERE worker.models = work.models)", NULL, NULL, err) != 0)
         return -1;
     store->worker = *worker;
+    store->worker_models = model_count;
     return 0;
+}
+
+/* The list's index has the models beside the path: an array of them has 24 bytes and 8 each; 2,704 are all that an entry holds, 8 its own, and up to 11 stand
+ * before them and between. */
+size_t lens_postgres_path_most(const lens_postgres *store)
+{
+    enum { ROOM = 2704 - 8 - 11 - 24 };
+    const size_t models = store->worker ? 8 * store->worker_models : 0, room = models < ROOM ? ROOM - models : 0;
+    return room < LENS_POSTGRES_PATH_MOST ? room : LENS_POSTGRES_PATH_MOST;
 }
 
 int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease, lens_error *err)

@@ -26,10 +26,8 @@ static int check(lens_postgres *store, const lens_store_entry *entries, size_t c
     int dim = 0;
     for (size_t i = 0; i < count; i++) {
         const lens_store_entry *entry = &entries[i];
-        if (lens_path_check(entry->path, err) != 0)
+        if (lens_pg_path_check(entry->path, err) != 0)
             return -1;
-        if (strlen(entry->path) > LENS_POSTGRES_PATH_MOST)
-            return lens_fail(err, LENS_E_LIMIT, "%s: a path of more than %d bytes is too long for a library in PostgreSQL", entry->path, LENS_POSTGRES_PATH_MOST);
         if (entry->reason)
             continue;
         if (!entry->format || entry->width < 0 || entry->height < 0)
@@ -387,12 +385,6 @@ int lens_postgres_write(lens_postgres *store, const lens_store_entry *entries, s
 {
     if (count == 0)
         return 0;
-    lens_error first = {0};
-    int result = write_once(store, entries, count, ids, &first);
-    /* The server went away in the middle, and may even have committed: the same once more says the same. */
-    if (result != 0 && store->lost && store->patience > 0 && store->depth == 0 && lens_pg_connect(store, &first) == 0)
-        result = write_once(store, entries, count, ids, &first);
-    if (result != 0 && err)
-        *err = first;
-    return result;
+    const int result = write_once(store, entries, count, ids, err);
+    return lens_pg_once_more(store, result, err) ? write_once(store, entries, count, ids, err) : result;
 }
