@@ -6,14 +6,20 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-# SANITIZE=address,undefined and COVERAGE=1 build apart, so that no object is shared between them.
-BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(COVERAGE),/coverage)
+# SANITIZE=address,undefined, COVERAGE=1 and CROSS=aarch64-linux-gnu (docs/HARDENING.md) build apart, so that no object is shared between them.
+BUILD ?= build$(if $(CROSS),/$(CROSS))$(if $(SANITIZE),/sanitize)$(if $(COVERAGE),/coverage)
 
 # V=1 shows the commands.
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@echo '  $(1) $@')
 
 CC      ?= cc
+PKG_CONFIG ?= pkg-config
+ifdef CROSS
+CC := $(CROSS)-gcc
+AR := $(CROSS)-ar
+PKG_CONFIG := $(CROSS)-pkg-config
+endif
 CFLAGS  ?= -O3 -g
 # Long messages are cut on purpose.
 WARN    := -Wall -Wextra -Wno-format-truncation -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
@@ -21,13 +27,13 @@ PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc 
 # Opened at run time (src/pixels/decode_vips.c, src/net/http.c and src/ocr/engine.c say why): their headers are needed, and the tests link them.
 HEADERS  := vips libcurl tesseract libpq
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
-	$(shell pkg-config --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
 CFLAGS_ALL := $(CFLAGS) $(WARN) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(COVERAGE),--coverage -O1)
-LDLIBS_ALL := $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
+LDLIBS_ALL := $(LDFLAGS) $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
 
 # hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it.
-CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
+CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(if $(CROSS),$(CROSS)-)g++)
 CXXFLAGS_ALL = $(filter-out -std=%,$(CPPFLAGS_ALL)) -std=c++17 $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(CFLAGS_ALL))
 
 LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c src/*/*.cc))
@@ -98,7 +104,7 @@ $(PROGRAM): $(call object,$(PROGRAM_SOURCES)) $(LIBRARY)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL) -lcmocka $(shell $(PKG_CONFIG) --libs $(HEADERS) 2>/dev/null)
 
 # With gcc a fuzz target is linked to a driver that replays the corpus; `make fuzz` builds it with libFuzzer.
 $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
@@ -111,7 +117,7 @@ corpus: $(BUILD)/tests/fuzz/make_picture_corpus
 
 $(BUILD)/tests/fuzz/make_picture_corpus: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell $(PKG_CONFIG) --libs $(HEADERS) 2>/dev/null)
 
 # The map from words to pictures that is built in (src/encoders/word_map/README.md), made again by hand from PHOTOS with captions.
 PHOTOS = ../shared/photos
