@@ -58,7 +58,7 @@ all: $(PROGRAM)
 
 help:
 	@echo 'make deps      install the system packages that are missing'
-	@echo 'make           build $(PROGRAM)'
+	@echo 'make           build $(PROGRAM) (CC=clang; CROSS=aarch64-linux-gnu for 64-bit ARM, after tools/deps.sh arm64)'
 	@echo 'make demo      all of it on real pictures, ending in demo.html'
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
