@@ -26,7 +26,7 @@ WARN    := -Wall -Wextra $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libmicrohttpd expat zlib
 # Opened at run time (src/pixels/decode_vips.c, src/net/http.c and src/ocr/engine.c say why): their headers are needed, and the tests link them.
 HEADERS  := vips libcurl tesseract libpq
-CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
+CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -include src/base/machine.h -Iinclude -Isrc -Itests/support \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
 CFLAGS_ALL := $(CFLAGS) $(WARN) -pthread -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(COVERAGE),--coverage -O1)

@@ -2,7 +2,6 @@
 #ifndef LENS_BASE_ERROR_H
 #define LENS_BASE_ERROR_H
 
-#include "base/machine.h"
 #include "memelens_error.h"
 
 /* Fills ERR (may be NULL) with CODE and the formatted message. Always returns -1, so that

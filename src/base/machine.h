@@ -1,5 +1,5 @@
-/* The machines that memelens is for: 64 bits, the lowest byte first. Everything includes this by way of errors, so that a build for another
- * machine ends in its first file, and with the reason. */
+/* The machines that memelens is for: 64 bits, the lowest byte first. The Makefile has every file include this before anything else, so that a
+ * build for another machine ends in its first file, and with the reason. */
 #ifndef LENS_BASE_MACHINE_H
 #define LENS_BASE_MACHINE_H
 
