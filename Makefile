@@ -6,17 +6,23 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-# SANITIZE=address,undefined, SANITIZE=thread and COVERAGE=1 build apart, so that no object is shared between them.
-BUILD ?= build$(if $(SANITIZE),/sanitize)$(if $(findstring thread,$(SANITIZE)),-threads)$(if $(COVERAGE),/coverage)
+# SANITIZE=address,undefined, SANITIZE=thread, COVERAGE=1 and CROSS=aarch64-linux-gnu (docs/HARDENING.md) build apart, so that no object is shared between them.
+BUILD ?= build$(if $(CROSS),/$(CROSS))$(if $(SANITIZE),/sanitize)$(if $(findstring thread,$(SANITIZE)),-threads)$(if $(COVERAGE),/coverage)
 
 # V=1 shows the commands.
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@echo '  $(1) $@')
 
 CC      ?= cc
+PKG_CONFIG ?= pkg-config
+ifdef CROSS
+CC := $(CROSS)-gcc
+AR := $(CROSS)-ar
+PKG_CONFIG := $(CROSS)-pkg-config
+endif
 CFLAGS  ?= -O3 -g
-# Long messages are cut on purpose.
-WARN    := -Wall -Wextra -Wno-format-truncation -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
+# Long messages are cut on purpose, which only gcc warns of; clang knows no such warning.
+WARN    := -Wall -Wextra $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
 comma := ,
 # Against faults that get through (docs/SPEED.md has what it costs): what the compiler knows of it. No folder's name gets into the program, so that it comes out
 # the same wherever it is built. The sanitizers and gcov have their own ways; HARDENING= leaves it out.
@@ -32,14 +38,14 @@ endif
 PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libmicrohttpd expat zlib
 # Opened at run time (src/pixels/decode_vips.c, src/net/http.c and src/ocr/engine.c say why): their headers are needed, and the tests link them.
 HEADERS  := vips libcurl tesseract libpq
-CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests/support \
-	$(shell pkg-config --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
+CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -include src/base/machine.h -Iinclude -Isrc -Itests/support \
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
 CFLAGS_ALL := $(CFLAGS) $(WARN) $(HARDENING) -pthread -ffp-contract=off \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(if $(COVERAGE),--coverage -O1)
-LDLIBS_ALL := $(LDFLAGS) $(HARDENING_LINK) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
+LDLIBS_ALL := $(LDFLAGS) $(HARDENING_LINK) $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
 
 # hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it.
-CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
+CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(if $(CROSS),$(CROSS)-)g++)
 CXXFLAGS_ALL = $(filter-out -std=%,$(CPPFLAGS_ALL)) -std=c++17 $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(CFLAGS_ALL))
 
 LIBRARY_SOURCES := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c src/*/*.cc)))
@@ -65,7 +71,7 @@ all: $(PROGRAM)
 
 help:
 	@echo 'make deps      install the system packages that are missing'
-	@echo 'make           build $(PROGRAM)'
+	@echo 'make           build $(PROGRAM) (CC=clang; CROSS=aarch64-linux-gnu for 64-bit ARM, after tools/deps.sh arm64)'
 	@echo 'make demo      all of it on real pictures, ending in demo.html'
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
 	@echo 'make races     the tests in which threads meet, under ThreadSanitizer'
@@ -119,7 +125,7 @@ $(PROGRAM): $(call object,$(PROGRAM_SOURCES)) $(LIBRARY)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL) -lcmocka $(shell $(PKG_CONFIG) --libs $(HEADERS) 2>/dev/null)
 
 # With gcc a fuzz target is linked to a driver that replays the corpus; `make fuzz` builds it with libFuzzer.
 $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
@@ -137,7 +143,7 @@ kept: $(BUILD)/tests/kept/make_kept $(PROGRAM)
 
 $(BUILD)/tests/fuzz/make_picture_corpus $(BUILD)/tests/kept/make_kept: %: %.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 	$(call say,ld)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell pkg-config --libs $(HEADERS) 2>/dev/null)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka $(shell $(PKG_CONFIG) --libs $(HEADERS) 2>/dev/null)
 
 # The map from words to pictures that is built in (src/encoders/word_map/README.md), made again by hand from PHOTOS with captions.
 PHOTOS = ../shared/photos

@@ -29,7 +29,7 @@ enum { BATCH = 4096, TRIED = 500, STARTS = 7 };
 static lens_error error;
 static long anonymous; /* MB of memory that were seen while building */
 
-static void die(void)
+static _Noreturn void die(void)
 {
     fprintf(stderr, "approximate: %s\n", error.message);
     exit(2);

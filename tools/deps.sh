@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
-# usage: deps.sh [tests]      with "tests" also what only the tests need: curl, Pillow, Python's venv, a PostgreSQL with pgvector, and a browser where the
-#                             distribution has it as a package
+# usage: deps.sh [tests | arm64]
+#     tests    also what only the tests need: curl, Pillow, Python's venv, a PostgreSQL with pgvector, and a browser where the distribution has it as a package
+#     arm64    what `make CROSS=aarch64-linux-gnu` needs instead: a compiler for that processor, its libraries, and an emulator to run the tests with. For a
+#              chroot or a container: some of these push out the same packages for the machine's own processor
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
@@ -44,6 +46,19 @@ done
 [ "${1:-}" != tests ] || packages="$packages curl python3-pil python3-venv"
 if [ "${1:-}" = tests ] && [ "$(sed -n 's/^ID=//p' /etc/os-release)" = debian ]; then
     packages="$packages chromium chromium-driver python3-selenium"
+fi
+
+if [ "${1:-}" = arm64 ]; then
+    foreign=
+    for package in $packages; do
+        case $package in
+        libhnswlib-dev | libvips-tools) ;; # headers for any processor; programs, which only the machine's own can run
+        lib* | zlib1g-dev) foreign="$foreign $package:arm64" ;;
+        esac
+    done
+    packages="make pkg-config python3 crossbuild-essential-arm64 qemu-user-binfmt libhnswlib-dev tesseract-ocr-eng $foreign"
+    $sudo dpkg --add-architecture arm64
+    update
 fi
 
 installed() {

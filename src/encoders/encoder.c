@@ -216,7 +216,7 @@ static int open_model(lens_encoder *encoder, lens_model_source *source, const st
     encoder->family = find_family(source->config, source->config_path, err);
     if (!encoder->family || lens_precision_choose(encoder->family, name, &source->precision, err) != 0)
         return -1;
-    lens_packed_place place = {NULL};
+    lens_packed_place place = {0};
     if (backend == LENS_BACKEND_ONEDNN)
         lens_packed_place_find(source, encoder->family->name, &place);
     int result = open_packed(encoder, source, name, &place);

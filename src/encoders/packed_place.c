@@ -63,7 +63,7 @@ void lens_packed_place_find(const lens_model_source *source, const char *family,
     const char *tower = towers[(int)source->towers & LENS_TOWER_BOTH];
     lens_buffer text = {0}, name = {0};
     uint64_t size;
-    *place = (lens_packed_place){NULL};
+    *place = (lens_packed_place){0};
     if (tower && stamp(source->folder, &text, &size) == 0 && size >= LEAST && describe(source, family, &text) == 0 &&
         lens_buffer_print(&name, "packed-%s-%s.bin", tower, lens_precision_name(source->precision)) == 0) {
         place->key = lens_hash_of(text.data, text.size);

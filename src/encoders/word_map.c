@@ -9,10 +9,6 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "maps are read and written as they lie in memory, which needs a little-endian machine"
-#endif
-
 enum { MOST_WORDS = 4096, MOST_DIM = 1 << 16, MOST_TEXT = 4096, MOST_BYTES = 512 << 20 };
 
 static const char magic[8] = "LENSWMAP";

@@ -83,6 +83,7 @@ void lens_finish_rows(const lens_layer *layer, int threads, int rows, const int3
 {
     const lens_linear_spec *spec = &layer->linear;
     const size_t width = (size_t)spec->out;
+    (void)threads; /* is not looked at in a build without OpenMP */
 #pragma omp parallel for num_threads(threads) if (threads > 1)
     for (int r = 0; r < rows; r++) {
         const size_t at = (size_t)(first + r);

@@ -207,7 +207,12 @@ static inline __attribute__((always_inline)) void spread(lens_type from, lens_ty
                                                          const float *shift, float floor, const void *in, void *out)
 {
     for (size_t p = 0; p < (size_t)positions; p++) {
-#pragma GCC ivdep /* OUT may be IN, but never some of it further on */
+/* OUT may be IN, but never some of it further on. */
+#ifdef __clang__
+#pragma clang loop vectorize(assume_safety)
+#else
+#pragma GCC ivdep
+#endif
         for (int i = 0; i < channels; i++) {
             const size_t at = p * (size_t)channels + (size_t)i;
             float value = number_at(from, in, at) * scale[i] + shift[i];

@@ -38,6 +38,48 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) static int32_t avx512(con
         even = _mm512_dpbusd_epi32(even, _mm512_loadu_si512(row + i), _mm512_loadu_si512(query + i));
     return _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd));
 }
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+/* A byte minus 128, as a signed one: its highest bit flipped. So both factors are signed, and 128 times the query is added to the sum again. */
+static inline int8x16_t signed_of(const uint8_t *row)
+{
+    return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(row), vdupq_n_u8(128)));
+}
+
+/* A product of two signed bytes fits into 16 bits, and the sum of two of them into no fewer than 32. */
+static int32_t neon(const uint8_t *row, const int8_t *query, size_t size)
+{
+    int32x4_t low = vdupq_n_s32(0), high = low, whole = low;
+    for (size_t i = 0; i < size; i += 16) {
+        const int8x16_t a = signed_of(row + i), b = vld1q_s8(query + i);
+        low = vpadalq_s16(low, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+        high = vpadalq_s16(high, vmull_high_s8(a, b));
+        whole = vpadalq_s16(whole, vpaddlq_s8(b));
+    }
+    return vaddvq_s32(vaddq_s32(vaddq_s32(low, high), vshlq_n_s32(whole, 7)));
+}
+
+/* Before its 16th release clang knows these instructions only where a whole file is compiled for them. */
+#if !defined(__clang__) || __clang_major__ >= 16
+#define SDOT 1
+__attribute__((target("+dotprod"))) static int32_t sdot(const uint8_t *row, const int8_t *query, size_t size)
+{
+    const int8x16_t less = vdupq_n_s8(-128);
+    int32x4_t even = vdupq_n_s32(0), odd = even, whole = even; /* WHOLE: -128 times the query */
+    for (size_t i = 0; i < size; i += 32) {
+        const int8x16_t first = vld1q_s8(query + i), second = vld1q_s8(query + i + 16);
+        even = vdotq_s32(even, signed_of(row + i), first);
+        odd = vdotq_s32(odd, signed_of(row + i + 16), second);
+        whole = vdotq_s32(vdotq_s32(whole, first, less), second, less);
+    }
+    return vaddvq_s32(vsubq_s32(vaddq_s32(even, odd), whole));
+}
+#else
+#define SDOT 0
+#endif
 #endif
 
 lens_dot_bytes *lens_dot_bytes_nth(size_t n)
@@ -48,6 +90,13 @@ lens_dot_bytes *lens_dot_bytes_nth(size_t n)
         return avx512;
     if (__builtin_cpu_supports("avx2") && n-- == 0)
         return avx2;
+#elif defined(__aarch64__)
+#if SDOT
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP && n-- == 0)
+        return sdot;
+#endif
+    if (n-- == 0)
+        return neon;
 #endif
     return n == 0 ? plain : NULL;
 }

@@ -227,7 +227,7 @@ int lens_scan_bytes(const lens_view *view, const lens_bytes_view *bytes, const f
     }
     *found = 0;
     const size_t most = view->count * lens_code_size(view->dim) / LEAST_BYTES + 1, wanted = threads > 1 ? (size_t)threads : 1, count = wanted < most ? wanted : most;
-    struct question question = {NULL};
+    struct question question = {0};
     struct part *parts = calloc(count, sizeof *parts);
     float *above = malloc(view->count * sizeof *above);
     struct part whole = {.view = view, .bytes = bytes, .question = &question, .query = query, .dot = lens_dot_bytes_nth(0),

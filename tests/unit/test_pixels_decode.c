@@ -209,7 +209,7 @@ static void test_what_is_no_picture_is_refused(void **state)
     assert_int_equal(decode_code("some text", 9, 1000, &err), LENS_E_FORMAT);
     assert_string_equal(err.message, "not a picture");
     /* The first bytes of each format, and nothing that goes on from there. */
-    const char *beginnings[] = {"\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "GIF89a", "RIFF\x10\1\1\1WEBPVP8 ", "\1\1\1\x20" "ftypheic\1\1\1\1",
+    const char *beginnings[] = {"\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "GIF89a", "RIFF\x10\1\1\1WEBPVP8 ", "\1\1\1 ftypheic\1\1\1\1",
                                 "MM\1*", "\xff\x0a", "BM", "P6\n", "<svg>", "\xff\x4f\xff\x51"};
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
         for (size_t more = 0; more < 40; more += 13) {

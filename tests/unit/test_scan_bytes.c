@@ -154,6 +154,31 @@ static void test_kernels_agree(void **state)
         for (size_t n = 0; lens_dot_bytes_nth(n); n++)
             assert_int_equal(lens_dot_bytes_nth(n)(row, query, size), sum);
     }
+    size_t kernels = 0;
+    while (lens_dot_bytes_nth(kernels))
+        kernels++;
+    printf("measured: %zu kernels for bytes here\n", kernels);
+    assert_true(kernels > 0);
+}
+
+/* The largest and smallest sums that there can be: none of them wraps round on its way. */
+static void test_kernels_at_their_ends(void **state)
+{
+    (void)state;
+    enum { SIZE = LENS_DOT_BYTES_MOST };
+    uint8_t *row = malloc(SIZE);
+    int8_t *query = malloc(SIZE);
+    assert_true(row && query);
+    const int rows[] = {0, 127, 128, 255}, queries[] = {-128, -127, 0, 127};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+        for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
+            memset(row, rows[r], SIZE);
+            memset(query, queries[q], SIZE);
+            for (size_t n = 0; lens_dot_bytes_nth(n); n++)
+                assert_int_equal(lens_dot_bytes_nth(n)(row, query, SIZE), (int64_t)rows[r] * queries[q] * SIZE);
+        }
+    free(row);
+    free(query);
 }
 
 int main(void)
@@ -163,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_few_rows_are_compared),
         cmocka_unit_test(test_odd_rows),
         cmocka_unit_test(test_kernels_agree),
+        cmocka_unit_test(test_kernels_at_their_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,7 @@ static void test_the_nearest(void **state)
 static const char *const paths[] = {"/Pictures/Cats/One.JPG", "/Pictures/cats/two.jpg", "/Pictures/2020/a[1].jpg", "/Pictures/2020/a1.jpg", "/Pictures/2020/a-b.png", "/Pictures/\xc3\x84rger/x.jpg",
                                     "/Pictures/bad\xff\xfe/y.jpg", "/Pictures/line\nend/z.jpg", "/Pictures/it's \"so\\odd\"/w.jpg", "/Pictures/a]b/v.jpg", "/other/2020/u.jpg", "/Pictures/x"};
 static const char *const patterns[] = {"*", "", "*cats*", "*/CATS/*", "/pictures/*", "*a[1]*", "*a[[]1]*", "*/a?.jpg", "*/a[!x].jpg", "*/a[^x].jpg", "*/a[0-9].jpg", "*/a[a-]b*", "*[-a]b.png", "*rger/?.jpg",
-                                       "*/?rger/*", "*/\xc3\x84rger/*", "*/[\xc3\x84]rger/*", "*bad?" "?/*", "*bad\xff*", "*line?end*", "*line\nend*", "*it's*", "*odd\"*", "*so\\odd*", "*\\*", "*[]]b*", "*[a", "*[", "[/]*",
+                                       "*/?rger/*", "*/\xc3\x84rger/*", "*/[\xc3\x84]rger/*", "*bad?\?/*", "*bad\xff*", "*line?end*", "*line\nend*", "*it's*", "*odd\"*", "*so\\odd*", "*\\*", "*[]]b*", "*[a", "*[", "[/]*",
                                        "*.jpg", "*.(jpg|png)", "*a+b*", "*.{1,}", "$", "^*", "/2020/*", "*/2020/*", "?pictures*"};
 
 static void fill(lens_store *store)

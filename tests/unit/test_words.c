@@ -126,7 +126,7 @@ static void test_places(void **state)
 {
     (void)state;
     static const char text[] = " Don’t  panic,ÉCLAIR! 我们 o\xef\xac\x83" "ce x\xcc\x81";
-    static const char *const words[] = {"Don’t", "panic", "ÉCLAIR", "我", "们", "o\xef\xac\x83" "ce", "x"};
+    static const char *const words[] = {"Don’t", "panic", "ÉCLAIR", "我", "们", ("o\xef\xac\x83" "ce"), "x"};
     static const bool joined[] = {false, false, false, false, true, false, false};
     lens_tokens tokens = {0};
     assert_int_equal(lens_tokens_read(&tokens, text, strlen(text)), 0);

@@ -9,10 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "vector files are mapped as they are, which needs a little-endian machine"
-#endif
-
 static const char magic[8] = {'L', 'E', 'N', 'S', 'V', 'E', 'C', '\n'};
 static const char suffix[] = ".vectors";
 enum { TYPE_F32 = 1, SUMMED = 56 };
