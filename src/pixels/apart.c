@@ -89,7 +89,7 @@ static void give_back(lens_helper *helper, lens_helper_kind kind)
 static lens_helper_kind kind_for(lens_format format)
 {
     switch (format) {
-    case LENS_FORMAT_JPEG: case LENS_FORMAT_BMP: case LENS_FORMAT_ICO: case LENS_FORMAT_PNM: return LENS_HELPER_PLAIN;
+    case LENS_FORMAT_JPEG: case LENS_FORMAT_BMP: case LENS_FORMAT_PNM: return LENS_HELPER_PLAIN;
     case LENS_FORMAT_SVG: return LENS_HELPER_SVG;
     default: return LENS_HELPER_VIPS;
     }

@@ -11,7 +11,7 @@
 
 /* What a helper can do, and so what it may: libvips is loaded before all files are out of reach, and fonts, which only drawings need, are read later. */
 typedef enum lens_helper_kind {
-    LENS_HELPER_PLAIN, /* JPEG by TurboJPEG, and what we read by hand: no file, no thread */
+    LENS_HELPER_PLAIN, /* JPEG by TurboJPEG, and what we read by hand alone, unlike icons: no file, no thread */
     LENS_HELPER_VIPS,  /* all but SVG: no file */
     LENS_HELPER_SVG,   /* may read the system's fonts and their settings */
     LENS_HELPER_KINDS

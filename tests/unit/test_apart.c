@@ -121,6 +121,8 @@ static int decode(const void *bytes, size_t size, const lens_decode_limits *limi
         return try_forbidden(err);
     else if (strcmp(words, "surroundings") == 0)
         return see_surroundings(err);
+    else if (strcmp(words, "shrink") == 0)
+        return lens_fail(err, LENS_E_FORMAT, "shrunk %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0);
     else if (strcmp(words, "memory") == 0)
         return take_memory(err);
     else if (strcmp(words, "cursor") == 0)
@@ -303,6 +305,8 @@ static void test_lies_are_seen(void **state)
     const int size = snprintf(bytes, sizeof bytes, "%slie within limits", jpeg);
     assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
     assert_string_equal(err.message, "its decoder gave an answer that cannot be");
+    err = ask(jpeg, "shrink"); /* under sanitizers nothing but the seal is against it */
+    assert_string_equal(err.message, "shrunk 0");
     err = ask(jpeg, "lie deaf");
     assert_says(&err, "its decoder was killed");
     err = ask(jpeg, "cursor");
@@ -330,6 +334,21 @@ static void test_a_killed_helper_is_replaced(void **state)
     assert_the_same(bytes.data, bytes.size, "after a kill");
     lens_buffer_free(&bytes);
     assert_goes_on();
+}
+
+static void test_signals_for_the_program_are_not_for_its_helpers(void **state)
+{
+    (void)state;
+    assert_goes_on();
+    pid_t before[64], after[64];
+    const int count = test_processes_below(getpid(), TEST_ALIVE, before, 64);
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (int i = 0; i < count; i++)
+        for (size_t s = 0; s < sizeof signals / sizeof *signals; s++)
+            kill(before[i], signals[s]);
+    ask(jpeg, "cursor"), ask(png, "cursor"), ask(svg, "cursor");
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, after, 64), count);
+    assert_memory_equal(before, after, (size_t)count * sizeof *before);
 }
 
 static void test_nothing_else_is_within_reach(void **state)
@@ -434,6 +453,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_lies_are_seen),
         cmocka_unit_test(test_a_killed_helper_is_replaced),
+        cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
         cmocka_unit_test(test_nothing_else_is_within_reach),
         cmocka_unit_test(test_no_helper_survives_the_program),
         cmocka_unit_test(test_threads_have_helpers_of_their_own),
