@@ -38,10 +38,10 @@ static const uint64_t memory_least = (uint64_t)1 << 30, thread_stack = (uint64_t
 
 /* What every helper may call, with any arguments. None of these names a file, a process or an address on the network. */
 static const int always[] = {
-    __NR_read, __NR_close, __NR_munmap, __NR_mremap, __NR_madvise, __NR_brk, __NR_futex, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_sigaltstack,
-    __NR_exit, __NR_exit_group, __NR_clock_gettime, __NR_clock_getres, __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday, __NR_getrandom, __NR_sched_yield,
-    __NR_sched_getaffinity, __NR_getpid, __NR_gettid, __NR_getcpu, __NR_getrusage, __NR_sysinfo, __NR_uname, __NR_restart_syscall, __NR_set_robust_list, __NR_rseq,
-    __NR_membarrier, __NR_set_tid_address, __NR_sendto, __NR_recvfrom, __NR_ppoll,
+    __NR_read, __NR_close, __NR_munmap, __NR_mremap, __NR_madvise, __NR_brk, __NR_futex, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn,
+    __NR_sigaltstack, __NR_exit, __NR_exit_group, __NR_clock_gettime, __NR_clock_getres, __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday,
+    __NR_getrandom, __NR_sched_yield, __NR_sched_getaffinity, __NR_getpid, __NR_gettid, __NR_getcpu, __NR_getrusage, __NR_sysinfo, __NR_uname,
+    __NR_restart_syscall, __NR_set_robust_list, __NR_rseq, __NR_membarrier, __NR_set_tid_address, __NR_sendto, __NR_recvfrom, __NR_ppoll,
 };
 
 /* What reading files takes beside openat. */

@@ -19,8 +19,8 @@
 #define LENS_CONFINE_SANITIZED 0
 #endif
 
-/* For good: limits on memory and files, no core; no new rights; then only those system calls that a helper of KIND makes, any other failing with EPERM. An SVG's
- * may open files to read, of the system's and of fonts where the kernel has Landlock. What this kernel does not have is left out. */
+/* For good: limits on memory and files, no core; no new rights; then only those system calls that a helper of KIND makes, any other failing with EPERM.
+ * An SVG's may open files to read, the system's and fonts only where the kernel has Landlock. What this kernel does not have is left out. */
 void lens_confine(lens_helper_kind kind, uint64_t max_pixels);
 
 /* Why system calls cannot be forbidden here; NULL when they can. Static. */

@@ -39,7 +39,8 @@ static void allow_below(int rules, const char *variable, const char *name)
 
 void lens_read_only_fonts(void)
 {
-    static const char *const system[] = {"/usr", "/lib", "/lib64", "/opt", "/nix/store", "/gnu/store", "/etc/fonts", "/etc/ld.so.cache", "/var/cache/fontconfig"};
+    static const char *const system[] = {"/usr", "/lib", "/lib64", "/opt", "/nix/store", "/gnu/store",
+                                         "/etc/fonts", "/etc/ld.so.cache", "/var/cache/fontconfig"};
     static const char *const own[][2] = {{"HOME", "/.fonts"}, {"HOME", "/.fonts.conf"}, {"HOME", "/.local/share/fonts"}, {"HOME", "/.config/fontconfig"},
                                          {"HOME", "/.cache/fontconfig"}, {"XDG_DATA_HOME", "/fonts"}, {"XDG_CONFIG_HOME", "/fontconfig"},
                                          {"XDG_CACHE_HOME", "/fontconfig"}, {"FONTCONFIG_FILE", ""}, {"FONTCONFIG_PATH", ""}, {"GDK_PIXBUF_MODULE_FILE", ""}};

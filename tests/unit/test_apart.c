@@ -72,7 +72,8 @@ static int try_forbidden(const char *place, lens_error *err)
     killed = kill(parent, 0) < 0 ? errno : 0;
     traced = ptrace(PTRACE_ATTACH, parent, NULL, NULL) < 0 ? errno : 0;
     mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
-    return lens_fail(err, LENS_E_FORMAT, "open %d write %d socket %d exec %d fork %d kill %d trace %d code %d", opened, written, made, started, forked, killed, traced, mapped);
+    return lens_fail(err, LENS_E_FORMAT, "open %d write %d socket %d exec %d fork %d kill %d trace %d code %d", opened, written, made, started, forked, killed,
+                     traced, mapped);
 }
 
 static int see_surroundings(lens_error *err)
@@ -202,7 +203,8 @@ static void test_every_kind_is_what_it_is_here(void **state)
 static void test_letters_of_a_drawing_are_what_they_are_here(void **state)
 {
     (void)state;
-    static const char text[] = "<svg xmlns='http://www.w3.org/2000/svg' width='640' height='520'><text x='20' y='200' font-size='90'>Gr\xc3\xbc\xc3\x9f dich</text></svg>";
+    static const char text[] = "<svg xmlns='http://www.w3.org/2000/svg' width='640' height='520'>"
+                               "<text x='20' y='200' font-size='90'>Gr\xc3\xbc\xc3\x9f dich</text></svg>";
     assert_the_same(text, strlen(text), "letters");
 }
 
