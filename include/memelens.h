@@ -57,6 +57,16 @@ void lens_warm_free(lens_warm *warm);
 void lens_warm_refresh(lens_warm *warm);
 lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
 
+/* ---- decoding apart ------------------------------------------------------------------------------------------------- */
+
+/* For the first lines of main, before there is any thread: from then on pictures are decoded in processes of their own, which are this program started
+ * once more, so that a fault in a decoder costs one picture. True in such a process: its work is done, and *STATUS is what main returns. A program that does
+ * not call this decodes pictures in itself. */
+bool lens_decode_apart(int argc, char **argv, int *status);
+
+/* What of that this machine, or a program that did not ask for it, lacks: "the kernel has no seccomp". NULL: nothing. Static. */
+const char *lens_decode_apart_lacks(void);
+
 /* ---- indexing ---------------------------------------------------------------------------------------------------- */
 
 typedef enum lens_index_event_kind {

@@ -118,6 +118,8 @@ static int print_json(const lens_status *status)
                                "forgotten", forgotten, "models", models);
     if (status->worker_count || status->waiting)
         json_object_update_new(object, json_pack("{so sI}", "workers", workers_json(status), "waiting", (json_int_t)status->waiting));
+    if (lens_decode_apart_lacks())
+        json_object_set_new(object, "decoding_lacks", json_string(lens_decode_apart_lacks()));
     cli_json_path(object, "library", status->library);
     cli_json(object);
     return CLI_DONE;
@@ -142,6 +144,8 @@ static int print_text(const lens_status *status)
         printf("words     %s captions; %s of %s contents read, %s with text in them; %s to be found by what they mean\n", cli_count_text(status->captions),
                cli_count_text(status->read), cli_count_text(status->contents), cli_count_text(status->with_text), cli_count_text(status->sentences));
     print_workers(status);
+    if (lens_decode_apart_lacks())
+        printf("decoding  less apart from the rest than it should be: %s\n", lens_decode_apart_lacks());
     for (size_t i = 0; i < status->folder_count; i++) {
         fputs(i ? "          " : "folders   ", stdout);
         cli_put_path(status->folders[i]);

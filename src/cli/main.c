@@ -90,6 +90,9 @@ static cli_option *all_options(const cli_command *command, size_t *count)
 
 int main(int argc, char **argv)
 {
+    int decoded;
+    if (lens_decode_apart(argc, argv, &decoded))
+        return decoded;
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */
     int at = 1;
     while (at < argc && argv[at][0] == '-' && argv[at][1])

@@ -18,6 +18,7 @@
  * formats and the like cannot be reached with any bytes. */
 #include "pixels/decode.h"
 
+#include "pixels/apart.h"
 #include "pixels/decoders.h"
 #include "pixels/exif.h"
 
@@ -58,17 +59,21 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     return 0;
 }
 
-int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_format *format,
-                lens_error *err)
+/* What can be told without decoding. */
+static int sniff(const void *bytes, size_t size, lens_format *format, lens_error *err)
 {
-    *out = (lens_image){0};
-    lens_format found = lens_sniff(bytes, size);
-    if (format)
-        *format = found;
+    *format = lens_sniff(bytes, size);
     if (size == 0)
         return lens_fail(err, LENS_E_FORMAT, "empty file");
-    if (found == LENS_FORMAT_NONE)
-        return lens_fail(err, LENS_E_FORMAT, "not a picture");
+    return *format == LENS_FORMAT_NONE ? lens_fail(err, LENS_E_FORMAT, "not a picture") : 0;
+}
+
+int lens_decode_here(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
+{
+    lens_format found;
+    *out = (lens_image){0};
+    if (sniff(bytes, size, &found, err) != 0)
+        return -1;
     int orientation = 1;
     if (decode(bytes, size, found, limits, out, &orientation, err) != 0)
         return -1;
@@ -77,4 +82,22 @@ int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits
         return -1;
     }
     return 0;
+}
+
+int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_format *format,
+                lens_error *err)
+{
+    lens_format found;
+    *out = (lens_image){0};
+    const int known = sniff(bytes, size, &found, err);
+    if (format)
+        *format = found;
+    if (known != 0)
+        return -1;
+    if (lens_apart()) {
+        const int result = lens_apart_decode(bytes, size, found, limits, out, err);
+        if (result == 0 || lens_apart())
+            return result;
+    }
+    return lens_decode_here(bytes, size, limits, out, err);
 }

@@ -457,3 +457,14 @@ int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, cons
         *err = own;
     return result;
 }
+
+void lens_vips_warm(void)
+{
+    /* libheif has its codecs in files of their own; all others come with libvips' loaders. It is no picture, but libheif gets ready to look at it. */
+    static const uint8_t nothing[64];
+    const lens_decode_limits limits = lens_decode_limits_default();
+    lens_image image;
+    int orientation;
+    if (lens_decode_vips(nothing, sizeof nothing, LENS_FORMAT_HEIC, &limits, &image, &orientation, NULL) == 0)
+        lens_image_free(&image);
+}

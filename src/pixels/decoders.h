@@ -12,6 +12,9 @@
 #include "pixels/image.h"
 #include "pixels/sniff.h"
 
+/* lens_decode in this process, whatever apart.h says. */
+int lens_decode_here(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+
 int lens_decode_jpeg(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
 int lens_decode_bmp(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
 int lens_decode_ico(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
@@ -28,6 +31,9 @@ int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, cons
 
 /* Opens libvips at the first need. False when it is not there; *WHY then says why; it is static. */
 bool lens_vips_ready(const char **why);
+
+/* Opens libvips with all that its loaders open at their first use, for a process that can open no file later. */
+void lens_vips_warm(void);
 
 /* Fails with LENS_E_FORMAT for a side of 0 or less, with LENS_E_LIMIT for more pixels than LIMITS allow. For the size that
  * a header declares, before anything is allocated for it. */

@@ -4,13 +4,30 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+static struct {
+    uint8_t *bytes;
+    size_t size;
+    bool taken;
+} place;
+
+void lens_image_place(uint8_t *bytes, size_t size)
+{
+    place.bytes = bytes;
+    place.size = size;
+    place.taken = false;
+}
+
 int lens_image_new(int width, int height, lens_image *out, lens_error *err)
 {
     *out = (lens_image){0};
     if (width < 1 || height < 1 || (size_t)height > SIZE_MAX / 3 / (size_t)width)
         return lens_fail(err, LENS_E_ARGUMENT, "%d x %d pixels", width, height);
-    uint8_t *rgb = malloc((size_t)width * (size_t)height * 3);
-    if (!rgb)
+    const size_t size = (size_t)width * (size_t)height * 3;
+    uint8_t *rgb = NULL;
+    if (place.bytes && !place.taken && size <= place.size) {
+        rgb = place.bytes;
+        place.taken = true;
+    } else if (!(rgb = malloc(size)))
         return lens_fail(err, LENS_E_MEMORY, "not enough memory for %d x %d pixels", width, height);
     *out = (lens_image){width, height, rgb};
     return 0;
@@ -18,7 +35,10 @@ int lens_image_new(int width, int height, lens_image *out, lens_error *err)
 
 void lens_image_free(lens_image *image)
 {
-    free(image->rgb);
+    if (image->rgb && image->rgb == place.bytes)
+        place.taken = false;
+    else
+        free(image->rgb);
     *image = (lens_image){0};
 }
 

@@ -1,0 +1,25 @@
+/* Decoding in processes of their own, so that a fault in a decoder is the end of one picture and not of the program. lens_decode goes this way by itself once
+ * lens_apart_begin was called; the processes are started as they are needed, one for each thread that decodes at the same time, and kept. */
+#ifndef LENS_PIXELS_APART_H
+#define LENS_PIXELS_APART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pixels/decode.h"
+
+/* SECONDS that a picture may take of a processor's time, of 100 megapixels or fewer: LENS_APART_SECONDS. Before there are threads, in a program whose main
+ * calls lens_helper_was. */
+enum { LENS_APART_SECONDS = 60 };
+void lens_apart_begin(double seconds);
+
+/* Whether pictures are decoded apart. */
+bool lens_apart(void);
+
+/* As lens_decode for bytes of FORMAT. Where no process can be started at all, it fails and lens_apart is false from then on. */
+int lens_apart_decode(const void *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+
+/* Why pictures are not decoded as far apart as they should be: in no process of their own, or without seccomp. NULL when they are. Static. */
+const char *lens_apart_lacks(void);
+
+#endif

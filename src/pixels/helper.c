@@ -1,0 +1,373 @@
+#define _GNU_SOURCE /* memfd_create, mremap, fallocate */
+#include "pixels/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pixels/decoders.h"
+#include "pixels/helper_loop.h"
+#include "pixels/helper_message.h"
+
+extern char **environ;
+
+enum { ABOVE_FIXED = 16 /* no descriptor that is copied to a fixed one is one of those itself */ };
+static const size_t room_first = (size_t)64 << 20; /* only what is written to takes memory */
+static const size_t room_kept = (size_t)64 << 20;  /* of what was written to */
+static const double moving = 0.01;                 /* seconds of processor time in a second: less is rest */
+static const double patience = 30;                 /* on a machine so busy that it gives a thirtieth of a processor */
+
+struct lens_helper {
+    lens_helper_kind kind;
+    uint64_t max_pixels, served;
+    pid_t pid; /* 0: reaped */
+    int socket, memory;
+    uint8_t *map; /* [room] */
+    size_t room;
+};
+
+/* One pipe for all helpers. The end that would be written to is held by this process alone, so that the kernel closes it whatever this process ends of. (A
+ * signal at the parent's death comes when the thread ends that started the helper.) */
+static int lifeline[2] = {-1, -1};
+static pthread_mutex_t lifeline_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void lens_helper_forget_lifeline(void)
+{
+    for (int i = 0; i < 2; i++) {
+        if (lifeline[i] >= 0)
+            close(lifeline[i]);
+        lifeline[i] = -1;
+    }
+}
+
+/* FD, or what takes its place above the fixed ones. */
+static int lift(int fd)
+{
+    int lifted = fd < 0 || fd >= ABOVE_FIXED ? fd : fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_FIXED);
+    if (lifted != fd)
+        close(fd);
+    return lifted;
+}
+
+static int open_lifeline(void)
+{
+    int result = 0;
+    pthread_mutex_lock(&lifeline_lock);
+    if (lifeline[0] < 0) {
+        result = pipe2(lifeline, O_CLOEXEC);
+        if (result == 0 && ((lifeline[0] = lift(lifeline[0])) < 0 || (lifeline[1] = lift(lifeline[1])) < 0))
+            result = -1;
+    }
+    pthread_mutex_unlock(&lifeline_lock);
+    return result;
+}
+
+/* What decoders and their libraries go by. The rest may hold secrets, and a helper is the one place where a stranger's picture could come to read them. */
+static char **environment(void)
+{
+    static const char *const kept[] = {"HOME=", "LANG",  "LC_",   "XDG_", "FONTCONFIG_", "PANGO_", "GDK_PIXBUF_", "G_",    "VIPS_", "JSIMD_",         "LD_",
+                                       "ASAN_", "UBSAN_", "TSAN_", "LSAN_", "GCOV_",       "QEMU_",  "MALLOC_",     "GLIBC_TUNABLES="};
+    size_t count = 0, at = 0;
+    while (environ && environ[count])
+        count++;
+    char **chosen = calloc(count + 1, sizeof *chosen);
+    for (size_t i = 0; chosen && i < count; i++)
+        for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+            if (strncmp(environ[i], kept[k], strlen(kept[k])) == 0) {
+                chosen[at++] = environ[i];
+                break;
+            }
+    return chosen;
+}
+
+/* Of all that is open it gets what it needs, and nothing to read or print to. Returns an errno. */
+static int add_files(posix_spawn_file_actions_t *actions, const int *fixed)
+{
+    int errnum = 0;
+    for (int fd = STDIN_FILENO; fd <= LENS_HELPER_SILENCED && errnum == 0; fd++)
+        errnum = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_RDWR, 0);
+    for (int fd = LENS_HELPER_SOCKET; fd <= LENS_HELPER_LIFELINE && errnum == 0; fd++)
+        errnum = posix_spawn_file_actions_adddup2(actions, fixed[fd - LENS_HELPER_SOCKET], fd);
+    return errnum;
+}
+
+/* What a terminal or a service's manager sends to all processes is for the program alone: it ends its helpers. Returns an errno. */
+static int set_signals(posix_spawnattr_t *attributes)
+{
+    sigset_t blocked, defaults;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT), sigaddset(&blocked, SIGTERM), sigaddset(&blocked, SIGHUP), sigaddset(&blocked, SIGQUIT);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGIO);
+    int errnum = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (errnum == 0)
+        errnum = posix_spawnattr_setsigmask(attributes, &blocked);
+    return errnum == 0 ? posix_spawnattr_setsigdefault(attributes, &defaults) : errnum;
+}
+
+/* Starts the process with THEIRS as its end of the socket. Returns an errno. */
+static int spawn(lens_helper *self, int theirs)
+{
+    const int fixed[] = {theirs, self->memory, lifeline[0]};
+    char limit[32], kind[8];
+    char *const argv[] = {"memelens", LENS_HELPER_ARGUMENT, kind, limit, NULL};
+    snprintf(kind, sizeof kind, "%d", (int)self->kind);
+    snprintf(limit, sizeof limit, "%llu", (unsigned long long)self->max_pixels);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int errnum = posix_spawn_file_actions_init(&actions);
+    if (errnum != 0)
+        return errnum;
+    if ((errnum = posix_spawnattr_init(&attributes)) == 0) {
+        char **variables = environment();
+        errnum = variables ? add_files(&actions, fixed) : ENOMEM;
+        if (errnum == 0)
+            errnum = set_signals(&attributes);
+        if (errnum == 0)
+            errnum = posix_spawn(&self->pid, "/proc/self/exe", &actions, &attributes, argv, variables);
+        if (errnum != 0)
+            self->pid = 0;
+        free(variables);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return errnum;
+}
+
+/* Makes the memory SIZE bytes long. Returns an errno. */
+static int resize(lens_helper *self, size_t size)
+{
+    if (ftruncate(self->memory, (off_t)size) != 0)
+        return errno;
+    void *map = self->map ? mremap(self->map, self->room, size, MREMAP_MAYMOVE) : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, self->memory, 0);
+    if (map == MAP_FAILED)
+        return errno;
+    self->map = map;
+    self->room = size;
+    return 0;
+}
+
+static int start(lens_helper *self)
+{
+    int ends[2] = {-1, -1};
+    const struct timeval tick = {.tv_sec = 1};
+    self->memory = lift(memfd_create("memelens picture", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    /* A memory that became shorter would end us, by SIGBUS, where we read it. */
+    if (self->memory < 0 || fcntl(self->memory, F_ADD_SEALS, F_SEAL_SHRINK) != 0 || open_lifeline() != 0)
+        return errno;
+    int errnum = resize(self, room_first);
+    if (errnum == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        errnum = errno;
+    self->socket = ends[0];
+    if (errnum == 0 && ((ends[1] = lift(ends[1])) < 0 || setsockopt(self->socket, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0))
+        errnum = errno;
+    if (errnum == 0)
+        errnum = spawn(self, ends[1]);
+    if (ends[1] >= 0)
+        close(ends[1]);
+    return errnum;
+}
+
+lens_helper *lens_helper_start(lens_helper_kind kind, uint64_t max_pixels, lens_error *err)
+{
+    lens_helper *self = calloc(1, sizeof *self);
+    if (!self)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory"), NULL;
+    *self = (lens_helper){.kind = kind, .max_pixels = max_pixels, .socket = -1, .memory = -1};
+    const int errnum = start(self);
+    if (errnum == 0)
+        return self;
+    lens_helper_end(self);
+    lens_fail_errno(err, errnum, "cannot start a decoder");
+    if (err && (errnum == ENOENT || errnum == EACCES || errnum == EPERM || errnum == ENOEXEC || errnum == ENOSYS))
+        err->code = LENS_E_UNSUPPORTED;
+    return NULL;
+}
+
+void lens_helper_forget(lens_helper *self)
+{
+    if (self->socket >= 0)
+        close(self->socket);
+    if (self->memory >= 0)
+        close(self->memory);
+    if (self->map)
+        munmap(self->map, self->room);
+    free(self);
+}
+
+/* Waits for the end of the process. Its status, or -1 when the kernel has thrown that away. */
+static int reap(lens_helper *self)
+{
+    int status = -1;
+    while (self->pid > 0 && waitpid(self->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    self->pid = 0;
+    return status;
+}
+
+void lens_helper_end(lens_helper *self)
+{
+    if (!self)
+        return;
+    if (self->pid > 0) {
+        kill(self->pid, SIGKILL);
+        reap(self);
+    }
+    lens_helper_forget(self);
+}
+
+uint64_t lens_helper_served(const lens_helper *self)
+{
+    return self->served;
+}
+
+uint64_t lens_helper_max_pixels(const lens_helper *self)
+{
+    return self->max_pixels;
+}
+
+/* ---- one picture ---- */
+
+static lens_helper_outcome died(lens_helper *self, lens_error *err)
+{
+    kill(self->pid, SIGKILL); /* one that closed its socket only: what has ended stays what it ended of */
+    const int status = reap(self);
+    if (status != -1 && WIFSIGNALED(status)) {
+        /* Who kills is the system that is short of memory, or a person: the next run tries again. */
+        const bool killed = WTERMSIG(status) == SIGKILL;
+        lens_fail(err, killed ? LENS_E_SYSTEM : LENS_E_FORMAT, "its decoder %s (signal %d)", killed ? "was killed" : "crashed", WTERMSIG(status));
+    } else {
+        lens_fail(err, LENS_E_SYSTEM, "its decoder ended (status %d)", status == -1 ? -1 : WEXITSTATUS(status));
+    }
+    return LENS_HELPER_DIED;
+}
+
+static lens_helper_outcome end_for(lens_helper *self, lens_error_code code, const char *words, double seconds, lens_error *err)
+{
+    kill(self->pid, SIGKILL);
+    reap(self);
+    lens_fail(err, code, words, seconds);
+    return LENS_HELPER_HUNG;
+}
+
+static lens_helper_outcome lied(lens_helper *self, lens_error *err)
+{
+    return end_for(self, LENS_E_FORMAT, "its decoder gave an answer that cannot be", 0, err);
+}
+
+/* Processor time of the process so far, seconds. */
+static double spent(const lens_helper *self)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(self->pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return 0;
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* LENS_HELPER_DONE: ANSWER is there, of the right length. */
+static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_answer *answer, lens_error *err)
+{
+    /* The socket wakes us once a second. Counted like that, and not by a clock, a suspended machine or program takes nothing from the time. */
+    double begun = 0, last = 0;
+    int rest = 0;
+    for (int tick = 0;; tick++) {
+        const ssize_t size = recv(self->socket, answer, sizeof *answer, 0);
+        if (size == (ssize_t)sizeof *answer)
+            return LENS_HELPER_DONE;
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            const double now = spent(self);
+            begun = tick ? begun : now - 1;
+            rest = tick && now - last < moving ? rest + 1 : 0;
+            last = now;
+            if (now - begun >= seconds || rest >= seconds || tick >= patience * seconds)
+                return end_for(self, LENS_E_LIMIT, "its decoder took more than %.0f seconds", seconds, err);
+            continue;
+        }
+        return size > 0 ? lied(self, err) : died(self, err);
+    }
+}
+
+static bool ask(const lens_helper *self, size_t size, const lens_decode_limits *limits)
+{
+    const lens_helper_question question = {size, limits->max_pixels, self->room};
+    return send(self->socket, &question, sizeof question, MSG_NOSIGNAL) == (ssize_t)sizeof question;
+}
+
+/* The bytes of WIDTH x HEIGHT pixels; 0 when no picture within LIMITS has that many. */
+static size_t pixel_bytes(const lens_helper_answer *answer, const lens_decode_limits *limits)
+{
+    lens_error error;
+    return lens_decode_check_size(answer->width, answer->height, limits, &error) == 0 ? (size_t)answer->width * (size_t)answer->height * 3 : 0;
+}
+
+/* What it says of itself is shown to people: one line, and none of the codes that move a terminal's cursor. */
+static lens_helper_outcome failed(lens_helper *self, lens_helper_answer *answer, lens_error *err)
+{
+    lens_error *told = &answer->error;
+    switch (told->code) {
+    case LENS_E_FORMAT: case LENS_E_UNSUPPORTED: case LENS_E_LIMIT: case LENS_E_MEMORY: case LENS_E_SYSTEM: break;
+    default: return lied(self, err);
+    }
+    told->message[sizeof told->message - 1] = '\0';
+    for (char *at = told->message; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    if (err)
+        *err = *told;
+    self->served++;
+    return LENS_HELPER_FAILED;
+}
+
+lens_helper_outcome lens_helper_decode(lens_helper *self, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
+                                       lens_error *err)
+{
+    const size_t at = lens_helper_pixels_at(size);
+    lens_helper_answer answer;
+    *out = (lens_image){0};
+    int errnum = at > self->room ? resize(self, at + room_first) : 0;
+    if (errnum != 0)
+        return lens_fail_errno(err, errnum, "no memory for its decoder"), LENS_HELPER_FAILED;
+    memcpy(self->map, bytes, size);
+    if (!ask(self, size, limits))
+        return died(self, err);
+    lens_helper_outcome outcome = hear(self, seconds, &answer, err);
+    if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_ROOM) {
+        const size_t wanted = pixel_bytes(&answer, limits);
+        if (!wanted)
+            return lied(self, err);
+        if (wanted > self->room - at && (errnum = resize(self, at + wanted)) != 0)
+            return end_for(self, LENS_E_MEMORY, "not enough memory for its pixels", 0, err);
+        if (!ask(self, size, limits))
+            return died(self, err);
+        outcome = hear(self, seconds, &answer, err);
+    }
+    if (outcome != LENS_HELPER_DONE)
+        return outcome;
+    if (answer.kind == LENS_ANSWER_FAILED)
+        return failed(self, &answer, err);
+    const size_t length = pixel_bytes(&answer, limits);
+    if (answer.kind != LENS_ANSWER_PICTURE || !length || length > self->room - at)
+        return lied(self, err);
+    /* A copy, which nothing changes any more. */
+    if (lens_image_new(answer.width, answer.height, out, err) != 0)
+        outcome = LENS_HELPER_FAILED;
+    else
+        memcpy(out->rgb, self->map + at, length);
+    if (at + length > room_kept)
+        fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)(self->room - room_kept));
+    self->served++;
+    return outcome;
+}

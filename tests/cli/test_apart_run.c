@@ -1,0 +1,154 @@
+/* The processes that decode for the real program: killed in the middle of its work, left alone by what a terminal sends, and gone with it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "processes.h"
+#include "world.h"
+
+enum { PICTURES = 160, KILLS = 12 };
+
+static void draw(const test_world *world)
+{
+    for (unsigned i = 0; i < PICTURES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%03u.%s", i, i % 4 ? "jpg" : "png");
+        test_world_picture(world, name, i % 4 ? TEST_JPEG_420 : TEST_PNG, i);
+    }
+}
+
+/* `memelens index`, leading a group of processes as a shell has it. */
+static pid_t start(const test_world *world)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setpgid(0, 0);
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 0), dup2(null, 1), dup2(null, 2);
+        for (const char *const *entry = test_world_environment(world); *entry; entry++)
+            putenv((char *)*entry);
+        execl(test_program(), test_program(), "index", "-t2", world->pictures, (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+/* Its exit status, as test_run_program has it. */
+static int end(pid_t program)
+{
+    int status;
+    while (waitpid(program, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static long known(const test_world *world, const char *what)
+{
+    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    const long count = test_json_integer(json_array_get(lines, 0), what);
+    json_decref(lines);
+    test_run_free(&run);
+    return count;
+}
+
+static void test_killed_helpers_cost_nothing(void **state)
+{
+    const test_world *world = *state;
+    draw(world);
+    const pid_t program = start(world);
+    int kills = 0;
+    siginfo_t info = {0};
+    while (kills < KILLS && waitid(P_PID, (id_t)program, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && !info.si_pid) {
+        pid_t helpers[8];
+        const int count = test_processes_below(program, TEST_ALIVE, helpers, 8);
+        if (count > 0 && kill(helpers[kills % count], SIGKILL) == 0)
+            kills++;
+        lens_sleep(0.02);
+    }
+    assert_int_equal(end(program), 0);
+    assert_true(kills > 0);
+    printf("measured: %d kills of helpers, %ld pictures failed by them\n", kills, known(world, "failed"));
+    json_decref(test_world_index(world)); /* one that was killed twice over is tried again */
+    assert_int_equal(known(world, "pictures"), PICTURES);
+    assert_int_equal(known(world, "failed"), 0);
+    test_run run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+}
+
+static void test_no_helper_outlives_a_killed_program(void **state)
+{
+    const test_world *world = *state;
+    draw(world);
+    const pid_t program = start(world);
+    pid_t helpers[2];
+    test_processes_wait(program, TEST_ALIVE, 2, helpers);
+    kill(program, SIGKILL);
+    assert_int_equal(end(program), 128 + SIGKILL);
+    for (int i = 0; i < 2; i++)
+        test_process_wait_end(helpers[i]);
+}
+
+static void test_ctrl_c_is_no_crash(void **state)
+{
+    const test_world *world = *state;
+    draw(world);
+    const pid_t program = start(world);
+    test_processes_wait(program, TEST_ALIVE, 2, NULL);
+    kill(-program, SIGINT);
+    const int status = end(program);
+    assert_true(status == 130 || status == 0); /* 0: it was done just then */
+    if (known(world, "pictures") > 0)
+        assert_int_equal(known(world, "failed"), 0);
+    json_decref(test_world_index(world));
+    assert_int_equal(known(world, "pictures"), PICTURES);
+}
+
+/* In a test program libvips is there already; in the real one only a helper that loads it before files are out of its reach can have it. */
+static void test_what_only_libvips_can_read_finds_it(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "icon.ico", TEST_ICO, 1);
+    lens_buffer odd = test_picture(TEST_JPEG_420, 64, 64, 1);
+    for (size_t i = 0; i + 11 < odd.size; i++)
+        if (memcmp(odd.data + i, "\xff\xc0", 2) == 0) {
+            odd.data[i + 11] = 0x14; /* a ratio that TurboJPEG has no name for */
+            break;
+        }
+    char *path = test_world_path(world, "odd.jpg");
+    test_write(path, odd.data, odd.size);
+    json_t *report = test_world_index(world);
+    test_run run = test_world_run(world, "status", "--failed", NULL);
+    assert_null(strstr(run.out.data, "icon.ico"));
+    assert_null(strstr(run.out.data, "needs libvips"));
+    test_run_free(&run);
+    json_decref(report);
+    free(path);
+    lens_buffer_free(&odd);
+}
+
+static void test_a_helper_is_not_started_by_hand(void **state)
+{
+    (void)state;
+    const char *argv[] = {test_program(), "--decoder", "0", "1000", NULL};
+    test_run run = test_run_program(argv, NULL, NULL);
+    assert_int_equal(run.status, 2);
+    assert_non_null(strstr(run.err.data, "nothing else\n"));
+    test_run_free(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_killed_helpers_cost_nothing, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_no_helper_outlives_a_killed_program, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_ctrl_c_is_no_crash, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_what_only_libvips_can_read_finds_it, test_world_setup, test_world_teardown),
+        cmocka_unit_test(test_a_helper_is_not_started_by_hand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,77 @@
+#include "processes.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "support.h"
+
+static const double wait_most = 60, look_every = 0.01; /* seconds */
+
+/* False: there is none. */
+static bool look(pid_t process, char *state, pid_t *parent)
+{
+    char path[64], line[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    const bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    const char *name_end = strrchr(line, ')');
+    int above = 0;
+    if (!read || !name_end || sscanf(name_end, ") %c %d", state, &above) != 2)
+        return false;
+    *parent = above;
+    return true;
+}
+
+static bool is(char state, test_process_state wanted)
+{
+    const bool dead = state == 'Z' || state == 'X';
+    return wanted == TEST_ZOMBIES ? dead : !dead;
+}
+
+
+int test_processes_below(pid_t parent, test_process_state wanted, pid_t *found, int most)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc");
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        char state;
+        pid_t above, process = (pid_t)atoi(entry->d_name);
+        if (!isdigit((unsigned char)entry->d_name[0]) || !look(process, &state, &above) || above != parent || !is(state, wanted))
+            continue;
+        if (count < most)
+            found[count] = process;
+        count++;
+    }
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+void test_processes_wait(pid_t parent, test_process_state wanted, int count, pid_t *found)
+{
+    const double begun = lens_seconds();
+    while (test_processes_below(parent, wanted, found, found ? count : 0) < count) {
+        if (lens_seconds() - begun > wait_most)
+            fail_msg("process %d has no %d children of that kind", (int)parent, count);
+        lens_sleep(look_every);
+    }
+}
+
+void test_process_wait_end(pid_t process)
+{
+    const double begun = lens_seconds();
+    char state;
+    pid_t parent;
+    while (look(process, &state, &parent) && is(state, TEST_ALIVE)) {
+        if (lens_seconds() - begun > wait_most)
+            fail_msg("process %d is still there", (int)process);
+        lens_sleep(look_every);
+    }
+}

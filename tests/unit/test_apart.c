@@ -1,0 +1,487 @@
+/* Decoding in processes of their own: src/pixels/apart.c, helper.c, helper_loop.c, confine.c. The decoder is ours where a picture asks for it by its words,
+ * so that it can crash, hang, lie and try what it must not; every other picture goes to the true one. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "pictures.h"
+#include "pixels/apart.h"
+#include "pixels/confine.h"
+#include "pixels/decoders.h"
+#include "pixels/helper_loop.h"
+#include "pixels/helper_message.h"
+#include "processes.h"
+#include "support.h"
+
+static const uint64_t pixels_most = 1 << 20;
+
+/* ---- the decoder, in the helper ---- */
+
+static void answer_raw(lens_answer_kind kind, int width, int height)
+{
+    const lens_helper_answer answer = {.kind = kind, .width = width, .height = height};
+    send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
+}
+
+static void lie(const char *how)
+{
+    lens_helper_answer answer = {.kind = LENS_ANSWER_FAILED};
+    if (strcmp(how, "large") == 0)
+        answer_raw(LENS_ANSWER_PICTURE, 2000, 2000);
+    else if (strcmp(how, "within limits") == 0) /* but not within the memory */
+        answer_raw(LENS_ANSWER_PICTURE, 30000, 30000);
+    else if (strcmp(how, "negative") == 0)
+        answer_raw(LENS_ANSWER_PICTURE, -4, -4);
+    else if (strcmp(how, "kind") == 0)
+        answer_raw(7, 4, 4);
+    else if (strcmp(how, "room") == 0)
+        answer_raw(LENS_ANSWER_ROOM, 4, 4), answer_raw(LENS_ANSWER_ROOM, 4, 4);
+    else if (strcmp(how, "short") == 0)
+        send(LENS_HELPER_SOCKET, "x", 1, 0);
+    else if (strcmp(how, "code") == 0)
+        answer.error.code = LENS_E_AWAY, send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
+    else if (strcmp(how, "deaf") == 0)
+        close(LENS_HELPER_SOCKET);
+    for (;;)
+        pause();
+}
+
+/* Each thing that must not be, with the errno that came of it. */
+static int try_forbidden(const char *place, lens_error *err)
+{
+    const pid_t parent = getppid();
+    int made, opened, written, started, killed, traced, mapped;
+    errno = 0;
+    opened = open("/etc/passwd", O_RDONLY) < 0 ? errno : 0;
+    written = open(place, O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
+    made = socket(AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0;
+    started = execl("/bin/true", "true", (char *)NULL) < 0 ? errno : 0;
+    pid_t child = fork();
+    const int forked = child < 0 ? errno : 0;
+    if (child == 0)
+        _exit(0);
+    killed = kill(parent, 0) < 0 ? errno : 0;
+    traced = ptrace(PTRACE_ATTACH, parent, NULL, NULL) < 0 ? errno : 0;
+    mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+    return lens_fail(err, LENS_E_FORMAT, "open %d write %d socket %d exec %d fork %d kill %d trace %d code %d", opened, written, made, started, forked, killed,
+                     traced, mapped);
+}
+
+static int see_surroundings(lens_error *err)
+{
+    int open_files = 0;
+    for (int fd = 0; fd < 4096; fd++)
+        open_files += fcntl(fd, F_GETFD) >= 0;
+    const bool fonts = access("/usr", F_OK) == 0 && open("/usr/share", O_RDONLY | O_DIRECTORY) >= 0;
+    return lens_fail(err, LENS_E_FORMAT, "files %d secret %s fonts %d", open_files, getenv("MEMELENS_TEST_SECRET") ? "seen" : "none", fonts);
+}
+
+static int take_memory(lens_error *err)
+{
+    const size_t each = (size_t)64 << 20;
+    size_t taken = 0;
+    void *last = NULL, *next;
+    for (; taken < (size_t)8 << 30 && (next = malloc(each)); taken += each) {
+        *(void **)next = last;
+        last = next;
+    }
+    return lens_fail(err, taken < (size_t)8 << 30 ? LENS_E_MEMORY : LENS_E_FORMAT, "took %zu", taken);
+}
+
+static int decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
+{
+    char words[300] = "";
+    const char *marked = memmem(bytes, size, "do:", 3);
+    if (!marked)
+        return lens_decode_here(bytes, size, limits, out, err);
+    snprintf(words, sizeof words, "%.*s", (int)(size - (size_t)(marked - (const char *)bytes)) - 3, marked + 3);
+    volatile int *nowhere = NULL;
+    if (strcmp(words, "crash") == 0)
+        *nowhere = 1;
+    else if (strcmp(words, "abort") == 0)
+        abort();
+    else if (strcmp(words, "exit") == 0)
+        _exit(7);
+    else if (strcmp(words, "kill") == 0)
+        raise(SIGKILL);
+    else if (strcmp(words, "spin") == 0)
+        for (prctl(PR_SET_NAME, "spinning");;)
+            *(volatile char *)words = 1;
+    else if (strcmp(words, "sleep") == 0)
+        for (;;)
+            pause();
+    else if (strncmp(words, "forbidden ", 10) == 0)
+        return try_forbidden(words + 10, err);
+    else if (strcmp(words, "surroundings") == 0)
+        return see_surroundings(err);
+    else if (strcmp(words, "shrink") == 0)
+        return lens_fail(err, LENS_E_FORMAT, "shrunk %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0);
+    else if (strcmp(words, "memory") == 0)
+        return take_memory(err);
+    else if (strcmp(words, "cursor") == 0)
+        return lens_fail(err, LENS_E_FORMAT, "two\nlines, \x1b[2J and \x7f");
+    else if (strncmp(words, "lie ", 4) == 0)
+        lie(words + 4);
+    return lens_fail(err, LENS_E_FORMAT, "%s: what is that?", words);
+}
+
+/* ---- the tests ---- */
+
+static const char jpeg[] = "\xff\xd8\xff\xe0 do:", png[] = "\x89PNG\r\n\x1a\n do:", svg[] = "<svg xmlns='http://www.w3.org/2000/svg'/> do:";
+
+/* Decodes a picture that begins as HEAD and asks for WORDS. */
+static lens_error ask(const char *head, const char *words)
+{
+    char bytes[400];
+    lens_decode_limits limits = {pixels_most};
+    lens_image image;
+    lens_error err = {0};
+    const int size = snprintf(bytes, sizeof bytes, "%s%s", head, words);
+    assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
+    assert_null(image.rgb);
+    return err;
+}
+
+static void assert_goes_on(void)
+{
+    lens_decode_limits limits = {pixels_most};
+    lens_buffer bytes = test_picture(TEST_JPEG_420, 83, 61, 3);
+    lens_image image, here;
+    lens_error err = {0};
+    assert_done(lens_decode(bytes.data, bytes.size, &limits, &image, NULL, &err), &err);
+    assert_done(lens_decode_here(bytes.data, bytes.size, &limits, &here, &err), &err);
+    assert_memory_equal(image.rgb, here.rgb, 83 * 61 * 3);
+    lens_image_free(&image);
+    lens_image_free(&here);
+    lens_buffer_free(&bytes);
+    assert_int_equal(test_processes_below(getpid(), TEST_ZOMBIES, NULL, 0), 0);
+}
+
+static void assert_the_same(const void *bytes, size_t size, const char *what)
+{
+    lens_decode_limits limits = {pixels_most};
+    lens_image apart, here;
+    lens_error apart_error = {0}, here_error = {0};
+    const int result = lens_decode(bytes, size, &limits, &apart, NULL, &apart_error);
+    const int expected = lens_decode_here(bytes, size, &limits, &here, &here_error);
+    if (result != expected || apart.width != here.width || apart.height != here.height || apart_error.code != here_error.code ||
+        strcmp(apart_error.message, here_error.message) != 0)
+        fail_msg("%s, %zu bytes: %d x %d '%s' apart, %d x %d '%s' here", what, size, apart.width, apart.height, apart_error.message, here.width, here.height,
+                 here_error.message);
+    if (result == 0 && memcmp(apart.rgb, here.rgb, (size_t)here.width * (size_t)here.height * 3) != 0)
+        fail_msg("%s: other pixels", what);
+    lens_image_free(&apart);
+    lens_image_free(&here);
+}
+
+static void test_every_kind_is_what_it_is_here(void **state)
+{
+    (void)state;
+    for (test_kind kind = 0; kind < TEST_KINDS; kind++) {
+        lens_buffer bytes = test_picture(kind, 83, 61, 5);
+        assert_the_same(bytes.data, bytes.size, test_kind_name(kind));
+        assert_the_same(bytes.data, bytes.size * 2 / 3, test_kind_name(kind));
+        lens_buffer_free(&bytes);
+        for (int orientation = 2; orientation <= 8 && test_kind_turns(kind); orientation += 3) {
+            bytes = test_picture_turned(kind, 83, 61, 6, orientation);
+            assert_the_same(bytes.data, bytes.size, test_kind_name(kind));
+            lens_buffer_free(&bytes);
+        }
+    }
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, NULL, 0), LENS_HELPER_KINDS); /* one after the other they need no second */
+}
+
+static void test_letters_of_a_drawing_are_what_they_are_here(void **state)
+{
+    (void)state;
+    static const char text[] = "<svg xmlns='http://www.w3.org/2000/svg' width='640' height='520'>"
+                               "<text x='20' y='200' font-size='90'>Gr\xc3\xbc\xc3\x9f dich</text></svg>";
+    assert_the_same(text, strlen(text), "letters");
+}
+
+static void test_a_jpeg_for_libvips_finds_it(void **state)
+{
+    (void)state;
+    lens_buffer bytes = test_picture(TEST_JPEG_420, 64, 64, 1);
+    uint8_t *frame = memmem(bytes.data, bytes.size, "\xff\xc0", 2);
+    assert_non_null(frame);
+    frame[11] = 0x14; /* a ratio that TurboJPEG has no name for */
+    assert_the_same(bytes.data, bytes.size, "an odd ratio");
+    lens_buffer_free(&bytes);
+}
+
+static void test_more_room_than_at_first(void **state)
+{
+    (void)state;
+    lens_image large, apart;
+    lens_error err = {0};
+    lens_decode_limits limits = {64 << 20};
+    assert_done(lens_image_new(6000, 5000, &large, &err), &err);
+    for (size_t i = 0; i < (size_t)large.width * (size_t)large.height * 3; i++)
+        large.rgb[i] = (uint8_t)(i / 3000);
+    lens_buffer bytes = test_png_of(&large);
+    for (int i = 0; i < 2; i++) { /* once growing, once not */
+        assert_done(lens_decode(bytes.data, bytes.size, &limits, &apart, NULL, &err), &err);
+        assert_int_equal(apart.width, large.width);
+        assert_memory_equal(apart.rgb, large.rgb, (size_t)large.width * (size_t)large.height * 3);
+        lens_image_free(&apart);
+    }
+    lens_buffer_free(&bytes);
+    lens_image_free(&large);
+    assert_goes_on();
+}
+
+static void test_crashes_cost_one_picture(void **state)
+{
+    (void)state;
+    const struct {
+        const char *words, *reason;
+        lens_error_code code;
+    } cases[] = {{"crash", "its decoder crashed (signal 11)", LENS_E_FORMAT},
+                 {"abort", "its decoder crashed (signal 6)", LENS_E_FORMAT},
+                 {"kill", "its decoder was killed (signal 9)", LENS_E_SYSTEM},
+                 {"exit", "its decoder ended (status 7)", LENS_E_SYSTEM}};
+    const char *heads[] = {jpeg, png, svg};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t h = 0; h < 3; h++) {
+            if (LENS_CONFINE_SANITIZED && i < 2)
+                continue; /* a sanitizer makes another end of it */
+            lens_error err = ask(heads[h], cases[i].words);
+            assert_string_equal(err.message, cases[i].reason);
+            assert_int_equal(err.code, cases[i].code);
+            assert_goes_on();
+        }
+}
+
+static void test_hanging_is_ended(void **state)
+{
+    (void)state;
+    const char *words[] = {"spin", "sleep"};
+    for (size_t i = 0; i < 2; i++) {
+        lens_apart_begin(1);
+        lens_error err = ask(jpeg, words[i]);
+        lens_apart_begin(LENS_APART_SECONDS);
+        assert_string_equal(err.message, "its decoder took more than 1 seconds");
+        assert_int_equal(err.code, LENS_E_LIMIT);
+        assert_goes_on();
+    }
+}
+
+static void test_memory_is_bounded(void **state)
+{
+    (void)state;
+    if (LENS_CONFINE_SANITIZED) {
+        printf("skipped: a sanitizer needs all addresses there are\n");
+        skip();
+    }
+    lens_error err = ask(jpeg, "memory");
+    assert_int_equal(err.code, LENS_E_MEMORY);
+    assert_goes_on();
+}
+
+static void test_lies_are_seen(void **state)
+{
+    (void)state;
+    const char *lies[] = {"large", "negative", "kind", "room", "short", "code"};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        char words[32];
+        snprintf(words, sizeof words, "lie %s", lies[i]);
+        lens_error err = ask(jpeg, words);
+        if (strcmp(err.message, "its decoder gave an answer that cannot be") != 0)
+            fail_msg("%s: %s", lies[i], err.message);
+        assert_goes_on();
+    }
+    /* A size that is allowed, and more than the memory holds: reading there would be the end of us. */
+    lens_decode_limits limits = {1 << 30};
+    lens_image image;
+    lens_error err = {0};
+    char bytes[64];
+    const int size = snprintf(bytes, sizeof bytes, "%slie within limits", jpeg);
+    assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
+    assert_string_equal(err.message, "its decoder gave an answer that cannot be");
+    err = ask(jpeg, "shrink"); /* under sanitizers nothing but the seal is against it */
+    assert_string_equal(err.message, "shrunk 0");
+    err = ask(jpeg, "lie deaf");
+    assert_says(&err, "its decoder was killed");
+    err = ask(jpeg, "cursor");
+    assert_string_equal(err.message, "two?lines, ?[2J and ?");
+    assert_goes_on();
+}
+
+static void test_a_killed_helper_is_replaced(void **state)
+{
+    (void)state;
+    assert_goes_on();
+    pid_t helpers[64];
+    const int count = test_processes_below(getpid(), TEST_ALIVE, helpers, 64);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++)
+        kill(helpers[i], SIGKILL);
+    test_processes_wait(getpid(), TEST_ZOMBIES, count, NULL); /* dead, and nobody has looked yet */
+    lens_buffer bytes = test_picture(TEST_JPEG_420, 83, 61, 3);
+    assert_the_same(bytes.data, bytes.size, "after a kill");
+    lens_buffer_free(&bytes);
+    bytes = test_picture(TEST_PNG, 83, 61, 3);
+    assert_the_same(bytes.data, bytes.size, "after a kill");
+    lens_buffer_free(&bytes);
+    bytes = test_picture(TEST_SVG, 83, 61, 3);
+    assert_the_same(bytes.data, bytes.size, "after a kill");
+    lens_buffer_free(&bytes);
+    assert_goes_on();
+}
+
+static void test_signals_for_the_program_are_not_for_its_helpers(void **state)
+{
+    (void)state;
+    assert_goes_on();
+    pid_t before[64], after[64];
+    const int count = test_processes_below(getpid(), TEST_ALIVE, before, 64);
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (int i = 0; i < count; i++)
+        for (size_t s = 0; s < sizeof signals / sizeof *signals; s++)
+            kill(before[i], signals[s]);
+    ask(jpeg, "cursor"), ask(png, "cursor"), ask(svg, "cursor");
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, after, 64), count);
+    assert_memory_equal(before, after, (size_t)count * sizeof *before);
+}
+
+static void test_nothing_else_is_within_reach(void **state)
+{
+    (void)state;
+    if (lens_confine_lacks()) {
+        printf("skipped: %s\n", lens_confine_lacks());
+        skip();
+    }
+    char *folder = test_folder_new(), *place = test_path(folder, "made"), words[300];
+    snprintf(words, sizeof words, "forbidden %s", place);
+    lens_error err = ask(jpeg, words);
+    assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 1");
+    err = ask(png, words);
+    assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 0");
+    err = ask(svg, words); /* may read, but where the kernel has Landlock not that */
+    const bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
+    assert_int_equal(strncmp(err.message, landlock ? "open 13 " : "open 0 ", 7), 0);
+    assert_says(&err, " write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 0");
+    assert_false(lens_file_exists(place));
+    free(place);
+    test_folder_remove(folder);
+    setenv("MEMELENS_TEST_SECRET", "one", 1);
+    int extra = open("/dev/null", O_RDONLY); /* that is not closed by exec */
+    pid_t helpers[64];
+    for (int i = test_processes_below(getpid(), TEST_ALIVE, helpers, 64); i > 0; i--)
+        kill(helpers[i - 1], SIGKILL);
+    ask(jpeg, "surroundings"), ask(png, "surroundings"); /* so that the dead are found */
+    err = ask(svg, "surroundings");
+    assert_string_equal(err.message, "files 6 secret none fonts 1");
+    close(extra);
+    unsetenv("MEMELENS_TEST_SECRET");
+}
+
+static bool spins(pid_t process)
+{
+    char path[64], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)process);
+    FILE *file = fopen(path, "r");
+    if (file && !fgets(name, sizeof name, file))
+        *name = '\0';
+    if (file)
+        fclose(file);
+    return strcmp(name, "spinning\n") == 0;
+}
+
+/* One at rest and one in the middle of a picture, when what started them is killed. */
+static void test_no_helper_survives_the_program(void **state)
+{
+    (void)state;
+    assert_goes_on();
+    pid_t ours[64];
+    const int before = test_processes_below(getpid(), TEST_ALIVE, ours, 64);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        ask(jpeg, "cursor"); /* by a helper of its own, now at rest */
+        lens_apart_begin(1000);
+        ask(png, "spin");
+        _exit(1);
+    }
+    pid_t theirs[2];
+    test_processes_wait(child, TEST_ALIVE, 2, theirs);
+    for (int i = 0; i < 6000 && !spins(theirs[0]) && !spins(theirs[1]); i++)
+        lens_sleep(0.01);
+    assert_true(spins(theirs[0]) || spins(theirs[1]));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    for (int i = 0; i < 2; i++)
+        test_process_wait_end(theirs[i]);
+    assert_true(test_processes_below(getpid(), TEST_ALIVE, ours, 64) >= before); /* and ours were left alone */
+    assert_goes_on();
+}
+
+static void *many(void *context)
+{
+    for (int i = 0; i < 40; i++) {
+        lens_buffer *bytes = context;
+        lens_decode_limits limits = {pixels_most};
+        lens_image image;
+        lens_error err = {0};
+        char crash[64];
+        const int size = snprintf(crash, sizeof crash, "%skill", jpeg);
+        if (i % 10 == 0)
+            lens_decode(crash, (size_t)size, &limits, &image, NULL, &err);
+        if (lens_decode(bytes->data, bytes->size, &limits, &image, NULL, &err) != 0)
+            return "failed";
+        lens_image_free(&image);
+    }
+    return NULL;
+}
+
+static void test_threads_have_helpers_of_their_own(void **state)
+{
+    (void)state;
+    lens_buffer bytes[] = {test_picture(TEST_JPEG_420, 83, 61, 3), test_picture(TEST_PNG, 83, 61, 3)};
+    pthread_t threads[6];
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, many, &bytes[i % 2]), 0);
+    for (int i = 0; i < 6; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        assert_null(result);
+    }
+    lens_buffer_free(&bytes[0]);
+    lens_buffer_free(&bytes[1]);
+    assert_goes_on();
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+    if (lens_helper_was(argc, argv, decode, &status))
+        return status;
+    lens_apart_begin(LENS_APART_SECONDS);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind_is_what_it_is_here),
+        cmocka_unit_test(test_letters_of_a_drawing_are_what_they_are_here),
+        cmocka_unit_test(test_a_jpeg_for_libvips_finds_it),
+        cmocka_unit_test(test_more_room_than_at_first),
+        cmocka_unit_test(test_crashes_cost_one_picture),
+        cmocka_unit_test(test_hanging_is_ended),
+        cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_lies_are_seen),
+        cmocka_unit_test(test_a_killed_helper_is_replaced),
+        cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
+        cmocka_unit_test(test_nothing_else_is_within_reach),
+        cmocka_unit_test(test_no_helper_survives_the_program),
+        cmocka_unit_test(test_threads_have_helpers_of_their_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
