@@ -34,6 +34,7 @@ LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c src/*
 PROGRAM_SOURCES := $(wildcard src/cli/*.c)
 TEST_PROGRAMS   := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c)
 TEST_SUPPORT    := $(wildcard tests/support/*.c)
+FAULT_SHIM      := $(BUILD)/tests/faults/shim.so
 FUZZ_TARGETS    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_PROGRAMS  := $(wildcard bench/*.c)
 BENCH_SUPPORT   := $(wildcard bench/support/*.c)
@@ -46,7 +47,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz faults print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -57,6 +58,7 @@ help:
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
+	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 20 minutes (FAULTS="--quick", --help for more)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
@@ -129,7 +131,7 @@ test:
 	@tools/deps.sh tests
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes
+run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) $(FAULT_SHIM) check-includes
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
 
 check-includes:
@@ -140,6 +142,15 @@ coverage: deps
 
 fuzz: deps
 	@tools/fuzz.sh
+
+# It comes before the C library, so nothing of it may be made of the calls that it stands in for (-fno-builtin), nor of a sanitizer's.
+$(FAULT_SHIM): tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(call say,ld)
+	$(Q)$(CC) -std=c11 -O1 -g $(WARN) -fPIC -fno-builtin -shared -o $@ $< -ldl
+
+faults: $(PROGRAM) $(FAULT_SHIM)
+	@python3 tests/faults/faults.py --program $(PROGRAM) $(FAULTS)
 
 $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(call object,$(BENCH_SUPPORT)) $(LIBRARY)
 	$(call say,ld)

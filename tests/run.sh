@@ -74,11 +74,11 @@ for source in tests/fuzz/fuzz_*.c; do
     fi
 done
 
-# What is written in Python: the pages in a browser, where there is one, and what the server describes. (The sanitizers have nothing to do with
-# the pages.)
+# What is written in Python: the pages in a browser, where there is one, what the server describes, and a few faults. (The sanitizers have nothing to do with
+# the pages, and cannot be loaded behind the faults' shim.)
 case $BUILD in
 *sanitize*|*coverage*) scripts=$(ls tests/http/test_*.py) ;;
-*)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py) ;;
+*)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py tests/faults/test_*.py) ;;
 esac
 for source in $scripts; do
     "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1

@@ -60,6 +60,11 @@ struct lens_folder {
     lens_pairs pairs;
     bool batch; /* lens_folder_batch_begin */
 
+    /* A commit failed when its rows were in the log already, and only their sync did not come through. SQLite has dropped them, but whoever reads the log anew
+     * after all have closed it finds them whole, and takes them for committed. So until another commit has written over them (lens_sql_settle) what they name
+     * stays on the disk. */
+    bool doubtful;
+
     lens_met seen;
 
     /* Contents that may have lost their last picture. An interrupted run may have left more than we know of. */
@@ -89,6 +94,9 @@ int lens_sql_fail(lens_folder *store, lens_error *err);
 
 /* Runs SQL that gives no rows. */
 int lens_sql_run(lens_folder *store, const char *sql, lens_error *err);
+
+/* Sees to it that what a failed commit left in the log can never come back: by a commit that changes nothing. 0, or -1: nothing may be written then. */
+int lens_sql_settle(lens_folder *store, lens_error *err);
 
 /* The statement SQL, ready to be bound; NULL with ERR. SQL is a string literal: it is prepared once and found again by its
  * address. Give it back with lens_sql_done, as soon as possible: an open SELECT holds old pages in the log.

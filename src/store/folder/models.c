@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/folder/internal.h"
 
 #define MODEL_COLUMNS "id, name, dim, fingerprint, generation, file, slots"
@@ -206,7 +207,7 @@ static int add_model(lens_folder *store, const char *name, bool sentences, int d
     row = (lens_model_row){.identity = {.dim = dim, .fingerprint = fingerprint}};
     memcpy(row.identity.mark, store->mark, sizeof store->mark);
     int result = lens_sql_end(store, insert(store, name, sentences, &row, err), err);
-    if (result != 0 && row.file[0])
+    if (result != 0 && row.file[0] && !store->doubtful)
         unlinkat(store->dir, row.file, 0);
     *id = row.id;
     return result;
@@ -328,6 +329,8 @@ void lens_strays_remove(lens_folder *store)
     const struct dirent *entry;
     while ((entry = readdir(folder))) {
         char file[LENS_VECTOR_NAME];
+        if (lens_file_is_abandoned(entry->d_name))
+            unlinkat(store->dir, entry->d_name, 0);
         const bool copy = lens_vector_copy_is_name(entry->d_name, file);
         if ((copy || lens_vector_file_is_name(entry->d_name)) && named(store, copy ? file : entry->d_name) == 0)
             unlinkat(store->dir, entry->d_name, 0);

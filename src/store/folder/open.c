@@ -124,6 +124,9 @@ static int open_to_write(lens_folder *store, const char *path, lens_error *err)
         return -1;
     if (is_library == 0 && lens_folder_sync(store, err) != 0)
         return -1;
+    struct stat log;
+    if (fstatat(store->dir, LENS_DATABASE "-wal", &log, 0) == 0 && log.st_size > 0 && lens_sql_settle(store, err) != 0)
+        return -1;
     lens_strays_remove(store);
     store->loose_unknown = true;
     return 0;
