@@ -295,8 +295,17 @@ class Harness:
     # ---- all of it ----
 
     def each(self, tasks):
+        begin = time.monotonic()
+
+        def run(work, *arguments):
+            if time.monotonic() < begin + self.options.seconds:
+                return work(*arguments)
+            with self.lock:
+                self.figures["left out, for want of time"] += 1
+            return None
+
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-            for future in [pool.submit(*task) for task in tasks]:
+            for future in [pool.submit(run, *task) for task in tasks]:
                 future.result()
 
     def faults(self, scenario):
@@ -310,6 +319,7 @@ class Harness:
                 tasks += [(self.error, scenario, kind, deed, at) for at in spread(counts[kind], most)]
         for deed in CUTS:
             tasks += [(self.cut, scenario, deed, at) for at in spread(counts["change"], options.most_cuts)]
+        random.Random(options.seed).shuffle(tasks)
         self.each(tasks)
 
     def kills(self, chosen):
@@ -361,12 +371,13 @@ def options_of(argv):
     parser.add_argument("--models", default=os.environ.get("MEMELENS_TEST_MODELS", os.path.expanduser("~/.local/share/memelens/models")), help="folders of models, for the meaning of captions")
     parser.add_argument("--only", default="", help="scenarios whose name begins so")
     parser.add_argument("--size", type=int, default=24, help="pictures of a scenario")
-    parser.add_argument("--most", type=int, default=150, help="at most so many places for an error, for each kind and error")
+    parser.add_argument("--most", type=int, default=150, help="at most so many places for an error, for each kind and error; 0: kills alone")
     parser.add_argument("--most-memory", type=int, default=100)
     parser.add_argument("--most-cuts", type=int, default=400)
     parser.add_argument("--cuts-only", action="store_true")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--kill-size", type=int, default=200, help="pictures of a scenario that is killed")
+    parser.add_argument("--seconds", type=float, default=150, help="for the faults of a scenario; what has no time is left out, and counted")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", default="/dev/shm" if os.access("/dev/shm", os.W_OK) else None, help="where all of it lies: a disk in memory is the fastest, and loses nothing by itself")
@@ -386,7 +397,7 @@ def options_of(argv):
 
 def main(argv):
     options = options_of(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: (setattr(options, "seconds", 0), sys.exit(143)))
     harness = Harness(options)
     print(f"the lot is {options.seed}", flush=True)
     begin = time.monotonic()
@@ -401,10 +412,10 @@ def main(argv):
                 harness.error(scenario, options.kind, options.do, options.at)
             print(f"kept: {harness.temporary}")
             return 1 if harness.wrong else 0
-        for one in chosen:
+        for one in chosen if options.most else ():
             harness.faults(one(harness.world, options.size))
         if options.kills:
-            landed, runs = harness.kills([one(harness.world, options.kill_size) for one in chosen])
+            landed, runs = harness.kills([one(harness.world, options.kill_size // (8 if one is scenarios.Batches else 1)) for one in chosen])
             print(f"{landed} of {runs} kills landed while the program was at work")
         harness.report()
         print(f"{len(harness.wrong)} wrong; {time.monotonic() - begin:.0f} s; again: --seed {options.seed}")

@@ -391,7 +391,9 @@ class Approximate(Scenario):
 
     def is_done(self, place):
         missing = self.files(self.after) - self.files(place)
-        return super().is_done(place) or (f"missing: {missing}" if missing else None)
+        here, there = (os.path.join(folder, "library", "colour-1.vectors.bytes") for folder in (place, self.after))
+        wrong = f"missing: {missing}" if missing else None if filecmp.cmp(here, there, shallow=False) else "other bytes beside the vectors"
+        return super().is_done(place) or wrong
 
 
 class Near(Scenario):

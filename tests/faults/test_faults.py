@@ -17,11 +17,11 @@ CHOSEN = (
     (scenarios.IndexMore, "sync", "broken", 8),  # a commit that failed came back, and its vectors were gone
     (scenarios.IndexMore, "write", "short", 4),
     (scenarios.Compact, "cut", "torn", 8),
-    (scenarios.Compact, "sync", "broken", 8),  # so did a compaction, and its file was gone
+    (scenarios.Forget, "sync", "broken", 8),  # so did a compaction, and its file was gone
     (scenarios.Compact, "memory-sqlite", "none", 4),
     (scenarios.IndexNew, "memory-ours", "none", 6),  # pictures failed for the reason "(null)"
     (scenarios.Near, "cut", "stop", 4),  # files of killed processes were left for ever
-    (scenarios.Pull, "cut", "stop", 10),  # a half that had lost bytes was gone on with, and then refused
+    (scenarios.Pull, "cut", "stop", 10),
 )
 
 

@@ -61,8 +61,8 @@ struct lens_folder {
     bool batch; /* lens_folder_batch_begin */
 
     /* A commit failed when its rows were in the log already, and only their sync did not come through. SQLite has dropped them, but whoever reads the log anew
-     * after all have closed it finds them whole, and takes them for committed. So until another commit has written over them (lens_sql_settle) what they name
-     * stays on the disk. */
+     * after all have closed it finds them whole, and takes them for committed. So what they name stays on the disk until another commit has written over
+     * them, which is the first thing that the next transaction does. A log that was there when we came may hold such rows too. */
     bool doubtful;
 
     lens_met seen;
@@ -94,9 +94,6 @@ int lens_sql_fail(lens_folder *store, lens_error *err);
 
 /* Runs SQL that gives no rows. */
 int lens_sql_run(lens_folder *store, const char *sql, lens_error *err);
-
-/* Sees to it that what a failed commit left in the log can never come back: by a commit that changes nothing. 0, or -1: nothing may be written then. */
-int lens_sql_settle(lens_folder *store, lens_error *err);
 
 /* The statement SQL, ready to be bound; NULL with ERR. SQL is a string literal: it is prepared once and found again by its
  * address. Give it back with lens_sql_done, as soon as possible: an open SELECT holds old pages in the log.
@@ -140,7 +137,7 @@ int lens_model_put(lens_folder *store, int64_t id, const char *name, bool senten
 /* The open vector file of a model; NULL with ERR. It lives until lens_writer_drop. */
 lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err);
 /* Cuts off what was appended and never committed: readers do not look there. */
-void lens_writer_trim(lens_writer *writer);
+void lens_writer_trim(const lens_folder *store, lens_writer *writer);
 /* Closes the vector file of MODEL (0: of all). */
 void lens_writer_drop(lens_folder *store, int64_t model);
 /* A number that no vector file of this library has carried. Inside a transaction. */

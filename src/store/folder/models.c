@@ -252,9 +252,9 @@ int lens_folder_forget_model(lens_folder *store, const char *name, lens_error *e
     return 0;
 }
 
-void lens_writer_trim(lens_writer *writer)
+void lens_writer_trim(const lens_folder *store, lens_writer *writer)
 {
-    if (ftruncate(writer->fd, lens_vector_offset(writer->row.identity.dim, writer->row.slots)) != 0)
+    if (!store->doubtful && ftruncate(writer->fd, lens_vector_offset(writer->row.identity.dim, writer->row.slots)) != 0)
         errno = 0; /* no harm: the next batch writes over it */
 }
 
@@ -279,7 +279,7 @@ lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err)
         free(writer);
         return NULL;
     }
-    lens_writer_trim(writer);
+    lens_writer_trim(store, writer);
     writer->end = writer->row.slots;
     writer->next = store->writers;
     store->writers = writer;

@@ -123,18 +123,8 @@ char *lens_sql_text(sqlite3_stmt *statement, int column, bool *short_of_memory)
     return copy;
 }
 
-int lens_sql_begin(lens_folder *store, lens_error *err)
-{
-    if (store->mode != LENS_STORE_WRITE)
-        return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
-    if (store->batch)
-        return 0;
-    if (store->doubtful && lens_sql_settle(store, err) != 0)
-        return -1;
-    return lens_sql_run(store, "BEGIN IMMEDIATE", err);
-}
-
-int lens_sql_settle(lens_folder *store, lens_error *err)
+/* Sees to it that what a failed commit left in the log can never come back: by a commit that changes nothing. 0, or -1: nothing may be written then. */
+static int settle(lens_folder *store, lens_error *err)
 {
     /* The same number once more: of all changes that change nothing, one that SQLite does write. */
     char words[64];
@@ -142,7 +132,19 @@ int lens_sql_settle(lens_folder *store, lens_error *err)
     if (lens_sql_run(store, words, err) != 0)
         return -1;
     store->doubtful = false;
+    lens_strays_remove(store);
     return 0;
+}
+
+int lens_sql_begin(lens_folder *store, lens_error *err)
+{
+    if (store->mode != LENS_STORE_WRITE)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
+    if (store->batch)
+        return 0;
+    if (store->doubtful && settle(store, err) != 0)
+        return -1;
+    return lens_sql_run(store, "BEGIN IMMEDIATE", err);
 }
 
 int lens_sql_begin_read(lens_folder *store, lens_error *err)

@@ -242,8 +242,8 @@ int lens_writers_end(lens_folder *store, int result, lens_error *err)
     for (lens_writer *writer = store->writers; writer; writer = writer->next) {
         if (result == 0)
             writer->row.slots = writer->end;
-        else if (!store->doubtful)
-            lens_writer_trim(writer);
+        else
+            lens_writer_trim(store, writer);
         writer->end = writer->row.slots;
     }
     return result;
