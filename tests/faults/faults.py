@@ -5,9 +5,9 @@ usage: faults.py [options]             the harness, `make faults`
        faults.py --quick               a few of each; test_faults.py, in the short test run, has fewer yet
        faults.py --only NAME --kind KIND --do DEED --at N     one fault again, with all that was said; its folder is kept
 
-For each scenario (scenarios.py) an unhurt run counts its calls of each kind; then each of them (of very many: MOST, spread evenly) meets a fault. A fault is an error, which the
-program is to say in one line with exit status 2; no memory; or a power cut before a call or in the middle of a write. Of what a power cut leaves three
-cases are looked at: all that was written, only what was synced (power_cut.py), and what was synced with some of the rest by lot.
+For each scenario (scenarios.py) an unhurt run counts its calls of each kind; then each of them (of very many: MOST, spread evenly) meets a fault. A fault is
+an error, which the program is to say in one line with exit status 2; no memory; or a power cut before a call or in the middle of a write. Of what a power cut
+leaves these cases are looked at: all that was written, only what was synced (power_cut.py), and what was synced with some of the rest by lot.
 
 After each of them, without a fault: what was there and is to stay is there; what another process saw in the library before the cut is there; `check`
 finds no fault; the command once more does its work; and what there is then is bit for bit what an unhurt run leaves, without a file more.
@@ -34,8 +34,8 @@ import scenarios
 
 root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 KINDS = ("write", "sync", "rename", "unlink", "truncate", "grow", "create", "map", "memory-ours", "memory-sqlite", "memory-others", "change")  # as in shim.c
-ERRORS = {"write": ("enospc", "full", "eio", "broken", "eintr", "short"), "sync": ("eio", "broken", "enospc"), "rename": ("eio", "full"), "unlink": ("eio", "broken"),
-          "truncate": ("eio", "enospc"), "grow": ("enospc",), "create": ("full", "eio"), "map": ("eio",)}
+ERRORS = {"write": ("enospc", "full", "eio", "broken", "eintr", "short"), "sync": ("eio", "broken", "enospc"), "rename": ("eio", "full"),
+          "unlink": ("eio", "broken"), "truncate": ("eio", "enospc"), "grow": ("enospc",), "create": ("full", "eio"), "map": ("eio",)}
 SHORTAGES = {"memory-ours": ("null", "none"), "memory-sqlite": ("null", "none"), "memory-others": ("null",)}
 CUTS = ("stop", "torn")
 LOTS = 2  # how many mixtures of what was and was not synced each cut is looked at with
@@ -43,7 +43,7 @@ LOTS = 2  # how many mixtures of what was and was not synced each cut is looked 
 
 def spread(count, most):
     """1 to COUNT, or MOST of them."""
-    return range(1, count + 1) if count <= most else sorted({1 + i * (count - 1) // (most - 1) for i in range(most)})
+    return range(1, count + 1) if count <= most else sorted({1 + i * (count - 1) // max(most - 1, 1) for i in range(most)})
 
 
 def digest(place):
@@ -104,7 +104,8 @@ class Harness:
         shutil.rmtree(grave, ignore_errors=True)
         os.mkdir(grave)
         open(journal, "wb").close()
-        environment = scenario.environment(place) | {"LD_PRELOAD": self.options.shim, "FAULTS_ROOT": place, "FAULTS_COUNTS": counts, "FAULTS_RANDOM": self.random}
+        environment = scenario.environment(place)
+        environment |= {"LD_PRELOAD": self.options.shim, "FAULTS_ROOT": place, "FAULTS_COUNTS": counts, "FAULTS_RANDOM": self.random}
         if kind:
             environment |= {"FAULTS_KIND": str(KINDS.index(kind)), "FAULTS_AT": str(at), "FAULTS_DO": deed}
         if log:
@@ -201,7 +202,11 @@ class Harness:
         if done.returncode != 0 and not (scenario.again and scenario.again in said):
             return f"once more: exit {done.returncode}: {said}"
         # A picture that was passed by for want of memory comes later than the others, and has another number.
-        wrong = scenario.check(place) or (scenario.is_done(place) if exactly else None if scenario.items(place) == scenario.last else "not the same pictures and texts")
+        wrong = scenario.check(place)
+        if exactly:
+            wrong = wrong or scenario.is_done(place)
+        elif scenario.items(place) != scenario.last:
+            wrong = wrong or "not the same pictures and texts"
         if wrong:
             return f"after it was run once more: {wrong}"
         litter = scenario.litter(place)
@@ -356,8 +361,8 @@ class Harness:
         for key, number in self.figures.items():
             if isinstance(key, str):
                 print(f"    {key}: {number}")
-        print("    exit statuses of what met an error: " + ", ".join(f"{deed} {status}: {n}" for (status, deed), n in
-                                                                     sorted(((k, n) for k, n in self.figures.items() if isinstance(k, tuple) and len(k) == 2), key=str)))
+        exits = sorted(((key, number) for key, number in self.figures.items() if isinstance(key, tuple) and len(key) == 2), key=str)
+        print("    exit statuses of what met an error: " + ", ".join(f"{deed} {status}: {number}" for (status, deed), number in exits))
         if self.options.said:
             for words, number in self.said.most_common():
                 print(f"    said {number} times: {words or '(nothing)'}")
@@ -368,8 +373,9 @@ def options_of(argv):
     program = os.path.join(root, "build", "memelens")
     parser.add_argument("--program", default=program)
     parser.add_argument("--shim", help="the shim, else beside the program")
-    parser.add_argument("--models", default=os.environ.get("MEMELENS_TEST_MODELS", os.path.expanduser("~/.local/share/memelens/models")), help="folders of models, for the meaning of captions")
-    parser.add_argument("--only", default="", help="scenarios whose name begins so")
+    models = os.environ.get("MEMELENS_TEST_MODELS", os.path.expanduser("~/.local/share/memelens/models"))
+    parser.add_argument("--models", default=models, help="folders of models, for the meaning of captions")
+    parser.add_argument("--only", default="", help="the scenario of that name, or those whose names begin so")
     parser.add_argument("--size", type=int, default=24, help="pictures of a scenario")
     parser.add_argument("--most", type=int, default=150, help="at most so many places for an error, for each kind and error; 0: kills alone")
     parser.add_argument("--most-memory", type=int, default=100)
@@ -380,7 +386,8 @@ def options_of(argv):
     parser.add_argument("--seconds", type=float, default=150, help="for the faults of a scenario; what has no time is left out, and counted")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--folder", default="/dev/shm" if os.access("/dev/shm", os.W_OK) else None, help="where all of it lies: a disk in memory is the fastest, and loses nothing by itself")
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    parser.add_argument("--folder", default=memory, help="where all of it lies: a disk in memory is the fastest")
     parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--do")
     parser.add_argument("--at", type=int)
@@ -402,7 +409,7 @@ def main(argv):
     print(f"the lot is {options.seed}", flush=True)
     begin = time.monotonic()
     scenarios.CopyOn.half = harness.halfway
-    chosen = [scenario for scenario in scenarios.ALL if scenario.name.startswith(options.only)]
+    chosen = [one for one in scenarios.ALL if one.name == options.only] or [one for one in scenarios.ALL if one.name.startswith(options.only)]
     try:
         if options.at:
             scenario = chosen[0](harness.world, options.size)

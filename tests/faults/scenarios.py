@@ -50,7 +50,8 @@ class World:
 class Hub:
     """As much of the Hugging Face hub as a pull of a small model wants."""
 
-    files = {"config.json": b'{"architecture": "colour"}', "model.safetensors": (66).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[65536],"data_offsets":[0,262144]}}   ' + bytes(262144)}
+    about = b'{"a":{"dtype":"F32","shape":[65536],"data_offsets":[0,262144]}}   '
+    files = {"config.json": b'{"architecture": "colour"}', "model.safetensors": len(about).to_bytes(8, "little") + about + random.Random(1).randbytes(262144)}
 
     def __init__(self):
         hub = self
@@ -130,8 +131,8 @@ class Scenario:
         return self.world.environment(place) | self.settings(place)
 
     def run(self, place, *argv):
-        return subprocess.run([self.world.program, "-q", *argv], env=self.environment(place), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=LONGEST, check=False)
+        return subprocess.run([self.world.program, "-q", *argv], env=self.environment(place), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=LONGEST, check=False)
 
     def must(self, place, *argv):
         done = self.run(place, *argv)
@@ -189,8 +190,11 @@ class Scenario:
     def is_done(self, place):
         """Whether PLACE holds what it holds after an unhurt run, vectors bit for bit; what is not as there, or None."""
         here, there = (self.whole(os.path.join(folder, self.library)) for folder in (place, self.after))
-        return next((f"{name}: {len(here[name] - there[name])} too many, {len(there[name] - here[name])} missing: {sorted(map(str, here[name] ^ there[name]))[:3]}"
-                     for name in there if here[name] != there[name]), None)
+        for name in there:
+            if here[name] != there[name]:
+                few = sorted(map(str, here[name] ^ there[name]))[:3]
+                return f"{name}: {len(here[name] - there[name])} too many, {len(there[name] - here[name])} missing: {few}"
+        return None
 
     @staticmethod
     def whole(library):
@@ -198,7 +202,8 @@ class Scenario:
         connection = sqlite3.connect(f"file:{os.path.join(library, 'library.db')}?mode=ro", uri=True)
         parts = {
             "pictures": "SELECT path, size, reason, hash, width, height, format FROM picture LEFT JOIN content ON content.id = picture.content",
-            "captions": "SELECT picture.path, source.path, kind, text, folded FROM text JOIN picture ON picture.id = text.picture JOIN source ON source.id = text.source",
+            "captions": "SELECT picture.path, source.path, kind, text, folded FROM text"
+                        " JOIN picture ON picture.id = text.picture JOIN source ON source.id = text.source",
             "readings": "SELECT hash, version, text, folded FROM text JOIN content ON content.id = text.content",
             "words": "SELECT word, texts FROM word",
             "models": "SELECT name, dim, fingerprint, sentences FROM model",
@@ -335,7 +340,8 @@ class Copy(Scenario):
         self.draw(range(self.size))
         captions = os.path.join(self.folder, "captions.tsv")
         with open(captions, "w", encoding="utf-8") as out:
-            out.writelines(f"{file}\t{text}\n" for file, text in [("file", "caption")] + [(f"pictures/{i:04}.ppm", f"words of {i}") for i in range(0, self.size, 2)])
+            out.write("file\tcaption\n")
+            out.writelines(f"pictures/{i:04}.ppm\twords of {i}\n" for i in range(0, self.size, 2))
         self.must(place, "--library", self.source, "index", "-t1", "-m", "colour", "--captions", captions, self.pictures)
 
     def command(self, place):

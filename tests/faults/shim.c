@@ -371,7 +371,7 @@ static int open_at(int dir, const char *name, int flags, mode_t mode)
 
 #define MODE_OF(flags) \
     mode_t mode = 0; \
-    if ((flags) & (O_CREAT | O_TMPFILE)) { \
+    if (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE) { \
         va_list more; \
         va_start(more, flags); \
         mode = va_arg(more, mode_t); \
