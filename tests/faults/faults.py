@@ -144,6 +144,16 @@ class Harness:
             raise RuntimeError(f"{scenario.name}: unhurt, but {status}: {self.words()}")
         return self.counts()
 
+    def made(self, kinds, size):
+        """Scenarios of SIZE pictures; those that cannot be on this machine are named and left out."""
+        for kind in kinds:
+            try:
+                yield kind(self.world, size // (8 if kind is scenarios.Batches and size > self.options.size else 1))
+            except RuntimeError as error:
+                if not kind.optional:
+                    raise
+                print(f"left out: {kind.name}: {error}", flush=True)
+
     def counts(self):
         with open(self.beside("counts"), "rb") as file:
             return dict(zip(KINDS, struct.unpack("<16Q", file.read())))
@@ -419,10 +429,10 @@ def main(argv):
                 harness.error(scenario, options.kind, options.do, options.at)
             print(f"kept: {harness.temporary}")
             return 1 if harness.wrong else 0
-        for one in chosen if options.most else ():
-            harness.faults(one(harness.world, options.size))
+        for scenario in harness.made(chosen if options.most else (), options.size):
+            harness.faults(scenario)
         if options.kills:
-            landed, runs = harness.kills([one(harness.world, options.kill_size // (8 if one is scenarios.Batches else 1)) for one in chosen])
+            landed, runs = harness.kills(list(harness.made(chosen, options.kill_size)))
             print(f"{landed} of {runs} kills landed while the program was at work")
         harness.report()
         print(f"{len(harness.wrong)} wrong; {time.monotonic() - begin:.0f} s; again: --seed {options.seed}")

@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import threading
 
 REPOSITORY = "ada/colours"
@@ -110,14 +111,16 @@ class Scenario:
     """One. A place is a folder in which all that the program writes lies; PLACE/library is the library, if nothing else is said. SIZE: pictures, about."""
 
     name, library = None, "library"
+    writes = True        # also when there is nothing to do any more
     again = ""           # what the command may say when it has been done already
+    optional = False     # it wants what not every machine has
     caches_only = False  # the command is done without what it writes
     first = last = frozenset()
     seen_lasts = True    # what another process sees is there for good
 
     def __init__(self, world, size):
         self.world, self.size = world, size
-        self.folder = os.path.join(world.temporary, f"{self.name}-{size}")
+        self.folder = tempfile.mkdtemp(prefix=f"{self.name} ", dir=world.temporary)
         self.pictures = os.path.join(self.folder, "pictures")
         os.makedirs(self.pictures)
         self.before, self.after = (os.path.join(self.folder, name) for name in ("before", "after"))
@@ -221,7 +224,9 @@ class Scenario:
         return found | {"vectors": frozenset(vectors)}
 
     def litter(self, place):
-        """Files that an unhurt run does not leave. (The number in a name of vectors is how many there were before.)"""
+        """Files that an unhurt run does not leave. (The number in a name of vectors is how many there were before.) What writes removes them."""
+        if not self.writes:
+            self.must(place, *self.index(place))
         return sorted(self.plain(place) - self.plain(self.after))
 
     def plain(self, place):
@@ -288,6 +293,19 @@ class Captions(Scenario):
         return self.index(place, "--captions", os.path.join(self.folder, "captions.tsv"))
 
 
+class Reading(Scenario):
+    """Pictures of noise: that there is nothing to be read in them is what is kept."""
+
+    name, optional = "words: read in the pictures", True
+
+    def make(self, place):
+        self.draw(range(self.size // 2))
+        self.must(place, *self.index(place))
+
+    def command(self, place):
+        return ("--library", os.path.join(place, "library"), "ocr", "-t1")
+
+
 class Forget(Scenario):
     name = "forget, with compaction"
 
@@ -308,7 +326,7 @@ class ForgetOne(Forget):
 
 
 class ForgetModel(Forget):
-    name, again = "forget a model", "there is no model colour@pad"
+    name, again, writes = "forget a model", "there is no model colour@pad", False
 
     def make(self, place):
         super().make(place)
@@ -403,7 +421,7 @@ class Approximate(Scenario):
 
 
 class Near(Scenario):
-    name, caches_only = "nearness, beside the vectors", True
+    name, caches_only, writes = "nearness, beside the vectors", True, False
 
     def make(self, place):
         self.draw(range(self.size))
@@ -411,11 +429,6 @@ class Near(Scenario):
 
     def command(self, place):
         return ("--library", os.path.join(place, "library"), "search", "--unhub", os.path.join(self.pictures, "0001.ppm"))
-
-    def litter(self, place):
-        """A search removes nothing: the next run that writes does."""
-        self.must(place, *self.index(place))
-        return super().litter(place)
 
 
 class Pull(Scenario):
@@ -459,4 +472,4 @@ class PullOver(Pull):
         return self.differs(place, self.before) and self.differs(place, self.after)
 
 
-ALL = [IndexNew, IndexMore, Batches, Captions, Forget, ForgetOne, ForgetModel, Compact, Copy, CopyOn, CopyUpdate, Approximate, Near, Pull, PullOver]
+ALL = [IndexNew, IndexMore, Batches, Captions, Reading, Forget, ForgetOne, ForgetModel, Compact, Copy, CopyOn, CopyUpdate, Approximate, Near, Pull, PullOver]
