@@ -58,7 +58,7 @@ help:
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
-	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 20 minutes (FAULTS="--quick", --help for more)'
+	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 45 minutes (FAULTS="--quick", --help for more)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
