@@ -52,6 +52,7 @@ LIBRARY_SOURCES := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.
 PROGRAM_SOURCES := $(sort $(wildcard src/cli/*.c))
 TEST_PROGRAMS   := $(sort $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/cli/test_*.c tests/http/test_*.c))
 TEST_SUPPORT    := $(sort $(wildcard tests/support/*.c))
+FAULT_SHIM      := $(BUILD)/tests/faults/shim.so
 FUZZ_TARGETS    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_PROGRAMS  := $(sort $(wildcard bench/*.c))
 BENCH_SUPPORT   := $(sort $(wildcard bench/support/*.c))
@@ -65,7 +66,7 @@ REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
 .PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall dist \
-	deb sbom reproducible clean races run-races
+	deb sbom reproducible clean faults races run-races
 
 all: $(PROGRAM)
 
@@ -77,6 +78,7 @@ help:
 	@echo 'make races     the tests in which threads meet, under ThreadSanitizer'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
+	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 45 minutes (FAULTS="--quick", --help for more)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make kept      what the tests of upgrades keep of this release (tests/kept/README.md)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
@@ -161,7 +163,7 @@ test:
 	@tools/deps.sh tests
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) check-includes check-hardening
+run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) $(FAULT_SHIM) check-includes check-hardening
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
 
 # Where threads meet: the warm and its searchers, index runs, the server, the watch, and the workers of a database.
@@ -188,6 +190,15 @@ coverage: deps
 
 fuzz: deps
 	@tools/fuzz.sh
+
+# It comes before the C library, so nothing of it may be made of the calls that it stands in for (-fno-builtin), nor of a sanitizer's.
+$(FAULT_SHIM): tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(call say,ld)
+	$(Q)$(CC) -std=c11 -O1 -g $(WARN) -fPIC -fno-builtin -shared -o $@ $< -ldl
+
+faults: $(PROGRAM) $(FAULT_SHIM)
+	@python3 tests/faults/faults.py --program $(PROGRAM) $(FAULTS)
 
 $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(call object,$(BENCH_SUPPORT)) $(LIBRARY)
 	$(call say,ld)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,25 @@ void lens_file_unmap(const void *data, size_t size)
         munmap((void *)data, size);
 }
 
+static int sync_folder_of(const char *path, lens_error *err)
+{
+    char *folder = strdup(path);
+    if (!folder)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0 && errno == EACCES) /* one that may be written to and not read: there is no way to sync it */
+        return 0;
+    if (fd < 0)
+        return lens_fail_errno(err, errno, "%s: cannot open its folder", path);
+    int result = fsync(fd) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot sync its folder", path);
+    close(fd);
+    return result;
+}
+
 int lens_folder_make(const char *path, lens_error *err)
 {
     char *copy = strdup(path);
@@ -114,10 +134,12 @@ int lens_folder_make(const char *path, lens_error *err)
         if (here != '/' && here != '\0')
             continue;
         *at = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+        if (mkdir(copy, 0777) == 0)
+            result = sync_folder_of(copy, err);
+        else if (errno != EEXIST)
             result = lens_fail_errno(err, errno, "%s: cannot make this folder", copy);
+        if (result != 0)
             break;
-        }
         if (here == '\0')
             break;
         *at = here;
@@ -138,23 +160,6 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 int lens_folder_remove(const char *path, lens_error *err)
 {
     return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot be removed", path);
-}
-
-static int sync_folder_of(const char *path, lens_error *err)
-{
-    char *folder = strdup(path);
-    if (!folder)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = '\0';
-    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
-    if (fd < 0)
-        return lens_fail_errno(err, errno, "%s: cannot open its folder", path);
-    int result = fsync(fd) == 0 ? 0 : lens_fail_errno(err, errno, "%s: cannot sync its folder", path);
-    close(fd);
-    return result;
 }
 
 /* renameat2's RENAME_EXCHANGE, which the C library declares for GNU's own dialect only. */
@@ -206,6 +211,8 @@ static int write_all(int fd, const char *at, size_t size)
     return 0;
 }
 
+static const char part_suffix[] = ".part";
+
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err)
 {
     return lens_file_write_runs(path, &(lens_run_of_bytes){bytes, size}, 1, err);
@@ -215,7 +222,7 @@ int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t
 {
     static atomic_uint written; /* two threads may write one file at the same time */
     lens_buffer temporary = {0};
-    if (lens_buffer_print(&temporary, "%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&written, 1)) != 0)
+    if (lens_buffer_print(&temporary, "%s.%ld-%u%s", path, (long)getpid(), atomic_fetch_add(&written, 1), part_suffix) != 0)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
     unlink(temporary.data); /* of an earlier process with our number, killed here */
     int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -239,6 +246,24 @@ int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t
         result = sync_folder_of(path, err);
     lens_buffer_free(&temporary);
     return result;
+}
+
+bool lens_file_is_abandoned(const char *name)
+{
+    /* PATH.PROCESS-NUMBER.part, backwards. */
+    const size_t length = strlen(name), end = strlen(part_suffix);
+    if (length <= end || strcmp(name + length - end, part_suffix) != 0)
+        return false;
+    size_t at = length - end;
+    for (int number = 0; number < 2; number++) {
+        size_t digits = 0;
+        while (at > 0 && name[at - 1] >= '0' && name[at - 1] <= '9')
+            at--, digits++;
+        if (digits == 0 || digits > 9 || at < 2 || name[at - 1] != "-."[number])
+            return false;
+        at -= number == 0;
+    }
+    return kill((pid_t)strtol(name + at, NULL, 10), 0) != 0 && errno == ESRCH;
 }
 
 bool lens_file_exists(const char *path)

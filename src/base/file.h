@@ -16,7 +16,7 @@ int lens_file_read(const char *path, size_t limit, lens_buffer *out, lens_error 
 int lens_file_map(const char *path, const void **data, size_t *size, lens_error *err);
 void lens_file_unmap(const void *data, size_t size);
 
-/* Makes the folder PATH and every folder above it that is missing. */
+/* Makes the folder PATH and every folder above it that is missing, for good: what is synced in them later does not go with them in a power cut. */
 int lens_folder_make(const char *path, lens_error *err);
 
 /* Removes the folder PATH with all that is in it. Symbolic links are removed, not followed. */
@@ -35,6 +35,9 @@ typedef struct lens_run_of_bytes {
     size_t size;
 } lens_run_of_bytes;
 int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t count, lens_error *err);
+
+/* Whether NAME is that of such a file beside the other, and of a process that is no more: nobody will ever rename it. */
+bool lens_file_is_abandoned(const char *name);
 
 bool lens_file_exists(const char *path);
 

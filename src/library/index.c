@@ -112,6 +112,12 @@ static bool wait_on(void *context)
 
 /* ---- writing ---- */
 
+/* Why it failed. Where there was no memory for the words, that is the reason. */
+static const char *reason_of(const lens_job *job)
+{
+    return job->reason ? job->reason : "not enough memory";
+}
+
 typedef struct writer {
     lens_run *run;
     teller *teller;
@@ -141,7 +147,7 @@ static int write_waiting(writer *self)
                 .path = job->path,
                 .size = job->size,
                 .mtime_ns = job->retry ? INT64_MIN : job->mtime_ns, /* no file's: so it is looked at again */
-                .reason = job->outcome == LENS_OUTCOME_FAILED ? job->reason ? job->reason : "" : NULL,
+                .reason = job->outcome == LENS_OUTCOME_FAILED ? reason_of(job) : NULL,
                 .hash = job->hash,
                 .width = job->width,
                 .height = job->height,
@@ -199,13 +205,13 @@ static void receive(writer *self, lens_job *job)
 {
     lens_run *run = self->run;
     if (job->outcome == LENS_OUTCOME_NOTE) {
-        tell(self->teller, LENS_INDEX_NOTE, job->path, job->reason);
+        tell(self->teller, LENS_INDEX_NOTE, job->path, reason_of(job));
         lens_job_free(run, job);
         return;
     }
     self->teller->done++;
     if (job->outcome == LENS_OUTCOME_FAILED)
-        tell(self->teller, LENS_INDEX_FAILED, job->path, job->reason);
+        tell(self->teller, LENS_INDEX_FAILED, job->path, reason_of(job));
     /* What is known of a picture outlives a failure that may pass, and a disk that went away during the run. */
     bool passing = job->outcome == LENS_OUTCOME_FAILED && job->retry && job->known_content;
     bool absent = job->outcome == LENS_OUTCOME_GONE && job->known_id && !lens_root_present(run, job->path);

@@ -216,8 +216,8 @@ static bool read_about(struct part *part)
         }
     }
     lens_buffer_free(&about);
-    /* Without a checksum and without a strong ETag no one could tell two halves of different files. */
-    return ours && (*expected || part->etag[0] == '"');
+    /* The run that left it may have died with the power, and its bytes with it: without a checksum no one could tell. */
+    return ours && *expected;
 }
 
 static int write_about(struct part *part, lens_error *err)
@@ -376,6 +376,11 @@ static int check(struct part *part, char *sha256, lens_error *err)
     return result;
 }
 
+static int fill_and_check(struct part *part, char *sha256, lens_error *err)
+{
+    return fill(part, err) == 0 ? check(part, sha256, err) : -1;
+}
+
 /* Whether PATH is there with the checksum expected: left by a run that was cut later. */
 static bool is_there(const lens_download *download, char *sha256)
 {
@@ -413,10 +418,14 @@ int lens_download_file(const lens_download *download, char *sha256, lens_error *
         part.about = about.data;
         result = open_part(&part, err);
     }
+    const bool goes_on = result == 0 && part.done > 0;
     if (result == 0)
-        result = fill(&part, err);
-    if (result == 0)
-        result = check(&part, sha256, err);
+        result = fill_and_check(&part, sha256, err);
+    /* A power cut may have left holes in what an earlier run brought: it is not the server's fault before all has come from there. */
+    if (result != 0 && part.wrong && goes_on && start_anew(&part, err) == 0) {
+        part.wrong = false;
+        result = fill_and_check(&part, sha256, err);
+    }
     if (result == 0 && fsync(part.fd) != 0)
         result = lens_fail_errno(err, errno, "%s: cannot be written", part.path);
     if (part.fd >= 0 && close(part.fd) != 0 && result == 0)

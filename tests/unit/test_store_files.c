@@ -362,6 +362,36 @@ static void test_one_writer(void **state)
     test_folder_remove(folder);
 }
 
+/* What lens_file_write of a killed process left beside a file. That of one which still runs may be about to be renamed. */
+static void test_what_killed_processes_left(void **state)
+{
+    (void)state;
+    char *folder = some_library();
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    char *kept[] = {test_path(folder, "m-1.vectors.near.%ld-0.part", (long)getpid()), test_path(folder, "notes.part"), test_path(folder, ".%ld-7.part", (long)child)};
+    char *gone[] = {test_path(folder, "m-1.vectors.near.%ld-0.part", (long)child), test_path(folder, "approximate.%ld-12.part", (long)child)};
+    for (size_t i = 0; i < 3; i++)
+        test_write(kept[i], "", 0);
+    for (size_t i = 0; i < 2; i++)
+        test_write(gone[i], "", 0);
+    lens_store_close(test_store(folder, LENS_STORE_READ));
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(access(gone[i], F_OK), 0);
+    lens_store_close(test_store(folder, LENS_STORE_WRITE));
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(access(kept[i], F_OK), 0);
+        free(kept[i]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_not_equal(access(gone[i], F_OK), 0);
+        free(gone[i]);
+    }
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_rows_that_lie),
         cmocka_unit_test(test_noise_in_the_database),
         cmocka_unit_test(test_one_writer),
+        cmocka_unit_test(test_what_killed_processes_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

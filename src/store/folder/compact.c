@@ -128,7 +128,7 @@ static int compact_model(lens_folder *store, const lens_store_model *model, bool
     }
     lens_id_list_free(&live);
     if (result != 0) {
-        if (to.file[0])
+        if (to.file[0] && !store->doubtful)
             unlinkat(store->dir, to.file, 0);
         return -1;
     }

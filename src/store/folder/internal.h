@@ -60,6 +60,11 @@ struct lens_folder {
     lens_pairs pairs;
     bool batch; /* lens_folder_batch_begin */
 
+    /* A commit failed when its rows were in the log already, and only their sync did not come through. SQLite has dropped them, but whoever reads the log anew
+     * after all have closed it finds them whole, and takes them for committed. So what they name stays on the disk until another commit has written over
+     * them, which is the first thing that the next transaction does. A log that was there when we came may hold such rows too. */
+    bool doubtful;
+
     lens_met seen;
 
     /* Contents that may have lost their last picture. An interrupted run may have left more than we know of. */
@@ -138,7 +143,7 @@ int lens_model_put(lens_folder *store, int64_t id, const char *name, bool senten
 /* The open vector file of a model; NULL with ERR. It lives until lens_writer_drop. */
 lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err);
 /* Cuts off what was appended and never committed: readers do not look there. */
-void lens_writer_trim(lens_writer *writer);
+void lens_writer_trim(const lens_folder *store, lens_writer *writer);
 /* Closes the vector file of MODEL (0: of all). */
 void lens_writer_drop(lens_folder *store, int64_t model);
 /* A number that no vector file of this library has carried. Inside a transaction. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/list.h"
 #include "store/folder/internal.h"
 
@@ -225,7 +226,7 @@ static int add_model(lens_folder *store, const char *name, bool sentences, int d
     row = (lens_model_row){.identity = {.dim = dim, .fingerprint = fingerprint}};
     memcpy(row.identity.mark, store->mark, sizeof store->mark);
     int result = lens_sql_end(store, insert(store, name, sentences, &row, err), err);
-    if (result != 0 && row.file[0])
+    if (result != 0 && row.file[0] && !store->doubtful)
         unlinkat(store->dir, row.file, 0);
     *id = row.id;
     return result;
@@ -270,9 +271,9 @@ int lens_folder_forget_model(lens_folder *store, const char *name, lens_error *e
     return 0;
 }
 
-void lens_writer_trim(lens_writer *writer)
+void lens_writer_trim(const lens_folder *store, lens_writer *writer)
 {
-    if (ftruncate(writer->fd, lens_vector_offset(writer->row.identity.dim, writer->row.slots)) != 0)
+    if (!store->doubtful && ftruncate(writer->fd, lens_vector_offset(writer->row.identity.dim, writer->row.slots)) != 0)
         errno = 0; /* no harm: the next batch writes over it */
 }
 
@@ -297,7 +298,7 @@ lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err)
         free(writer);
         return NULL;
     }
-    lens_writer_trim(writer);
+    lens_writer_trim(store, writer);
     writer->end = writer->row.slots;
     writer->next = store->writers;
     store->writers = writer;
@@ -347,6 +348,8 @@ void lens_strays_remove(lens_folder *store)
     const struct dirent *entry;
     while ((entry = readdir(folder))) {
         char file[LENS_VECTOR_NAME];
+        if (lens_file_is_abandoned(entry->d_name))
+            unlinkat(store->dir, entry->d_name, 0);
         const bool copy = lens_vector_copy_is_name(entry->d_name, file);
         if ((copy || lens_vector_file_is_name(entry->d_name)) && named(store, copy ? file : entry->d_name) == 0)
             unlinkat(store->dir, entry->d_name, 0);

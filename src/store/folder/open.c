@@ -137,6 +137,8 @@ static int open_to_read(lens_folder *store, const char *path, lens_error *err)
 
 static int open_to_write(lens_folder *store, const char *path, lens_error *err)
 {
+    struct stat log;
+    store->doubtful = fstatat(store->dir, LENS_DATABASE "-wal", &log, 0) == 0 && log.st_size > 0;
     if (connect(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) != 0)
         return -1;
     int is_library = lens_schema_look(store, err);
@@ -145,7 +147,8 @@ static int open_to_write(lens_folder *store, const char *path, lens_error *err)
         return -1;
     if (is_library == 0 && lens_folder_sync(store, err) != 0)
         return -1;
-    lens_strays_remove(store);
+    if (!store->doubtful)
+        lens_strays_remove(store);
     store->loose_unknown = true;
     return 0;
 }

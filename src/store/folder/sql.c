@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "store/folder/internal.h"
@@ -122,11 +123,28 @@ char *lens_sql_text(sqlite3_stmt *statement, int column, bool *short_of_memory)
     return copy;
 }
 
+/* Sees to it that what a failed commit left in the log can never come back: by a commit that changes nothing. 0, or -1: nothing may be written then. */
+static int settle(lens_folder *store, lens_error *err)
+{
+    /* The same number once more: of all changes that change nothing, one that SQLite does write. */
+    char words[64];
+    snprintf(words, sizeof words, "PRAGMA user_version = %d", store->version);
+    if (lens_sql_run(store, words, err) != 0)
+        return -1;
+    store->doubtful = false;
+    lens_strays_remove(store);
+    return 0;
+}
+
 int lens_sql_begin(lens_folder *store, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->folder);
-    return store->batch ? 0 : lens_sql_run(store, "BEGIN IMMEDIATE", err);
+    if (store->batch)
+        return 0;
+    if (store->doubtful && settle(store, err) != 0)
+        return -1;
+    return lens_sql_run(store, "BEGIN IMMEDIATE", err);
 }
 
 int lens_sql_begin_read(lens_folder *store, lens_error *err)
@@ -140,8 +158,10 @@ int lens_sql_end(lens_folder *store, int result, lens_error *err)
         return result == 0 ? 0 : -1;
     if (result == 0 && store->mode == LENS_STORE_WRITE && store->version >= LENS_SCHEMA_WORDS)
         result = lens_texts_follow(store, err);
-    if (result == 0)
+    if (result == 0) {
         result = lens_sql_run(store, "COMMIT", err);
+        store->doubtful |= result != 0;
+    }
     /* Some errors (a full disk) have rolled back already. */
     if (result != 0 && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);

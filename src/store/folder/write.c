@@ -243,7 +243,7 @@ int lens_writers_end(lens_folder *store, int result, lens_error *err)
         if (result == 0)
             writer->row.slots = writer->end;
         else
-            lens_writer_trim(writer);
+            lens_writer_trim(store, writer);
         writer->end = writer->row.slots;
     }
     return result;
