@@ -46,7 +46,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs print-fuzz install uninstall clean
 
 all: $(PROGRAM)
 
@@ -56,7 +56,7 @@ help:
 	@echo 'make demo      all of it on real pictures, ending in demo.html'
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
-	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
+	@echo 'make fuzz      each fuzz target for SECONDS=60, or RUNS=N inputs (TARGET=name: that one; tests/fuzz/README.md)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
@@ -103,7 +103,11 @@ $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 # With gcc a fuzz target is linked to a driver that replays the corpus; `make fuzz` builds it with libFuzzer.
 $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 	$(call say,ld)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL)
+
+# What they need besides the library.
+FUZZ_MORE_typed := $(call object,$(addprefix src/cli/,args.c filters.c interrupt.c say.c terms.c))
+$(BUILD)/tests/fuzz/fuzz_typed: $(FUZZ_MORE_typed)
 
 # The committed corpus is made again only by hand: encoders of another version write other bytes.
 corpus: $(BUILD)/tests/fuzz/make_picture_corpus
@@ -157,6 +161,10 @@ demo: deps
 
 print-libs:
 	@echo '$(LDLIBS_ALL)'
+
+# The objects of fuzz target TARGET, but for the library.
+print-fuzz:
+	@echo '$(BUILD)/tests/fuzz/fuzz_$(TARGET).o $(FUZZ_MORE_$(TARGET))'
 
 install: all
 	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/memelens'

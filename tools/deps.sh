@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
-# usage: deps.sh [tests]      with "tests" also what only the tests need: curl, Pillow, Python's venv, a PostgreSQL with pgvector, and a browser where the
-#                             distribution has it as a package
+# usage: deps.sh [tests|fuzz] with "tests" also what only the tests need: curl, Pillow, Python's venv, a PostgreSQL with pgvector, and a browser where the
+#                             distribution has it as a package; with "fuzz" clang and its sanitizers
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
@@ -71,6 +71,17 @@ install() {
 }
 
 install
+# libFuzzer is in a package of clang's version.
+fuzzes() {
+    echo 'int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return !data && size; }' |
+        clang++ -x c++ -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null
+}
+if [ "${1:-}" = fuzz ]; then
+    packages=clang
+    command -v clang++ >/dev/null || install
+    packages=libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev
+    fuzzes || install
+fi
 [ "${1:-}" = tests ] || exit 0
 
 # A server for the tests of libraries in PostgreSQL (tests/postgres.py runs it): the distribution's, where its pgvector is new enough, else one from PyPI below
