@@ -13,7 +13,7 @@ fuzz=build/fuzz objects=build/fuzz/objects
 seconds=${SECONDS:-60}
 flags="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 targets=${TARGET:-$(for source in tests/fuzz/fuzz_*.c; do name=$(basename "$source" .c); echo "${name#fuzz_}"; done)}
-export MEMELENS_PATIENCE=0.0001 # of what waits for servers
+export MEMELENS_PATIENCE=0.002 # of what waits for servers
 export ASAN_OPTIONS="${ASAN_OPTIONS:-allocator_may_return_null=1}" UBSAN_OPTIONS=print_stacktrace=1
 mkdir -p $fuzz/found
 [ -n "${TMPDIR:-}" ] || { [ -d /dev/shm ] && [ -w /dev/shm ] && TMPDIR=/dev/shm; }
