@@ -4,7 +4,7 @@
 #   TARGET=name  that one alone ("a b": those, in this order)
 # New inputs are kept in build/fuzz/corpus, and the next run goes on from them; the inputs of crashes, of what is too slow and of what takes too much
 # memory in build/fuzz/found. A target that has found something is left, the others still run, and the exit is 1. MERGE=1 runs nothing: it puts into tests/fuzz/corpus what
-# is small and reaches more of the program, of what both folders hold; what is called found-… there stays.
+# is small and reaches more of the program, of what both folders hold; what has a name of its own there stays.
 set -eu
 cd "$(dirname "$0")/.."
 tools/deps.sh fuzz
@@ -61,13 +61,17 @@ run() {
     echo
 }
 
+# A name of libFuzzer's, which is a hash of what is in the file.
+hashed='[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*'
+
 merge() {
     into=tests/fuzz/corpus/$name from=$fuzz/merged/$name
     rm -rf "$from" && mkdir -p "$from" "$fuzz/corpus/$name" "$into"
+    find "$into" -type f ! -name "$hashed" -exec cp {} "$from" \;
     # shellcheck disable=SC2086
     "$fuzz/fuzz_$name" $limits -max_len=4096 -set_cover_merge=1 -use_counters=0 "$from" "$into" "$fuzz/corpus/$name" >"$fuzz/$name.log" 2>&1
-    find "$into" -type f ! -name 'found-*' -exec rm {} +
-    find "$from" -type f -size -9 -exec cp {} "$into" \; # of 4 KiB at most
+    find "$into" -type f -name "$hashed" -exec rm {} +
+    find "$from" -type f -name "$hashed" -size -9 -exec cp {} "$into" \; # of 4 KiB at most
     echo "$name: $(find "$into" -type f | wc -l) inputs, $(cat "$into"/* | wc -c) bytes"
 }
 
