@@ -255,14 +255,22 @@ static void see_parts(lens_store *store)
     lens_store_export_end(store);
 }
 
+/* NULL with a reason. */
+static lens_store *open_store(lens_store_mode mode)
+{
+    lens_error err = {0};
+    lens_store *store = lens_store_open(library_path, mode, 0, &err);
+    if (!store)
+        expect_words(&err);
+    return store;
+}
+
 static void read_store(void)
 {
     lens_error err = {0};
-    lens_store *store = lens_store_open(library_path, LENS_STORE_READ, 0, &err);
-    if (!store) {
-        expect_words(&err);
+    lens_store *store = open_store(LENS_STORE_READ);
+    if (!store)
         return;
-    }
     lens_store_paths paths = {0};
     if (lens_store_roots(store, &paths, &err) == 0)
         for (size_t i = 0; i < paths.count; i++) {
@@ -336,11 +344,9 @@ static void ask(void)
 static void write_store(void)
 {
     lens_error err = {0};
-    lens_store *store = lens_store_open(library_path, LENS_STORE_WRITE, 0, &err);
-    if (!store) {
-        expect_words(&err);
+    lens_store *store = open_store(LENS_STORE_WRITE);
+    if (!store)
         return;
-    }
     float values[193] = {1};
     const struct lens_store_vector vector = {1, values};
     const lens_store_entry entries[] = {
