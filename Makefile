@@ -66,7 +66,7 @@ REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
 .PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall dist \
-	deb sbom reproducible clean faults races run-races
+	deb sbom reproducible clean faults print-fuzz races run-races
 
 all: $(PROGRAM)
 
@@ -77,7 +77,7 @@ help:
 	@echo 'make test      every test (SANITIZE=address,undefined for the sanitizers)'
 	@echo 'make races     the tests in which threads meet, under ThreadSanitizer'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
-	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
+	@echo 'make fuzz      each fuzz target for SECONDS=60, or RUNS=N inputs (TARGET=name: that one; tests/fuzz/README.md)'
 	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 45 minutes (FAULTS="--quick", --help for more)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make kept      what the tests of upgrades keep of this release (tests/kept/README.md)'
@@ -132,7 +132,11 @@ $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call object,$(TEST_SUPPORT)) $(LIBRARY)
 # With gcc a fuzz target is linked to a driver that replays the corpus; `make fuzz` builds it with libFuzzer.
 $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 	$(call say,ld)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL)
+
+# What they need besides the library.
+FUZZ_MORE_typed := $(call object,$(addprefix src/cli/,args.c filters.c interrupt.c say.c terms.c))
+$(BUILD)/tests/fuzz/fuzz_typed: $(FUZZ_MORE_typed)
 
 # The committed corpus is made again only by hand: encoders of another version write other bytes.
 corpus: $(BUILD)/tests/fuzz/make_picture_corpus
@@ -216,6 +220,10 @@ demo: deps
 
 print-libs:
 	@echo '$(filter-out $(HARDENING_LINK),$(LDLIBS_ALL))'
+
+# The objects of fuzz target TARGET, but for the library.
+print-fuzz:
+	@echo '$(BUILD)/tests/fuzz/fuzz_$(TARGET).o $(FUZZ_MORE_$(TARGET))'
 
 install: all
 	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/memelens'

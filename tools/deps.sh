@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the system packages that are missing: with apt on Debian and Ubuntu; elsewhere it names what is needed.
-# usage: deps.sh [tests | arm64]
+# usage: deps.sh [tests | fuzz | arm64]
 #     tests    also what only the tests need: curl, Pillow, Python's venv, a PostgreSQL with pgvector, and a browser where the distribution has it as a package
+#     fuzz     also clang and its sanitizers
 #     arm64    what `make CROSS=aarch64-linux-gnu` needs instead: a compiler for that processor, its libraries, and an emulator to run the tests with. For a
 #              chroot or a container: some of these push out the same packages for the machine's own processor
 set -eu
@@ -86,6 +87,17 @@ install() {
 }
 
 install
+# libFuzzer is in a package of clang's version.
+fuzzes() {
+    echo 'int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return !data && size; }' |
+        clang++ -x c++ -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null
+}
+if [ "${1:-}" = fuzz ]; then
+    packages=clang
+    command -v clang++ >/dev/null || install
+    packages=libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev
+    fuzzes || install
+fi
 [ "${1:-}" = tests ] || exit 0
 
 # A server for the tests of libraries in PostgreSQL (tests/postgres.py runs it): the distribution's, where its pgvector is new enough, else one from PyPI below

@@ -254,8 +254,10 @@ static int part_begin(void *context, const lens_http_answer *answer, lens_error 
     if (!goes_on && part->done > 0 && start_anew(part, err) != 0)
         return -1;
     uint64_t total = goes_on ? answer->range_total : answer->length;
-    if (goes_on && total == LENS_SIZE_UNKNOWN && answer->length != LENS_SIZE_UNKNOWN)
-        total = part->done + answer->length;
+    if (goes_on && total == LENS_SIZE_UNKNOWN && answer->length != LENS_SIZE_UNKNOWN) /* no sum of theirs may come round to a small one */
+        total = answer->length < LENS_SIZE_UNKNOWN - 1 - part->done ? part->done + answer->length : LENS_SIZE_UNKNOWN - 1;
+    if (goes_on && total < part->done)
+        return lens_fail(err, LENS_E_SYSTEM, "%s: the server sends a part that lies behind the end of it", download->what);
     if (download->size != LENS_SIZE_UNKNOWN && total != LENS_SIZE_UNKNOWN && total != download->size) {
         part->wrong = true;
         return lens_fail(err, LENS_E_FORMAT, "%s: the server has %llu bytes for it, where it should be %llu", download->what,

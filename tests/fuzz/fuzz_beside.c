@@ -1,72 +1,44 @@
 /* Any bytes as the two JSON files that stand beside weights: the index of shards, and the note of where a model came from. The first byte
  * says which. Of the shards that an index names two are there; what opening lets through must be readable to the last number. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/file.h"
+#include "fuzzing.h"
 #include "memelens.h"
 #include "nn/safetensors.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static char folder[] = "/tmp/memelens-fuzz-XXXXXX";
-static char index_path[64], note_path[64];
-
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void put(const char *path, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    expect(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
-}
+static char index_path[300], note_path[300];
 
 /* A shard with one tensor of two numbers. */
 static void put_shard(const char *name, const char *tensor)
 {
-    char path[64], header[128];
+    char path[400], header[128];
     uint8_t bytes[8 + sizeof header + 8] = {0};
     int length = snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", tensor);
     bytes[0] = (uint8_t)length;
     memcpy(bytes + 8, header, (size_t)length);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    put(path, bytes, 8 + (size_t)length + 8);
-}
-
-static void remove_folder(void)
-{
-    lens_folder_remove(folder, NULL);
+    snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
+    fuzz_put(path, bytes, 8 + (size_t)length + 8);
 }
 
 static void make_folder(void)
 {
     if (index_path[0])
         return;
-    expect(mkdtemp(folder) != NULL);
-    atexit(remove_folder);
-    snprintf(index_path, sizeof index_path, "%s/model.safetensors.index.json", folder);
-    snprintf(note_path, sizeof note_path, "%s/own/memelens.json", folder);
-    char own[64];
-    snprintf(own, sizeof own, "%s/own", folder);
+    snprintf(index_path, sizeof index_path, "%s/model.safetensors.index.json", fuzz_folder());
+    snprintf(note_path, sizeof note_path, "%s/own/memelens.json", fuzz_folder());
+    char own[300];
+    snprintf(own, sizeof own, "%s/own", fuzz_folder());
     expect(lens_folder_make(own, NULL) == 0);
-    char config[80]; /* without one it is no model */
+    char config[400]; /* without one it is no model */
     snprintf(config, sizeof config, "%s/config.json", own);
-    put(config, "{}", 2);
+    fuzz_put(config, "{}", 2);
     put_shard("a.safetensors", "a");
     put_shard("b.safetensors", "b");
-    setenv("MEMELENS_MODELS", folder, 1);
+    setenv("MEMELENS_MODELS", fuzz_folder(), 1);
 }
 
 static void check_index(const uint8_t *data, size_t size)
 {
     lens_error err = {0};
-    put(index_path, data, size);
+    fuzz_put(index_path, data, size);
     lens_weights *weights = lens_weights_open(index_path, &err);
     if (!weights) {
         expect(err.code != LENS_E_NONE && err.message[0]);
@@ -85,7 +57,7 @@ static void check_note(const uint8_t *data, size_t size)
 {
     lens_error err = {0};
     size_t count;
-    put(note_path, data, size);
+    fuzz_put(note_path, data, size);
     lens_catalogue_model *models = lens_catalogue(&count, &err);
     expect(models != NULL);
     bool own = false;

@@ -1,14 +1,9 @@
-/* Any bytes as captions: of a file of them, the first byte saying of which kind, or inside of a picture. What comes out is text. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* Any bytes as captions: of a file of them, the first byte saying of which kind, beside a picture, or inside of one. What comes out is text. */
 #include "base/text.h"
 #include "captions/captions.h"
 #include "captions/reading.h"
 #include "captions/sayings.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzzing.h"
 
 static int each(void *context, const char *name, const char *text)
 {
@@ -44,6 +39,34 @@ static void read_picture(const uint8_t *data, size_t size)
     lens_buffer_free(&out);
 }
 
+static int each_beside(void *context, const char *path, const char *text)
+{
+    (void)context;
+    const size_t length = strlen(text);
+    if (strncmp(path, fuzz_folder(), strlen(fuzz_folder())) != 0 || !length || length > LENS_CAPTION_MOST || !lens_utf8_valid(text, length))
+        abort();
+    return 0;
+}
+
+/* A file beside a picture: the first byte says what its name ends in. */
+static void read_beside(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"dog(1).txt", "dog(1).jpg.xmp", "dog(1).JSON", "dog.jpg.supplemental-metadata(1).json"};
+    if (size < 1)
+        return;
+    char *picture = lens_path_join(fuzz_folder(), "dog(1).jpg"), *path = lens_path_join(fuzz_folder(), names[data[0] % 4]);
+    if (!picture || !path)
+        abort();
+    fuzz_put(path, data + 1, size - 1);
+    const lens_caption_visitor visitor = {.each = each_beside};
+    lens_error err = {0};
+    if (lens_captions_sidecar(picture, &visitor, &err) != 0)
+        abort();
+    unlink(path);
+    free(picture);
+    free(path);
+}
+
 static void read_part(uint8_t kind, const uint8_t *data, size_t size)
 {
     lens_sayings sayings = {0};
@@ -76,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 'j': read_captions(data, size, LENS_CAPTIONS_JSON, NULL); break;
     case 'n': read_captions(data, size, LENS_CAPTIONS_ANY, &(lens_caption_options){"1", "2"}); break;
     case 'e': read_picture(data, size); break;
+    case 'b': read_beside(data, size); break;
     case 'x':
     case 'p':
     case 'f':

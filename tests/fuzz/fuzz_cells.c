@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "library/approximate.h"
+#include "packed_right.h"
 #include "search/cells_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* As in src/base/packed.c. */
-enum { HEADER = 64, COUNT_AT = 12, SIZE_AT = 16, KEY_AT = 24, LIST_AT = 40, ENTRY = LENS_PACKED_NAME + 32 };
 enum { SLOTS = 64, DIM = 8, FOUND = 8 };
 
 static float numbers[SLOTS * DIM];
@@ -18,31 +17,9 @@ static int64_t ids[SLOTS];
 static lens_row_bounds bounds[SLOTS];
 static _Alignas(64) uint8_t codes[SLOTS * 64];
 
-static void make_right(uint8_t *copy, size_t size, const lens_hash *key)
-{
-    uint32_t count;
-    memcpy(&count, copy + COUNT_AT, sizeof count);
-    memcpy(copy + SIZE_AT, &(uint64_t){size}, sizeof(uint64_t));
-    memcpy(copy + KEY_AT, key, sizeof *key);
-    if (count > (size - HEADER) / ENTRY)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        uint8_t *entry = copy + HEADER + i * ENTRY;
-        uint64_t offset, length;
-        memcpy(&offset, entry + LENS_PACKED_NAME, sizeof offset);
-        memcpy(&length, entry + LENS_PACKED_NAME + 8, sizeof length);
-        if (offset > size || length > size - offset)
-            continue;
-        const lens_hash hash = lens_hash_of(copy + offset, (size_t)length);
-        memcpy(entry + LENS_PACKED_NAME + 16, &hash, sizeof hash);
-    }
-    const lens_hash list = lens_hash_of(copy + HEADER, count * (size_t)ENTRY);
-    memcpy(copy + LIST_AT, &list, sizeof list);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < HEADER)
+    if (size < PACKED_HEADER)
         return 0;
     for (size_t i = 0; i < SLOTS; i++) {
         ids[i] = (int64_t)i + 1;
@@ -60,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!copy || lens_slot_rows_make(&view, SLOTS, &rows, &err) != 0)
         abort();
     memcpy(copy, data, size);
-    make_right(copy, size, &key);
+    packed_make_right(copy, size, &key, true);
     lens_approximate *self = lens_approximate_of(lens_packed_view(copy, size, "cells", &key, &err), &vectors, &bytes);
     for (size_t q = 0; self && q < SLOTS; q += 7) {
         lens_hit hits[FOUND];

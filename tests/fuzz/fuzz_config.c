@@ -1,20 +1,10 @@
 /* Any bytes as a CLIP model's configuration, in each of the three files: what is let through must be fit to be worked with. */
 #include <jansson.h>
 #include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "encoders/clip_config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "fuzzing.h"
 
 /* A failure has a code and a word. */
 static bool done(int result, const lens_error *err)

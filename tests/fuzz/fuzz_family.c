@@ -1,46 +1,24 @@
 /* Any bytes as the configuration of a model without weights, and as the files that sentence-transformers puts beside one: whatever they
  * say, opening must end in an error with words. The first byte says which file it is. */
 #include <jansson.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "encoders/registry.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzzing.h"
 
 static const char *const names[] = {"config.json", "sentence_bert_config.json", "1_Pooling/config.json", "modules.json",
                                     "tokenizer_config.json"};
 enum { NAMES = sizeof names / sizeof *names };
-
-static char folder[] = "/tmp/memelens-fuzz-XXXXXX";
-
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void remove_folder(void)
-{
-    lens_folder_remove(folder, NULL);
-}
 
 static void make_folder(void)
 {
     static bool made;
     if (made)
         return;
-    expect(mkdtemp(folder) != NULL);
-    char *pooling = lens_path_join(folder, "1_Pooling");
+    char *pooling = lens_path_join(fuzz_folder(), "1_Pooling");
     expect(pooling && lens_folder_make(pooling, NULL) == 0);
     free(pooling);
     made = true;
-    atexit(remove_folder);
 }
 
 /* A sound file of weights, in which there is nothing. */
@@ -62,7 +40,7 @@ static void check_open(const json_t *config)
     lens_engine *engine = lens_engine_new(LENS_BACKEND_PLAIN, NULL);
     expect(engine != NULL);
     lens_model_facts facts = {.slice = 1, .threads = 1};
-    const lens_model_source source = {folder, "config", config, weights, LENS_TOWER_BOTH, (lens_precision)(1 + json_object_size(config) % 3)};
+    const lens_model_source source = {fuzz_folder(), "config", config, weights, LENS_TOWER_BOTH, (lens_precision)(1 + json_object_size(config) % 3)};
     void *model = family->open(&source, engine, &facts, &err);
     expect(!model && err.code != LENS_E_NONE && err.message[0]);
     lens_buffer_free(&facts.description);
@@ -83,12 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool beside = data[0] != '0';
     static const char bert[] = "{\"model_type\":\"bert\"}";
     json_t *config = beside ? lens_json_parse(bert, sizeof bert - 1, "config", NULL) : lens_json_parse(text, size - 1, "config", NULL);
-    char *path = lens_path_join(folder, name);
+    char *path = lens_path_join(fuzz_folder(), name);
     expect(path != NULL);
-    if (beside) {
-        FILE *file = fopen(path, "wb");
-        expect(file && fwrite(text, 1, size - 1, file) == size - 1 && fclose(file) == 0);
-    }
+    if (beside)
+        fuzz_put(path, text, size - 1);
     if (json_is_object(config))
         check_open(config);
     if (beside)

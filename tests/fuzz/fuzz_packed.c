@@ -4,12 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/packed.h"
+#include "packed_right.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* As in src/nn/packed.c. */
-enum { HEADER = 64, COUNT_AT = 12, SIZE_AT = 16, LIST_AT = 40, ENTRY = LENS_PACKED_NAME + 32 };
 
 static volatile uint8_t seen;
 
@@ -20,22 +17,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!copy)
         abort();
     memcpy(copy, data, size);
-    if (size >= HEADER) {
-        uint32_t count;
-        memcpy(&count, copy + COUNT_AT, sizeof count);
-        memcpy(copy + SIZE_AT, &(uint64_t){size}, sizeof(uint64_t));
-        if (count <= (size - HEADER) / ENTRY) {
-            lens_hash list = lens_hash_of(copy + HEADER, count * (size_t)ENTRY);
-            memcpy(copy + LIST_AT, &list, sizeof list);
-        }
-    }
+    packed_make_right(copy, size, NULL, false);
     lens_error err = {0};
     lens_packed *packed = lens_packed_view(copy, size, "packed", &key, &err);
-    for (size_t i = 0; packed && HEADER + (i + 1) * ENTRY <= size && i < 64; i++) {
+    for (size_t i = 0; packed && PACKED_HEADER + (i + 1) * PACKED_ENTRY <= size && i < 64; i++) {
         char name[LENS_PACKED_NAME + 1] = "";
         uint64_t length;
-        memcpy(name, copy + HEADER + i * ENTRY, LENS_PACKED_NAME);
-        memcpy(&length, copy + HEADER + i * ENTRY + LENS_PACKED_NAME + 8, sizeof length);
+        memcpy(name, copy + PACKED_HEADER + i * PACKED_ENTRY, LENS_PACKED_NAME);
+        memcpy(&length, copy + PACKED_HEADER + i * PACKED_ENTRY + LENS_PACKED_NAME + 8, sizeof length);
         const uint8_t *run = lens_packed_find_table(packed, name, (size_t)length, &err);
         for (size_t at = 0; run && at < length; at++)
             seen ^= run[at];

@@ -1,18 +1,8 @@
 /* Any bytes as a request for a search: as JSON, as the original client's, and as one option. What is taken must be within its bounds. */
 #include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzzing.h"
 #include "server/query.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool right)
-{
-    if (!right)
-        abort();
-}
 
 static void check(const lens_query *query)
 {

@@ -1,43 +1,19 @@
 /* Any bytes as a query and as a text. The first line is the query, what follows is the text. What is folded, matched
  * and shown must be within its bounds, and no query may be one that FTS5 does not understand. */
-#include <dirent.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "base/text.h"
+#include "fuzzing.h"
 #include "library/text_search.h"
 #include "store/texts.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool right)
-{
-    if (!right)
-        abort();
-}
-
 /* ---- a small library to ask ---- */
 
-static char folder[] = "/tmp/memelens-fuzz-XXXXXX";
 static lens_library *library;
 static lens_store *store;
 
-static void remove_library(void)
+static void close_library(void)
 {
     lens_store_close(store);
     lens_library_close(library);
-    DIR *files = opendir(folder);
-    for (const struct dirent *file; files && (file = readdir(files));) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/%s", folder, file->d_name);
-        unlink(path);
-    }
-    closedir(files);
-    rmdir(folder);
 }
 
 static void done(int result, const lens_error *err)
@@ -56,8 +32,8 @@ static void make_library(void)
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     lens_error err = {0};
-    expect(mkdtemp(folder) != NULL);
-    atexit(remove_library);
+    const char *folder = fuzz_folder(); /* removed after the library is closed */
+    atexit(close_library);
     lens_store *writer = lens_store_open(folder, LENS_STORE_WRITE, 0, &err);
     done(writer ? 0 : -1, &err);
     int64_t model, source;

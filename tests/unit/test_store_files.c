@@ -259,6 +259,27 @@ static void test_rows_that_lie(void **state)
     }
 }
 
+/* What a schema can run by itself is only what a library's own does. */
+static void test_a_schema_of_others(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "DROP TABLE picture; CREATE VIEW picture AS WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a)"
+        " SELECT n AS id, x'2f' AS path, 1 AS size, 1 AS mtime_ns, 1 AS content, NULL AS reason FROM a",
+        "CREATE VIEW beside AS SELECT 1",
+        "CREATE TRIGGER more AFTER INSERT ON picture BEGIN DELETE FROM picture; END",
+        "DROP TRIGGER text_comes; CREATE TRIGGER text_comes AFTER INSERT ON text BEGIN DELETE FROM picture; END",
+        "CREATE VIRTUAL TABLE more USING fts5 (words)",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *folder = some_library();
+        sql(folder, cases[i]);
+        for (int mode = 0; mode < 3; mode++)
+            assert_no_open(folder, mode == 0 ? LENS_STORE_READ : mode == 1 ? LENS_STORE_WRITE : LENS_STORE_COPY, LENS_E_FORMAT, "that is not of memelens");
+        test_folder_remove(folder);
+    }
+}
+
 /* Whatever is written over the database, the answer is an error or rows, and never a crash. */
 static void test_noise_in_the_database(void **state)
 {
@@ -401,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_other_versions_and_other_files),
         cmocka_unit_test(test_a_vector_file_that_is_not_the_one),
         cmocka_unit_test(test_rows_that_lie),
+        cmocka_unit_test(test_a_schema_of_others),
         cmocka_unit_test(test_noise_in_the_database),
         cmocka_unit_test(test_one_writer),
         cmocka_unit_test(test_what_killed_processes_left),

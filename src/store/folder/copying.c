@@ -47,7 +47,10 @@ static int open_files(lens_folder *store, lens_error *err)
             break;
         }
         reader->fd = -1;
-        if (lens_model_load(store, sqlite3_column_int64(statement, 0), &reader->row, err) > 0)
+        const int found = lens_model_load(store, sqlite3_column_int64(statement, 0), &reader->row, err);
+        if (found == 0) /* an index may say so of a damaged table */
+            lens_fail(err, LENS_E_FORMAT, "%s/%s: damaged (a model is in an index alone); move it away and index again", store->folder, LENS_DATABASE);
+        if (found > 0)
             reader->fd = lens_vector_file_open(store->dir, store->folder, reader->row.file, &reader->row.identity, reader->row.slots, false, NULL, err);
         if (reader->fd < 0) {
             free(reader);

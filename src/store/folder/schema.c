@@ -86,6 +86,30 @@ static int number(lens_folder *store, const char *sql, int64_t *out, lens_error 
     return result < 0 ? -1 : 0;
 }
 
+/* Views, triggers and virtual tables run what they say whenever rows are asked for, for ever if they like, and the file may come from anywhere: only those that are
+ * in STEPS may be there. A row's words are looked at and not its type, which not every version of SQLite holds against them. */
+static int refuse_foreign(lens_folder *store, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "SELECT sql FROM sqlite_schema WHERE sql NOT LIKE 'CREATE TABLE %' AND sql NOT LIKE 'CREATE INDEX %'"
+                                              " AND sql NOT LIKE 'CREATE UNIQUE INDEX %'", err);
+    if (!statement)
+        return -1;
+    int result;
+    while ((result = lens_sql_step(store, statement, err)) > 0) {
+        const char *words = (const char *)sqlite3_column_text(statement, 0);
+        bool ours = false;
+        for (int i = 0; i < VERSION && !ours; i++)
+            ours = words && strstr(steps[i], words);
+        if (ours)
+            continue;
+        result = lens_fail(err, LENS_E_FORMAT, "%s/%s: has a view, a trigger or a virtual table that is not of memelens; move it away and index again", store->folder,
+                           LENS_DATABASE);
+        break;
+    }
+    lens_sql_done(store, statement);
+    return result;
+}
+
 static int unfinished(lens_folder *store, lens_error *err)
 {
     char *source = NULL;
@@ -129,6 +153,8 @@ int lens_schema_look(lens_folder *store, lens_error *err)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: a database, but not a library of memelens", store->folder, LENS_DATABASE);
     if (version > VERSION)
         return newer(store, version, err);
+    if (refuse_foreign(store, err) != 0)
+        return -1;
     store->version = (int)version;
     return application == APPLICATION_COPYING && !store->copies ? unfinished(store, err) : 1;
 }
