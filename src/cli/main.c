@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/front.h"
 
 const cli_command *const cli_commands[] = {
     &cli_index, &cli_ocr, &cli_search, &cli_similar, &cli_duplicates, &cli_embed, &cli_label, &cli_status,
@@ -124,7 +125,7 @@ int main(int argc, char **argv)
         print_help();
         status = CLI_ERROR;
     } else {
-        status = command->run(&operands);
+        status = command->behind_front ? cli_run_behind_front(command->run, &operands) : command->run(&operands);
     }
     free(operands.items);
     free(options);
