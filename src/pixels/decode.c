@@ -70,6 +70,8 @@ int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits
     if (found == LENS_FORMAT_NONE)
         return lens_fail(err, LENS_E_FORMAT, "not a picture");
     int orientation = 1;
+    if (lens_decode_check_bomb(bytes, size, found, err) != 0)
+        return -1;
     if (decode(bytes, size, found, limits, out, &orientation, err) != 0)
         return -1;
     if (lens_image_turn_upright(out, orientation, err) != 0) {
