@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/front.h"
+#include "cli/lost.h"
 
 const cli_command *const cli_commands[] = {
     &cli_index, &cli_ocr, &cli_search, &cli_similar, &cli_duplicates, &cli_embed, &cli_label, &cli_status,
@@ -91,6 +92,7 @@ static cli_option *all_options(const cli_command *command, size_t *count)
 
 int main(int argc, char **argv)
 {
+    cli_catch_lost_files();
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */
     int at = 1;
     while (at < argc && argv[at][0] == '-' && argv[at][1])

@@ -5,9 +5,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "world.h"
+#include "serving.h"
 
 static void make_socket(const char *path)
 {
@@ -155,6 +156,40 @@ static void test_names(void **state)
     free(broken);
 }
 
+/* The vectors are mapped: what is cut off is missed only when it is looked at. */
+static void test_a_library_cut_short_in_use(void **state)
+{
+    const test_world *world = *state;
+    if (!store_place_is_folder()) {
+        printf("skipped: a database's files are its own\n");
+        fflush(stdout);
+        skip();
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%u.png", i);
+        test_world_picture(world, name, TEST_PNG, i);
+    }
+    test_run index = test_world_expect(world, 0, "index", "-q", "--model", "colour", world->pictures, NULL);
+    test_run_free(&index);
+    test_serving serving = test_serving_start(world, NULL);
+    test_serving_expect(&serving, 200, "GET", "/api/pictures/1/similar", "", NULL);
+    char *vectors = test_path(world->library, "colour-1.vectors");
+    assert_int_equal(truncate(vectors, 0), 0);
+    test_reply reply = test_serving_ask(&serving, "GET", "/api/pictures/2/similar", "", NULL, 0);
+    assert_int_equal(reply.status, 0);
+    test_reply_free(&reply);
+    int status;
+    assert_int_equal(waitpid(serving.pid, &status, 0), serving.pid);
+    char said[4096];
+    const ssize_t size = read(serving.out, said, sizeof said - 1);
+    said[size > 0 ? size : 0] = '\0';
+    close(serving.out);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 2 || !strstr(said, "colour-1.vectors: was cut short while it was in use"))
+        fail_msg("it ended with %x: %s", status, said);
+    free(vectors);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, test_world_setup, test_world_teardown)
 
 int main(void)
@@ -164,6 +199,7 @@ int main(void)
         WORLD_TEST(test_named),
         WORLD_TEST(test_files_of_the_kernel),
         WORLD_TEST(test_names),
+        WORLD_TEST(test_a_library_cut_short_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
