@@ -46,7 +46,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes coverage bench corpus word-map fuzz print-libs install uninstall clean
+.PHONY: all help deps demo test run-tests check-includes coverage bench limits corpus word-map fuzz print-libs install uninstall clean
 
 all: $(PROGRAM)
 
@@ -58,6 +58,7 @@ help:
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60 (needs clang)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
+	@echo 'make limits    what very large and deep folders cost (QUICK=1: smaller ones)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
 
@@ -150,6 +151,9 @@ bench: deps
 	@$(MAKE) --no-print-directory $(PROGRAM) $(BENCHES)
 	@python3 bench/run.py --program $(PROGRAM) $(if $(QUICK),--quick) $(foreach name,ONLY ROUNDS SECONDS PICTURES CORPUS PEERS MODELS THREADS,\
 	  $(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
+
+limits: $(PROGRAM)
+	@python3 bench/limits.py --program $(PROGRAM) $(if $(QUICK),--quick)
 
 demo: deps
 	@$(MAKE) --no-print-directory all
