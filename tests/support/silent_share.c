@@ -22,7 +22,7 @@ typedef struct shared_file {
 struct test_share {
     char *at;
     pid_t child;
-    _Atomic int *silence; /* shared with the child */
+    _Atomic int *silence; /* [2], shared with the child: what is silent, and how many calls wait for an answer */
     shared_file files[FILES_MOST];
     size_t count;
 };
@@ -135,6 +135,7 @@ static _Noreturn void serve(const test_share *share, int fd)
                 answer(share, fd, waiting[i], waiting[i] + 1);
                 free(waiting[i]);
                 waiting[i] = NULL;
+                share->silence[1]--;
             }
         if (poll(&(struct pollfd){fd, POLLIN, 0}, 1, 50) == 0)
             continue;
@@ -148,6 +149,7 @@ static _Noreturn void serve(const test_share *share, int fd)
             answer(share, fd, header, header + 1);
         } else if (count < sizeof waiting / sizeof *waiting && (waiting[count] = malloc((size_t)size))) {
             memcpy(waiting[count++], request, (size_t)size);
+            share->silence[1]++;
         }
     }
 }
@@ -184,7 +186,7 @@ test_share *test_share_mount(const char *at, const char *folder)
     test_share *share = calloc(1, sizeof *share);
     assert_non_null(share);
     share->at = strdup(at);
-    share->silence = mmap(NULL, sizeof *share->silence, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    share->silence = mmap(NULL, 2 * sizeof *share->silence, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(share->silence != MAP_FAILED);
     take_files(share, folder);
     share->child = fork();
@@ -200,6 +202,11 @@ void test_share_silence(test_share *share, test_silence what)
     *share->silence = what;
 }
 
+int test_share_waiting(const test_share *share)
+{
+    return share->silence[1];
+}
+
 void test_share_unmount(test_share *share)
 {
     if (!share)
@@ -207,7 +214,7 @@ void test_share_unmount(test_share *share)
     kill(share->child, SIGKILL); /* its end ends every call that waits */
     waitpid(share->child, NULL, 0);
     umount2(share->at, MNT_DETACH);
-    munmap((void *)share->silence, sizeof *share->silence);
+    munmap((void *)share->silence, 2 * sizeof *share->silence);
     for (size_t i = 0; i < share->count; i++)
         lens_buffer_free(&share->files[i].bytes);
     free(share->at);

@@ -15,6 +15,9 @@ test_share *test_share_mount(const char *at, const char *folder);
 typedef enum test_silence { TEST_SILENT_NEVER, TEST_SILENT_READ, TEST_SILENT_ALL } test_silence;
 void test_share_silence(test_share *share, test_silence what);
 
+/* How many calls wait for an answer. */
+int test_share_waiting(const test_share *share);
+
 /* Whoever waits gets an error then, and the folder is as it was. SHARE may be NULL. */
 void test_share_unmount(test_share *share);
 
