@@ -162,10 +162,12 @@ static void interrupt(const scene *self, test_silence silence)
     }
     close(out[1]);
     await(self, true);
+    const double interrupted = lens_seconds();
     kill(child, SIGINT);
     int status;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
+    printf("measured: ended %.2f s after Ctrl-C\n", lens_seconds() - interrupted);
     char said[4096];
     const ssize_t size = read(out[0], said, sizeof said - 1);
     said[size > 0 ? size : 0] = '\0';
