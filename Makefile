@@ -66,7 +66,7 @@ REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
 .PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall dist \
-	deb sbom reproducible clean faults print-fuzz races run-races
+	deb sbom reproducible clean faults limits print-fuzz races run-races
 
 all: $(PROGRAM)
 
@@ -81,6 +81,7 @@ help:
 	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 45 minutes (FAULTS="--quick", --help for more)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make kept      what the tests of upgrades keep of this release (tests/kept/README.md)'
+	@echo 'make limits    what very large and deep folders cost (QUICK=1: smaller ones)'
 	@echo 'make word-map  the map from words to pictures that is built in, made again from PHOTOS=$(PHOTOS) with captions'
 	@echo 'make install   into PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make dist      the source as an archive, $(DIST)'
@@ -213,6 +214,9 @@ bench: deps
 	@$(MAKE) --no-print-directory $(PROGRAM) $(BENCHES)
 	@python3 bench/run.py --program $(PROGRAM) $(if $(QUICK),--quick) $(foreach name,ONLY ROUNDS SECONDS PICTURES CORPUS PEERS MODELS THREADS,\
 	  $(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
+
+limits: $(PROGRAM)
+	@python3 bench/limits.py --program $(PROGRAM) $(if $(QUICK),--quick)
 
 demo: deps
 	@$(MAKE) --no-print-directory all

@@ -16,7 +16,8 @@ typedef enum lens_error_code {
     LENS_E_SYSTEM,      /* the operating system said no */
     LENS_E_FULL,        /* no room left on the disk */
     LENS_E_MEMORY,      /* allocation failed */
-    LENS_E_CANCELLED    /* the caller's own callback asked to stop */
+    LENS_E_CANCELLED,   /* the caller's own callback asked to stop */
+    LENS_E_SILENT       /* a disk gave no answer for as long as one waits for it */
 } lens_error_code;
 
 typedef struct lens_error {

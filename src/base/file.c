@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/patience.h"
+
 /* Opens a regular file for reading; -1 with ERR filled for anything else. O_NONBLOCK so that a FIFO cannot hold us. */
 static int open_regular(const char *path, struct stat *info, lens_error *err)
 {
@@ -30,50 +32,138 @@ static int open_regular(const char *path, struct stat *info, lens_error *err)
     return -1;
 }
 
+typedef struct reading {
+    lens_errand errand; /* first */
+    size_t limit;
+    lens_buffer bytes;
+    lens_error error;
+    int result;
+    char path[];
+} reading;
+
+/* After each of these an answer is counted. */
+enum { READ_AT_ONCE = 1 << 20 };
+
+static int read_whole(reading *self, int fd, size_t size)
+{
+    lens_buffer *out = &self->bytes;
+    /* One byte more than the size, so that a file that grew meanwhile is seen. */
+    if (lens_buffer_reserve(out, size + 1) != 0)
+        return lens_fail(&self->error, LENS_E_MEMORY, "%s: not enough memory", self->path);
+    for (;;) {
+        if (lens_buffer_reserve(out, 1) != 0)
+            return lens_fail(&self->error, LENS_E_MEMORY, "%s: not enough memory", self->path);
+        const size_t room = out->capacity - out->size - 1;
+        const ssize_t got = read(fd, out->data + out->size, room < READ_AT_ONCE ? room : READ_AT_ONCE);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return lens_fail_errno(&self->error, errno, "%s", self->path);
+        if (got == 0)
+            break;
+        atomic_fetch_add(&self->errand.answers, 1);
+        out->size += (size_t)got;
+        if (out->size > self->limit)
+            return lens_fail(&self->error, LENS_E_LIMIT, "%s: grew past the %zu bytes allowed", self->path, self->limit);
+    }
+    out->data[out->size] = '\0';
+    return 0;
+}
+
+static void run_reading(lens_errand *errand)
+{
+    reading *self = (reading *)errand;
+    struct stat info;
+    const int fd = open_regular(self->path, &info, &self->error);
+    self->result = -1;
+    if (fd < 0)
+        return;
+    atomic_fetch_add(&errand->answers, 1);
+    if ((unsigned long long)info.st_size > self->limit)
+        lens_fail(&self->error, LENS_E_LIMIT, "%s: %lld bytes, more than the %zu allowed", self->path, (long long)info.st_size, self->limit);
+    else
+        self->result = read_whole(self, fd, (size_t)info.st_size);
+    close(fd);
+}
+
+static void end_reading(lens_errand *errand)
+{
+    reading *self = (reading *)errand;
+    lens_buffer_free(&self->bytes);
+    free(self);
+}
+
 int lens_file_read(const char *path, size_t limit, lens_buffer *out, lens_error *err)
 {
     lens_buffer_free(out);
-    struct stat info;
-    int fd = open_regular(path, &info, err);
-    if (fd < 0)
+    const size_t length = strlen(path);
+    reading *self = calloc(1, sizeof *self + length + 1);
+    if (!self)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    self->errand = (lens_errand){.run = run_reading, .end = end_reading};
+    self->limit = limit;
+    memcpy(self->path, path, length + 1);
+    if (lens_errand_do(&self->errand, path, err) != 0)
         return -1;
-    if ((unsigned long long)info.st_size > limit) {
-        close(fd);
-        return lens_fail(err, LENS_E_LIMIT, "%s: %lld bytes, more than the %zu allowed", path, (long long)info.st_size, limit);
+    const int result = self->result;
+    if (result == 0) {
+        *out = self->bytes;
+        self->bytes = (lens_buffer){0};
+    } else if (err) {
+        *err = self->error;
     }
-    int result = -1;
-    /* One byte more than the size, so that a file that grew meanwhile is seen. */
-    if (lens_buffer_reserve(out, (size_t)info.st_size + 1) != 0) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-        goto done;
-    }
-    for (;;) {
-        if (lens_buffer_reserve(out, 1) != 0) {
-            lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-            goto done;
-        }
-        ssize_t got = read(fd, out->data + out->size, out->capacity - out->size - 1);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            lens_fail_errno(err, errno, "%s", path);
-            goto done;
-        }
-        if (got == 0)
-            break;
-        out->size += (size_t)got;
-        if (out->size > limit) {
-            lens_fail(err, LENS_E_LIMIT, "%s: grew past the %zu bytes allowed", path, limit);
-            goto done;
-        }
-    }
-    out->data[out->size] = '\0';
-    result = 0;
-done:
-    close(fd);
-    if (result != 0)
-        lens_buffer_free(out);
+    end_reading(&self->errand);
     return result;
+}
+
+typedef struct looking {
+    lens_errand errand; /* first */
+    struct stat info;
+    bool follow;
+    int errnum;
+    char path[];
+} looking;
+
+static void run_looking(lens_errand *errand)
+{
+    looking *self = (looking *)errand;
+    self->errnum = (self->follow ? stat(self->path, &self->info) : lstat(self->path, &self->info)) == 0 ? 0 : errno;
+}
+
+static void end_looking(lens_errand *errand)
+{
+    free(errand);
+}
+
+static int look(const char *path, bool follow, struct stat *info, lens_error *err)
+{
+    const size_t length = strlen(path);
+    looking *self = calloc(1, sizeof *self + length + 1);
+    if (!self)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    self->errand = (lens_errand){.run = run_looking, .end = end_looking};
+    self->follow = follow;
+    memcpy(self->path, path, length + 1);
+    if (lens_errand_do(&self->errand, path, err) != 0)
+        return -1;
+    const int result = self->errnum ? lens_fail_errno(err, self->errnum, "%s", path) : 0;
+    if (err && self->errnum == ENOTDIR)
+        err->code = LENS_E_MISSING;
+    *info = self->info;
+    const int errnum = self->errnum;
+    end_looking(&self->errand);
+    errno = errnum;
+    return result;
+}
+
+int lens_file_look(const char *path, struct stat *info, lens_error *err)
+{
+    return look(path, true, info, err);
+}
+
+int lens_file_look_at_link(const char *path, struct stat *info, lens_error *err)
+{
+    return look(path, false, info, err);
 }
 
 int lens_file_map(const char *path, const void **data, size_t *size, lens_error *err)
@@ -268,7 +358,18 @@ bool lens_file_is_abandoned(const char *name)
 
 bool lens_file_exists(const char *path)
 {
-    return access(path, F_OK) == 0;
+    struct stat info;
+    return lens_file_look(path, &info, NULL) == 0;
+}
+
+bool lens_disk_is_remote(const struct statfs *disk)
+{
+    static const unsigned long kinds[] = {0x6969 /* NFS */, 0x517b /* SMB */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB 2 */, 0x65735546 /* FUSE */,
+                                          0x01021997 /* 9P */, 0x00c36400 /* Ceph */};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (((unsigned long)disk->f_type & 0xffffffffu) == kinds[i])
+            return true;
+    return false;
 }
 
 char *lens_path_join(const char *folder, const char *name)

@@ -4,13 +4,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
 
 /* Reads all of PATH into OUT (emptied first), refusing anything but a regular file (a FIFO would wait for ever) and
- * more than LIMIT bytes. On failure OUT is empty. */
+ * more than LIMIT bytes. Waits no longer than base/patience.h says: LENS_E_SILENT. On failure OUT is empty. */
 int lens_file_read(const char *path, size_t limit, lens_buffer *out, lens_error *err);
+
+/* stat and lstat with that patience: LENS_E_MISSING where nothing is. Where the system said no, errno is its reason. */
+int lens_file_look(const char *path, struct stat *info, lens_error *err);
+int lens_file_look_at_link(const char *path, struct stat *info, lens_error *err);
 
 /* Maps all of PATH, read-only. An empty file maps to NULL with size 0. Undo with lens_file_unmap. */
 int lens_file_map(const char *path, const void **data, size_t *size, lens_error *err);
@@ -39,7 +45,10 @@ int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t
 /* Whether NAME is that of such a file beside the other, and of a process that is no more: nobody will ever rename it. */
 bool lens_file_is_abandoned(const char *name);
 
-bool lens_file_exists(const char *path);
+bool lens_file_exists(const char *path); /* also false where no answer comes */
+
+/* Whether the disk that statfs told of is one of the network or a program's own (FUSE): one that may go silent, and does not tell of changes. */
+bool lens_disk_is_remote(const struct statfs *disk);
 
 /* "FOLDER/NAME" (NAME as it is when it is absolute). NULL when memory is short. The caller frees. */
 char *lens_path_join(const char *folder, const char *name);

@@ -94,4 +94,5 @@ const cli_command cli_index = {
                "Ctrl-C keeps what is done; the same command goes on from there.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

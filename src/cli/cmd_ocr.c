@@ -34,4 +34,5 @@ const cli_command cli_ocr = {
                "or a newer tesseract, pictures are read again.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

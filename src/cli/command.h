@@ -14,6 +14,7 @@ typedef struct cli_command {
     const cli_option *options;  /* its own; the ones that hold everywhere are main.c's */
     size_t option_count;
     int (*run)(const cli_list *operands); /* -> exit status */
+    bool behind_front;          /* see front.h */
 } cli_command;
 
 extern const cli_command cli_index, cli_ocr, cli_fit, cli_search, cli_similar, cli_duplicates, cli_embed, cli_label, cli_status, cli_forget, cli_check, cli_copy, cli_models,

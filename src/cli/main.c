@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/front.h"
+#include "cli/lost.h"
 
 const cli_command *const cli_commands[] = {
     &cli_index, &cli_ocr, &cli_search, &cli_similar, &cli_duplicates, &cli_embed, &cli_label, &cli_status,
@@ -93,6 +95,7 @@ int main(int argc, char **argv)
     int decoded;
     if (lens_decode_apart(argc, argv, &decoded))
         return decoded;
+    cli_catch_lost_files();
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */
     int at = 1;
     while (at < argc && argv[at][0] == '-' && argv[at][1])
@@ -127,7 +130,7 @@ int main(int argc, char **argv)
         print_help();
         status = CLI_ERROR;
     } else {
-        status = command->run(&operands);
+        status = command->behind_front ? cli_run_behind_front(command->run, &operands) : command->run(&operands);
     }
     free(operands.items);
     free(options);

@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/patience.h"
 
 /* ---- folders that were visited ---------------------------------------------------------------------------------- */
 
@@ -93,17 +94,6 @@ static void names_free(name_list *list)
         free(list->items[i]);
     free(list->items);
     *list = (name_list){0};
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b); /* compares as unsigned char: byte order */
-}
-
-static void names_sort(name_list *list)
-{
-    if (list->count > 1)
-        qsort(list->items, list->count, sizeof *list->items, compare_names);
 }
 
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
@@ -221,9 +211,9 @@ static int64_t nanoseconds(const struct timespec *time)
     return all;
 }
 
-static int tell_file(walk *w, const char *path, const struct stat *info)
+static int tell_file(walk *w, const char *path, off_t size, const struct timespec *time, bool wanted)
 {
-    lens_walk_file file = {.path = path, .size = (int64_t)info->st_size, .mtime_ns = nanoseconds(&info->st_mtim)};
+    lens_walk_file file = {.path = path, .size = (int64_t)size, .mtime_ns = nanoseconds(time), .wanted = wanted};
     return w->visitor->file(w->visitor->context, &file);
 }
 
@@ -241,38 +231,188 @@ static char *joined(const char *folder, const char *name)
     return path;
 }
 
-/* Looks at NAME in the open folder FD, called FOLDER: tells it when it is a file, keeps it for later when it is a folder.
- * *CLOSED is set when nothing in this folder can be looked at. */
-static int look(walk *w, int fd, const char *folder, const char *name, name_list *folders, bool *closed)
+/* ---- one folder, as it is read on a thread of its own ---- */
+
+typedef struct folder_entry {
+    char *name; /* in the listing's names; while they grow, how far from their beginning */
+    struct timespec time;
+    off_t size;
+    int failed;         /* errno */
+    unsigned char kind; /* as dirent's */
+    bool wanted;
+} folder_entry;
+
+/* What there is in a folder, with nothing of the walk's own in it. */
+typedef struct listing {
+    lens_errand errand; /* first */
+    bool (*wants)(const char *path);
+    bool include_hidden, link; /* LINK: the folder itself may be a symbolic link */
+    int not_opened, not_read;  /* errno */
+    struct stat info;          /* of the folder */
+    lens_buffer names;
+    folder_entry *entries;
+    size_t count, capacity;
+    bool starved;
+    char path[];
+} listing;
+
+static int compare_entries(const void *a, const void *b)
 {
-    char *path = joined(folder, name);
+    return strcmp(((const folder_entry *)a)->name, ((const folder_entry *)b)->name); /* compares as unsigned char: byte order */
+}
+
+static int add_entry(listing *self, const char *name, unsigned char kind)
+{
+    if (self->count == self->capacity) {
+        const size_t capacity = self->capacity ? self->capacity + self->capacity / 2 : 64;
+        folder_entry *entries = realloc(self->entries, capacity * sizeof *entries);
+        if (!entries)
+            return -1;
+        self->entries = entries;
+        self->capacity = capacity;
+    }
+    self->entries[self->count] = (folder_entry){.name = (char *)self->names.size, .kind = kind};
+    if (lens_buffer_append(&self->names, name, strlen(name) + 1) != 0)
+        return -1;
+    self->count++;
+    return 0;
+}
+
+static int read_names(listing *self, DIR *stream)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(stream);
+        if (!entry) {
+            self->not_read = errno;
+            break;
+        }
+        atomic_fetch_add(&self->errand.answers, 1);
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        /* The most frequent case first: what is hidden need not be kept. */
+        if (entry->d_name[0] == '.' && !self->include_hidden)
+            continue;
+        switch (entry->d_type) {
+        case DT_FIFO:
+        case DT_SOCK:
+        case DT_CHR:
+        case DT_BLK: continue;
+        default: break;
+        }
+        if (add_entry(self, entry->d_name, entry->d_type) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < self->count; i++)
+        self->entries[i].name = self->names.data + (size_t)self->entries[i].name;
+    if (self->count > 1)
+        qsort(self->entries, self->count, sizeof *self->entries, compare_entries);
+    return 0;
+}
+
+/* A folder is not asked: where one on another disk gives no answer, those beside it are read all the same. Nor is what a link leads to. */
+static int look(listing *self, int fd, folder_entry *entry)
+{
+    struct stat info;
+    if (entry->kind == DT_DIR || entry->kind == DT_LNK)
+        return 0;
+    entry->failed = fstatat(fd, entry->name, &info, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
+    atomic_fetch_add(&self->errand.answers, 1);
+    if (entry->failed)
+        return 0;
+    entry->kind = S_ISREG(info.st_mode) ? DT_REG : S_ISDIR(info.st_mode) ? DT_DIR : S_ISLNK(info.st_mode) ? DT_LNK : DT_CHR;
+    entry->size = info.st_size;
+    entry->time = info.st_mtim;
+    entry->wanted = true;
+    if (!self->wants || entry->kind != DT_REG)
+        return 0;
+    char *path = joined(self->path, entry->name);
+    if (!path)
+        return -1;
+    entry->wanted = self->wants(path);
+    free(path);
+    atomic_fetch_add(&self->errand.answers, 1);
+    return 0;
+}
+
+static void read_folder(lens_errand *errand)
+{
+    listing *self = (listing *)errand;
+    /* What was a folder a moment ago may be a link now: only links may be followed as such. */
+    const int fd = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (self->link ? 0 : O_NOFOLLOW));
+    DIR *stream = fd >= 0 && fstat(fd, &self->info) == 0 ? fdopendir(fd) : NULL;
+    if (!stream) {
+        self->not_opened = errno;
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    self->starved = read_names(self, stream) != 0;
+    for (size_t i = 0; i < self->count && !self->starved; i++) {
+        self->starved = look(self, fd, &self->entries[i]) != 0;
+        if (self->entries[i].failed == EACCES) { /* names can be read but not followed */
+            self->count = i + 1;
+            break;
+        }
+    }
+    closedir(stream);
+}
+
+static void end_listing(lens_errand *errand)
+{
+    listing *self = (listing *)errand;
+    lens_buffer_free(&self->names);
+    free(self->entries);
+    free(self);
+}
+
+/* ---- what the walk makes of it ---- */
+
+/* Follows the link at PATH: what it leads to stands in ENTRY then. Where it leads nowhere, that is told. */
+static void follow(walk *w, const char *path, folder_entry *entry)
+{
+    struct stat info;
+    lens_error why = {0};
+    if (lens_file_look(path, &info, &why) != 0) {
+        if (why.code == LENS_E_SILENT && w->visitor->problem)
+            w->visitor->problem(w->visitor->context, path, &why);
+        else if (why.code != LENS_E_CANCELLED)
+            problem(w, path, LENS_E_MISSING, errno, errno == ENOENT ? "a symbolic link to nothing" : NULL);
+        return;
+    }
+    entry->kind = S_ISREG(info.st_mode) ? DT_REG : S_ISDIR(info.st_mode) ? DT_DIR : DT_CHR;
+    entry->size = info.st_size;
+    entry->time = info.st_mtim;
+    entry->wanted = entry->kind != DT_REG || !w->visitor->wants || w->visitor->wants(path); /* its disk has just answered */
+}
+
+/* Tells ENTRY of FOLDER when it is a file, keeps it for later when it is a folder. */
+static int meet(walk *w, const char *folder, folder_entry *entry, name_list *folders)
+{
+    char *path = joined(folder, entry->name);
+    const bool link = entry->kind == DT_LNK;
     if (!path)
         return starved(w);
     int result = 0;
-    struct stat info;
-    bool link = false;
-    int failed = fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
-    if (!failed && S_ISLNK(info.st_mode)) {
-        link = true;
-        if (!left_out(w, path, name, false))
-            failed = fstatat(fd, name, &info, 0) != 0 ? errno : 0;
+    if (left_out(w, path, entry->name, !entry->failed && entry->kind == DT_DIR)) {
+        free(path);
+        return 0; /* not even its problems */
     }
-    if (left_out(w, path, name, !failed && S_ISDIR(info.st_mode))) {
-        /* not even its problems */
-    } else if (failed && link) {
-        problem(w, path, LENS_E_MISSING, failed, failed == ENOENT ? "a symbolic link to nothing" : NULL);
-    } else if (failed == EACCES) {
-        *closed = true; /* names can be read but not followed: said once, for the folder */
-        problem(w, folder, LENS_E_SYSTEM, failed, NULL);
-    } else if (failed) {
-        if (failed != ENOENT) /* removed since its name was read */
-            problem(w, path, LENS_E_SYSTEM, failed, NULL);
-    } else if (S_ISDIR(info.st_mode)) {
+    if (link)
+        follow(w, path, entry);
+    if (entry->failed == EACCES) {
+        problem(w, folder, LENS_E_SYSTEM, entry->failed, NULL); /* said once, for the folder */
+    } else if (entry->failed) {
+        if (entry->failed != ENOENT) /* removed since its name was read */
+            problem(w, path, LENS_E_SYSTEM, entry->failed, NULL);
+    } else if (link && entry->kind == DT_DIR && left_out(w, path, entry->name, true)) {
+        /* excluded as a folder */
+    } else if (entry->kind == DT_DIR) {
         result = name_add(link ? &w->links : folders, path) == 0 ? 0 : starved(w);
         path = NULL;
-    } else if (S_ISREG(info.st_mode)) {
+    } else if (entry->kind == DT_REG) {
         if (strlen(path) < PATH_MAX)
-            result = tell_file(w, path, &info);
+            result = tell_file(w, path, entry->size, &entry->time, entry->wanted);
         else
             problem(w, path, LENS_E_SYSTEM, ENAMETOOLONG, NULL);
     }
@@ -280,36 +420,14 @@ static int look(walk *w, int fd, const char *folder, const char *name, name_list
     return result;
 }
 
-/* Reads the names of FOLDER. */
-static int read_names(walk *w, DIR *stream, const char *folder, name_list *out)
+static int meet_all(walk *w, listing *found)
 {
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(stream);
-        if (!entry) {
-            if (errno)
-                problem(w, folder, LENS_E_SYSTEM, errno, NULL);
-            return 0;
-        }
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        /* The most frequent case first: what is hidden need not be kept. */
-        if (entry->d_name[0] == '.' && !w->include_hidden)
-            continue;
-        if (name_add(out, strdup(entry->d_name)) != 0)
-            return starved(w);
-    }
-}
-
-static int look_at_all(walk *w, DIR *stream, const char *folder)
-{
-    name_list names = {0}, folders = {0};
-    int result = read_names(w, stream, folder, &names);
-    names_sort(&names);
-    bool closed = false;
-    for (size_t i = 0; i < names.count && result == 0 && !closed; i++)
-        result = look(w, dirfd(stream), folder, names.items[i], &folders, &closed);
-    names_free(&names);
+    name_list folders = {0};
+    int result = 0;
+    if (found->not_read)
+        problem(w, found->path, LENS_E_SYSTEM, found->not_read, NULL);
+    for (size_t i = 0; i < found->count && result == 0; i++)
+        result = meet(w, found->path, &found->entries[i], &folders);
     /* Turned round, as the list is a stack. */
     while (result == 0 && folders.count > 0)
         if (name_add(&w->real, folders.items[--folders.count]) != 0)
@@ -322,44 +440,86 @@ static int enter(walk *w, const char *path, bool link)
 {
     if (w->visitor->enter && !w->visitor->enter(w->visitor->context, path))
         return 0;
-    /* What was a folder a moment ago may be a link now: only links may be followed as such. */
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (link ? 0 : O_NOFOLLOW));
     struct stat info;
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        problem(w, path, LENS_E_SYSTEM, errno, NULL);
-        if (fd >= 0)
-            close(fd);
+    if (link && w->visited.count && lens_file_look(path, &info, NULL) == 0 && slot_of(&w->visited, info.st_dev, info.st_ino)->used)
+        return 0;
+    const size_t length = strlen(path);
+    listing *found = calloc(1, sizeof *found + length + 1);
+    if (!found)
+        return starved(w);
+    found->errand = (lens_errand){.run = read_folder, .end = end_listing};
+    found->wants = w->visitor->wants;
+    found->include_hidden = w->include_hidden;
+    found->link = link;
+    memcpy(found->path, path, length + 1);
+    lens_error why = {0};
+    if (lens_errand_do(&found->errand, path, &why) != 0) {
+        if (why.code == LENS_E_MEMORY)
+            return starved(w);
+        if (w->visitor->problem && why.code != LENS_E_CANCELLED)
+            w->visitor->problem(w->visitor->context, path, &why);
         return 0;
     }
-    int first = visit(&w->visited, &info);
-    DIR *stream = first > 0 ? fdopendir(fd) : NULL;
-    if (!stream) {
-        int reason = errno;
-        close(fd);
-        if (first > 0)
-            problem(w, path, LENS_E_SYSTEM, reason, NULL);
-        return first < 0 ? starved(w) : 0;
-    }
-    int result = look_at_all(w, stream, path);
-    closedir(stream);
+    int result = 0;
+    if (found->not_opened)
+        problem(w, path, LENS_E_SYSTEM, found->not_opened, NULL);
+    else if (found->starved || (result = visit(&w->visited, &found->info)) < 0)
+        result = starved(w);
+    else
+        result = result > 0 ? meet_all(w, found) : 0; /* else another way led here, and it was read in vain */
+    end_listing(&found->errand);
     return result;
 }
 
 /* The folders above the root count as visited: a link to one of them would drag in all that lies beside the root. */
-static int visit_above(walk *w)
+typedef struct ancestry {
+    lens_errand errand; /* first */
+    struct stat *above; /* [count] */
+    size_t count;
+    bool starved;
+    char root[];
+} ancestry;
+
+static void find_above(lens_errand *errand)
 {
-    char *path = realpath(w->root, NULL);
+    ancestry *self = (ancestry *)errand;
+    char *path = realpath(self->root, NULL);
     if (!path)
-        return 0; /* it vanished: entering will tell */
-    int result = 0;
-    struct stat info;
-    while (path[1] != '\0' && result >= 0) {
+        return; /* it vanished: entering will tell */
+    size_t most = 1;
+    for (const char *at = path; *at; at++)
+        most += *at == '/';
+    self->above = calloc(most, sizeof *self->above);
+    self->starved = !self->above;
+    while (path[1] != '\0' && !self->starved) {
         char *slash = strrchr(path, '/');
         slash[slash == path] = '\0';
-        if (stat(path, &info) == 0)
-            result = visit(&w->visited, &info);
+        self->count += stat(path, &self->above[self->count]) == 0;
+        atomic_fetch_add(&self->errand.answers, 1);
     }
     free(path);
+}
+
+static void end_above(lens_errand *errand)
+{
+    free(((ancestry *)errand)->above);
+    free(errand);
+}
+
+static int visit_above(walk *w)
+{
+    const size_t length = strlen(w->root);
+    ancestry *self = calloc(1, sizeof *self + length + 1);
+    if (!self)
+        return starved(w);
+    self->errand = (lens_errand){.run = find_above, .end = end_above};
+    memcpy(self->root, w->root, length + 1);
+    if (lens_errand_do(&self->errand, w->root, NULL) != 0)
+        return 0; /* entering will tell */
+    int result = self->starved ? -1 : 0;
+    for (size_t i = 0; i < self->count && result >= 0; i++)
+        result = visit(&w->visited, &self->above[i]);
+    end_above(&self->errand);
     return result < 0 ? starved(w) : 0;
 }
 
@@ -393,14 +553,16 @@ int lens_walk(const char *root, const lens_walk_options *options, const lens_wal
     const char *base = options->base ? options->base : root;
     walk w = {.root = root, .base_length = base[1] ? strlen(base) : 0, .visitor = visitor, .err = err};
     struct stat info;
-    if (stat(root, &info) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR)
+    lens_error why = {0};
+    if (lens_file_look(root, &info, &why) != 0) {
+        if (why.code == LENS_E_MISSING)
             return lens_fail(err, LENS_E_MISSING, "%s: there is no such file or folder", root);
-        problem(&w, root, LENS_E_SYSTEM, errno, NULL);
+        if (visitor->problem && why.code != LENS_E_CANCELLED)
+            visitor->problem(visitor->context, root, &why);
         return 0;
     }
     if (S_ISREG(info.st_mode))
-        return tell_file(&w, root, &info);
+        return tell_file(&w, root, info.st_size, &info.st_mtim, true);
     if (!S_ISDIR(info.st_mode))
         return lens_fail(err, LENS_E_FORMAT, "%s: neither a folder nor a regular file", root);
     w.include_hidden = options->include_hidden;

@@ -1,4 +1,5 @@
-/* Walking folders. Nothing here opens a file: it tells which regular files there are, and what could not be looked at. */
+/* Walking folders. Nothing here opens a file: it tells which regular files there are, and what could not be looked at. Folders are read with the patience of
+ * base/patience.h: one that gives no answer is a problem (LENS_E_SILENT), and the walk goes on. */
 #ifndef LENS_FILES_WALK_H
 #define LENS_FILES_WALK_H
 
@@ -22,6 +23,7 @@ typedef struct lens_walk_file {
     const char *path; /* absolute; lives during the call */
     int64_t size;     /* bytes */
     int64_t mtime_ns; /* since the epoch */
+    bool wanted;      /* what the visitor's WANTS said of it; true without one */
 } lens_walk_file;
 
 typedef struct lens_walk_visitor {
@@ -33,6 +35,9 @@ typedef struct lens_walk_visitor {
      * below PATH must not be taken for gone: PATH is the folder that could not be read whole, or the file, or the link
      * that leads nowhere (perhaps to a disk that is not there today). */
     void (*problem)(void *context, const char *path, const lens_error *error);
+    /* Whether the file at PATH, below ROOT, is one that the visitor wants, which it may open for that: asked on another thread, that may never come back, as
+     * the file system that it asks may not. May be NULL. */
+    bool (*wants)(const char *path);
     void *context;
 } lens_walk_visitor;
 

@@ -207,13 +207,6 @@ int lens_folder_watch_wait(lens_folder_watch *self, double seconds, lens_watch_f
 
 bool lens_folder_is_remote(const char *folder)
 {
-    static const unsigned long kinds[] = {0x6969 /* NFS */, 0x517b /* SMB */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB 2 */, 0x65735546 /* FUSE */,
-                                          0x01021997 /* 9P */, 0x00c36400 /* Ceph */};
     struct statfs info;
-    if (statfs(folder, &info) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (((unsigned long)info.f_type & 0xffffffffu) == kinds[i])
-            return true;
-    return false;
+    return statfs(folder, &info) == 0 && lens_disk_is_remote(&info);
 }

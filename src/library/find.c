@@ -40,7 +40,7 @@ struct finder {
 static int meet(void *context, const lens_walk_file *file)
 {
     const struct finder *self = context;
-    return strcmp(file->path, self->root) == 0 || lens_is_picture_file(file->path) ? self->each(self->context, file->path) : 0;
+    return strcmp(file->path, self->root) == 0 || file->wanted ? self->each(self->context, file->path) : 0;
 }
 
 int lens_find_pictures(const char *folder, int (*each)(void *context, const char *path), void *context, lens_error *err)
@@ -49,7 +49,7 @@ int lens_find_pictures(const char *folder, int (*each)(void *context, const char
     if (!root)
         return -1;
     struct finder self = {each, context, root};
-    lens_walk_visitor visitor = {.file = meet, .context = &self};
+    lens_walk_visitor visitor = {.file = meet, .wants = lens_is_picture_file, .context = &self};
     int result = lens_walk(root, NULL, &visitor, err);
     free(root);
     return result;

@@ -42,6 +42,11 @@ void lens_run_fail(lens_run *run, const lens_error *error)
     stop(run);
 }
 
+bool lens_run_goes_on(void *argument)
+{
+    return !atomic_load(&((lens_run *)argument)->stop);
+}
+
 lens_job *lens_job_new(lens_run *run, const char *path)
 {
     lens_job *job = calloc(1, sizeof *job);
@@ -108,6 +113,14 @@ static bool wait_on(void *context)
     const double now = lens_seconds();
     self->stopped = self->stopped > 0 ? self->stopped : now;
     return now - self->stopped < stopped_patience;
+}
+
+/* While the calling thread waits for a disk: the caller is told as ever, and may stop the run. */
+static bool tell_waiting(void *context)
+{
+    teller *self = context;
+    tell(self, LENS_INDEX_PROGRESS, NULL, NULL);
+    return lens_run_goes_on(self->run);
 }
 
 /* ---- writing ---- */
@@ -439,6 +452,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     teller out = {.run = run, .begun = lens_seconds()};
     writer self = {.run = run, .teller = &out, .last = out.begun, .report = report};
     lens_store_wait_while(run->store, wait_on, &out);
+    const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.goes_on = tell_waiting, .context = &out});
     int result = lens_store_seen_clear(run->store, err);
     if (result == 0)
         result = lens_run_captions_there(run, err);
@@ -490,6 +504,12 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     if (result == 0 && (result = lens_store_count(run->store, &counts, err)) == 0)
         report->library_bytes = counts.bytes;
     report->seconds = lens_seconds() - out.begun;
+    lens_patience_set(patience);
+    if (result != 0 && err && err->code == LENS_E_CANCELLED && atomic_load(&run->stop)) { /* a stop, while a disk gave no answer */
+        *err = (lens_error){0};
+        report->stopped = true;
+        result = 0;
+    }
     report->pictures_per_second = pictures_took > 0 ? (double)report->indexed / pictures_took : 0;
     return result;
 }

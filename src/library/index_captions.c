@@ -225,7 +225,7 @@ static int read_file(importer *self, const char *path, const char *settings, boo
     const lens_caption_visitor visitor = {hear_caption, named ? hear_problem : NULL, self};
     begin(self, path);
     self->named = named;
-    int result = stat(path, info) != 0 ? lens_fail_errno(err, errno, "%s", path) : 0;
+    int result = lens_file_look(path, info, err);
     if (result == 0)
         result = names_of(self, err) ? lens_captions_read(path, &options, &visitor, err) : -1;
     json_decref(columns);
@@ -256,7 +256,7 @@ static int import_known(importer *self, const lens_store_source *source, int64_t
 {
     struct stat info;
     lens_error error = {0};
-    if (stat(source->path, &info) != 0) /* its captions stay, as those of pictures on an absent disk do */
+    if (lens_file_look(source->path, &info, NULL) != 0) /* its captions stay, as those of pictures on an absent disk do */
         return 0;
     if (info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
         return 0;
@@ -356,7 +356,9 @@ static int sweep_sidecars(importer *self, const lens_store_sources *sources, int
         for (size_t t = 0; t < run->target_count && !walked; t++)
             walked = !run->targets[t].absent && !run->targets[t].removed && lens_path_within(wanted.path, run->targets[t].path) &&
                      lens_root_present(run, run->targets[t].path);
-        if (!walked || lens_file_exists(wanted.path))
+        struct stat info;
+        lens_error why = {0};
+        if (!walked || lens_file_look(wanted.path, &info, &why) == 0 || why.code != LENS_E_MISSING)
             continue;
         if (lens_store_source_remove(run->store, sources->items[i].id, err) != 0)
             return -1;
@@ -402,7 +404,7 @@ int lens_run_captions_there(const lens_run *run, lens_error *err)
     struct stat info;
     for (size_t i = 0; i < run->options->caption_count; i++) {
         char *path = lens_path_absolute(run->options->captions[i], err);
-        const int result = !path ? -1 : stat(path, &info) != 0 ? lens_fail_errno(err, errno, "%s", path) : 0;
+        const int result = path ? lens_file_look(path, &info, err) : -1;
         free(path);
         if (result != 0)
             return -1;

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/id_map.h"
+#include "base/patience.h"
 #include "base/queue.h"
 #include "files/walk.h"
 #include "library/internal.h"
@@ -105,6 +106,9 @@ typedef struct lens_run {
 
 /* Notes ERROR as what ends the run (the first one wins) and asks every thread to stop. */
 void lens_run_fail(lens_run *run, const lens_error *error);
+
+/* Whether nobody asked for a stop: as lens_patience asks. ARGUMENT: the lens_run. */
+bool lens_run_goes_on(void *argument);
 
 /* NULL when memory is short, which is then noted as the run's failure. */
 lens_job *lens_job_new(lens_run *run, const char *path);

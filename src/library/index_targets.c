@@ -124,7 +124,10 @@ static int is_removed_picture(lens_run *run, const char *path, lens_error *err)
 static int look_at(lens_run *run, lens_target *target, lens_error *err)
 {
     struct stat info;
-    if (stat(target->path, &info) != 0) {
+    lens_error why = {0};
+    if (lens_file_look(target->path, &info, &why) != 0 && (why.code == LENS_E_SILENT || why.code == LENS_E_CANCELLED)) {
+        target->absent = "gives no answer; what is known of it is kept";
+    } else if (why.code != LENS_E_NONE) {
         int removed = is_removed_picture(run, target->path, err);
         target->removed = removed > 0;
         if (removed != 0)

@@ -82,7 +82,7 @@ static int meet_file(void *context, const lens_walk_file *file)
         lens_run_fail(run, &error);
     if (work == 1) {
         /* Whoever names a file means it. */
-        if (strcmp(file->path, run->targets[run->target].path) == 0 || lens_is_picture_file(file->path)) {
+        if (strcmp(file->path, run->targets[run->target].path) == 0 || file->wanted) {
             atomic_fetch_add(&run->found, 1);
             if (run->shares) {
                 lens_share_offer(run, job);
@@ -133,7 +133,8 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
 void *lens_index_walker(void *argument)
 {
     lens_run *run = argument;
-    lens_walk_visitor visitor = {meet_file, enter, meet_problem, run};
+    const lens_walk_visitor visitor = {.file = meet_file, .enter = enter, .problem = meet_problem, .wants = lens_is_picture_file, .context = run};
+    lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
     for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
         const lens_target *target = &run->targets[run->target];
         lens_error error = {0};

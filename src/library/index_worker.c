@@ -1,5 +1,4 @@
 /* A worker of an index run: reads, hashes, decodes, prepares and encodes, with sessions of its own. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +38,7 @@ static void finish(lens_run *run, lens_job *job)
 static void fail_job(lens_job *job, const lens_error *error)
 {
     job->outcome = LENS_OUTCOME_FAILED;
-    job->retry = error->code == LENS_E_SYSTEM || error->code == LENS_E_MEMORY;
+    job->retry = error->code == LENS_E_SYSTEM || error->code == LENS_E_MEMORY || error->code == LENS_E_SILENT;
     free(job->reason);
     job->reason = strdup(error->message);
 }
@@ -104,8 +103,10 @@ static int look_for_old_name(lens_run *run, lens_job *job, int64_t content, lens
     int found;
     while (job->outcome != LENS_OUTCOME_MOVED && (found = lens_store_picture_next(run->reader, content, after, &picture, err)) > 0) {
         struct stat info;
+        lens_error why = {0};
         after = picture.id;
-        if (strcmp(picture.path, job->path) != 0 && lstat(picture.path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR) && lens_root_present(run, picture.path)) {
+        if (strcmp(picture.path, job->path) != 0 && lens_file_look_at_link(picture.path, &info, &why) != 0 && why.code == LENS_E_MISSING &&
+            lens_root_present(run, picture.path)) {
             job->moved_from = picture.id;
             job->outcome = LENS_OUTCOME_MOVED;
         }
@@ -170,6 +171,10 @@ static int process(worker *self, lens_job *job, bool *needed)
     lens_image image = {0};
     int result = 0;
     if (lens_file_read(job->path, LENS_MAX_FILE_BYTES, &file, &error) != 0) {
+        if (error.code == LENS_E_CANCELLED) { /* a stop, while the disk gave no answer */
+            lens_job_free(run, job);
+            return 0;
+        }
         if (error.code == LENS_E_MISSING) {
             job->outcome = LENS_OUTCOME_GONE;
         } else {
@@ -212,14 +217,43 @@ static int process(worker *self, lens_job *job, bool *needed)
     return result;
 }
 
-/* Lets the kernel read ahead what this worker will read next, so that a slow disk does not leave the core idle. */
-static void read_ahead(const lens_job *job)
+/* Paths, one behind the other. */
+typedef struct ahead {
+    lens_errand errand; /* first */
+    lens_buffer paths;
+} ahead;
+
+static void run_ahead(lens_errand *errand)
 {
-    int fd = open(job->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
+    const lens_buffer *paths = &((ahead *)errand)->paths;
+    for (size_t at = 0; at < paths->size; at += strlen(paths->data + at) + 1) {
+        const int fd = open(paths->data + at, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+            continue;
+        posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+        close(fd);
+    }
+}
+
+static void end_ahead(lens_errand *errand)
+{
+    lens_buffer_free(&((ahead *)errand)->paths);
+    free(errand);
+}
+
+/* Lets the kernel read ahead what this worker will read next, so that a slow disk does not leave the core idle. Nobody waits for it. */
+static void read_ahead(void *const *jobs, size_t count)
+{
+    ahead *self = count ? calloc(1, sizeof *self) : NULL;
+    if (!self)
         return;
-    posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
-    close(fd);
+    self->errand = (lens_errand){.run = run_ahead, .end = end_ahead};
+    for (size_t i = 0; i < count; i++) {
+        const char *path = ((const lens_job *)jobs[i])->path;
+        if (lens_buffer_append(&self->paths, path, strlen(path) + 1) != 0)
+            break;
+    }
+    lens_errand_send(&self->errand);
 }
 
 static int start(worker *self, lens_error *err)
@@ -273,8 +307,7 @@ static void work(worker *self, bool *needed)
         size_t at_least = count < LENS_INDEX_BATCH && !atomic_load(&run->walking) ? 1 : LENS_INDEX_BATCH;
         if (at_least == 1 && encode_full(self, 1) != 0)
             ended = true;
-        for (size_t i = 1; i < count; i++)
-            read_ahead(next[i]);
+        read_ahead(next + 1, count - 1);
         for (size_t i = 0; i < count; i++) {
             memset(needed, 0, run->model_count * sizeof *needed);
             if (ended || atomic_load(&run->stop)) {
@@ -297,6 +330,7 @@ void *lens_index_worker(void *argument)
     lens_run *run = self.run;
     lens_error error = {0};
     bool *needed = calloc(run->model_count, sizeof *needed);
+    lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
     if (!needed)
         lens_fail(&error, LENS_E_MEMORY, "not enough memory");
     if (!needed || start(&self, &error) != 0)

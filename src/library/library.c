@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/patience.h"
 #include "base/processors.h"
 #include "library/approximate.h"
 #include "library/internal.h"
@@ -235,6 +236,8 @@ char *lens_library_model_name(lens_library *library, const char *wanted, bool wo
 
 /* ---- status ---- */
 
+static const double answer_within = 2; /* seconds: a folder on a disk that is silent for longer is shown as one that is not there */
+
 static int keep_failure(void *context, const lens_store_picture *picture)
 {
     lens_status *status = context;
@@ -333,8 +336,10 @@ static int fill_status(lens_status *status, lens_library *library, lens_store *s
     status->models = calloc(models.count + 1, sizeof *status->models);
     bool enough = status->folder_present && status->models;
     const bool approximate = lens_approximate_wanted(store, library->place.folder);
+    const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.seconds = answer_within});
     for (size_t i = 0; enough && i < roots.count; i++)
         status->folder_present[i] = lens_file_exists(roots.items[i]);
+    lens_patience_set(patience);
     for (size_t i = 0; enough && i < models.count; i++) {
         const lens_store_model *model = &models.items[i];
         status->models[i] = (struct lens_status_model){strdup(model->name), model->dim, model->vectors, model->file_bytes,

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/patience.h"
 #include "base/processors.h"
 #include "library/internal.h"
 #include "library/sentences.h"
@@ -50,7 +51,7 @@ static char *read_one(const pass *self, lens_reader *reader, const reading *item
     lens_image image = {0};
     lens_buffer text = {0};
     const lens_term term = {.kind = LENS_TERM_FILE, .text = item->path};
-    if (!item->path || stat(item->path, &info) != 0 || info.st_size != item->size ||
+    if (!item->path || lens_file_look(item->path, &info, NULL) != 0 || info.st_size != item->size ||
         (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec != item->mtime_ns)
         return NULL;
     const bool read = lens_decode_term(&term, self->options->max_pixels, &image, NULL) == 0 && lens_reader_read(reader, &image, &text, NULL, NULL) == 0 &&
@@ -62,9 +63,15 @@ static char *read_one(const pass *self, lens_reader *reader, const reading *item
     return read ? calloc(1, 1) : NULL;
 }
 
+static bool goes_on(void *argument)
+{
+    return !atomic_load(&((pass *)argument)->stop);
+}
+
 static void *work(void *argument)
 {
     pass *self = argument;
+    lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = self});
     lens_error error = {0};
     lens_reader *reader = lens_reader_open(self->options->languages, &error);
     pthread_mutex_lock(&self->lock);
@@ -162,7 +169,7 @@ static int hear_picture(void *context, const lens_store_picture *picture)
 {
     reading *item = context;
     struct stat info;
-    if (item->path || stat(picture->path, &info) != 0)
+    if (item->path || lens_file_look(picture->path, &info, NULL) != 0)
         return 0;
     item->path = strdup(picture->path);
     item->size = picture->size;

@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/patience.h"
 #include "files/watch.h"
 #include "library/index_captions.h"
 #include "library/root_settings.h"
-#include "net/http.h"
 #include "store/texts.h"
 
 enum { CHANGED_MOST = 32 }; /* folders; of more, the roots are looked at */
@@ -113,7 +113,7 @@ static bool enter(void *context, const char *path)
     lens_error error = {0};
     if (strcmp(path, self->library->place.folder) == 0 || lens_store_paths_have(&self->forgotten, path))
         return false;
-    if (strcmp(path, self->walked->path) != 0 && lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+    if (strcmp(path, self->walked->path) != 0 && lens_file_look_at_link(path, &info, NULL) == 0 && S_ISLNK(info.st_mode))
         self->walked->linked = true;
     if (lens_folder_watch_add(self->folders, path, &error) != 0 && error.code == LENS_E_LIMIT)
         limited(self, error.message);
@@ -152,7 +152,7 @@ static bool watch_above(lens_watch *self, const char *path)
 static void watch_root(lens_watch *self, watched_root *root)
 {
     struct stat info;
-    const bool there = stat(root->path, &info) == 0;
+    const bool there = lens_file_look(root->path, &info, NULL) == 0;
     if (there && root->number == info.st_ino && root->device == info.st_dev)
         return;
     root->number = there ? info.st_ino : 0;
@@ -316,7 +316,7 @@ static void settle(lens_watch *self)
         self->roots[i].stale = false;
     }
     for (size_t i = 0; i < self->changed_count && !self->all; i++)
-        self->all = stat(self->changed[i], &info) != 0;
+        self->all = lens_file_look(self->changed[i], &info, NULL) != 0;
 }
 
 /* Asks the kernel to tell of changes; where it does not, for want of inotify or of room for one watch more, the clock has to do until it does. */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/patience.h"
 
 enum {
     MOST_TRIES = 6,           /* in a row that bring less than ENOUGH */

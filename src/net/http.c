@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/dynamic.h"
+#include "base/patience.h"
 
 enum { MOST_REDIRECTS = 10, CONNECT_SECONDS = 30, SILENT_SECONDS = 60 };
 
@@ -38,13 +39,6 @@ static void open_library(void)
         return;
     if (lib.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         snprintf(cannot_open, sizeof cannot_open, "libcurl cannot be set up");
-}
-
-double lens_patience(void)
-{
-    const char *set = getenv("MEMELENS_PATIENCE");
-    double patience = set ? strtod(set, NULL) : 1;
-    return patience > 0 && patience <= 1000 ? patience : 1;
 }
 
 const char *lens_url_plain(const char *url, char *out, size_t size)

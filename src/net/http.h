@@ -67,7 +67,4 @@ bool lens_address_among(const struct sockaddr *address, const struct ifaddrs *in
 /* 0 where there is no such thing. */
 int lens_address_port(const struct sockaddr *address);
 
-/* Waiting is multiplied by this in tests: $MEMELENS_PATIENCE, else 1. */
-double lens_patience(void);
-
 #endif

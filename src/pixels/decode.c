@@ -75,6 +75,8 @@ int lens_decode_here(const void *bytes, size_t size, const lens_decode_limits *l
     if (sniff(bytes, size, &found, err) != 0)
         return -1;
     int orientation = 1;
+    if (lens_decode_check_bomb(bytes, size, found, err) != 0)
+        return -1;
     if (decode(bytes, size, found, limits, out, &orientation, err) != 0)
         return -1;
     if (lens_image_turn_upright(out, orientation, err) != 0) {

@@ -35,6 +35,9 @@ bool lens_vips_ready(const char **why);
 /* Opens libvips with all that its loaders open at their first use, for a process that can open no file later. */
 void lens_vips_warm(void);
 
+/* Fails with LENS_E_LIMIT for what would keep a decoder of FORMAT for hours, or fill the memory, however few its pixels. */
+int lens_decode_check_bomb(const uint8_t *bytes, size_t size, lens_format format, lens_error *err);
+
 /* Fails with LENS_E_FORMAT for a side of 0 or less, with LENS_E_LIMIT for more pixels than LIMITS allow. For the size that
  * a header declares, before anything is allocated for it. */
 int lens_decode_check_size(int64_t width, int64_t height, const lens_decode_limits *limits, lens_error *err);

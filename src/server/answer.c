@@ -94,7 +94,7 @@ int lens_answer_failure(lens_exchange *exchange, const lens_error *error)
     } statuses[] = {
         {LENS_E_MISSING, 404, "not_found"},   {LENS_E_ARGUMENT, 400, "bad_request"}, {LENS_E_FORMAT, 422, "unprocessable"},
         {LENS_E_LIMIT, 413, "too_large"},     {LENS_E_UNSUPPORTED, 422, "unprocessable"}, {LENS_E_BUSY, 503, "unavailable"},
-        {LENS_E_AWAY, 503, "unavailable"},    {LENS_E_CANCELLED, 503, "unavailable"},
+        {LENS_E_AWAY, 503, "unavailable"},    {LENS_E_CANCELLED, 503, "unavailable"}, {LENS_E_SILENT, 503, "unavailable"},
     };
     const char *message = lens_answer_reason(exchange, error->message);
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)

@@ -8,8 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/patience.h"
 #include "server/picture.h"
 #include "server/server.h"
+
+enum { REMOTE_BYTES_MOST = 512 << 20 }; /* of a file on a disk of the network */
 
 static const char for_ever[] = "private, max-age=31536000, immutable", ask_again[] = "private, no-cache";
 
@@ -75,45 +79,125 @@ static void name_download(lens_exchange *exchange, const char *path)
     lens_buffer_free(&header);
 }
 
-/* Opens PATH if a regular file is there that still begins as a picture: what is put in a picture's place is not given away. Its KIND, or NULL. */
-static const char *open_picture(const char *path, int *fd, struct stat *info)
+/* A file that is to be sent: opened on a thread of its own, for its disk may be silent. */
+typedef struct opening {
+    lens_errand errand; /* first */
+    int fd;
+    struct stat info;
+    bool remote;
+    size_t size; /* of HEAD */
+    char head[4096], path[];
+} opening;
+
+static void run_opening(lens_errand *errand)
 {
-    char head[4096];
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (*fd < 0)
+    opening *self = (opening *)errand;
+    struct statfs disk;
+    self->fd = open(self->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (self->fd < 0 || fstat(self->fd, &self->info) != 0 || !S_ISREG(self->info.st_mode) || fstatfs(self->fd, &disk) != 0)
+        return;
+    self->remote = lens_disk_is_remote(&disk);
+    const ssize_t size = pread(self->fd, self->head, sizeof self->head, 0);
+    self->size = size > 0 ? (size_t)size : 0;
+}
+
+static void end_opening(lens_errand *errand)
+{
+    opening *self = (opening *)errand;
+    if (self->fd >= 0)
+        close(self->fd);
+    free(self);
+}
+
+static void free_bytes(void *bytes)
+{
+    free(bytes);
+}
+
+/* What is sent of the file that SELF opened, which may take its descriptor. The network's thread reads what is sent, and must not meet a silent disk: what
+ * lies on one that can be is read first. */
+static struct MHD_Response *body_of(opening *self, lens_error *err)
+{
+    lens_buffer bytes = {0};
+    struct MHD_Response *response;
+    if (self->remote && lens_file_read(self->path, REMOTE_BYTES_MOST, &bytes, err) != 0)
         return NULL;
-    const ssize_t size = fstat(*fd, info) == 0 && S_ISREG(info->st_mode) ? pread(*fd, head, sizeof head, 0) : -1;
-    const char *kind = size > 0 ? lens_picture_kind(head, (size_t)size) : NULL;
-    if (!kind)
-        close(*fd);
-    return kind;
+    if (self->remote) {
+        self->info.st_size = (off_t)bytes.size;
+        response = MHD_create_response_from_buffer_with_free_callback_cls(bytes.size, bytes.data, free_bytes, bytes.data);
+        if (!response)
+            lens_buffer_free(&bytes);
+    } else {
+        response = MHD_create_response_from_fd64((uint64_t)self->info.st_size, self->fd);
+        if (response)
+            self->fd = -1;
+    }
+    if (!response)
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return response;
+}
+
+/* Opens PATH if a regular file is there that still begins as a picture: what is put in a picture's place is not given away. Its KIND, or NULL. */
+static const char *open_picture(const char *path, opening **out, lens_error *err)
+{
+    opening *self = calloc(1, sizeof *self + strlen(path) + 1);
+    *out = NULL;
+    if (!self) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    self->errand = (lens_errand){.run = run_opening, .end = end_opening};
+    self->fd = -1;
+    memcpy(self->path, path, strlen(path) + 1);
+    if (lens_errand_do(&self->errand, path, err) != 0)
+        return NULL;
+    const char *kind = self->size > 0 ? lens_picture_kind(self->head, self->size) : NULL;
+    if (kind) {
+        *out = self;
+        return kind;
+    }
+    end_opening(&self->errand);
+    lens_fail(err, LENS_E_MISSING, "not there");
+    return NULL;
+}
+
+static void answer_gone(lens_exchange *exchange, const lens_error *why)
+{
+    if (why->code == LENS_E_SILENT)
+        lens_answer_error(exchange, 503, "unavailable", "the disk with picture %lld gives no answer", (long long)exchange->id);
+    else
+        lens_answer_error(exchange, 404, "not_found", "the file of picture %lld is not there any more", (long long)exchange->id);
 }
 
 void lens_api_file(lens_exchange *exchange)
 {
     lens_picture picture;
-    struct stat info;
     const char *download;
     char etag[64];
-    int fd;
+    opening *file = NULL;
+    lens_error error = {0};
     if (lens_parameter(exchange, "download", &download) != 0 || find(exchange, &picture) != 0)
         return;
-    const char *kind = picture.reason ? NULL : open_picture(picture.path, &fd, &info);
+    const char *kind = picture.reason ? NULL : open_picture(picture.path, &file, &error);
     if (!kind) {
-        lens_answer_error(exchange, 404, "not_found", "the file of picture %lld is not there any more", (long long)exchange->id);
+        answer_gone(exchange, &error);
         lens_picture_free(&picture);
         return;
     }
-    snprintf(etag, sizeof etag, "\"%llx-%llx\"", (long long)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec, (long long)info.st_size);
+    const struct stat *info = &file->info;
+    snprintf(etag, sizeof etag, "\"%llx-%llx\"", (long long)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec, (long long)info->st_size);
     if (lens_answer_unchanged(exchange, etag, ask_again)) {
-        close(fd);
+        end_opening(&file->errand);
         lens_picture_free(&picture);
         return;
     }
-    struct MHD_Response *response = MHD_create_response_from_fd64((uint64_t)info.st_size, fd);
+    struct MHD_Response *response = body_of(file, &error);
+    end_opening(&file->errand);
     if (!response) {
-        close(fd);
-        lens_answer_error(exchange, 500, "internal", "not enough memory");
+        if (error.code == LENS_E_MEMORY)
+            lens_answer_error(exchange, 500, "internal", "not enough memory");
+        else
+            answer_gone(exchange, &error);
     } else {
         exchange->status = 200;
         exchange->response = response;
@@ -185,6 +269,10 @@ static const lens_blob *make_thumb(lens_exchange *exchange, const lens_picture *
     uint8_t *rgb = lens_thumbnail(picture->path, side, 0, &width, &height, &error);
     const int result = rgb ? lens_jpeg(rgb, width, height, 82, &bytes, &size, &error) : -1;
     free(rgb);
+    if (result != 0 && error.code == LENS_E_SILENT) {
+        answer_gone(exchange, &error);
+        return NULL;
+    }
     if (result != 0) {
         lens_answer_error(exchange, 404, "not_found", "picture %lld cannot be read any more", (long long)picture->id);
         return NULL;

@@ -8,7 +8,7 @@ static const lens_route routes[] = {
     {"GET", "/api/search", lens_api_search_get, LENS_POOL_QUICK, false, LENS_BODY_SMALL, LENS_ELSEWHERE_NOTHING},
     {"POST", "/api/search", lens_api_search_post, LENS_POOL_QUICK, false, LENS_BODY_PICTURES, LENS_ELSEWHERE_NOTHING},
     {"GET", "/api/pictures/#", lens_api_picture, LENS_POOL_QUICK, false, LENS_BODY_SMALL, LENS_ELSEWHERE_NOTHING},
-    {"GET", "/api/pictures/#/file", lens_api_file, LENS_POOL_QUICK, false, LENS_BODY_SMALL, LENS_ELSEWHERE_SHOW},
+    {"GET", "/api/pictures/#/file", lens_api_file, LENS_POOL_SLOW, false, LENS_BODY_SMALL, LENS_ELSEWHERE_SHOW},
     {"GET", "/api/pictures/#/thumb", lens_api_thumb, LENS_POOL_SLOW, false, LENS_BODY_SMALL, LENS_ELSEWHERE_NOTHING},
     {"GET", "/api/pictures/#/similar", lens_api_similar, LENS_POOL_QUICK, false, LENS_BODY_SMALL, LENS_ELSEWHERE_NOTHING},
     {"GET", "/api/pictures/#/explain", lens_api_explain, LENS_POOL_SLOW, false, LENS_BODY_SMALL, LENS_ELSEWHERE_NOTHING},

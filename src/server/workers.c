@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "server/server.h"
 
 enum { WAITING_MOST = 1024 };
@@ -15,11 +16,19 @@ struct lens_worker {
     bool runs;
 };
 
+static const double answer_within = 10; /* seconds that a disk has: who looks at a page waits no longer */
+
+static bool goes_on(void *context)
+{
+    return !atomic_load(&((lens_server *)context)->overdue);
+}
+
 static void *work(void *context)
 {
     lens_worker *worker = context;
     lens_server *server = worker->server;
     void *item;
+    lens_patience_set((lens_disk_patience){.seconds = answer_within, .goes_on = goes_on, .context = server});
     while (lens_queue_pop(server->queues[worker->pool], &item)) {
         lens_exchange *exchange = item;
         const lens_pool pool = worker->pool;

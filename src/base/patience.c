@@ -1,0 +1,345 @@
+#include "base/patience.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+/* So many calls without an answer from one place, and it is not asked for more until one of them has come back; so many under way in all. */
+enum { SILENT_MOST = 3, RUNNING_MOST = 256 };
+static const double seconds_default = 60, look_every = 0.1, idle_most = 5;
+
+struct lens_errand_state {
+    lens_errand *errand;
+    pthread_cond_t done_now;
+    bool waited_for, done;
+    char *place;                    /* once it was left: where it got no answer */
+    struct lens_errand_state *next; /* in the queue, or among those that were left */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t queued;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct lens_errand_state *first, *left; /* not begun; begun, and left by who waited for them */
+static int waiting, idle, running;             /* errands in the queue; threads */
+static _Thread_local lens_disk_patience own;
+
+static void begin_empty(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&queued, &attributes);
+    pthread_condattr_destroy(&attributes);
+    first = left = NULL;
+    waiting = idle = running = 0;
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* A child has none of the threads. */
+static void in_child(void)
+{
+    begin_empty();
+    pthread_mutex_unlock(&lock);
+}
+
+static void begin(void)
+{
+    begin_empty();
+    pthread_atfork(before_fork, after_fork, in_child);
+}
+
+lens_disk_patience lens_patience_set(lens_disk_patience patience)
+{
+    const lens_disk_patience before = own;
+    own = patience;
+    return before;
+}
+
+double lens_patience(void)
+{
+    const char *set = getenv("MEMELENS_PATIENCE");
+    double patience = set ? strtod(set, NULL) : 1;
+    return patience > 0 && patience <= 1000 ? patience : 1;
+}
+
+static double seconds_of_own(void)
+{
+    const double most = own.seconds > 0 && own.seconds < seconds_default ? own.seconds : seconds_default, seconds = most * lens_patience();
+    return seconds < 1 ? 1 : seconds; /* a busy machine is no silent disk */
+}
+
+static struct timespec from_now(double seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    const long nanoseconds = until.tv_nsec + (long)((seconds - (double)(long)seconds) * 1e9);
+    until.tv_sec += (time_t)seconds + nanoseconds / 1000000000L;
+    until.tv_nsec = nanoseconds % 1000000000L;
+    return until;
+}
+
+static void free_state(struct lens_errand_state *state)
+{
+    pthread_cond_destroy(&state->done_now);
+    free(state->place);
+    free(state);
+}
+
+/* ---- places ---- */
+
+/* Undoes the \040 of blanks in the kernel's list of mounts. */
+static void unescape(char *text)
+{
+    char *out = text;
+    for (const char *at = text; *at; out++) {
+        unsigned code;
+        if (at[0] == '\\' && sscanf(at + 1, "%3o", &code) == 1) {
+            *out = (char)code;
+            at += 4;
+        } else {
+            *out = *at++;
+        }
+    }
+    *out = '\0';
+}
+
+/* What goes silent together: the mount that PATH lies on, as the kernel lists it, for PATH itself cannot be asked; by its names alone it seems to lie on the
+ * root's where a symbolic link leads elsewhere, and then it is its folder. The caller frees; NULL when memory is short. */
+static char *place_of(const char *path)
+{
+    FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL, *best = NULL;
+    size_t capacity = 0;
+    while (mounts && getline(&line, &capacity, mounts) > 0) {
+        char *at = line;
+        for (int skipped = 0; skipped < 4 && (at = strchr(at, ' ')); skipped++)
+            at++;
+        if (!at)
+            continue;
+        at[strcspn(at, " ")] = '\0';
+        unescape(at);
+        const size_t length = strlen(at);
+        if (length > 1 && strncmp(path, at, length) == 0 && (path[length] == '/' || path[length] == '\0') && (!best || length >= strlen(best))) {
+            free(best);
+            best = strdup(at);
+        }
+    }
+    free(line);
+    if (mounts)
+        fclose(mounts);
+    const char *slash = best ? NULL : strrchr(path, '/');
+    if (!best)
+        best = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    return best;
+}
+
+/* With the lock held. */
+static int silent_at(const char *place)
+{
+    int count = 0;
+    for (const struct lens_errand_state *at = left; at; at = at->next)
+        count += at->place && strcmp(at->place, place) == 0;
+    return count;
+}
+
+/* ---- threads ---- */
+
+static void take_off_left(const struct lens_errand_state *state)
+{
+    for (struct lens_errand_state **at = &left; *at; at = &(*at)->next)
+        if (*at == state) {
+            *at = state->next;
+            return;
+        }
+}
+
+static void *serve(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    for (;;) {
+        const struct timespec until = from_now(idle_most);
+        idle++;
+        int timed_out = 0;
+        while (!first && !timed_out)
+            timed_out = pthread_cond_timedwait(&queued, &lock, &until) == ETIMEDOUT;
+        idle--;
+        struct lens_errand_state *state = first;
+        if (!state)
+            break;
+        first = state->next;
+        waiting--;
+        pthread_mutex_unlock(&lock);
+        state->errand->run(state->errand);
+        pthread_mutex_lock(&lock);
+        state->done = true;
+        if (state->waited_for) {
+            pthread_cond_signal(&state->done_now);
+        } else {
+            take_off_left(state);
+            pthread_mutex_unlock(&lock);
+            state->errand->end(state->errand);
+            free_state(state);
+            pthread_mutex_lock(&lock);
+        }
+    }
+    running--;
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* With the lock held. Whether a thread will take what is queued. */
+static bool have_thread(void)
+{
+    if (idle > waiting)
+        return true;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    if (running >= RUNNING_MOST || pthread_attr_init(&attributes) != 0)
+        return false;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    const bool started = pthread_create(&thread, &attributes, serve, NULL) == 0;
+    pthread_attr_destroy(&attributes);
+    running += started;
+    return started;
+}
+
+static struct lens_errand_state *state_of(lens_errand *errand, bool waited_for)
+{
+    struct lens_errand_state *state = calloc(1, sizeof *state);
+    pthread_condattr_t attributes;
+    if (!state)
+        return NULL;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&state->done_now, &attributes);
+    pthread_condattr_destroy(&attributes);
+    state->errand = errand;
+    state->waited_for = waited_for;
+    errand->state = state;
+    return state;
+}
+
+/* With the lock held. */
+static void put_in_queue(struct lens_errand_state *state)
+{
+    struct lens_errand_state **at = &first;
+    while (*at)
+        at = &(*at)->next;
+    *at = state;
+    waiting++;
+    pthread_cond_signal(&queued);
+}
+
+/* With the lock held: waits until STATE is done. 0, or the code of what is to be said. */
+static lens_error_code wait_for(struct lens_errand_state *state, double seconds)
+{
+    double since = lens_seconds();
+    unsigned answers = atomic_load(&state->errand->answers);
+    while (!state->done) {
+        const struct timespec until = from_now(look_every);
+        if (pthread_cond_timedwait(&state->done_now, &lock, &until) != ETIMEDOUT || state->done)
+            continue;
+        bool goes_on = true;
+        if (own.goes_on) { /* it may ask for anything, so not under the lock */
+            pthread_mutex_unlock(&lock);
+            goes_on = own.goes_on(own.context);
+            pthread_mutex_lock(&lock);
+        }
+        const unsigned now = atomic_load(&state->errand->answers);
+        if (now != answers)
+            since = lens_seconds();
+        answers = now;
+        if (state->done)
+            break;
+        if (!goes_on)
+            return LENS_E_CANCELLED;
+        if (lens_seconds() - since > seconds)
+            return LENS_E_SILENT;
+    }
+    return LENS_E_NONE;
+}
+
+int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)
+{
+    pthread_once(&once, begin);
+    const double seconds = seconds_of_own();
+    pthread_mutex_lock(&lock);
+    char *place = left ? place_of(path) : NULL;
+    const bool silent = place && silent_at(place) >= SILENT_MOST;
+    struct lens_errand_state *state = silent ? NULL : state_of(errand, true);
+    const bool starts = state && have_thread();
+    if (silent || !starts) {
+        pthread_mutex_unlock(&lock);
+        if (silent)
+            lens_fail(err, LENS_E_SILENT, "%s: not asked for, as %s gives no answer", path, place);
+        else
+            lens_fail(err, LENS_E_MEMORY, "%s: cannot start a thread", path);
+        free(place);
+        if (state)
+            free_state(state);
+        errand->end(errand);
+        return -1;
+    }
+    free(place);
+    put_in_queue(state);
+    const lens_error_code code = wait_for(state, seconds);
+    if (code == LENS_E_NONE) {
+        pthread_mutex_unlock(&lock);
+        free_state(state);
+        errand->state = NULL;
+        return 0;
+    }
+    state->waited_for = false;
+    state->place = code == LENS_E_SILENT ? place_of(path) : NULL;
+    bool begun = true;
+    for (const struct lens_errand_state *at = first; at; at = at->next)
+        begun &= at != state;
+    if (begun) {
+        state->next = left;
+        left = state;
+    }
+    pthread_mutex_unlock(&lock);
+    return code == LENS_E_CANCELLED ? lens_fail(err, code, "%s: interrupted", path) : lens_fail(err, code, "%s: no answer for %.0f s", path, seconds);
+}
+
+void lens_errand_send(lens_errand *errand)
+{
+    pthread_once(&once, begin);
+    pthread_mutex_lock(&lock);
+    struct lens_errand_state *state = left ? NULL : state_of(errand, false);
+    const bool starts = state && have_thread();
+    if (starts)
+        put_in_queue(state);
+    pthread_mutex_unlock(&lock);
+    if (starts)
+        return;
+    if (state)
+        free_state(state);
+    errand->end(errand);
+}
+
+int lens_errands_left(void)
+{
+    int count = 0;
+    pthread_once(&once, begin);
+    pthread_mutex_lock(&lock);
+    for (const struct lens_errand_state *at = left; at; at = at->next)
+        count++;
+    pthread_mutex_unlock(&lock);
+    return count;
+}

@@ -1,0 +1,98 @@
+#include "cli/front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/patience.h"
+#include "cli/say.h"
+
+static volatile sig_atomic_t behind; /* the child */
+
+/* A terminal tells the child by itself. A second signal ends the front, whatever becomes of the child. */
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_code <= 0)
+        kill((pid_t)behind, number);
+}
+
+/* What is done is told, and then the process is left to whatever holds it: with nothing open that others wait for. */
+static _Noreturn void leave(int told, int status)
+{
+    const unsigned char byte = (unsigned char)status;
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    if (write(told, &byte, 1) < 0)
+        _exit(status);
+    _exit(status);
+}
+
+static int wait_for(pid_t child, int told)
+{
+    unsigned char byte;
+    ssize_t size;
+    int status;
+    do
+        size = read(told, &byte, 1);
+    while (size < 0 && errno == EINTR);
+    close(told);
+    if (size == 1)
+        return byte;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return CLI_ERROR;
+    if (WIFSIGNALED(status)) {
+        signal(WTERMSIG(status), SIG_DFL);
+        raise(WTERMSIG(status));
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int cli_run_behind_front(int (*run)(const cli_list *operands), const cli_list *operands)
+{
+    int ends[2];
+    const pid_t front = getpid();
+    if (pipe(ends) != 0)
+        return run(operands);
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = (int)SA_RESETHAND | SA_RESTART | SA_SIGINFO}, interrupt, terminate;
+    sigset_t both, before;
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    sigemptyset(&action.sa_mask);
+    sigprocmask(SIG_BLOCK, &both, &before);
+    const pid_t child = fork();
+    if (child == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        close(ends[0]);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != front)
+            _exit(CLI_ERROR);
+        const int status = cli_finish(run(operands));
+        if (lens_errands_left() > 0)
+            leave(ends[1], status);
+        exit(status);
+    }
+    behind = child;
+    sigaction(SIGINT, NULL, &interrupt);
+    sigaction(SIGTERM, NULL, &terminate);
+    if (child > 0 && interrupt.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &action, NULL);
+    if (child > 0 && terminate.sa_handler != SIG_IGN)
+        sigaction(SIGTERM, &action, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(ends[1]);
+    if (child > 0)
+        return wait_for(child, ends[0]);
+    close(ends[0]);
+    return run(operands);
+}

@@ -1,0 +1,233 @@
+/* A share of the network that goes silent: what lies elsewhere is indexed and found all the same, what is known of the share is kept, Ctrl-C works, and a
+ * server answers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "serving.h"
+#include "silent_share.h"
+
+enum { LOCAL = 3, SHARED = 6 };
+
+typedef struct scene {
+    test_world *world;
+    char *source, *at; /* what is shared, and where: a folder within the pictures */
+    test_share *share;
+} scene;
+
+static int setup(void **state)
+{
+    scene *self = calloc(1, sizeof *self);
+    assert_non_null(self);
+    self->world = test_world_new();
+    self->source = test_path(self->world->folder, "source");
+    self->at = test_world_path(self->world, "nas");
+    assert_int_equal(mkdir(self->source, 0777), 0);
+    assert_int_equal(mkdir(self->at, 0777), 0);
+    for (unsigned i = 0; i < LOCAL; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "local%u.png", i);
+        test_world_picture(self->world, name, TEST_PNG, i);
+    }
+    for (unsigned i = 0; i < SHARED; i++) {
+        char *path = test_path(self->source, "shared%u.png", i);
+        test_picture_write(path, TEST_PNG, 160, 120, 100 + i);
+        free(path);
+    }
+    *state = self;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    scene *self = *state;
+    unsetenv("MEMELENS_PATIENCE");
+    test_share_unmount(self->share);
+    test_world_free(self->world);
+    free(self->source);
+    free(self->at);
+    free(self);
+    return 0;
+}
+
+static void patience(const char *times)
+{
+    setenv("MEMELENS_PATIENCE", times, 1);
+}
+
+/* Indexes with "colour", and fails unless so many were INDEXED, UNCHANGED and FAILED and none removed. What it said. */
+static lens_buffer index_expecting(const scene *self, long indexed, long unchanged, long failed)
+{
+    test_run run = test_world_expect(self->world, 0, "index", "--json", "--model", "colour", self->world->pictures, NULL);
+    json_t *lines = test_json_lines(&run.out);
+    const json_t *report = json_array_get(lines, 0);
+    if (test_json_integer(report, "indexed") != indexed || test_json_integer(report, "unchanged") != unchanged || test_json_integer(report, "failed") != failed ||
+        test_json_integer(report, "removed") != 0)
+        fail_msg("%s%s", run.out.data, run.err.data);
+    json_decref(lines);
+    const lens_buffer said = run.err;
+    run.err = (lens_buffer){0};
+    test_run_free(&run);
+    return said;
+}
+
+static void expect_said(lens_buffer said, const char *words)
+{
+    if (!strstr(said.data, words))
+        fail_msg("expected '%s' in: %s", words, said.data);
+    lens_buffer_free(&said);
+}
+
+static void test_files_without_an_answer_are_named(void **state)
+{
+    scene *self = *state;
+    self->share = test_share_mount(self->at, self->source);
+    test_share_silence(self->share, TEST_SILENT_READ);
+    patience("0.02");
+    lens_buffer said = index_expecting(self, LOCAL, 0, SHARED);
+    assert_non_null(strstr(said.data, "shared5.png"));
+    expect_said(said, "no answer for 1 s");
+    /* It comes back. */
+    test_share_silence(self->share, TEST_SILENT_NEVER);
+    said = index_expecting(self, SHARED, LOCAL, 0);
+    lens_buffer_free(&said);
+}
+
+static void test_a_silent_share_loses_nothing(void **state)
+{
+    scene *self = *state;
+    self->share = test_share_mount(self->at, self->source);
+    lens_buffer said = index_expecting(self, LOCAL + SHARED, 0, 0);
+    lens_buffer_free(&said);
+    test_share_silence(self->share, TEST_SILENT_ALL);
+    patience("0.02");
+    expect_said(index_expecting(self, 0, LOCAL, 0), "no answer for 1 s");
+
+    /* All that is known is found, and nothing of it is asked of the share. */
+    patience("1000");
+    char *local = test_world_path(self->world, "local0.png");
+    json_t *found = test_world_search(self->world, local);
+    assert_int_equal(json_array_size(found), LOCAL + SHARED);
+    json_decref(found);
+    test_run check = test_world_expect(self->world, 0, "check", NULL);
+    test_run_free(&check);
+    free(local);
+    patience("0.02");
+    test_run status = test_world_expect(self->world, 0, "status", "--json", NULL);
+    json_t *lines = test_json_lines(&status.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "pictures"), LOCAL + SHARED);
+    json_decref(lines);
+    test_run_free(&status);
+
+    /* The share itself, named: it is kept like a disk that is not there. */
+    test_run run = test_world_expect(self->world, 0, "index", "--json", "--model", "colour", self->at, NULL);
+    expect_said(run.err, "no answer");
+    run.err = (lens_buffer){0};
+    test_run_free(&run);
+    test_share_silence(self->share, TEST_SILENT_NEVER);
+    said = index_expecting(self, 0, LOCAL + SHARED, 0);
+    lens_buffer_free(&said);
+}
+
+/* Until a call waits for the share, or none. */
+static void await(const scene *self, bool wanted)
+{
+    const double begun = lens_seconds();
+    while ((test_share_waiting(self->share) > 0) != wanted && lens_seconds() - begun < 60)
+        lens_sleep(0.05);
+    assert_true((test_share_waiting(self->share) > 0) == wanted);
+}
+
+/* Interrupts an index run that waits for the share, with a patience of many hours. */
+static void interrupt(const scene *self, test_silence silence)
+{
+    int out[2];
+    assert_int_equal(pipe(out), 0);
+    patience("1000");
+    test_share_silence(self->share, silence);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(out[1], 1), dup2(out[1], 2);
+        close(out[0]), close(out[1]);
+        for (const char *const *entry = test_world_environment(self->world); *entry; entry++)
+            putenv((char *)*entry);
+        alarm(120);
+        execl(test_program(), test_program(), "index", "-t2", "--model", "colour", self->world->pictures, (char *)NULL);
+        _exit(127);
+    }
+    close(out[1]);
+    await(self, true);
+    const double interrupted = lens_seconds();
+    kill(child, SIGINT);
+    int status;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    printf("measured: ended %.2f s after Ctrl-C\n", lens_seconds() - interrupted);
+    char said[4096];
+    const ssize_t size = read(out[0], said, sizeof said - 1);
+    said[size > 0 ? size : 0] = '\0';
+    close(out[0]);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 130)
+        fail_msg("expected exit 130, got the status %x: %s", status, said);
+    test_share_silence(self->share, TEST_SILENT_NEVER);
+    await(self, false);
+}
+
+static void test_ctrl_c_works(void **state)
+{
+    scene *self = *state;
+    lens_buffer said = index_expecting(self, LOCAL, 0, 0);
+    lens_buffer_free(&said);
+    self->share = test_share_mount(self->at, self->source);
+    interrupt(self, TEST_SILENT_READ);
+    interrupt(self, TEST_SILENT_ALL);
+    test_run check = test_world_expect(self->world, 0, "check", NULL);
+    test_run_free(&check);
+    json_t *report = test_world_index(self->world);
+    assert_int_equal(test_json_integer(report, "indexed") + test_json_integer(report, "unchanged"), LOCAL + SHARED);
+    assert_true(test_json_integer(report, "unchanged") >= LOCAL);
+    json_decref(report);
+}
+
+static void test_the_server_answers(void **state)
+{
+    scene *self = *state;
+    self->share = test_share_mount(self->at, self->source);
+    lens_buffer said = index_expecting(self, LOCAL + SHARED, 0, 0);
+    lens_buffer_free(&said);
+    patience("0.1"); /* 10 seconds are one */
+    test_serving serving = test_serving_start(self->world, NULL);
+    test_share_silence(self->share, TEST_SILENT_ALL);
+    unsigned silent = 0, there = 0;
+    for (int id = 1; id <= LOCAL + SHARED; id++) {
+        char path[64];
+        snprintf(path, sizeof path, "/api/pictures/%d/%s", id, id % 2 ? "thumb" : "file");
+        test_reply reply = test_serving_ask(&serving, "GET", path, "", NULL, 0);
+        silent += reply.status == 503 && strstr(reply.body.data, "gives no answer");
+        there += reply.status == 200;
+        test_reply_free(&reply);
+        test_serving_expect(&serving, 200, "GET", "/api/pictures/1/similar", "", NULL);
+    }
+    assert_int_equal(silent, SHARED);
+    assert_int_equal(there, LOCAL);
+    test_share_silence(self->share, TEST_SILENT_NEVER);
+    test_share_unmount(self->share); /* the calls that wait hold the process */
+    self->share = NULL;
+    test_serving_stop(&serving);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_files_without_an_answer_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_silent_share_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ctrl_c_works, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_server_answers, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+/* Errands: done, given up when nothing comes, not asked for where others have none, ended by whoever is last. */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/patience.h"
+#include "support.h"
+
+enum { HELD, FREE };
+static atomic_int gate, ended;
+
+typedef struct job {
+    lens_errand errand; /* first */
+    bool held, talks, ran;
+} job;
+
+static void run(lens_errand *errand)
+{
+    job *self = (job *)errand;
+    for (int i = 0; self->held && atomic_load(&gate) == HELD && !(self->talks && i == 300); i++) {
+        lens_sleep(0.01);
+        if (self->talks)
+            atomic_fetch_add(&errand->answers, 1);
+    }
+    self->ran = true;
+}
+
+static void end(lens_errand *errand)
+{
+    atomic_fetch_add(&ended, 1);
+    free(errand);
+}
+
+static job *new_job(bool held)
+{
+    job *self = calloc(1, sizeof *self);
+    assert_non_null(self);
+    self->errand = (lens_errand){.run = run, .end = end};
+    self->held = held;
+    return self;
+}
+
+/* The code of what comes of a job for the sake of PATH. */
+static lens_error_code code_of(job *self, const char *path)
+{
+    lens_error err = {0};
+    if (lens_errand_do(&self->errand, path, &err) != 0) {
+        assert_non_null(strstr(err.message, path));
+        return err.code;
+    }
+    assert_true(self->ran);
+    end(&self->errand);
+    return LENS_E_NONE;
+}
+
+static void wait_for_ended(int count)
+{
+    for (int i = 0; i < 6000 && atomic_load(&ended) < count; i++)
+        lens_sleep(0.01);
+    assert_int_equal(atomic_load(&ended), count);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    atomic_store(&ended, 0);
+    atomic_store(&gate, HELD);
+    lens_patience_set((lens_disk_patience){.seconds = 1});
+    return 0;
+}
+
+static void test_what_is_done_is_the_callers(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(code_of(new_job(false), "/nowhere/a"), LENS_E_NONE);
+    lens_errand_send(&new_job(false)->errand);
+    wait_for_ended(1001);
+}
+
+static void test_silence_is_given_up(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(code_of(new_job(true), "/nowhere/a"), LENS_E_SILENT);
+    assert_int_equal(lens_errands_left(), 3);
+    /* Three are enough: there it is not asked for any more, elsewhere it is. */
+    job *asked = new_job(false);
+    lens_error err = {0};
+    assert_int_equal(lens_errand_do(&asked->errand, "/nowhere/b", &err), -1);
+    assert_int_equal(err.code, LENS_E_SILENT);
+    assert_says(&err, "/nowhere gives no answer");
+    assert_int_equal(code_of(new_job(false), "/elsewhere/b"), LENS_E_NONE);
+    assert_int_equal(atomic_load(&ended), 2);
+#ifndef __SANITIZE_THREAD__ /* which knows no threads of a child whose parent has some */
+    /* A child of ours has none of these threads, and begins anew. */
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(lens_errands_left() == 0 && code_of(new_job(false), "/nowhere/a") == LENS_E_NONE ? 0 : 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+#endif
+    /* It comes back. */
+    atomic_store(&gate, FREE);
+    wait_for_ended(5);
+    assert_int_equal(lens_errands_left(), 0);
+    assert_int_equal(code_of(new_job(false), "/nowhere/a"), LENS_E_NONE);
+}
+
+static void test_what_talks_is_waited_for(void **state)
+{
+    (void)state;
+    job *slow = new_job(true);
+    slow->talks = true; /* for three seconds, with a patience of one */
+    assert_int_equal(code_of(slow, "/nowhere/a"), LENS_E_NONE);
+}
+
+static bool never(void *context)
+{
+    ++*(int *)context;
+    return false;
+}
+
+static void test_a_stop_ends_the_waiting(void **state)
+{
+    (void)state;
+    int asked = 0;
+    lens_patience_set((lens_disk_patience){.goes_on = never, .context = &asked});
+    assert_int_equal(code_of(new_job(true), "/nowhere/a"), LENS_E_CANCELLED);
+    assert_int_equal(asked, 1);
+    atomic_store(&gate, FREE);
+    wait_for_ended(1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_what_is_done_is_the_callers, setup),
+        cmocka_unit_test_setup(test_silence_is_given_up, setup),
+        cmocka_unit_test_setup(test_what_talks_is_waited_for, setup),
+        cmocka_unit_test_setup(test_a_stop_ends_the_waiting, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
