@@ -34,6 +34,8 @@ NOT_RUN = [
     (r"--model efficientnet-lite2$", "wants that model, from the network"),
     (r"^python tools/compare_with_torch.py", "wants PyTorch"),
     (r"^tests/postgres.py", "is what tests/run.sh does"),
+    (r"^python3 tests/faults/faults.py", "takes many minutes; tests/faults/test_faults.py is a quick pass of it"),
+    (r"^tools/deps.sh arm64", "installs a compiler and libraries for another processor"),
     (r"^memelens check --same-as$", "says in passing what the command is called: a library has to follow"),
 ]
 
