@@ -14,8 +14,8 @@ PROGRAMS = ("memelens", "make", "sudo", "curl", "openssl", "podman", "createdb",
 
 
 def markdown_files():
-    return [os.path.join(root, "README.md"), *sorted(glob.glob(os.path.join(root, "docs", "*.md"))), os.path.join(root, "bench", "README.md"),
-            os.path.join(root, "tests", "kept", "README.md"), os.path.join(root, "src", "encoders", "word_map", "README.md")]
+    return [os.path.join(root, "README.md"), os.path.join(root, "SECURITY.md"), *sorted(glob.glob(os.path.join(root, "docs", "*.md"))),
+            *(os.path.join(root, folder, "README.md") for folder in ("bench", "packaging", "tests/fuzz", "tests/kept", "src/encoders/word_map"))]
 
 
 def read(path):
@@ -127,7 +127,7 @@ def lines(program):
         for number, line in enumerate(read(path).split("\n"), 1):  # what messages tell people to type
             for code in re.findall(r"`(memelens [^`]+)`", line):
                 yield Line(f"{short(path)}:{number}", code, False)
-    for path in sorted(glob.glob(os.path.join(root, "packaging", "*"))):
+    for path in sorted(filter(os.path.isfile, glob.glob(os.path.join(root, "packaging", "**"), recursive=True))):
         for number, line in enumerate(read(path).split("\n"), 1):
             for code in re.findall(r"(?<=[ /])memelens (?:pull|index|serve) [^&]*", line):
                 yield Line(f"{short(path)}:{number}", code, False)

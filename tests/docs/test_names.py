@@ -10,7 +10,7 @@ import documents
 from documents import read, root, short
 
 # Options of other programs, and what only begins like one.
-FOREIGN = {"--rows", "--tcp", "--backup"}
+FOREIGN = {"--rows", "--tcp", "--backup", "--offline", "--no-deps", "--only-binary"}
 
 failed = 0
 
@@ -103,13 +103,13 @@ def targets(program):
     helped = subprocess.run(["make", "-s", "help"], cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in re.findall(r"^make ([a-z-]+)", helped, re.M):
         named.setdefault((line,), "make help")
-    makefile, wrong = read(os.path.join(root, "Makefile")), set()
+    makefile, wrong = "".join(read(os.path.join(root, name)) for name in ("Makefile", "tools/fuzz.sh")), set()
     for words, where in named.items():
         for word in words:
             if "=" in word:
                 if not re.search(rf"\b{word.split('=')[0]}\b", makefile):
                     wrong.add(f"{where}: make knows no {word.split('=')[0]}")
-            elif not re.search(rf"^{word}:", makefile, re.M):
+            elif not word.startswith("build/") and not re.search(rf"^{word}:", makefile, re.M):
                 wrong.add(f"{where}: there is no target {word}")
     # What they would do can be worked out; make prints it and does nothing.
     for words in named:
@@ -127,7 +127,7 @@ def every_file():
 
 
 # Names of files that are no part of the source: a model's, and what a user or a test may have.
-ELSEWHERE = re.compile(r"^(\.\./|~|/|\$|[A-Z]{2,}|.*(json|txt|bin|jpg|png|pth|safetensors|bytes|cells|near|db|db-wal|lock|tsv|gz|xmp|part|html|webp)$|models/)")
+ELSEWHERE = re.compile(r"^(\.\./|~|/|\$|[A-Z]{2,}|setup\.py|.*_NAME|.*(json|txt|bin|jpg|png|pth|safetensors|bytes|cells|near|db|db-wal|lock|tsv|gz|xmp|part|html|webp)$|models/)")
 
 
 def is_there(name, files):

@@ -15,6 +15,7 @@ finds no fault; the command once more does its work; and what there is then is b
 import argparse
 import collections
 import concurrent.futures
+import ctypes
 import hashlib
 import os
 import random
@@ -61,8 +62,26 @@ def digest(place):
     return found.hexdigest()
 
 
+def adopt_orphans():
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def alive(group):
+    """Whether there is a process of GROUP. Those whose parent died are ours (adopt_orphans), and are reaped: one that waits for that looks alive to the program."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, _, its_group = file.read().rpartition(b")")[2].split()[:3]
+            if int(its_group) == group and (state != b"Z" or os.waitpid(int(name), os.WNOHANG)[0] == 0):
+                return True
+        except (OSError, ChildProcessError):
+            continue
+    return False
+
+
 class Harness:
     def __init__(self, options):
+        adopt_orphans()
         self.options = options
         self.temporary = os.path.realpath(tempfile.mkdtemp(prefix="memelens-faults-", dir=options.folder))
         self.world = scenarios.World(options.program, self.temporary, options.models)
@@ -114,7 +133,7 @@ class Harness:
 
     def spawn(self, environment, argv):
         return subprocess.Popen([self.options.program, "-q", *argv], env=environment, stdin=subprocess.DEVNULL, stdout=open(self.beside("out"), "wb"),
-                                stderr=open(self.beside("err"), "wb"))
+                                stderr=open(self.beside("err"), "wb"), start_new_session=True)
 
     def wait(self, process, until=scenarios.LONGEST):
         """Until PROCESS stopped itself ("stopped"), ended (its exit status; -N: by signal N), or for UNTIL seconds ("running")."""
@@ -131,9 +150,11 @@ class Harness:
             time.sleep(0.001)
 
     def kill(self, process):
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
         if process.returncode is None:
             process.returncode = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
+        while alive(process.pid):
+            time.sleep(0.001)
 
     def count(self, scenario):
         """How often an unhurt run calls each kind."""
@@ -299,7 +320,7 @@ class Harness:
         status = self.wait(process, moment)
         seen = None
         if status == "running":
-            process.send_signal(signal.SIGSTOP)
+            os.killpg(process.pid, signal.SIGSTOP)
             status = self.wait(process)
             seen = scenario.items(place) if status == "stopped" else None
         if status == "stopped":

@@ -114,10 +114,11 @@ static enum deed meet_one(enum kind kind)
     return number == at || (lasting && number > at) ? deed : NOTHING;
 }
 
+/* All of the group stops, which is the program with what it has started: `index` works in a child, and the power goes for all at once. */
 static void stop(enum deed what)
 {
     if (what == STOP)
-        direct(SYS_kill, getpid(), SIGSTOP, 0, 0, 0, 0);
+        direct(SYS_kill, 0, SIGSTOP, 0, 0, 0, 0);
     else if (what == TRAP)
         direct(SYS_kill, getpid(), SIGTRAP, 0, 0, 0, 0);
 }
