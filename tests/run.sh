@@ -30,12 +30,13 @@ export MEMELENS_TEST_MODELS="${MEMELENS_TEST_MODELS:-$models:$own}"
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+beside=
+trap 'kill $beside 2>/dev/null; exit 130' INT TERM
 
-# What follows is called by one of the two, which is $hand: its log, its totals.
-begin() { hand=$1 log=$results/$1.log passed=0 failed=0 skipped=0; }
+# What follows is called by one of the two lanes, which is $lane: its log, its totals.
+begin() { lane=$1 log=$results/$1.log passed=0 failed=0 skipped=0; }
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
-end() { echo "$passed $failed $skipped" >"$results/$hand.totals"; }
+end() { echo "$passed $failed $skipped" >"$results/$lane.totals"; }
 
 # cmocka names what failed and what was skipped once more at the end.
 count() { grep -E "$1" "$log" | sort -u | wc -l; }
@@ -125,6 +126,7 @@ the_rest() {
 
 if [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ]; then
     in_folders &
+    beside=$!
     the_rest
     wait
 else
@@ -132,10 +134,10 @@ else
     the_rest
 fi
 
-# Of a hand that did not come to its end there are no totals: that is a failure.
+# Of a lane that did not come to its end there are no totals: that is a failure.
 begin all
-for hand in folders rest; do
-    read -r p f s 2>/dev/null <"$results/$hand.totals" || p=0 f=1 s=0
+for lane in folders rest; do
+    read -r p f s 2>/dev/null <"$results/$lane.totals" || p=0 f=1 s=0
     add "$p" "$f" "$s"
 done
 echo "$passed passed, $failed failed, $skipped skipped"
