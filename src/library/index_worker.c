@@ -100,7 +100,7 @@ static int look_for_old_name(lens_run *run, lens_job *job, int64_t content, lens
 {
     int64_t after = lens_id_map_get(&run->moves, content, 0);
     lens_store_picture picture;
-    int found;
+    int found = 0;
     while (job->outcome != LENS_OUTCOME_MOVED && (found = lens_store_picture_next(run->reader, content, after, &picture, err)) > 0) {
         struct stat info;
         lens_error why = {0};
