@@ -75,10 +75,16 @@ static bool answer_one(life *self, lens_helper_question *question)
     return goes_on && tell(&answer);
 }
 
-/* Ends with the program, even in the middle of a picture: the kernel tells of the lifeline's end by a signal, of which a process ends that does not care. */
+/* Ends with the program, even in the middle of a picture: the kernel tells of the lifeline's end by a signal, of which a process ends that does not care. Whom
+ * it tells belongs to the open pipe and not to the descriptor, and all helpers were given the same: each opens it anew. */
 static bool tie_to_program(void)
 {
+    char path[32];
     struct pollfd line = {.fd = LENS_HELPER_LIFELINE, .events = POLLIN};
+    snprintf(path, sizeof path, "/proc/self/fd/%d", LENS_HELPER_LIFELINE);
+    const int own = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (own < 0 || dup2(own, LENS_HELPER_LIFELINE) < 0 || close(own) != 0)
+        return false;
     return fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getpid()) == 0 && fcntl(LENS_HELPER_LIFELINE, F_SETFL, O_ASYNC | O_NONBLOCK) == 0 && poll(&line, 1, 0) == 0;
 }
 
