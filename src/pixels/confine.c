@@ -47,12 +47,12 @@ static const int always[] = {
 /* What reading files takes beside openat. */
 static const int reading[] = {
     __NR_fstat, __NR_newfstatat, __NR_statx, __NR_lseek, __NR_pread64, __NR_readv, __NR_getdents64, __NR_readlinkat, __NR_faccessat, __NR_fstatfs, __NR_statfs,
-    __NR_fadvise64, __NR_getcwd, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid, __NR_fcntl,
+    __NR_fadvise64, __NR_getcwd, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid,
 #ifdef __NR_faccessat2
     __NR_faccessat2,
 #endif
 #ifdef __NR_access
-    __NR_access, __NR_stat, __NR_lstat, __NR_readlink, __NR_open,
+    __NR_access, __NR_stat, __NR_lstat, __NR_readlink,
 #endif
 };
 
@@ -94,6 +94,18 @@ static void allow_if(rules *to, int call, int at, unsigned mask, unsigned value)
     answer(to, SECCOMP_RET_ERRNO | EPERM);
 }
 
+/* Of fcntl only what opening files takes: any other could send a signal to whom it likes (F_SETOWN, F_SETSIG) or seal the memory. */
+static void allow_fcntl(rules *to)
+{
+    static const unsigned commands[] = {F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC};
+    enum { COUNT = sizeof commands / sizeof *commands };
+    add(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_fcntl, 0, 2 * COUNT + 2));
+    load(to, offsetof(struct seccomp_data, args) + 8);
+    for (size_t i = 0; i < COUNT; i++)
+        allow(to, (int)commands[i]);
+    answer(to, SECCOMP_RET_ERRNO | EPERM);
+}
+
 static void make_rules(rules *to, lens_helper_kind kind)
 {
     load(to, offsetof(struct seccomp_data, arch));
@@ -114,9 +126,14 @@ static void make_rules(rules *to, lens_helper_kind kind)
     add(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone3, 0, 1));
     answer(to, SECCOMP_RET_ERRNO | ENOSYS);
     if (kind == LENS_HELPER_SVG) {
+        const unsigned changing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND;
         for (size_t i = 0; i < sizeof reading / sizeof *reading; i++)
             allow(to, reading[i]);
-        allow_if(to, __NR_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY);
+        allow_fcntl(to);
+        allow_if(to, __NR_openat, 2, changing, O_RDONLY);
+#ifdef __NR_open
+        allow_if(to, __NR_open, 1, changing, O_RDONLY);
+#endif
     }
     answer(to, SECCOMP_RET_ERRNO | EPERM);
 }

@@ -162,8 +162,8 @@ static int start(lens_helper *self)
     int ends[2] = {-1, -1};
     const struct timeval tick = {.tv_sec = 1};
     self->memory = lift(memfd_create("memelens picture", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    /* A memory that became shorter would end us, by SIGBUS, where we read it. */
-    if (self->memory < 0 || fcntl(self->memory, F_ADD_SEALS, F_SEAL_SHRINK) != 0 || open_lifeline() != 0)
+    /* A memory that became shorter would end us, by SIGBUS, where we read it; and one that was sealed by a helper could not grow. */
+    if (self->memory < 0 || fcntl(self->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0 || open_lifeline() != 0)
         return errno;
     int errnum = resize(self, room_first);
     if (errnum == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)

@@ -77,6 +77,23 @@ static int try_forbidden(const char *place, lens_error *err)
                      traced, mapped);
 }
 
+/* The calls that a drawing's decoder may make in part: the errno of each use of them that must not be, and what is left. */
+static int try_more(const char *place, lens_error *err)
+{
+    int opened = -1;
+#ifdef SYS_open
+    errno = 0;
+    opened = syscall(SYS_open, place, O_WRONLY | O_CREAT | O_TRUNC, 0600) < 0 ? errno : 0;
+#endif
+    errno = 0;
+    const int owner = fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getppid()) != 0 ? errno : 0;
+    const int chosen = fcntl(LENS_HELPER_LIFELINE, F_SETSIG, SIGTERM) != 0 ? errno : 0;
+    const int flags = fcntl(LENS_HELPER_LIFELINE, F_SETFL, O_ASYNC) != 0 ? errno : 0;
+    const int sealed = fcntl(LENS_HELPER_MEMORY, F_ADD_SEALS, F_SEAL_GROW) != 0 ? errno : 0;
+    const bool usual = fcntl(LENS_HELPER_MEMORY, F_GETFD) >= 0 && fcntl(LENS_HELPER_MEMORY, F_GETFL) >= 0 && fcntl(LENS_HELPER_MEMORY, F_SETFD, 0) == 0;
+    return lens_fail(err, LENS_E_FORMAT, "open %d owner %d signal %d flags %d seal %d, usual %d", opened, owner, chosen, flags, sealed, usual);
+}
+
 static int see_surroundings(lens_error *err)
 {
     int open_files = 0;
@@ -122,10 +139,13 @@ static int decode(const void *bytes, size_t size, const lens_decode_limits *limi
             pause();
     else if (strncmp(words, "forbidden ", 10) == 0)
         return try_forbidden(words + 10, err);
+    else if (strncmp(words, "more ", 5) == 0)
+        return try_more(words + 5, err);
     else if (strcmp(words, "surroundings") == 0)
         return see_surroundings(err);
     else if (strcmp(words, "shrink") == 0)
-        return lens_fail(err, LENS_E_FORMAT, "shrunk %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0);
+        return lens_fail(err, LENS_E_FORMAT, "shrunk %d sealed %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0,
+                         fcntl(LENS_HELPER_MEMORY, F_ADD_SEALS, F_SEAL_GROW) == 0);
     else if (strcmp(words, "memory") == 0)
         return take_memory(err);
     else if (strcmp(words, "cursor") == 0)
@@ -309,8 +329,8 @@ static void test_lies_are_seen(void **state)
     const int size = snprintf(bytes, sizeof bytes, "%slie within limits", jpeg);
     assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
     assert_string_equal(err.message, "its decoder gave an answer that cannot be");
-    err = ask(jpeg, "shrink"); /* under sanitizers nothing but the seal is against it */
-    assert_string_equal(err.message, "shrunk 0");
+    err = ask(jpeg, "shrink"); /* under sanitizers nothing but the seals is against it */
+    assert_string_equal(err.message, "shrunk 0 sealed 0");
     err = ask(jpeg, "lie deaf");
     assert_says(&err, "its decoder was killed");
     err = ask(jpeg, "cursor");
@@ -372,6 +392,13 @@ static void test_nothing_else_is_within_reach(void **state)
     const bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
     assert_int_equal(strncmp(err.message, landlock ? "open 13 " : "open 0 ", 7), 0);
     assert_says(&err, " write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 0");
+    snprintf(words, sizeof words, "more %s", place);
+    err = ask(svg, words);
+#ifdef SYS_open
+    assert_string_equal(err.message, "open 1 owner 1 signal 1 flags 1 seal 1, usual 1");
+#else
+    assert_string_equal(err.message, "open -1 owner 1 signal 1 flags 1 seal 1, usual 1");
+#endif
     assert_false(lens_file_exists(place));
     free(place);
     test_folder_remove(folder);
