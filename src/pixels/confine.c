@@ -169,11 +169,11 @@ static void limit(int resource, uint64_t most)
     setrlimit(resource, &now);
 }
 
-void lens_confine(lens_helper_kind kind, uint64_t max_pixels)
+bool lens_confine(lens_helper_kind kind, uint64_t max_pixels)
 {
     limit(RLIMIT_CORE, 0);
     if (LENS_CONFINE_SANITIZED)
-        return;
+        return true;
     /* Each thread would take 64 MB of addresses for itself, on a large machine more than there are then. */
     mallopt(M_ARENA_MAX, 1);
     const uint64_t spare = max_pixels < UINT64_MAX / 4 / MEMORY_A_PIXEL ? max_pixels * MEMORY_A_PIXEL : UINT64_MAX / 4;
@@ -181,12 +181,13 @@ void lens_confine(lens_helper_kind kind, uint64_t max_pixels)
     limit(RLIMIT_NOFILE, FILES_MOST);
     limit(RLIMIT_FSIZE, 0);
     prctl(PR_SET_DUMPABLE, 0);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ARCH == 0)
-        return;
-    if (kind == LENS_HELPER_SVG)
+    const bool settled = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    if (settled && kind == LENS_HELPER_SVG)
         lens_read_only_fonts();
+    if (lens_confine_lacks())
+        return true;
     rules all = {.count = 0};
     make_rules(&all, kind);
     const struct sock_fprog program = {all.count, all.items};
-    syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    return settled && syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }

@@ -88,6 +88,14 @@ static bool tie_to_program(void)
     return fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getpid()) == 0 && fcntl(LENS_HELPER_LIFELINE, F_SETFL, O_ASYNC | O_NONBLOCK) == 0 && poll(&line, 1, 0) == 0;
 }
 
+/* A lens_helper_decoder where this process may do what it should not. */
+static int refuse(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
+{
+    (void)bytes, (void)size, (void)limits;
+    *out = (lens_image){0};
+    return lens_fail(err, LENS_E_SYSTEM, "the system does not let its decoder be confined");
+}
+
 static int live(lens_helper_kind kind, uint64_t max_pixels, lens_helper_decoder *decode)
 {
     life self = {.decode = decode};
@@ -98,7 +106,8 @@ static int live(lens_helper_kind kind, uint64_t max_pixels, lens_helper_decoder 
         return 3;
     if (kind != LENS_HELPER_PLAIN)
         lens_vips_warm();
-    lens_confine(kind, max_pixels);
+    if (!lens_confine(kind, max_pixels))
+        self.decode = refuse;
     while (hear(&self, &question) && answer_one(&self, &question))
         ;
     return 0;

@@ -3,12 +3,16 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,6 +176,20 @@ static lens_error ask(const char *head, const char *words)
     return err;
 }
 
+/* The same as a file of SIZE bytes. */
+static lens_error ask_at_length(const char *words, size_t size)
+{
+    lens_decode_limits limits = {pixels_most};
+    lens_image image;
+    lens_error err = {0};
+    char *bytes = calloc(1, size);
+    assert_non_null(bytes);
+    snprintf(bytes, size, "%s%s", jpeg, words);
+    assert_int_equal(lens_decode(bytes, size, &limits, &image, NULL, &err), -1);
+    free(bytes);
+    return err;
+}
+
 static void assert_goes_on(void)
 {
     lens_decode_limits limits = {pixels_most};
@@ -258,6 +276,77 @@ static void test_more_room_than_at_first(void **state)
     }
     lens_buffer_free(&bytes);
     lens_image_free(&large);
+    assert_goes_on();
+}
+
+/* The memory that is shared with helpers: their file descriptors here. */
+static int shared_memory(int *found, int most)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        char path[64], name[64] = "";
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, name, sizeof name - 1) > 0 && strstr(name, "memelens picture") && count < most)
+            found[count++] = fd;
+    }
+    return count;
+}
+
+static void test_a_large_file_leaves_nothing(void **state)
+{
+    (void)state;
+    const off_t kept = (off_t)64 << 20;
+    lens_error err = ask_at_length("cursor", (size_t)kept + (32 << 20)); /* no picture, and its helper goes on */
+    assert_string_equal(err.message, "two?lines, ?[2J and ?");
+    int found[64], grown = 0;
+    const int count = shared_memory(found, 64);
+    for (int i = 0; i < count; i++) {
+        struct stat info;
+        assert_int_equal(fstat(found[i], &info), 0);
+        grown += info.st_size > kept;
+        if (info.st_blocks * 512 > kept)
+            fail_msg("%ld bytes of %ld are left", (long)info.st_blocks * 512, (long)info.st_size);
+        assert_int_equal(fcntl(found[i], F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_SEAL);
+    }
+    assert_true(grown > 0);
+    assert_goes_on();
+}
+
+static long addresses(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld", &pages), 1);
+    fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* The memory grows before what is mapped of it: a helper between the two would fail with every picture that is smaller than the one that was too large. */
+static void test_no_room_is_for_one_picture(void **state)
+{
+    (void)state;
+    if (LENS_CONFINE_SANITIZED) {
+        printf("skipped: a sanitizer needs all addresses there are\n");
+        skip();
+    }
+    pid_t helpers[64];
+    for (int i = test_processes_below(getpid(), TEST_ALIVE, helpers, 64); i > 0; i--)
+        kill(helpers[i - 1], SIGKILL);
+    ask(png, "cursor"), ask(svg, "cursor"); /* so that the dead are found */
+    assert_goes_on(); /* with no more room than at first */
+    const size_t large = (size_t)256 << 20;
+    struct rlimit before, narrow;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    narrow = before;
+    narrow.rlim_cur = (rlim_t)addresses() + large + ((rlim_t)96 << 20); /* the file, and a helper, but not the file once more */
+    assert_int_equal(setrlimit(RLIMIT_AS, &narrow), 0);
+    lens_error err = ask_at_length("cursor", large);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(err.code, LENS_E_MEMORY);
+    assert_says(&err, "no memory for its decoder");
+    err = ask_at_length("cursor", large / 2);
+    assert_string_equal(err.message, "two?lines, ?[2J and ?");
     assert_goes_on();
 }
 
@@ -414,6 +503,41 @@ static void test_nothing_else_is_within_reach(void **state)
     unsetenv("MEMELENS_TEST_SECRET");
 }
 
+/* From here on seccomp is there and lets nobody forbid anything more. */
+static void forbid_forbidding(void)
+{
+    struct sock_filter rules[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 3),
+                                  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+                                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECCOMP_SET_MODE_FILTER, 0, 1),
+                                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+        _exit(2);
+}
+
+static void test_nothing_is_decoded_without_the_confinement_there_could_be(void **state)
+{
+    (void)state;
+    if (lens_confine_lacks()) {
+        printf("skipped: %s\n", lens_confine_lacks());
+        skip();
+    }
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        forbid_forbidding();
+        lens_error first = ask(jpeg, "cursor"), second = ask(jpeg, "cursor");
+        const char reason[] = "the system does not let its decoder be confined";
+        _exit(first.code != LENS_E_SYSTEM || strcmp(first.message, reason) != 0 || strcmp(second.message, reason) != 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_goes_on();
+}
+
 static bool spins(pid_t process)
 {
     char path[64], name[32] = "";
@@ -509,6 +633,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_letters_of_a_drawing_are_what_they_are_here),
         cmocka_unit_test(test_a_jpeg_for_libvips_finds_it),
         cmocka_unit_test(test_more_room_than_at_first),
+        cmocka_unit_test(test_a_large_file_leaves_nothing),
+        cmocka_unit_test(test_no_room_is_for_one_picture),
         cmocka_unit_test(test_crashes_cost_one_picture),
         cmocka_unit_test(test_hanging_is_ended),
         cmocka_unit_test(test_memory_is_bounded),
@@ -516,6 +642,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_killed_helper_is_replaced),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
         cmocka_unit_test(test_nothing_else_is_within_reach),
+        cmocka_unit_test(test_nothing_is_decoded_without_the_confinement_there_could_be),
         cmocka_unit_test(test_no_helper_survives_the_program),
         cmocka_unit_test(test_threads_have_helpers_of_their_own),
     };
