@@ -47,12 +47,12 @@ static const int always[] = {
 /* What reading files takes beside openat. */
 static const int reading[] = {
     __NR_fstat, __NR_newfstatat, __NR_statx, __NR_lseek, __NR_pread64, __NR_readv, __NR_getdents64, __NR_readlinkat, __NR_faccessat, __NR_fstatfs, __NR_statfs,
-    __NR_fadvise64, __NR_getcwd, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid, __NR_fcntl,
+    __NR_fadvise64, __NR_getcwd, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid,
 #ifdef __NR_faccessat2
     __NR_faccessat2,
 #endif
 #ifdef __NR_access
-    __NR_access, __NR_stat, __NR_lstat, __NR_readlink, __NR_open,
+    __NR_access, __NR_stat, __NR_lstat, __NR_readlink,
 #endif
 };
 
@@ -94,6 +94,18 @@ static void allow_if(rules *to, int call, int at, unsigned mask, unsigned value)
     answer(to, SECCOMP_RET_ERRNO | EPERM);
 }
 
+/* Of fcntl only what opening files takes: any other could send a signal to whom it likes (F_SETOWN, F_SETSIG) or seal the memory. */
+static void allow_fcntl(rules *to)
+{
+    static const unsigned commands[] = {F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC};
+    enum { COUNT = sizeof commands / sizeof *commands };
+    add(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_fcntl, 0, 2 * COUNT + 2));
+    load(to, offsetof(struct seccomp_data, args) + 8);
+    for (size_t i = 0; i < COUNT; i++)
+        allow(to, (int)commands[i]);
+    answer(to, SECCOMP_RET_ERRNO | EPERM);
+}
+
 static void make_rules(rules *to, lens_helper_kind kind)
 {
     load(to, offsetof(struct seccomp_data, arch));
@@ -114,9 +126,14 @@ static void make_rules(rules *to, lens_helper_kind kind)
     add(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone3, 0, 1));
     answer(to, SECCOMP_RET_ERRNO | ENOSYS);
     if (kind == LENS_HELPER_SVG) {
+        const unsigned changing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND;
         for (size_t i = 0; i < sizeof reading / sizeof *reading; i++)
             allow(to, reading[i]);
-        allow_if(to, __NR_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY);
+        allow_fcntl(to);
+        allow_if(to, __NR_openat, 2, changing, O_RDONLY);
+#ifdef __NR_open
+        allow_if(to, __NR_open, 1, changing, O_RDONLY);
+#endif
     }
     answer(to, SECCOMP_RET_ERRNO | EPERM);
 }
@@ -152,11 +169,11 @@ static void limit(int resource, uint64_t most)
     setrlimit(resource, &now);
 }
 
-void lens_confine(lens_helper_kind kind, uint64_t max_pixels)
+bool lens_confine(lens_helper_kind kind, uint64_t max_pixels)
 {
     limit(RLIMIT_CORE, 0);
     if (LENS_CONFINE_SANITIZED)
-        return;
+        return true;
     /* Each thread would take 64 MB of addresses for itself, on a large machine more than there are then. */
     mallopt(M_ARENA_MAX, 1);
     const uint64_t spare = max_pixels < UINT64_MAX / 4 / MEMORY_A_PIXEL ? max_pixels * MEMORY_A_PIXEL : UINT64_MAX / 4;
@@ -164,12 +181,13 @@ void lens_confine(lens_helper_kind kind, uint64_t max_pixels)
     limit(RLIMIT_NOFILE, FILES_MOST);
     limit(RLIMIT_FSIZE, 0);
     prctl(PR_SET_DUMPABLE, 0);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ARCH == 0)
-        return;
-    if (kind == LENS_HELPER_SVG)
+    const bool settled = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    if (settled && kind == LENS_HELPER_SVG)
         lens_read_only_fonts();
+    if (lens_confine_lacks())
+        return true;
     rules all = {.count = 0};
     make_rules(&all, kind);
     const struct sock_fprog program = {all.count, all.items};
-    syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    return settled && syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }

@@ -29,7 +29,7 @@ static const double patience = 30;                 /* on a machine so busy that 
 
 struct lens_helper {
     lens_helper_kind kind;
-    uint64_t max_pixels, served;
+    uint64_t max_pixels;
     pid_t pid; /* 0: reaped */
     int socket, memory;
     uint8_t *map; /* [room] */
@@ -162,8 +162,8 @@ static int start(lens_helper *self)
     int ends[2] = {-1, -1};
     const struct timeval tick = {.tv_sec = 1};
     self->memory = lift(memfd_create("memelens picture", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    /* A memory that became shorter would end us, by SIGBUS, where we read it. */
-    if (self->memory < 0 || fcntl(self->memory, F_ADD_SEALS, F_SEAL_SHRINK) != 0 || open_lifeline() != 0)
+    /* A memory that became shorter would end us, by SIGBUS, where we read it; and one that was sealed by a helper could not grow. */
+    if (self->memory < 0 || fcntl(self->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0 || open_lifeline() != 0)
         return errno;
     int errnum = resize(self, room_first);
     if (errnum == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -224,11 +224,6 @@ void lens_helper_end(lens_helper *self)
         reap(self);
     }
     lens_helper_forget(self);
-}
-
-uint64_t lens_helper_served(const lens_helper *self)
-{
-    return self->served;
 }
 
 uint64_t lens_helper_max_pixels(const lens_helper *self)
@@ -327,19 +322,22 @@ static lens_helper_outcome failed(lens_helper *self, lens_helper_answer *answer,
             *at = '?';
     if (err)
         *err = *told;
-    self->served++;
     return LENS_HELPER_FAILED;
 }
 
-lens_helper_outcome lens_helper_decode(lens_helper *self, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
-                                       lens_error *err)
+static lens_helper_outcome decode(lens_helper *self, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
+                                  lens_error *err)
 {
     const size_t at = lens_helper_pixels_at(size);
     lens_helper_answer answer;
-    *out = (lens_image){0};
     int errnum = at > self->room ? resize(self, at + room_first) : 0;
-    if (errnum != 0)
-        return lens_fail_errno(err, errnum, "no memory for its decoder"), LENS_HELPER_FAILED;
+    if (errnum != 0) {
+        /* The memory may be larger than what is mapped of it, and cannot be made smaller again. */
+        kill(self->pid, SIGKILL);
+        reap(self);
+        lens_fail_errno(err, errnum, "no memory for its decoder");
+        return LENS_HELPER_DIED;
+    }
     memcpy(self->map, bytes, size);
     if (!ask(self, size, limits))
         return died(self, err);
@@ -366,8 +364,15 @@ lens_helper_outcome lens_helper_decode(lens_helper *self, const void *bytes, siz
         outcome = LENS_HELPER_FAILED;
     else
         memcpy(out->rgb, self->map + at, length);
-    if (at + length > room_kept)
-        fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)(self->room - room_kept));
-    self->served++;
+    return outcome;
+}
+
+lens_helper_outcome lens_helper_decode(lens_helper *self, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
+                                       lens_error *err)
+{
+    *out = (lens_image){0};
+    const lens_helper_outcome outcome = decode(self, bytes, size, limits, seconds, out, err);
+    if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
+        fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
     return outcome;
 }

@@ -40,8 +40,7 @@ void lens_helper_forget(lens_helper *helper);
 lens_helper_outcome lens_helper_decode(lens_helper *helper, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
                                        lens_error *err);
 
-/* Pictures that it has answered for, and the most pixels that it was started for. */
-uint64_t lens_helper_served(const lens_helper *helper);
+/* The most pixels that it was started for. */
 uint64_t lens_helper_max_pixels(const lens_helper *helper);
 
 /* After a fork, in the child: the pipe that ends the parent's helpers is the parent's alone. */

@@ -75,11 +75,25 @@ static bool answer_one(life *self, lens_helper_question *question)
     return goes_on && tell(&answer);
 }
 
-/* Ends with the program, even in the middle of a picture: the kernel tells of the lifeline's end by a signal, of which a process ends that does not care. */
+/* Ends with the program, even in the middle of a picture: the kernel tells of the lifeline's end by a signal, of which a process ends that does not care. Whom
+ * it tells belongs to the open pipe and not to the descriptor, and all helpers were given the same: each opens it anew. */
 static bool tie_to_program(void)
 {
+    char path[32];
     struct pollfd line = {.fd = LENS_HELPER_LIFELINE, .events = POLLIN};
+    snprintf(path, sizeof path, "/proc/self/fd/%d", LENS_HELPER_LIFELINE);
+    const int own = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (own < 0 || dup2(own, LENS_HELPER_LIFELINE) < 0 || close(own) != 0)
+        return false;
     return fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getpid()) == 0 && fcntl(LENS_HELPER_LIFELINE, F_SETFL, O_ASYNC | O_NONBLOCK) == 0 && poll(&line, 1, 0) == 0;
+}
+
+/* A lens_helper_decoder where this process may do what it should not. */
+static int refuse(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
+{
+    (void)bytes, (void)size, (void)limits;
+    *out = (lens_image){0};
+    return lens_fail(err, LENS_E_SYSTEM, "the system does not let its decoder be confined");
 }
 
 static int live(lens_helper_kind kind, uint64_t max_pixels, lens_helper_decoder *decode)
@@ -92,7 +106,8 @@ static int live(lens_helper_kind kind, uint64_t max_pixels, lens_helper_decoder 
         return 3;
     if (kind != LENS_HELPER_PLAIN)
         lens_vips_warm();
-    lens_confine(kind, max_pixels);
+    if (!lens_confine(kind, max_pixels))
+        self.decode = refuse;
     while (hear(&self, &question) && answer_one(&self, &question))
         ;
     return 0;

@@ -1,141 +1,30 @@
-/* Decoding in processes of their own: src/pixels/apart.c, helper.c, helper_loop.c, confine.c. The decoder is ours where a picture asks for it by its words,
- * so that it can crash, hang, lie and try what it must not; every other picture goes to the true one. */
+/* Decoding in processes of their own: src/pixels/apart.c, helper.c, helper_loop.c, confine.c. The decoder is one that does what it must not where a picture
+ * asks for it by its words. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "misbehave.h"
 #include "pictures.h"
 #include "pixels/apart.h"
 #include "pixels/confine.h"
 #include "pixels/decoders.h"
 #include "pixels/helper_loop.h"
-#include "pixels/helper_message.h"
 #include "processes.h"
 #include "support.h"
 
 static const uint64_t pixels_most = 1 << 20;
-
-/* ---- the decoder, in the helper ---- */
-
-static void answer_raw(lens_answer_kind kind, int width, int height)
-{
-    const lens_helper_answer answer = {.kind = kind, .width = width, .height = height};
-    send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
-}
-
-static void lie(const char *how)
-{
-    lens_helper_answer answer = {.kind = LENS_ANSWER_FAILED};
-    if (strcmp(how, "large") == 0)
-        answer_raw(LENS_ANSWER_PICTURE, 2000, 2000);
-    else if (strcmp(how, "within limits") == 0) /* but not within the memory */
-        answer_raw(LENS_ANSWER_PICTURE, 30000, 30000);
-    else if (strcmp(how, "negative") == 0)
-        answer_raw(LENS_ANSWER_PICTURE, -4, -4);
-    else if (strcmp(how, "kind") == 0)
-        answer_raw(7, 4, 4);
-    else if (strcmp(how, "room") == 0)
-        answer_raw(LENS_ANSWER_ROOM, 4, 4), answer_raw(LENS_ANSWER_ROOM, 4, 4);
-    else if (strcmp(how, "short") == 0)
-        send(LENS_HELPER_SOCKET, "x", 1, 0);
-    else if (strcmp(how, "code") == 0)
-        answer.error.code = LENS_E_AWAY, send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
-    else if (strcmp(how, "deaf") == 0)
-        close(LENS_HELPER_SOCKET);
-    for (;;)
-        pause();
-}
-
-/* Each thing that must not be, with the errno that came of it. */
-static int try_forbidden(const char *place, lens_error *err)
-{
-    const pid_t parent = getppid();
-    int made, opened, written, started, killed, traced, mapped;
-    errno = 0;
-    opened = open("/etc/passwd", O_RDONLY) < 0 ? errno : 0;
-    written = open(place, O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
-    made = socket(AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0;
-    started = execl("/bin/true", "true", (char *)NULL) < 0 ? errno : 0;
-    pid_t child = fork();
-    const int forked = child < 0 ? errno : 0;
-    if (child == 0)
-        _exit(0);
-    killed = kill(parent, 0) < 0 ? errno : 0;
-    traced = ptrace(PTRACE_ATTACH, parent, NULL, NULL) < 0 ? errno : 0;
-    mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
-    return lens_fail(err, LENS_E_FORMAT, "open %d write %d socket %d exec %d fork %d kill %d trace %d code %d", opened, written, made, started, forked, killed,
-                     traced, mapped);
-}
-
-static int see_surroundings(lens_error *err)
-{
-    int open_files = 0;
-    for (int fd = 0; fd < 4096; fd++)
-        open_files += fcntl(fd, F_GETFD) >= 0;
-    const bool fonts = access("/usr", F_OK) == 0 && open("/usr/share", O_RDONLY | O_DIRECTORY) >= 0;
-    return lens_fail(err, LENS_E_FORMAT, "files %d secret %s fonts %d", open_files, getenv("MEMELENS_TEST_SECRET") ? "seen" : "none", fonts);
-}
-
-static int take_memory(lens_error *err)
-{
-    const size_t each = (size_t)64 << 20;
-    size_t taken = 0;
-    void *last = NULL, *next;
-    for (; taken < (size_t)8 << 30 && (next = malloc(each)); taken += each) {
-        *(void **)next = last;
-        last = next;
-    }
-    return lens_fail(err, taken < (size_t)8 << 30 ? LENS_E_MEMORY : LENS_E_FORMAT, "took %zu", taken);
-}
-
-static int decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
-{
-    char words[300] = "";
-    const char *marked = memmem(bytes, size, "do:", 3);
-    if (!marked)
-        return lens_decode_here(bytes, size, limits, out, err);
-    snprintf(words, sizeof words, "%.*s", (int)(size - (size_t)(marked - (const char *)bytes)) - 3, marked + 3);
-    volatile int *nowhere = NULL;
-    if (strcmp(words, "crash") == 0)
-        *nowhere = 1;
-    else if (strcmp(words, "abort") == 0)
-        abort();
-    else if (strcmp(words, "exit") == 0)
-        _exit(7);
-    else if (strcmp(words, "kill") == 0)
-        raise(SIGKILL);
-    else if (strcmp(words, "spin") == 0)
-        for (prctl(PR_SET_NAME, "spinning");;)
-            *(volatile char *)words = 1;
-    else if (strcmp(words, "sleep") == 0)
-        for (;;)
-            pause();
-    else if (strncmp(words, "forbidden ", 10) == 0)
-        return try_forbidden(words + 10, err);
-    else if (strcmp(words, "surroundings") == 0)
-        return see_surroundings(err);
-    else if (strcmp(words, "shrink") == 0)
-        return lens_fail(err, LENS_E_FORMAT, "shrunk %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0);
-    else if (strcmp(words, "memory") == 0)
-        return take_memory(err);
-    else if (strcmp(words, "cursor") == 0)
-        return lens_fail(err, LENS_E_FORMAT, "two\nlines, \x1b[2J and \x7f");
-    else if (strncmp(words, "lie ", 4) == 0)
-        lie(words + 4);
-    return lens_fail(err, LENS_E_FORMAT, "%s: what is that?", words);
-}
-
-/* ---- the tests ---- */
 
 static const char jpeg[] = "\xff\xd8\xff\xe0 do:", png[] = "\x89PNG\r\n\x1a\n do:", svg[] = "<svg xmlns='http://www.w3.org/2000/svg'/> do:";
 
@@ -149,6 +38,20 @@ static lens_error ask(const char *head, const char *words)
     const int size = snprintf(bytes, sizeof bytes, "%s%s", head, words);
     assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
     assert_null(image.rgb);
+    return err;
+}
+
+/* The same as a file of SIZE bytes. */
+static lens_error ask_at_length(const char *words, size_t size)
+{
+    lens_decode_limits limits = {pixels_most};
+    lens_image image;
+    lens_error err = {0};
+    char *bytes = calloc(1, size);
+    assert_non_null(bytes);
+    snprintf(bytes, size, "%s%s", jpeg, words);
+    assert_int_equal(lens_decode(bytes, size, &limits, &image, NULL, &err), -1);
+    free(bytes);
     return err;
 }
 
@@ -241,6 +144,77 @@ static void test_more_room_than_at_first(void **state)
     assert_goes_on();
 }
 
+/* The memory that is shared with helpers: their file descriptors here. */
+static int shared_memory(int *found, int most)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        char path[64], name[64] = "";
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, name, sizeof name - 1) > 0 && strstr(name, "memelens picture") && count < most)
+            found[count++] = fd;
+    }
+    return count;
+}
+
+static void test_a_large_file_leaves_nothing(void **state)
+{
+    (void)state;
+    const off_t kept = (off_t)64 << 20;
+    lens_error err = ask_at_length("cursor", (size_t)kept + (32 << 20)); /* no picture, and its helper goes on */
+    assert_string_equal(err.message, "two?lines, ?[2J and ?");
+    int found[64], grown = 0;
+    const int count = shared_memory(found, 64);
+    for (int i = 0; i < count; i++) {
+        struct stat info;
+        assert_int_equal(fstat(found[i], &info), 0);
+        grown += info.st_size > kept;
+        if (info.st_blocks * 512 > kept)
+            fail_msg("%ld bytes of %ld are left", (long)info.st_blocks * 512, (long)info.st_size);
+        assert_int_equal(fcntl(found[i], F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_SEAL);
+    }
+    assert_true(grown > 0);
+    assert_goes_on();
+}
+
+static long addresses(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld", &pages), 1);
+    fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* The memory grows before what is mapped of it: a helper between the two would fail with every picture that is smaller than the one that was too large. */
+static void test_no_room_is_for_one_picture(void **state)
+{
+    (void)state;
+    if (LENS_CONFINE_SANITIZED) {
+        printf("skipped: a sanitizer needs all addresses there are\n");
+        skip();
+    }
+    pid_t helpers[64];
+    for (int i = test_processes_below(getpid(), TEST_ALIVE, helpers, 64); i > 0; i--)
+        kill(helpers[i - 1], SIGKILL);
+    ask(png, "cursor"), ask(svg, "cursor"); /* so that the dead are found */
+    assert_goes_on(); /* with no more room than at first */
+    const size_t large = (size_t)256 << 20;
+    struct rlimit before, narrow;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    narrow = before;
+    narrow.rlim_cur = (rlim_t)addresses() + large + ((rlim_t)96 << 20); /* the file, and a helper, but not the file once more */
+    assert_int_equal(setrlimit(RLIMIT_AS, &narrow), 0);
+    lens_error err = ask_at_length("cursor", large);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(err.code, LENS_E_MEMORY);
+    assert_says(&err, "no memory for its decoder");
+    err = ask_at_length("cursor", large / 2);
+    assert_string_equal(err.message, "two?lines, ?[2J and ?");
+    assert_goes_on();
+}
+
 static void test_crashes_cost_one_picture(void **state)
 {
     (void)state;
@@ -309,8 +283,8 @@ static void test_lies_are_seen(void **state)
     const int size = snprintf(bytes, sizeof bytes, "%slie within limits", jpeg);
     assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
     assert_string_equal(err.message, "its decoder gave an answer that cannot be");
-    err = ask(jpeg, "shrink"); /* under sanitizers nothing but the seal is against it */
-    assert_string_equal(err.message, "shrunk 0");
+    err = ask(jpeg, "shrink"); /* under sanitizers nothing but the seals is against it */
+    assert_string_equal(err.message, "shrunk 0 sealed 0");
     err = ask(jpeg, "lie deaf");
     assert_says(&err, "its decoder was killed");
     err = ask(jpeg, "cursor");
@@ -372,6 +346,13 @@ static void test_nothing_else_is_within_reach(void **state)
     const bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
     assert_int_equal(strncmp(err.message, landlock ? "open 13 " : "open 0 ", 7), 0);
     assert_says(&err, " write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 0");
+    snprintf(words, sizeof words, "more %s", place);
+    err = ask(svg, words);
+#ifdef SYS_open
+    assert_string_equal(err.message, "open 1 owner 1 signal 1 flags 1 seal 1, usual 1");
+#else
+    assert_string_equal(err.message, "open -1 owner 1 signal 1 flags 1 seal 1, usual 1");
+#endif
     assert_false(lens_file_exists(place));
     free(place);
     test_folder_remove(folder);
@@ -387,6 +368,41 @@ static void test_nothing_else_is_within_reach(void **state)
     unsetenv("MEMELENS_TEST_SECRET");
 }
 
+/* From here on seccomp is there and lets nobody forbid anything more. */
+static void forbid_forbidding(void)
+{
+    struct sock_filter rules[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 3),
+                                  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+                                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECCOMP_SET_MODE_FILTER, 0, 1),
+                                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+        _exit(2);
+}
+
+static void test_nothing_is_decoded_without_the_confinement_there_could_be(void **state)
+{
+    (void)state;
+    if (lens_confine_lacks()) {
+        printf("skipped: %s\n", lens_confine_lacks());
+        skip();
+    }
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        forbid_forbidding();
+        lens_error first = ask(jpeg, "cursor"), second = ask(jpeg, "cursor");
+        const char reason[] = "the system does not let its decoder be confined";
+        _exit(first.code != LENS_E_SYSTEM || strcmp(first.message, reason) != 0 || strcmp(second.message, reason) != 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_goes_on();
+}
+
 static bool spins(pid_t process)
 {
     char path[64], name[32] = "";
@@ -399,7 +415,13 @@ static bool spins(pid_t process)
     return strcmp(name, "spinning\n") == 0;
 }
 
-/* One at rest and one in the middle of a picture, when what started them is killed. */
+static void *spin_a_drawing(void *context)
+{
+    ask(svg, "spin");
+    return context;
+}
+
+/* One at rest and two in the middle of pictures, when what started them is killed. */
 static void test_no_helper_survives_the_program(void **state)
 {
     (void)state;
@@ -409,19 +431,22 @@ static void test_no_helper_survives_the_program(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        pthread_t thread;
         ask(jpeg, "cursor"); /* by a helper of its own, now at rest */
         lens_apart_begin(1000);
+        pthread_create(&thread, NULL, spin_a_drawing, NULL);
         ask(png, "spin");
         _exit(1);
     }
-    pid_t theirs[2];
-    test_processes_wait(child, TEST_ALIVE, 2, theirs);
-    for (int i = 0; i < 6000 && !spins(theirs[0]) && !spins(theirs[1]); i++)
-        lens_sleep(0.01);
-    assert_true(spins(theirs[0]) || spins(theirs[1]));
+    pid_t theirs[3];
+    test_processes_wait(child, TEST_ALIVE, 3, theirs);
+    int spinning = 0;
+    for (int i = 0; i < 6000 && spinning < 2; i++, lens_sleep(0.01))
+        spinning = spins(theirs[0]) + spins(theirs[1]) + spins(theirs[2]);
+    assert_int_equal(spinning, 2);
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         test_process_wait_end(theirs[i]);
     assert_true(test_processes_below(getpid(), TEST_ALIVE, ours, 64) >= before); /* and ours were left alone */
     assert_goes_on();
@@ -465,7 +490,7 @@ static void test_threads_have_helpers_of_their_own(void **state)
 int main(int argc, char **argv)
 {
     int status;
-    if (lens_helper_was(argc, argv, decode, &status))
+    if (lens_helper_was(argc, argv, test_misbehave, &status))
         return status;
     lens_apart_begin(LENS_APART_SECONDS);
     const struct CMUnitTest tests[] = {
@@ -473,6 +498,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_letters_of_a_drawing_are_what_they_are_here),
         cmocka_unit_test(test_a_jpeg_for_libvips_finds_it),
         cmocka_unit_test(test_more_room_than_at_first),
+        cmocka_unit_test(test_a_large_file_leaves_nothing),
+        cmocka_unit_test(test_no_room_is_for_one_picture),
         cmocka_unit_test(test_crashes_cost_one_picture),
         cmocka_unit_test(test_hanging_is_ended),
         cmocka_unit_test(test_memory_is_bounded),
@@ -480,6 +507,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_killed_helper_is_replaced),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
         cmocka_unit_test(test_nothing_else_is_within_reach),
+        cmocka_unit_test(test_nothing_is_decoded_without_the_confinement_there_could_be),
         cmocka_unit_test(test_no_helper_survives_the_program),
         cmocka_unit_test(test_threads_have_helpers_of_their_own),
     };

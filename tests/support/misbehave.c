@@ -1,0 +1,146 @@
+#define _GNU_SOURCE /* memmem, F_SETSIG, F_ADD_SEALS */
+#include "misbehave.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "pixels/decoders.h"
+#include "pixels/helper_message.h"
+
+static void answer_raw(lens_answer_kind kind, int width, int height)
+{
+    const lens_helper_answer answer = {.kind = kind, .width = width, .height = height};
+    send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
+}
+
+static void lie(const char *how)
+{
+    lens_helper_answer answer = {.kind = LENS_ANSWER_FAILED};
+    if (strcmp(how, "large") == 0)
+        answer_raw(LENS_ANSWER_PICTURE, 2000, 2000);
+    else if (strcmp(how, "within limits") == 0) /* but not within the memory */
+        answer_raw(LENS_ANSWER_PICTURE, 30000, 30000);
+    else if (strcmp(how, "negative") == 0)
+        answer_raw(LENS_ANSWER_PICTURE, -4, -4);
+    else if (strcmp(how, "kind") == 0)
+        answer_raw(7, 4, 4);
+    else if (strcmp(how, "room") == 0)
+        answer_raw(LENS_ANSWER_ROOM, 4, 4), answer_raw(LENS_ANSWER_ROOM, 4, 4);
+    else if (strcmp(how, "short") == 0)
+        send(LENS_HELPER_SOCKET, "x", 1, 0);
+    else if (strcmp(how, "code") == 0)
+        answer.error.code = LENS_E_AWAY, send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
+    else if (strcmp(how, "deaf") == 0)
+        close(LENS_HELPER_SOCKET);
+    for (;;)
+        pause();
+}
+
+/* Each thing that must not be, with the errno that came of it. */
+static int try_forbidden(const char *place, lens_error *err)
+{
+    const pid_t parent = getppid();
+    int made, opened, written, started, killed, traced, mapped;
+    errno = 0;
+    opened = open("/etc/passwd", O_RDONLY) < 0 ? errno : 0;
+    written = open(place, O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
+    made = socket(AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0;
+    started = execl("/bin/true", "true", (char *)NULL) < 0 ? errno : 0;
+    pid_t child = fork();
+    const int forked = child < 0 ? errno : 0;
+    if (child == 0)
+        _exit(0);
+    killed = kill(parent, 0) < 0 ? errno : 0;
+    traced = ptrace(PTRACE_ATTACH, parent, NULL, NULL) < 0 ? errno : 0;
+    mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+    return lens_fail(err, LENS_E_FORMAT, "open %d write %d socket %d exec %d fork %d kill %d trace %d code %d", opened, written, made, started, forked, killed,
+                     traced, mapped);
+}
+
+/* The calls that a drawing's decoder may make in part: the errno of each use of them that must not be, and what is left. */
+static int try_more(const char *place, lens_error *err)
+{
+    int opened = -1;
+#ifdef SYS_open
+    errno = 0;
+    opened = syscall(SYS_open, place, O_WRONLY | O_CREAT | O_TRUNC, 0600) < 0 ? errno : 0;
+#endif
+    errno = 0;
+    const int owner = fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getppid()) != 0 ? errno : 0;
+    const int chosen = fcntl(LENS_HELPER_LIFELINE, F_SETSIG, SIGTERM) != 0 ? errno : 0;
+    const int flags = fcntl(LENS_HELPER_LIFELINE, F_SETFL, O_ASYNC) != 0 ? errno : 0;
+    const int sealed = fcntl(LENS_HELPER_MEMORY, F_ADD_SEALS, F_SEAL_GROW) != 0 ? errno : 0;
+    const bool usual = fcntl(LENS_HELPER_MEMORY, F_GETFD) >= 0 && fcntl(LENS_HELPER_MEMORY, F_GETFL) >= 0 && fcntl(LENS_HELPER_MEMORY, F_SETFD, 0) == 0;
+    return lens_fail(err, LENS_E_FORMAT, "open %d owner %d signal %d flags %d seal %d, usual %d", opened, owner, chosen, flags, sealed, usual);
+}
+
+static int see_surroundings(lens_error *err)
+{
+    int open_files = 0;
+    for (int fd = 0; fd < 4096; fd++)
+        open_files += fcntl(fd, F_GETFD) >= 0;
+    const bool fonts = access("/usr", F_OK) == 0 && open("/usr/share", O_RDONLY | O_DIRECTORY) >= 0;
+    return lens_fail(err, LENS_E_FORMAT, "files %d secret %s fonts %d", open_files, getenv("MEMELENS_TEST_SECRET") ? "seen" : "none", fonts);
+}
+
+static int take_memory(lens_error *err)
+{
+    const size_t each = (size_t)64 << 20;
+    size_t taken = 0;
+    void *last = NULL, *next;
+    for (; taken < (size_t)8 << 30 && (next = malloc(each)); taken += each) {
+        *(void **)next = last;
+        last = next;
+    }
+    return lens_fail(err, taken < (size_t)8 << 30 ? LENS_E_MEMORY : LENS_E_FORMAT, "took %zu", taken);
+}
+
+int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
+{
+    char words[300] = "";
+    const char *marked = memmem(bytes, size, "do:", 3);
+    if (!marked)
+        return lens_decode_here(bytes, size, limits, out, err);
+    snprintf(words, sizeof words, "%.*s", (int)(size - (size_t)(marked - (const char *)bytes)) - 3, marked + 3);
+    volatile int *nowhere = NULL;
+    if (strcmp(words, "crash") == 0)
+        *nowhere = 1;
+    else if (strcmp(words, "abort") == 0)
+        abort();
+    else if (strcmp(words, "exit") == 0)
+        _exit(7);
+    else if (strcmp(words, "kill") == 0)
+        raise(SIGKILL);
+    else if (strcmp(words, "spin") == 0)
+        for (prctl(PR_SET_NAME, "spinning");;)
+            *(volatile char *)words = 1;
+    else if (strcmp(words, "sleep") == 0)
+        for (;;)
+            pause();
+    else if (strncmp(words, "forbidden ", 10) == 0)
+        return try_forbidden(words + 10, err);
+    else if (strncmp(words, "more ", 5) == 0)
+        return try_more(words + 5, err);
+    else if (strcmp(words, "surroundings") == 0)
+        return see_surroundings(err);
+    else if (strcmp(words, "shrink") == 0)
+        return lens_fail(err, LENS_E_FORMAT, "shrunk %d sealed %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0,
+                         fcntl(LENS_HELPER_MEMORY, F_ADD_SEALS, F_SEAL_GROW) == 0);
+    else if (strcmp(words, "memory") == 0)
+        return take_memory(err);
+    else if (strcmp(words, "cursor") == 0)
+        return lens_fail(err, LENS_E_FORMAT, "two\nlines, \x1b[2J and \x7f");
+    else if (strncmp(words, "lie ", 4) == 0)
+        lie(words + 4);
+    return lens_fail(err, LENS_E_FORMAT, "%s: what is that?", words);
+}
