@@ -69,7 +69,7 @@ static size_t lines_of(const lens_buffer *text)
 static void stop(const test_started *started)
 {
     int status;
-    kill(started->pid, SIGSTOP);
+    kill(-started->pid, SIGSTOP); /* with the child that it works in */
     assert_int_equal(waitpid(started->pid, &status, WUNTRACED), started->pid);
     if (!WIFSTOPPED(status))
         fail_msg("memelens %s had ended before it could be stopped", started->command);
@@ -106,7 +106,7 @@ static void in_a_folder(void **state)
         stop(&writer);
         assert_readable(world);
         if (i + 1 < STOPS)
-            kill(writer.pid, SIGCONT);
+            kill(-writer.pid, SIGCONT);
     }
     test_started refused[] = {test_start(world, "index", "-q", world->pictures), test_start(world, "forget", "-q", some),
                               test_start(world, "copy", "-q", copy, world->library)},
@@ -118,7 +118,7 @@ static void in_a_folder(void **state)
     assert_int_equal(lines_of(&run.err), 3); /* that it waits, what it has done, that it was interrupted */
     test_run_free(&run);
     assert_refused(refused, sizeof refused / sizeof *refused);
-    kill(writer.pid, SIGCONT);
+    kill(-writer.pid, SIGCONT);
     run = test_started_expect(&writer, 0);
     json_t *report = test_json_lines(&run.out);
     assert_int_equal(test_json_integer(json_array_get(report, 0), "indexed"), NEW);
@@ -142,7 +142,7 @@ static void in_a_database(void **state)
     test_run run = test_started_expect(&other, 0);
     test_run_free(&run);
     assert_pictures(world, THERE + NEW);
-    kill(writer.pid, SIGCONT);
+    kill(-writer.pid, SIGCONT);
     run = test_started_wait(&writer);
     if (run.status != 0 && (run.status != 2 || !strstr(run.err.data, "run it again")))
         fail_msg("the one that woke: exit %d: %s", run.status, run.err.data);

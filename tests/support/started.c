@@ -33,6 +33,7 @@ test_started test_start_words(const test_world *world, const char *const *words)
     assert_true(started.pid >= 0);
     if (started.pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        setpgid(0, 0);
         for (const char *const *variable = test_world_environment(world); *variable; variable++)
             putenv((char *)*variable);
         dup2(started.out, STDOUT_FILENO);
@@ -41,6 +42,7 @@ test_started test_start_words(const test_world *world, const char *const *words)
         execv(argv[0], (char *const *)argv);
         _exit(127);
     }
+    setpgid(started.pid, started.pid); /* whoever of the two comes first */
     return started;
 }
 
