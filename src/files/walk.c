@@ -374,7 +374,7 @@ static void follow(walk *w, const char *path, folder_entry *entry)
     struct stat info;
     lens_error why = {0};
     if (lens_file_look(path, &info, &why) != 0) {
-        if (why.code == LENS_E_SILENT && w->visitor->problem)
+        if ((why.code == LENS_E_SILENT || why.code == LENS_E_MEMORY) && w->visitor->problem)
             w->visitor->problem(w->visitor->context, path, &why);
         else if (why.code != LENS_E_CANCELLED)
             problem(w, path, LENS_E_MISSING, errno, errno == ENOENT ? "a symbolic link to nothing" : NULL);
