@@ -9,14 +9,16 @@
 
 #include "base/clock.h"
 
-/* So many calls without an answer from one place, and it is not asked for more until one of them has come back; so many under way in all. */
-enum { SILENT_MOST = 3, RUNNING_MOST = 256 };
+/* So many calls without an answer from one place, and it is not asked for more until one of them has come back. Behind symbolic links the place of a path is
+ * its folder, of which there may be many on one disk: so many calls left in all, and those are not asked any more. So many under way in all. */
+enum { SILENT_MOST = 3, LEFT_MOST = 64, RUNNING_MOST = 256 };
 static const double seconds_default = 60, look_every = 0.1, idle_most = 5;
 
 struct lens_errand_state {
     lens_errand *errand;
     pthread_cond_t done_now;
-    bool waited_for, done;
+    bool waited_for, done, sent;
+    bool listed;                    /* PLACE is a mount that the kernel lists */
     char *place;                    /* once it was left: where it got no answer */
     struct lens_errand_state *next; /* in the queue, or among those that were left */
 };
@@ -26,6 +28,7 @@ static pthread_cond_t queued;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct lens_errand_state *first, *left; /* not begun; begun, and left by who waited for them */
 static int waiting, idle, running;             /* errands in the queue; threads */
+static int sent;                               /* errands that nobody ever waited for, until they are ended */
 static _Thread_local lens_disk_patience own;
 
 static void begin_empty(void)
@@ -36,7 +39,7 @@ static void begin_empty(void)
     pthread_cond_init(&queued, &attributes);
     pthread_condattr_destroy(&attributes);
     first = left = NULL;
-    waiting = idle = running = 0;
+    waiting = idle = running = sent = 0;
 }
 
 static void before_fork(void)
@@ -118,8 +121,8 @@ static void unescape(char *text)
 }
 
 /* What goes silent together: the mount that PATH lies on, as the kernel lists it, for PATH itself cannot be asked; by its names alone it seems to lie on the
- * root's where a symbolic link leads elsewhere, and then it is its folder. The caller frees; NULL when memory is short. */
-static char *place_of(const char *path)
+ * root's where a symbolic link leads elsewhere, and then it is its folder, and not LISTED. The caller frees; NULL when memory is short. */
+static char *place_of(const char *path, bool *listed)
 {
     FILE *mounts = fopen("/proc/self/mountinfo", "re");
     char *line = NULL, *best = NULL;
@@ -142,6 +145,7 @@ static char *place_of(const char *path)
     if (mounts)
         fclose(mounts);
     const char *slash = best ? NULL : strrchr(path, '/');
+    *listed = best != NULL;
     if (!best)
         best = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
     return best;
@@ -153,6 +157,15 @@ static int silent_at(const char *place)
     int count = 0;
     for (const struct lens_errand_state *at = left; at; at = at->next)
         count += at->place && strcmp(at->place, place) == 0;
+    return count;
+}
+
+/* With the lock held. */
+static int silent_unlisted(void)
+{
+    int count = 0;
+    for (const struct lens_errand_state *at = left; at; at = at->next)
+        count += at->place && !at->listed;
     return count;
 }
 
@@ -193,8 +206,10 @@ static void *serve(void *unused)
             take_off_left(state);
             pthread_mutex_unlock(&lock);
             state->errand->end(state->errand);
+            const bool was_sent = state->sent;
             free_state(state);
             pthread_mutex_lock(&lock);
+            sent -= was_sent;
         }
     }
     running--;
@@ -279,14 +294,17 @@ int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)
     pthread_once(&once, begin);
     const double seconds = seconds_of_own();
     pthread_mutex_lock(&lock);
-    char *place = left ? place_of(path) : NULL;
-    const bool silent = place && silent_at(place) >= SILENT_MOST;
-    struct lens_errand_state *state = silent ? NULL : state_of(errand, true);
-    const bool starts = state && have_thread();
-    if (silent || !starts) {
+    bool listed = true;
+    char *place = left ? place_of(path, &listed) : NULL;
+    const bool silent = place && silent_at(place) >= SILENT_MOST, many = !listed && silent_unlisted() >= LEFT_MOST;
+    struct lens_errand_state *state = silent || many ? NULL : state_of(errand, true);
+    const bool starts = state && have_thread(), full = running >= RUNNING_MOST;
+    if (!starts) {
         pthread_mutex_unlock(&lock);
         if (silent)
             lens_fail(err, LENS_E_SILENT, "%s: not asked for, as %s gives no answer", path, place);
+        else if (many || (state && full))
+            lens_fail(err, LENS_E_SILENT, "%s: not asked for, as too many calls to disks have had no answer", path);
         else
             lens_fail(err, LENS_E_MEMORY, "%s: cannot start a thread", path);
         free(place);
@@ -305,7 +323,7 @@ int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)
         return 0;
     }
     state->waited_for = false;
-    state->place = code == LENS_E_SILENT ? place_of(path) : NULL;
+    state->place = code == LENS_E_SILENT ? place_of(path, &state->listed) : NULL;
     bool begun = true;
     for (const struct lens_errand_state *at = first; at; at = at->next)
         begun &= at != state;
@@ -323,8 +341,11 @@ void lens_errand_send(lens_errand *errand)
     pthread_mutex_lock(&lock);
     struct lens_errand_state *state = left ? NULL : state_of(errand, false);
     const bool starts = state && have_thread();
-    if (starts)
+    if (starts) {
+        state->sent = true;
+        sent++;
         put_in_queue(state);
+    }
     pthread_mutex_unlock(&lock);
     if (starts)
         return;
@@ -335,9 +356,9 @@ void lens_errand_send(lens_errand *errand)
 
 int lens_errands_left(void)
 {
-    int count = 0;
     pthread_once(&once, begin);
     pthread_mutex_lock(&lock);
+    int count = sent;
     for (const struct lens_errand_state *at = left; at; at = at->next)
         count++;
     pthread_mutex_unlock(&lock);

@@ -18,14 +18,14 @@ typedef struct lens_errand {
 } lens_errand;
 
 /* Runs ERRAND, which is on the heap and begins with zeros, for the sake of PATH. 0: it has run, and is the caller's to end. -1: it is not the caller's
- * any more; ERR, with PATH in it, has LENS_E_SILENT (no answer for as long as one waits, or so many calls beside PATH have had none that it was not asked),
+ * any more; ERR, with PATH in it, has LENS_E_SILENT (no answer for as long as one waits, or so many calls beside PATH, or in all, have had none that it was not asked),
  * LENS_E_CANCELLED (the thread's lens_patience said so), or LENS_E_MEMORY. */
 int lens_errand_do(lens_errand *errand, const char *path, lens_error *err);
 
 /* Runs ERRAND with nobody waiting for it; ends it unrun where too much is under way. */
 void lens_errand_send(lens_errand *errand);
 
-/* How many were left without an answer, and have none yet: the process cannot end before they do where the system is stubborn (FUSE). */
+/* How many were sent, or left without an answer, and have none yet: the process cannot end before they do where the system is stubborn (FUSE). */
 int lens_errands_left(void);
 
 /* How the calling thread waits: 60 seconds, or SECONDS (0: no matter) where that is less, times lens_patience(); and no longer than GOES_ON (may be NULL),

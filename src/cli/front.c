@@ -10,16 +10,35 @@
 #include <unistd.h>
 
 #include "base/patience.h"
+#include "cli/interrupt.h"
 #include "cli/say.h"
 
 static volatile sig_atomic_t behind; /* the child */
 
-/* A terminal tells the child by itself. A second signal ends the front, whatever becomes of the child. */
+/* A terminal tells the child by itself, and so does who signals the group of both: what is passed on is a signal of its own, so that the child does not take
+ * it for a second one. A second signal ends the front, and with it the child. */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
+    const int errnum = errno;
     (void)context;
-    if (info->si_code <= 0)
-        kill((pid_t)behind, number);
+    if (!cli_interrupt_again(number) && info->si_code <= 0)
+        sigqueue((pid_t)behind, SIGUSR1, (union sigval){.sival_int = number});
+    errno = errnum;
+}
+
+/* In the child: what was passed on does what the signal itself would do here, the first time. */
+static void take_over(int number, siginfo_t *info, void *context)
+{
+    const int errnum = errno, passed = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
+    struct sigaction action;
+    (void)number;
+    (void)context;
+    if ((passed == SIGINT || passed == SIGTERM) && sigaction(passed, NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
+        if (action.sa_handler == SIG_DFL)
+            raise(passed);
+        cli_note_interrupt();
+    }
+    errno = errnum;
 }
 
 /* What is done is told, and then the process is left to whatever holds it: with nothing open that others wait for. */
@@ -63,15 +82,19 @@ int cli_run_behind_front(int (*run)(const cli_list *operands), const cli_list *o
         return run(operands);
     fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = (int)SA_RESETHAND | SA_RESTART | SA_SIGINFO}, interrupt, terminate;
-    sigset_t both, before;
-    sigemptyset(&both);
-    sigaddset(&both, SIGINT);
-    sigaddset(&both, SIGTERM);
+    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_RESTART | SA_SIGINFO}, interrupt, terminate;
+    sigset_t held, before;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGUSR1);
     sigemptyset(&action.sa_mask);
-    sigprocmask(SIG_BLOCK, &both, &before);
+    sigprocmask(SIG_BLOCK, &held, &before);
     const pid_t child = fork();
     if (child == 0) {
+        action.sa_sigaction = take_over;
+        sigaction(SIGUSR1, &action, NULL);
+        sigdelset(&before, SIGUSR1);
         sigprocmask(SIG_SETMASK, &before, NULL);
         close(ends[0]);
         prctl(PR_SET_PDEATHSIG, SIGKILL);

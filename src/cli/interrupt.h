@@ -7,4 +7,11 @@
 void cli_catch_interrupt(void);
 bool cli_interrupted(void);
 
+/* For handlers of signals. Sets the flag. */
+void cli_note_interrupt(void);
+
+/* The same. Whether signal NUMBER, which may be SIGINT or SIGTERM, has come before; it ends the process then, once the handler has returned. What comes
+ * within a moment of the first counts as that one: who signals a process and then its group, as timeout does, means one. */
+bool cli_interrupt_again(int number);
+
 #endif

@@ -116,6 +116,7 @@ typedef struct walk {
     name_list real;  /* absolute paths, the next one last */
     name_list links; /* the next one first */
     size_t link;     /* links that were entered */
+    bool ends;       /* whoever wants the walk waits for no disk any more */
     lens_error *err;
 } walk;
 
@@ -239,7 +240,7 @@ typedef struct folder_entry {
     off_t size;
     int failed;         /* errno */
     unsigned char kind; /* as dirent's */
-    bool wanted;
+    bool asked, wanted; /* ASKED: the visitor is to be asked whether it wants it */
 } folder_entry;
 
 /* What there is in a folder, with nothing of the walk's own in it. */
@@ -311,28 +312,34 @@ static int read_names(listing *self, DIR *stream)
 }
 
 /* A folder is not asked: where one on another disk gives no answer, those beside it are read all the same. Nor is what a link leads to. */
-static int look(listing *self, int fd, folder_entry *entry)
+static void look(listing *self, int fd, folder_entry *entry)
 {
     struct stat info;
     if (entry->kind == DT_DIR || entry->kind == DT_LNK)
-        return 0;
+        return;
     entry->failed = fstatat(fd, entry->name, &info, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
     atomic_fetch_add(&self->errand.answers, 1);
     if (entry->failed)
-        return 0;
+        return;
     entry->kind = S_ISREG(info.st_mode) ? DT_REG : S_ISDIR(info.st_mode) ? DT_DIR : S_ISLNK(info.st_mode) ? DT_LNK : DT_CHR;
     entry->size = info.st_size;
     entry->time = info.st_mtim;
     entry->wanted = true;
-    if (!self->wants || entry->kind != DT_REG)
-        return 0;
-    char *path = joined(self->path, entry->name);
-    if (!path)
-        return -1;
-    entry->wanted = self->wants(path);
-    free(path);
-    atomic_fetch_add(&self->errand.answers, 1);
-    return 0;
+}
+
+/* Asks the visitor which files it wants, of those that are not left out: it may open them. */
+static void ask_wanted(lens_errand *errand)
+{
+    listing *self = (listing *)errand;
+    for (size_t i = 0; i < self->count && !self->starved; i++) {
+        folder_entry *entry = &self->entries[i];
+        char *path = entry->asked ? joined(self->path, entry->name) : NULL;
+        self->starved = entry->asked && !path;
+        if (path)
+            entry->wanted = self->wants(path);
+        free(path);
+        atomic_fetch_add(&self->errand.answers, 1);
+    }
 }
 
 static void read_folder(lens_errand *errand)
@@ -349,7 +356,7 @@ static void read_folder(lens_errand *errand)
     }
     self->starved = read_names(self, stream) != 0;
     for (size_t i = 0; i < self->count && !self->starved; i++) {
-        self->starved = look(self, fd, &self->entries[i]) != 0;
+        look(self, fd, &self->entries[i]);
         if (self->entries[i].failed == EACCES) { /* names can be read but not followed */
             self->count = i + 1;
             break;
@@ -374,16 +381,37 @@ static void follow(walk *w, const char *path, folder_entry *entry)
     struct stat info;
     lens_error why = {0};
     if (lens_file_look(path, &info, &why) != 0) {
-        if (why.code == LENS_E_SILENT && w->visitor->problem)
+        if ((why.code == LENS_E_SILENT || why.code == LENS_E_MEMORY) && w->visitor->problem)
             w->visitor->problem(w->visitor->context, path, &why);
-        else if (why.code != LENS_E_CANCELLED)
+        else if (why.code == LENS_E_CANCELLED)
+            w->ends = true;
+        else
             problem(w, path, LENS_E_MISSING, errno, errno == ENOENT ? "a symbolic link to nothing" : NULL);
         return;
     }
     entry->kind = S_ISREG(info.st_mode) ? DT_REG : S_ISDIR(info.st_mode) ? DT_DIR : DT_CHR;
     entry->size = info.st_size;
     entry->time = info.st_mtim;
-    entry->wanted = entry->kind != DT_REG || !w->visitor->wants || w->visitor->wants(path); /* its disk has just answered */
+    const bool asked = entry->kind == DT_REG && w->visitor->wants && !(w->visitor->passes_by && w->visitor->passes_by(w->visitor->context, path));
+    entry->wanted = !asked || w->visitor->wants(path); /* its disk has just answered */
+}
+
+/* Marks the files of FOUND that the visitor is to be asked of. Their number; -1: memory is short. */
+static int mark_asked(const walk *w, listing *found)
+{
+    int count = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        folder_entry *entry = &found->entries[i];
+        if (entry->failed || entry->kind != DT_REG)
+            continue;
+        char *path = joined(found->path, entry->name);
+        if (!path)
+            return -1;
+        entry->asked = !left_out(w, path, entry->name, false) && !(w->visitor->passes_by && w->visitor->passes_by(w->visitor->context, path));
+        count += entry->asked;
+        free(path);
+    }
+    return count;
 }
 
 /* Tells ENTRY of FOLDER when it is a file, keeps it for later when it is a folder. */
@@ -426,7 +454,7 @@ static int meet_all(walk *w, listing *found)
     int result = 0;
     if (found->not_read)
         problem(w, found->path, LENS_E_SYSTEM, found->not_read, NULL);
-    for (size_t i = 0; i < found->count && result == 0; i++)
+    for (size_t i = 0; i < found->count && result == 0 && !w->ends; i++)
         result = meet(w, found->path, &found->entries[i], &folders);
     /* Turned round, as the list is a stack. */
     while (result == 0 && folders.count > 0)
@@ -434,6 +462,19 @@ static int meet_all(walk *w, listing *found)
             result = starved(w);
     names_free(&folders);
     return result;
+}
+
+/* Runs what FOUND is set to, on a thread of its own. False, with *RESULT, where it is not the caller's any more. */
+static bool answered(walk *w, const char *path, listing *found, int *result)
+{
+    lens_error why = {0};
+    if (lens_errand_do(&found->errand, path, &why) == 0)
+        return true;
+    *result = why.code == LENS_E_MEMORY ? starved(w) : 0;
+    w->ends |= why.code == LENS_E_CANCELLED;
+    if (why.code != LENS_E_MEMORY && why.code != LENS_E_CANCELLED && w->visitor->problem)
+        w->visitor->problem(w->visitor->context, path, &why);
+    return false;
 }
 
 static int enter(walk *w, const char *path, bool link)
@@ -452,21 +493,20 @@ static int enter(walk *w, const char *path, bool link)
     found->include_hidden = w->include_hidden;
     found->link = link;
     memcpy(found->path, path, length + 1);
-    lens_error why = {0};
-    if (lens_errand_do(&found->errand, path, &why) != 0) {
-        if (why.code == LENS_E_MEMORY)
-            return starved(w);
-        if (w->visitor->problem && why.code != LENS_E_CANCELLED)
-            w->visitor->problem(w->visitor->context, path, &why);
-        return 0;
-    }
     int result = 0;
-    if (found->not_opened)
+    if (!answered(w, path, found, &result))
+        return result;
+    if (found->not_opened) {
         problem(w, path, LENS_E_SYSTEM, found->not_opened, NULL);
-    else if (found->starved || (result = visit(&w->visited, &found->info)) < 0)
+    } else if (found->starved || (result = visit(&w->visited, &found->info)) < 0) {
         result = starved(w);
-    else
-        result = result > 0 ? meet_all(w, found) : 0; /* else another way led here, and it was read in vain */
+    } else if (result > 0) { /* else another way led here, and it was read in vain */
+        const int asked = found->wants ? mark_asked(w, found) : 0;
+        found->errand.run = ask_wanted;
+        if (asked > 0 && !answered(w, path, found, &result))
+            return result;
+        result = asked < 0 || found->starved ? starved(w) : meet_all(w, found);
+    }
     end_listing(&found->errand);
     return result;
 }
@@ -529,7 +569,7 @@ static int walk_folders(walk *w)
     /* As a link: the root itself may be one. */
     if (result == 0 && name_add(&w->links, strdup(w->root)) != 0)
         result = starved(w);
-    while (result == 0) {
+    while (result == 0 && !w->ends) {
         if (w->real.count > 0) {
             char *path = w->real.items[--w->real.count];
             result = enter(w, path, false);

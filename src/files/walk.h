@@ -36,8 +36,9 @@ typedef struct lens_walk_visitor {
      * that leads nowhere (perhaps to a disk that is not there today). */
     void (*problem)(void *context, const char *path, const lens_error *error);
     /* Whether the file at PATH, below ROOT, is one that the visitor wants, which it may open for that: asked on another thread, that may never come back, as
-     * the file system that it asks may not. May be NULL. */
+     * the file system that it asks may not. May be NULL. Nothing is asked of what PASSES_BY (may be NULL too) says, which itself opens nothing. */
     bool (*wants)(const char *path);
+    bool (*passes_by)(void *context, const char *path);
     void *context;
 } lens_walk_visitor;
 

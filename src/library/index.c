@@ -505,11 +505,6 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         report->library_bytes = counts.bytes;
     report->seconds = lens_seconds() - out.begun;
     lens_patience_set(patience);
-    if (result != 0 && err && err->code == LENS_E_CANCELLED && atomic_load(&run->stop)) { /* a stop, while a disk gave no answer */
-        *err = (lens_error){0};
-        report->stopped = true;
-        result = 0;
-    }
     report->pictures_per_second = pictures_took > 0 ? (double)report->indexed / pictures_took : 0;
     return result;
 }
@@ -546,7 +541,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     pthread_mutex_init(&run.reader_lock, NULL);
     pthread_mutex_init(&run.error_lock, NULL);
     int result = index_all(&run, report, &why);
-    if (result != 0 && why.code == LENS_E_CANCELLED) {
+    if (result != 0 && why.code == LENS_E_CANCELLED) { /* a stop, while a disk gave no answer or another run had its turn */
         report->stopped = true;
         result = 0;
     }

@@ -125,9 +125,12 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
 {
     struct stat info;
     lens_error why = {0};
-    if (lens_file_look(target->path, &info, &why) != 0 && (why.code == LENS_E_SILENT || why.code == LENS_E_CANCELLED)) {
+    const bool there = lens_file_look(target->path, &info, &why) == 0;
+    if (!there && (why.code == LENS_E_SILENT || why.code == LENS_E_CANCELLED)) {
         target->absent = "gives no answer; what is known of it is kept";
-    } else if (why.code != LENS_E_NONE) {
+    } else if (!there && why.code != LENS_E_MISSING) {
+        target->absent = "cannot be looked at now; what is known of it is kept";
+    } else if (!there) {
         int removed = is_removed_picture(run, target->path, err);
         target->removed = removed > 0;
         if (removed != 0)
@@ -153,8 +156,15 @@ static int add_named(lens_run *run, lens_error *err)
         int result = path ? 0 : -1;
         if (path && !*options->paths[i])
             result = lens_fail(err, LENS_E_ARGUMENT, "the name of a folder to index is empty");
-        if (result == 0 && !root_of(run, path) && !lens_file_exists(path))
-            result = lens_fail(err, LENS_E_MISSING, "%s: no such file or folder", path);
+        struct stat info;
+        lens_error why = {0};
+        if (result == 0 && !root_of(run, path) && lens_file_look(path, &info, &why) != 0) {
+            if (why.code == LENS_E_MISSING)
+                lens_fail(&why, LENS_E_MISSING, "%s: no such file or folder", path);
+            if (err)
+                *err = why;
+            result = -1;
+        }
         if (result == 0)
             result = add_target(run, path, err);
         free(path);

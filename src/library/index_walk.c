@@ -21,6 +21,11 @@ static bool enter(void *context, const char *path)
     return strcmp(path, run->place->folder) != 0 && !left_out(run, path);
 }
 
+static bool passes_by(void *context, const char *path)
+{
+    return left_out(context, path);
+}
+
 /* 1 when the picture at PATH needs work, 0 when not (it is then counted and marked as seen), -1 on error. */
 static int needs_work(lens_run *run, const lens_walk_file *file, lens_job *job, lens_error *err)
 {
@@ -133,7 +138,8 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
 void *lens_index_walker(void *argument)
 {
     lens_run *run = argument;
-    const lens_walk_visitor visitor = {.file = meet_file, .enter = enter, .problem = meet_problem, .wants = lens_is_picture_file, .context = run};
+    const lens_walk_visitor visitor = {
+        .file = meet_file, .enter = enter, .problem = meet_problem, .wants = lens_is_picture_file, .passes_by = passes_by, .context = run};
     lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
     for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
         const lens_target *target = &run->targets[run->target];

@@ -169,8 +169,9 @@ static int hear_picture(void *context, const lens_store_picture *picture)
 {
     reading *item = context;
     struct stat info;
-    if (item->path || lens_file_look(picture->path, &info, NULL) != 0)
-        return 0;
+    lens_error why = {0};
+    if (item->path || lens_file_look(picture->path, &info, &why) != 0)
+        return why.code == LENS_E_CANCELLED;
     item->path = strdup(picture->path);
     item->size = picture->size;
     item->mtime_ns = picture->mtime_ns;
@@ -190,8 +191,9 @@ static int list(lens_store *reader, const char *version, int64_t last, pass *out
     out->count = (size_t)count;
     for (int i = 0; i < count; i++) {
         out->items[i].content = contents[i];
-        if (lens_store_pictures_of(reader, contents[i], hear_picture, &out->items[i], err) < 0)
-            return -1;
+        const int heard = lens_store_pictures_of(reader, contents[i], hear_picture, &out->items[i], err);
+        if (heard != 0)
+            return heard < 0 ? -1 : lens_fail(err, LENS_E_CANCELLED, "interrupted");
     }
     return count;
 }
@@ -381,10 +383,19 @@ int lens_read(lens_library *library, const lens_read_options *asked, lens_read_r
         free(languages);
         return opened ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
     }
-    int result = read_all(library->place.store, version, options, report, begun, err);
+    const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = wait_on, .context = &chosen});
+    lens_error why = {0};
+    int result = read_all(library->place.store, version, options, report, begun, &why);
+    if (result != 0 && why.code == LENS_E_CANCELLED) { /* a stop, while a disk gave no answer */
+        report->stopped = true;
+        result = 0;
+    } else if (result != 0 && err) {
+        *err = why;
+    }
     free(version);
     if (result == 0 && !report->stopped)
         result = encode_all(library->place.store, options, report, begun, err);
+    lens_patience_set(before);
     free(languages);
     report->seconds = lens_seconds() - begun;
     return result;

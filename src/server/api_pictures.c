@@ -1,6 +1,7 @@
 /* One picture: what is known of it, the file, a small one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "server/server.h"
 
 enum { REMOTE_BYTES_MOST = 512 << 20 }; /* of a file on a disk of the network */
+enum { HELD_BYTES_MOST = 256 << 20 };   /* of all such files that are being sent; one alone may be larger */
 
 static const char for_ever[] = "private, max-age=31536000, immutable", ask_again[] = "private, no-cache";
 
@@ -109,24 +111,56 @@ static void end_opening(lens_errand *errand)
     free(self);
 }
 
-static void free_bytes(void *bytes)
+/* Bytes of files that are held while they are sent: clients may be as slow as they like. */
+static atomic_size_t held;
+
+typedef struct held_file {
+    size_t counted;
+    lens_buffer bytes;
+} held_file;
+
+static void free_held(void *context)
 {
-    free(bytes);
+    held_file *self = context;
+    atomic_fetch_sub(&held, self->counted);
+    lens_buffer_free(&self->bytes);
+    free(self);
+}
+
+/* Reads the file that FILE has opened. NULL with an error: LENS_E_BUSY while too much of others is held. */
+static held_file *hold(const opening *file, lens_error *err)
+{
+    held_file *self = calloc(1, sizeof *self);
+    if (!self) {
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return NULL;
+    }
+    self->counted = (size_t)file->info.st_size;
+    const size_t others = atomic_fetch_add(&held, self->counted);
+    int result = 0;
+    if (others > 0 && others + self->counted > HELD_BYTES_MOST)
+        result = lens_fail(err, LENS_E_BUSY, "too much is being sent");
+    else /* no more than what was counted, should it have grown */
+        result = lens_file_read(file->path, self->counted < REMOTE_BYTES_MOST ? self->counted : REMOTE_BYTES_MOST, &self->bytes, err);
+    if (result == 0)
+        return self;
+    free_held(self);
+    return NULL;
 }
 
 /* What is sent of the file that SELF opened, which may take its descriptor. The network's thread reads what is sent, and must not meet a silent disk: what
  * lies on one that can be is read first. */
 static struct MHD_Response *body_of(opening *self, lens_error *err)
 {
-    lens_buffer bytes = {0};
     struct MHD_Response *response;
-    if (self->remote && lens_file_read(self->path, REMOTE_BYTES_MOST, &bytes, err) != 0)
+    held_file *file = self->remote ? hold(self, err) : NULL;
+    if (self->remote && !file)
         return NULL;
-    if (self->remote) {
-        self->info.st_size = (off_t)bytes.size;
-        response = MHD_create_response_from_buffer_with_free_callback_cls(bytes.size, bytes.data, free_bytes, bytes.data);
+    if (file) {
+        self->info.st_size = (off_t)file->bytes.size;
+        response = MHD_create_response_from_buffer_with_free_callback_cls(file->bytes.size, file->bytes.data, free_held, file);
         if (!response)
-            lens_buffer_free(&bytes);
+            free_held(file);
     } else {
         response = MHD_create_response_from_fd64((uint64_t)self->info.st_size, self->fd);
         if (response)
@@ -196,6 +230,8 @@ void lens_api_file(lens_exchange *exchange)
     if (!response) {
         if (error.code == LENS_E_MEMORY)
             lens_answer_error(exchange, 500, "internal", "not enough memory");
+        else if (error.code == LENS_E_BUSY)
+            lens_answer_error(exchange, 503, "unavailable", "too much is being sent at once: please try again");
         else
             answer_gone(exchange, &error);
     } else {

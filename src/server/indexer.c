@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "base/text.h"
 #include "server/picture.h"
 #include "server/server.h"
@@ -84,8 +85,9 @@ static bool hear(void *context, const lens_index_event *event)
     return go_on;
 }
 
-static bool goes_on(lens_indexer *self)
+static bool goes_on(void *context)
 {
+    lens_indexer *self = context;
     pthread_mutex_lock(&self->lock);
     const bool go_on = !self->ends;
     pthread_mutex_unlock(&self->lock);
@@ -200,7 +202,10 @@ static bool look(lens_indexer *self, double seconds)
         lens_sleep(seconds);
         return false;
     }
+    /* Its own patience: a reading under way may wait for a disk itself, and look here meanwhile. */
+    const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = self});
     const int changed = lens_watch_wait(self->watch, seconds, &self->paths, &self->path_count, &error);
+    lens_patience_set(before);
     self->found = changed > 0;
     self->away_said &= changed < 0;
     if (changed < 0) {
@@ -321,6 +326,7 @@ static void *work(void *context)
 {
     lens_indexer *self = context;
     setpriority(PRIO_PROCESS, 0, NICE); /* on Linux of this thread, and of those that it starts */
+    lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = self});
     pthread_mutex_lock(&self->lock);
     while (!self->ends) {
         if (!self->running && !self->watch && !self->reads) {

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ocr/ocr.h"
+#include "processes.h"
 #include "serving.h"
 #include "silent_share.h"
 
@@ -142,8 +144,8 @@ static void await(const scene *self, bool wanted)
     assert_true((test_share_waiting(self->share) > 0) == wanted);
 }
 
-/* Interrupts an index run that waits for the share, with a patience of many hours. */
-static void interrupt(const scene *self, test_silence silence)
+/* Interrupts an index run, or a pass that READS, that waits for the share, with a patience of many hours. */
+static void interrupt(const scene *self, bool reads, test_silence silence)
 {
     int out[2];
     assert_int_equal(pipe(out), 0);
@@ -157,11 +159,15 @@ static void interrupt(const scene *self, test_silence silence)
         for (const char *const *entry = test_world_environment(self->world); *entry; entry++)
             putenv((char *)*entry);
         alarm(120);
+        if (reads)
+            execl(test_program(), test_program(), "ocr", (char *)NULL);
         execl(test_program(), test_program(), "index", "-t2", "--model", "colour", self->world->pictures, (char *)NULL);
         _exit(127);
     }
     close(out[1]);
     await(self, true);
+    pid_t worker;
+    test_processes_wait(child, TEST_ALIVE, 1, &worker);
     const double interrupted = lens_seconds();
     kill(child, SIGINT);
     int status;
@@ -175,6 +181,7 @@ static void interrupt(const scene *self, test_silence silence)
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 130)
         fail_msg("expected exit 130, got the status %x: %s", status, said);
     test_share_silence(self->share, TEST_SILENT_NEVER);
+    test_process_wait_end(worker); /* which the share held, and which closes its files there */
     await(self, false);
 }
 
@@ -184,14 +191,30 @@ static void test_ctrl_c_works(void **state)
     lens_buffer said = index_expecting(self, LOCAL, 0, 0);
     lens_buffer_free(&said);
     self->share = test_share_mount(self->at, self->source);
-    interrupt(self, TEST_SILENT_READ);
-    interrupt(self, TEST_SILENT_ALL);
+    interrupt(self, false, TEST_SILENT_READ);
+    interrupt(self, false, TEST_SILENT_ALL);
     test_run check = test_world_expect(self->world, 0, "check", NULL);
     test_run_free(&check);
     json_t *report = test_world_index(self->world);
     assert_int_equal(test_json_integer(report, "indexed") + test_json_integer(report, "unchanged"), LOCAL + SHARED);
     assert_true(test_json_integer(report, "unchanged") >= LOCAL);
     json_decref(report);
+}
+
+static void test_ctrl_c_works_while_pictures_are_read(void **state)
+{
+    scene *self = *state;
+    lens_error why = {0};
+    lens_reader *reader = lens_reader_open("eng", &why);
+    if (!reader) {
+        printf("skipped: %s\n", why.message);
+        skip();
+    }
+    lens_reader_free(reader);
+    self->share = test_share_mount(self->at, self->source);
+    lens_buffer said = index_expecting(self, LOCAL + SHARED, 0, 0);
+    lens_buffer_free(&said);
+    interrupt(self, true, TEST_SILENT_ALL);
 }
 
 static void test_the_server_answers(void **state)
@@ -227,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_without_an_answer_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_silent_share_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ctrl_c_works_while_pictures_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_server_answers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

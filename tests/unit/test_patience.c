@@ -1,4 +1,5 @@
 /* Errands: done, given up when nothing comes, not asked for where others have none, ended by whoever is last. */
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +61,13 @@ static void wait_for_ended(int count)
     assert_int_equal(atomic_load(&ended), count);
 }
 
+static void wait_for_none_left(void)
+{
+    for (int i = 0; i < 6000 && lens_errands_left() > 0; i++)
+        lens_sleep(0.01);
+    assert_int_equal(lens_errands_left(), 0);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -108,6 +116,73 @@ static void test_silence_is_given_up(void **state)
     assert_int_equal(code_of(new_job(false), "/nowhere/a"), LENS_E_NONE);
 }
 
+static void test_what_was_sent_counts_until_it_is_ended(void **state)
+{
+    (void)state;
+    lens_errand_send(&new_job(true)->errand);
+    assert_int_equal(lens_errands_left(), 1);
+    atomic_store(&gate, FREE);
+    wait_for_ended(1);
+    wait_for_none_left();
+}
+
+/* Behind a symbolic link the kernel's list of mounts tells nothing of a path, and each folder is a place of its own. */
+typedef struct asking {
+    pthread_t thread;
+    int number;
+    lens_error_code code;
+    lens_error err;
+} asking;
+
+static void *ask(void *context)
+{
+    asking *self = context;
+    char path[64];
+    snprintf(path, sizeof path, "/nowhere-%d/a", self->number);
+    lens_patience_set((lens_disk_patience){.seconds = 1});
+    self->code = lens_errand_do(&new_job(true)->errand, path, &self->err) == 0 ? LENS_E_NONE : self->err.code;
+    return NULL;
+}
+
+static void test_silence_in_many_folders(void **state)
+{
+    enum { MANY = 64, ALL = 300 };
+    (void)state;
+    static asking all[ALL];
+    for (int i = 0; i < MANY; i++) {
+        all[i].number = i;
+        assert_int_equal(pthread_create(&all[i].thread, NULL, ask, &all[i]), 0);
+    }
+    for (int i = 0; i < MANY; i++) {
+        pthread_join(all[i].thread, NULL);
+        assert_int_equal(all[i].code, LENS_E_SILENT);
+    }
+    job *asked = new_job(false);
+    lens_error err = {0};
+    assert_int_equal(lens_errand_do(&asked->errand, "/elsewhere/b", &err), -1);
+    assert_int_equal(err.code, LENS_E_SILENT);
+    assert_says(&err, "too many calls");
+    assert_int_equal(code_of(new_job(false), "/proc/b"), LENS_E_NONE); /* a mount that is listed is asked */
+    atomic_store(&gate, FREE);
+    wait_for_none_left();
+    assert_int_equal(code_of(new_job(false), "/elsewhere/b"), LENS_E_NONE);
+    /* All at once, so that none knows yet of the silence of the others. */
+    atomic_store(&gate, HELD);
+    int refused = 0;
+    for (int i = 0; i < ALL; i++) {
+        all[i] = (asking){.number = i};
+        assert_int_equal(pthread_create(&all[i].thread, NULL, ask, &all[i]), 0);
+    }
+    for (int i = 0; i < ALL; i++) {
+        pthread_join(all[i].thread, NULL);
+        assert_int_equal(all[i].code, LENS_E_SILENT);
+        refused += strstr(all[i].err.message, "too many calls") != NULL;
+    }
+    assert_true(refused > 0);
+    atomic_store(&gate, FREE);
+    wait_for_none_left();
+}
+
 static void test_what_talks_is_waited_for(void **state)
 {
     (void)state;
@@ -138,6 +213,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_what_is_done_is_the_callers, setup),
         cmocka_unit_test_setup(test_silence_is_given_up, setup),
+        cmocka_unit_test_setup(test_what_was_sent_counts_until_it_is_ended, setup),
+        cmocka_unit_test_setup(test_silence_in_many_folders, setup),
         cmocka_unit_test_setup(test_what_talks_is_waited_for, setup),
         cmocka_unit_test_setup(test_a_stop_ends_the_waiting, setup),
     };

@@ -226,6 +226,45 @@ static void test_exclusions(void **state)
     test_folder_remove(root);
 }
 
+static lens_buffer asked_of;
+
+static bool on_wants(const char *path)
+{
+    assert_int_equal(lens_buffer_print(&asked_of, "%s ", strrchr(path, '/')), 0);
+    return false;
+}
+
+static bool on_passes_by(void *context, const char *path)
+{
+    return strcmp(below(context, path), "/forgotten") == 0;
+}
+
+static int on_unwanted(void *context, const lens_walk_file *file)
+{
+    assert_int_equal(file->wanted, on_passes_by(context, file->path));
+    return on_file(context, file);
+}
+
+/* Whoever is asked may open the file. */
+static void test_what_is_left_out_is_not_asked_of(void **state)
+{
+    (void)state;
+    char *root = test_folder_new();
+    make(root, "a/ a/secret.key forgotten note");
+    make_link(root, "a/secret.key", "z.key");
+    make_link(root, "note", "z.note");
+    seen s = {.root = root};
+    lens_error err;
+    const lens_walk_options options = {.exclude = (const char *[]){"*.key"}, .exclude_count = 1};
+    const lens_walk_visitor visitor = {.file = on_unwanted, .wants = on_wants, .passes_by = on_passes_by, .context = &s};
+    assert_done(lens_walk(root, &options, &visitor, &err), &err);
+    assert_string_equal(s.files.data, "/forgotten /note /z.note ");
+    assert_string_equal(asked_of.data, "/note /z.note ");
+    lens_buffer_free(&asked_of);
+    clear(&s);
+    test_folder_remove(root);
+}
+
 static void test_what_a_walk_leaves_out_is_told_without_walking(void **state)
 {
     (void)state;
@@ -384,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_what_a_file_is),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_exclusions),
+        cmocka_unit_test(test_what_is_left_out_is_not_asked_of),
         cmocka_unit_test(test_what_a_walk_leaves_out_is_told_without_walking),
         cmocka_unit_test(test_folders_that_vanish),
         cmocka_unit_test(test_folders_that_are_closed),
