@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -244,6 +245,51 @@ static void test_the_server_answers(void **state)
     test_serving_stop(&serving);
 }
 
+/* The status of the answer to a request for the file of picture ID. The connection stays open in FD, and reads no more than that. */
+static int begin_file(const test_serving *serving, int id, int *fd)
+{
+    char text[128], answer[13] = "";
+    *fd = test_dial(AF_INET, serving->port);
+    assert_true(*fd >= 0);
+    const int size = snprintf(text, sizeof text, "GET /api/pictures/%d/file HTTP/1.1\r\nHost: localhost:%d\r\n\r\n", id, serving->port);
+    assert_int_equal(write(*fd, text, (size_t)size), size);
+    assert_int_equal(recv(*fd, answer, sizeof answer - 1, MSG_WAITALL), (ssize_t)sizeof answer - 1);
+    return (int)strtol(answer + strlen("HTTP/1.1 "), NULL, 10);
+}
+
+/* What is read from a share is held until a client has taken it, however slow that is. */
+static void test_files_for_slow_clients_are_bounded(void **state)
+{
+    enum { LARGE = 150 << 20 }; /* of these one fits */
+    scene *self = *state;
+    self->share = test_share_mount(self->at, self->source);
+    char *only = test_world_path(self->world, "nas");
+    test_run run = test_world_expect(self->world, 0, "index", "--model", "colour", only, NULL);
+    test_run_free(&run);
+    free(only);
+    test_share_unmount(self->share); /* the kernel would still know the old sizes */
+    for (unsigned i = 0; i < SHARED; i++) {
+        char *path = test_path(self->source, "shared%u.png", i);
+        assert_int_equal(truncate(path, LARGE), 0);
+        free(path);
+    }
+    self->share = test_share_mount(self->at, self->source);
+    test_serving serving = test_serving_start(self->world, NULL);
+    int first, second;
+    assert_int_equal(begin_file(&serving, 1, &first), 200);
+    assert_int_equal(begin_file(&serving, 2, &second), 503);
+    close(second);
+    close(first);
+    int status = 503;
+    for (int i = 0; i < 600 && status == 503; i++) { /* once the server has seen that the first is gone */
+        status = begin_file(&serving, 2, &second);
+        close(second);
+        lens_sleep(0.05);
+    }
+    assert_int_equal(status, 200);
+    test_serving_stop(&serving);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ctrl_c_works, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works_while_pictures_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_server_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_files_for_slow_clients_are_bounded, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
