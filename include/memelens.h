@@ -64,6 +64,9 @@ lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
  * not call this decodes pictures in itself. */
 bool lens_decode_apart(int argc, char **argv, int *status);
 
+/* Ends those that have nothing to do. They end with the program by themselves; this is for one whose own end a silent disk may hold up. */
+void lens_decode_apart_end(void);
+
 /* What of that this machine, or a program that did not ask for it, lacks: "the kernel has no seccomp". NULL: nothing. Static. */
 const char *lens_decode_apart_lacks(void);
 

@@ -12,6 +12,7 @@
 #include "base/patience.h"
 #include "cli/interrupt.h"
 #include "cli/say.h"
+#include "memelens.h"
 
 static volatile sig_atomic_t behind; /* the child */
 
@@ -45,6 +46,7 @@ static void take_over(int number, siginfo_t *info, void *context)
 static _Noreturn void leave(int told, int status)
 {
     const unsigned char byte = (unsigned char)status;
+    lens_decode_apart_end(); /* they would wait for this process */
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3; fd++)
         dup2(null, fd);

@@ -12,6 +12,11 @@ bool lens_decode_apart(int argc, char **argv, int *status)
     return false;
 }
 
+void lens_decode_apart_end(void)
+{
+    lens_apart_end();
+}
+
 const char *lens_decode_apart_lacks(void)
 {
     return lens_apart_lacks();

@@ -86,6 +86,15 @@ static void give_back(lens_helper *helper, lens_helper_kind kind)
     lens_helper_end(helper);
 }
 
+void lens_apart_end(void)
+{
+    pthread_mutex_lock(&lock);
+    for (int kind = 0; kind < LENS_HELPER_KINDS; kind++)
+        while (idle_count[kind])
+            lens_helper_end(idle[kind][--idle_count[kind]]);
+    pthread_mutex_unlock(&lock);
+}
+
 static lens_helper_kind kind_for(lens_format format)
 {
     switch (format) {

@@ -19,6 +19,9 @@ bool lens_apart(void);
 /* As lens_decode for bytes of FORMAT. Where no process can be started at all, it fails and lens_apart is false from then on. */
 int lens_apart_decode(const void *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out, lens_error *err);
 
+/* Ends the processes that have nothing to do: for a process whose own end may be held up, which they would wait for. */
+void lens_apart_end(void);
+
 /* Why pictures are not decoded as far apart as they should be: in no process of their own, or without seccomp. NULL when they are. Static. */
 const char *lens_apart_lacks(void);
 
