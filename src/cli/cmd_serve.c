@@ -56,9 +56,9 @@ static int run(const cli_list *operands)
     serve.ocr = ocr;
     serve.ocr_languages = languages;
     serve.no_auth = no_auth;
-    serve.hosts = (lens_names){hosts.items, hosts.count};
-    serve.origins = (lens_names){origins.items, origins.count};
-    serve.paths = (lens_names){paths.items, paths.count};
+    serve.hosts = (lens_serve_names){hosts.items, hosts.count};
+    serve.origins = (lens_serve_names){origins.items, origins.count};
+    serve.paths = (lens_serve_names){paths.items, paths.count};
     serve.allow_urls = allow_urls;
     serve.show_paths = show_paths;
     serve.max_upload = (uint64_t)(max_upload > 4096 ? 4096 : max_upload) << 20;

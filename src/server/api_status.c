@@ -126,7 +126,7 @@ void lens_api_status(lens_exchange *exchange)
 /* Whether REAL, without symbolic links, lies below a folder that was named for it. *SHOWN: with no hidden name on the way. */
 static bool is_allowed(const lens_exchange *exchange, const char *real, bool *shown)
 {
-    const lens_names *allowed = &exchange->server->options.paths;
+    const lens_serve_names *allowed = &exchange->server->options.paths;
     bool may = false;
     *shown = false;
     for (size_t i = 0; i < allowed->count; i++) {

@@ -60,7 +60,7 @@ static int fetch(lens_exchange *exchange, lens_asked *asked)
 /* A file that the request names is read only below the folders for that, wherever symbolic links lead. */
 static int read_file(lens_exchange *exchange, lens_asked *asked)
 {
-    const lens_names *allowed = &exchange->server->options.paths;
+    const lens_serve_names *allowed = &exchange->server->options.paths;
     char *real = asked->text[0] == '/' ? realpath(asked->text, NULL) : NULL;
     bool may = false;
     for (size_t i = 0; real && i < allowed->count && !may; i++) {

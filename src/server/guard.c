@@ -78,7 +78,7 @@ bool lens_guard_is_origin(const char *origin)
 /* Whether --allow-origin names the page that asks. What it shows as a picture it asks for without an Origin, but says where it is all the same. */
 static bool named_page(const lens_exchange *exchange)
 {
-    const lens_names *origins = &exchange->server->options.origins;
+    const lens_serve_names *origins = &exchange->server->options.origins;
     const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN), *page = lens_request_header(exchange, MHD_HTTP_HEADER_REFERER);
     if (origin)
         return named_origin(exchange->server, origin);

@@ -55,7 +55,7 @@ static size_t larger(size_t a, size_t b)
 
 static int check_origins(const lens_server *server, lens_error *err)
 {
-    const lens_names *origins = &server->options.origins;
+    const lens_serve_names *origins = &server->options.origins;
     for (size_t i = 0; i < origins->count; i++)
         if (!lens_guard_is_origin(origins->items[i]))
             return lens_fail(err, LENS_E_ARGUMENT,

@@ -8,19 +8,19 @@
 
 #include "memelens_error.h"
 
-typedef struct lens_names {
+typedef struct lens_serve_names {
     const char *const *items;
     size_t count;
-} lens_names;
+} lens_serve_names;
 
 typedef struct lens_serve_options {
     const char *library;    /* NULL: the default one */
     const char *listen;     /* "127.0.0.1:8080", "localhost:0"; ":8080", everywhere */
     const char *token_file; /* whose first line whoever asks has to know; NULL: none, which is refused beyond this machine unless... */
     bool no_auth;           /* ...this is set */
-    lens_names hosts;       /* names that a Host header may have, besides addresses, localhost and this machine's own name */
-    lens_names origins;     /* "https://page.example": pages elsewhere that may ask */
-    lens_names paths;       /* folders below which a request may name files */
+    lens_serve_names hosts;       /* names that a Host header may have, besides addresses, localhost and this machine's own name */
+    lens_serve_names origins;     /* "https://page.example": pages elsewhere that may ask */
+    lens_serve_names paths;       /* folders below which a request may name files */
     bool allow_urls;        /* pictures are fetched from public addresses */
     bool show_paths;        /* paths of this machine are told though it listens beyond it, or goes by HOSTS */
     bool watch;             /* the library's folders are watched, and what is new in them is indexed */

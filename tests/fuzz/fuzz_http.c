@@ -63,7 +63,7 @@ static void start_servers(void)
         server->options = lens_serve_options_default();
         server->options.library = library;
         server->options.listen = "127.0.0.1:0";
-        server->options.paths = (lens_names){paths, 1};
+        server->options.paths = (lens_serve_names){paths, 1};
         server->options.max_upload = 1 << 16;
         server->options.max_pixels = 1 << 16;
         server->options.say = hear;
@@ -71,8 +71,8 @@ static void start_servers(void)
         server->options.context = server;
         if (i == 1) {
             server->options.token_file = token;
-            server->options.hosts = (lens_names){hosts, 1};
-            server->options.origins = (lens_names){origins, 1};
+            server->options.hosts = (lens_serve_names){hosts, 1};
+            server->options.origins = (lens_serve_names){origins, 1};
         }
         expect(pthread_create(&server->thread, NULL, serve, server) == 0);
     }
