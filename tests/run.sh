@@ -38,13 +38,16 @@ begin() { lane=$1 log=$results/$1.log passed=0 failed=0 skipped=0; }
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 end() { echo "$passed $failed $skipped" >"$results/$lane.totals"; }
 
+# A shell has what it runs beside itself ignore Ctrl-C, and some tests are about just that.
+run() { env --default-signal=INT,QUIT "$@"; }
+
 # cmocka names what failed and what was skipped once more at the end.
 count() { grep -E "$1" "$log" | sort -u | wc -l; }
 
 # Runs the test of SOURCE, which is shown as NAME.
 run_test() {
     source=$1 name=$2
-    "$BUILD/${source%.c}" >"$log" 2>&1
+    run "$BUILD/${source%.c}" >"$log" 2>&1
     status=$?
     p=$(count '^\[ +OK +\]') f=$(count '^\[ +FAILED +\] [a-z_0-9]+$') s=$(count '^\[ +SKIPPED +\] [a-z_0-9]+$')
     if [ "$status" -ne 0 ] || [ "$f" -ne 0 ]; then
@@ -100,7 +103,7 @@ run_scripts() {
     *)                     scripts=$(ls tests/http/test_*.py tests/browser/test_*.py tests/docs/test_*.py tests/faults/test_*.py) ;;
     esac
     for source in $scripts; do
-        "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
+        run "$python" "$source" "$MEMELENS_PROGRAM" >"$log" 2>&1
         status=$?
         p=$(grep -c '^ok ' "$log") f=$(grep -c '^FAILED ' "$log") s=0
         if [ "$status" -eq 77 ]; then
