@@ -94,8 +94,8 @@ static int encode(worker *self, size_t m)
     return result;
 }
 
-/* Looks for a picture of CONTENT whose file is not there any more, and which this job's file may so be. Each of its pictures is looked at once in a run, as all of them may
- * be new names of the same bytes: ten thousand links would be looked at fifty million times. -1 on error. */
+/* Looks for a picture of CONTENT whose file is not there any more, and which this job's file may so be. Each of its pictures is looked at once in a run, as
+ * all of them may be new names of the same bytes: ten thousand links would be looked at fifty million times. -1 on error. */
 static int look_for_old_name(lens_run *run, lens_job *job, int64_t content, lens_error *err)
 {
     int64_t after = lens_id_map_get(&run->moves, content, 0);

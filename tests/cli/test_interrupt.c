@@ -63,11 +63,7 @@ static int setup(void **state)
 {
     if (test_world_setup(state) != 0)
         return -1;
-    for (unsigned i = 0; i < PICTURES; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%03u.jpg", i);
-        test_world_picture(*state, name, TEST_JPEG_420, i);
-    }
+    test_world_pictures(*state, 0, PICTURES);
     return 0;
 }
 

@@ -50,11 +50,7 @@ static long pictures_known(const test_world *world)
 static void test_twenty_kills(void **state)
 {
     const test_world *world = *state;
-    for (unsigned i = 0; i < PICTURES; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%03u.jpg", i);
-        test_world_picture(world, name, TEST_JPEG_420, i);
-    }
+    test_world_pictures(world, 0, PICTURES);
     /* How long a whole run takes here tells where the moments have to lie. */
     double begin = lens_seconds();
     json_decref(test_world_index(world));
@@ -101,11 +97,7 @@ static void test_twenty_kills(void **state)
 static void test_interrupt_keeps_what_is_done(void **state)
 {
     const test_world *world = *state;
-    for (unsigned i = 0; i < PICTURES; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%03u.jpg", i);
-        test_world_picture(world, name, TEST_JPEG_420, i);
-    }
+    test_world_pictures(world, 0, PICTURES);
     int err[2];
     assert_int_equal(pipe(err), 0);
     pid_t child = fork();

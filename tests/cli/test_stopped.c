@@ -11,15 +11,6 @@
 enum { THERE = 6, NEW = 240, STOPS = 5, PATIENCE = 60 /* seconds */ };
 static const char waits[] = "another run is writing to the library; waiting for it", writing[] = "is writing to this library";
 
-static void add_pictures(const test_world *world, unsigned first, unsigned count)
-{
-    for (unsigned i = first; i < first + count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%03u.jpg", i);
-        test_world_picture(world, name, TEST_JPEG_420, i);
-    }
-}
-
 static void assert_pictures(const test_world *world, long pictures)
 {
     test_run run = test_world_expect(world, 0, "check", "-q", NULL);
@@ -77,7 +68,7 @@ static void stop(const test_started *started)
 
 static test_started index_slowly(const test_world *world)
 {
-    add_pictures(world, THERE, NEW);
+    test_world_pictures(world, THERE, NEW);
     return test_start(world, "index", "-t1", "--json", "--lease", "1", world->pictures);
 }
 
@@ -96,7 +87,7 @@ static void in_a_folder(void **state)
 {
     const test_world *world = *state;
     char *copy = test_path(world->folder, "copy"), *some = test_world_path(world, "000.jpg");
-    add_pictures(world, 0, THERE);
+    test_world_pictures(world, 0, THERE);
     json_decref(test_world_index(world));
     test_run run = test_world_expect(world, 0, "copy", "-q", world->library, copy, NULL);
     test_run_free(&run);
@@ -132,7 +123,7 @@ static void in_a_folder(void **state)
 static void in_a_database(void **state)
 {
     const test_world *world = *state;
-    add_pictures(world, 0, THERE);
+    test_world_pictures(world, 0, THERE);
     json_decref(test_world_index(world));
     test_started writer = index_slowly(world);
     lens_sleep(0.3);
@@ -168,16 +159,16 @@ static void await_waiting(PGconn *stuck)
 static void interrupted_behind_a_stuck_writer(void **state)
 {
     const test_world *world = *state;
-    add_pictures(world, 0, THERE);
+    test_world_pictures(world, 0, THERE);
     json_decref(test_world_index(world));
     test_run first = test_world_run(world, "ocr", "-q", NULL);
     const bool reads = first.status == 0;
     if (!reads)
         printf("skipped: interrupting memelens ocr: %s", first.err.data);
     test_run_free(&first);
-    add_pictures(world, THERE, 2);
+    test_world_pictures(world, THERE, 2);
     json_decref(test_world_index(world)); /* to be read */
-    add_pictures(world, THERE + 2, 2);
+    test_world_pictures(world, THERE + 2, 2);
     PGconn *stuck = PQconnectdb(world->library);
     PQclear(PQexec(stuck, "SELECT pg_advisory_lock(7308604897285829)"));
     test_started index = test_start(world, "index", world->pictures);

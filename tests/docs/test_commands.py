@@ -53,7 +53,7 @@ MEANT = [
     (r"COMMAND --help", "search --help"),
     (r"text\|meaning\|look\|all$", "text calm"),
     (r"^memelens bench$", "memelens bench --seconds 0.2"),
-    (r"^make && sudo make install$", "make -s -C $ROOT -o all install PROGRAM=$PROGRAM DESTDIR=$HOME/root && ~/root/usr/local/bin/memelens --version"),
+    (r"^make && sudo make install$", "make -s -C $ROOT -o all install PROGRAM=$PROGRAM DESTDIR=$HOME/staged && ~/staged/usr/local/bin/memelens --version"),
     (r"^build/", "cd $ROOT && $BUILD/"),
     (r"--rows (1000000|N)", "--rows 2000"),
     (r"--library PLACE", "--library ~/scale"),

@@ -24,30 +24,18 @@ static void add_either(list *to, const char *name, lens_buffer bytes)
     to->items[to->count - 1].either = true;
 }
 
-static void put(lens_buffer *out, const void *bytes, size_t size)
-{
-    assert_int_equal(lens_buffer_append(out, bytes, size), 0);
-}
-
-#define TEXT(out, text) put(out, text, sizeof(text) - 1)
-
-/* VALUE in SIZE bytes, the greatest last or first. */
-static void little(lens_buffer *out, uint64_t value, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        put(out, &(uint8_t){(uint8_t)(value >> 8 * i)}, 1);
-}
+#define TEXT(out, text) test_put(out, text, sizeof(text) - 1)
 
 static void big(lens_buffer *out, uint64_t value, size_t size)
 {
     for (size_t i = size; i-- > 0;)
-        put(out, &(uint8_t){(uint8_t)(value >> 8 * i)}, 1);
+        test_put(out, &(uint8_t){(uint8_t)(value >> 8 * i)}, 1);
 }
 
 static void times(lens_buffer *out, const void *bytes, size_t size, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        put(out, bytes, size);
+        test_put(out, bytes, size);
 }
 
 static uint8_t *find(const lens_buffer *in, const char *what, size_t size, size_t from)
@@ -71,8 +59,8 @@ static void chunk(lens_buffer *out, const char *type, const void *bytes, size_t 
 {
     big(out, size, 4);
     const size_t from = out->size;
-    put(out, type, 4);
-    put(out, size ? bytes : "", size);
+    test_put(out, type, 4);
+    test_put(out, size ? bytes : "", size);
     big(out, crc32(0, (const Bytef *)out->data + from, (uInt)(out->size - from)), 4);
 }
 
@@ -91,7 +79,7 @@ static lens_buffer zeros_compressed(size_t size)
         stream.next_out = packed;
         stream.avail_out = sizeof packed;
         result = deflate(&stream, size ? Z_NO_FLUSH : Z_FINISH);
-        put(&out, packed, sizeof packed - stream.avail_out);
+        test_put(&out, packed, sizeof packed - stream.avail_out);
     }
     deflateEnd(&stream);
     return out;
@@ -103,7 +91,7 @@ static lens_buffer png_begun(uint32_t width, uint32_t height, uint8_t bits, uint
     TEXT(&out, "\x89PNG\r\n\x1a\n");
     big(&header, width, 4);
     big(&header, height, 4);
-    put(&header, (uint8_t[]){bits, colours, 0, 0, interlaced}, 5);
+    test_put(&header, (uint8_t[]){bits, colours, 0, 0, interlaced}, 5);
     chunk(&out, "IHDR", header.data, header.size);
     lens_buffer_free(&header);
     return out;
@@ -122,8 +110,8 @@ static lens_buffer png_ended(lens_buffer out)
 static lens_buffer png_with_text(const char *type, const char *before, size_t size)
 {
     lens_buffer out = png_begun(1, 1, 8, 2, false), text = {0}, packed = zeros_compressed((size_t)64 << 20);
-    put(&text, before, size);
-    put(&text, packed.data, packed.size);
+    test_put(&text, before, size);
+    test_put(&text, packed.data, packed.size);
     chunk(&out, type, text.data, text.size);
     lens_buffer_free(&text);
     lens_buffer_free(&packed);
@@ -173,7 +161,7 @@ static void add_jpegs(list *to)
     for (size_t i = 2; i + 1 < whole.size; i++)
         if (memcmp(whole.data + i, "\xff\xda", 2) == 0)
             scan = i;
-    put(&out, whole.data, scan);
+    test_put(&out, whole.data, scan);
     times(&out, whole.data + scan, whole.size - 2 - scan, 1000);
     TEXT(&out, "\xff\xd9");
     lens_buffer_free(&whole);
@@ -186,12 +174,12 @@ static lens_buffer gif_of(uint16_t canvas, uint16_t frame, size_t frames)
 {
     lens_buffer out = {0}, one = {0};
     TEXT(&out, "GIF89a");
-    little(&out, canvas, 2);
-    little(&out, canvas, 2);
+    test_put_number(&out, canvas, 2);
+    test_put_number(&out, canvas, 2);
     TEXT(&out, "\x80\0\0\0\0\0\xff\xff\xff");
     TEXT(&one, "\x2c\0\0\0\0");
-    little(&one, frame, 2);
-    little(&one, frame, 2);
+    test_put_number(&one, frame, 2);
+    test_put_number(&one, frame, 2);
     TEXT(&one, "\0\2\2\x4c\1\0");
     times(&out, one.data, one.size, frames);
     TEXT(&out, ";");
@@ -203,9 +191,9 @@ static lens_buffer webp_of(const lens_buffer *chunks)
 {
     lens_buffer out = {0};
     TEXT(&out, "RIFF");
-    little(&out, chunks->size + 4, 4);
+    test_put_number(&out, chunks->size + 4, 4);
     TEXT(&out, "WEBP");
-    put(&out, chunks->data, chunks->size);
+    test_put(&out, chunks->data, chunks->size);
     return out;
 }
 
@@ -246,14 +234,14 @@ static lens_buffer tiff_of(const tag *tags, uint16_t count, uint32_t next)
 {
     lens_buffer out = {0};
     TEXT(&out, "II*\0\x08\0\0\0");
-    little(&out, count, 2);
+    test_put_number(&out, count, 2);
     for (uint16_t i = 0; i < count; i++) {
-        little(&out, tags[i].tag, 2);
-        little(&out, tags[i].type, 2);
-        little(&out, tags[i].count, 4);
-        little(&out, tags[i].value, 4);
+        test_put_number(&out, tags[i].tag, 2);
+        test_put_number(&out, tags[i].type, 2);
+        test_put_number(&out, tags[i].count, 4);
+        test_put_number(&out, tags[i].value, 4);
     }
-    little(&out, next, 4);
+    test_put_number(&out, next, 4);
     return out;
 }
 
@@ -276,11 +264,11 @@ static void add_tiffs(list *to)
 static lens_buffer dib_of(int32_t width, int32_t height, uint16_t bits)
 {
     lens_buffer out = {0};
-    little(&out, 40, 4);
-    little(&out, (uint32_t)width, 4);
-    little(&out, (uint32_t)height, 4);
-    little(&out, 1, 2);
-    little(&out, bits, 2);
+    test_put_number(&out, 40, 4);
+    test_put_number(&out, (uint32_t)width, 4);
+    test_put_number(&out, (uint32_t)height, 4);
+    test_put_number(&out, 1, 2);
+    test_put_number(&out, bits, 2);
     times(&out, "", 1, 24);
     return out;
 }
@@ -289,7 +277,7 @@ static lens_buffer bmp_of(int32_t width, int32_t height)
 {
     lens_buffer out = {0}, dib = dib_of(width, height, 24);
     TEXT(&out, "BM\x36\0\0\0\0\0\0\0\x36\0\0\0");
-    put(&out, dib.data, dib.size);
+    test_put(&out, dib.data, dib.size);
     lens_buffer_free(&dib);
     return out;
 }
@@ -298,13 +286,13 @@ static lens_buffer ico_of(uint16_t entries, uint32_t size, uint32_t from, const 
 {
     lens_buffer out = {0};
     TEXT(&out, "\0\0\1\0");
-    little(&out, entries, 2);
+    test_put_number(&out, entries, 2);
     for (unsigned i = 0; i < entries; i++) {
         TEXT(&out, "\0\0\0\0\1\0\x20\0");
-        little(&out, size, 4);
-        little(&out, from, 4);
+        test_put_number(&out, size, 4);
+        test_put_number(&out, from, 4);
     }
-    put(&out, picture ? picture->data : "", picture ? picture->size : 0);
+    test_put(&out, picture ? picture->data : "", picture ? picture->size : 0);
     return out;
 }
 
@@ -313,7 +301,7 @@ static lens_buffer ico_of(uint16_t entries, uint32_t size, uint32_t from, const 
 static lens_buffer text_of(const char *text)
 {
     lens_buffer out = {0};
-    put(&out, text, strlen(text));
+    test_put(&out, text, strlen(text));
     return out;
 }
 

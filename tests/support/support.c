@@ -45,6 +45,17 @@ void test_write(const char *path, const void *bytes, size_t size)
         fail_msg("%s: %s", path, strerror(errno));
 }
 
+void test_put(lens_buffer *out, const void *bytes, size_t size)
+{
+    assert_int_equal(lens_buffer_append(out, bytes, size), 0);
+}
+
+void test_put_number(lens_buffer *out, uint64_t number, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        test_put(out, &(uint8_t){(uint8_t)(number >> 8 * i)}, 1);
+}
+
 lens_buffer test_read(const char *path)
 {
     lens_buffer bytes = {0};

@@ -185,6 +185,15 @@ json_t *test_world_search(const test_world *world, const char *query)
     return paths;
 }
 
+void test_world_pictures(const test_world *world, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%03u.jpg", i);
+        test_world_picture(world, name, TEST_JPEG_420, i);
+    }
+}
+
 test_world *test_world_of_scenes(unsigned count)
 {
     test_world *world = test_world_new();

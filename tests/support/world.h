@@ -20,6 +20,9 @@ void test_world_free(test_world *world); /* removes the folder */
 /* The same with the scenes 0 to COUNT - 1 as pictures/scene0.png and so on, indexed with the model "colour". */
 test_world *test_world_of_scenes(unsigned count);
 
+/* Writes COUNT pictures, pictures/000.jpg and so on from number FIRST. */
+void test_world_pictures(const test_world *world, unsigned first, unsigned count);
+
 /* cmocka's fixture: *STATE is the world. */
 int test_world_setup(void **state);
 int test_world_teardown(void **state);

@@ -12,29 +12,19 @@
 #define VERSION "\x80\x02M\xe9\x03."
 #define SYSTEM "\x80\x02}(X\x0d\0\0\0little_endian\x88u."
 
-static void put(lens_buffer *out, const void *bytes, size_t size)
-{
-    assert_int_equal(lens_buffer_append(out, bytes, size), 0);
-}
-#define PUT(out, text) put(out, text, sizeof(text) - 1)
-
-static void put_number(lens_buffer *out, uint64_t number, int bytes)
-{
-    for (int i = 0; i < bytes; i++)
-        put(out, &(uint8_t){(uint8_t)(number >> 8 * i)}, 1);
-}
+#define PUT(out, text) test_put(out, text, sizeof(text) - 1)
 
 static void put_text(lens_buffer *out, const char *text)
 {
     PUT(out, "X");
-    put_number(out, strlen(text), 4);
-    put(out, text, strlen(text));
+    test_put_number(out, strlen(text), 4);
+    test_put(out, text, strlen(text));
 }
 
 static void put_int(lens_buffer *out, uint64_t number)
 {
     PUT(out, "J");
-    put_number(out, number, 4);
+    test_put_number(out, number, 4);
 }
 
 /* A checkpoint as it is put together: the dictionary's items, the list of storages, and the storages. */
@@ -64,8 +54,8 @@ static void add(struct checkpoint *to, const char *name, const char *storage, in
         put_int(&to->items, (uint64_t)stride[i]);
     PUT(&to->items, "t\x89" "ccollections\nOrderedDict\n)RtR");
     put_text(&to->keys, key);
-    put_number(&to->storages, length, 8);
-    put(&to->storages, data, length * (size_t)size);
+    test_put_number(&to->storages, length, 8);
+    test_put(&to->storages, data, length * (size_t)size);
 }
 
 /* Writes it to PATH and empties it. */
@@ -73,11 +63,11 @@ static void write_checkpoint(struct checkpoint *from, const char *path)
 {
     lens_buffer file = {0};
     PUT(&file, MAGIC VERSION SYSTEM "\x80\x02" "ccollections\nOrderedDict\n)R(");
-    put(&file, from->items.data, from->items.size);
+    test_put(&file, from->items.data, from->items.size);
     PUT(&file, "u}X\x09\0\0\0_metadata}sb.\x80\x02](");
-    put(&file, from->keys.data, from->keys.size);
+    test_put(&file, from->keys.data, from->keys.size);
     PUT(&file, "e.");
-    put(&file, from->storages.data, from->storages.size);
+    test_put(&file, from->storages.data, from->storages.size);
     test_write(path, file.data, file.size);
     lens_buffer_free(&file), lens_buffer_free(&from->items), lens_buffer_free(&from->keys), lens_buffer_free(&from->storages);
     *from = (struct checkpoint){0};
@@ -317,7 +307,7 @@ static void test_a_hostile_pickle_is_not_run(void **state)
     /* That the canary does appear where Python's own pickle reads this: else this test would prove nothing. */
     lens_buffer file = {0};
     PUT(&file, "\x80\x02");
-    put(&file, evil.data, evil.size);
+    test_put(&file, evil.data, evil.size);
     PUT(&file, "R.");
     const char *const argv[] = {"/usr/bin/env", "python3", "-c", "import pickle, sys; pickle.load(sys.stdin.buffer)", NULL};
     test_run run = test_run_program(argv, NULL, &file);
@@ -357,10 +347,10 @@ static void test_a_hostile_pickle_is_not_run(void **state)
 #undef CASE
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        put(&file, cases[i].before, cases[i].before_size);
+        test_put(&file, cases[i].before, cases[i].before_size);
         if (cases[i].call)
-            put(&file, evil.data, evil.size);
-        put(&file, cases[i].after, cases[i].after_size);
+            test_put(&file, evil.data, evil.size);
+        test_put(&file, cases[i].after, cases[i].after_size);
         test_write(path, file.data, file.size);
         lens_buffer_free(&file);
         expect_refusal(folder, path, CONFIG, cases[i].words);
