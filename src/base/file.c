@@ -32,19 +32,19 @@ static int open_regular(const char *path, struct stat *info, lens_error *err)
     return -1;
 }
 
-typedef struct reading {
+struct lens_file_reading {
     lens_errand errand; /* first */
     size_t limit;
     lens_buffer bytes;
     lens_error error;
     int result;
     char path[];
-} reading;
+};
 
 /* After each of these an answer is counted. */
 enum { READ_AT_ONCE = 1 << 20 };
 
-static int read_whole(reading *self, int fd, size_t size)
+static int read_whole(lens_file_reading *self, int fd, size_t size)
 {
     lens_buffer *out = &self->bytes;
     /* One byte more than the size, so that a file that grew meanwhile is seen. */
@@ -72,7 +72,7 @@ static int read_whole(reading *self, int fd, size_t size)
 
 static void run_reading(lens_errand *errand)
 {
-    reading *self = (reading *)errand;
+    lens_file_reading *self = (lens_file_reading *)errand;
     struct stat info;
     const int fd = open_regular(self->path, &info, &self->error);
     self->result = -1;
@@ -88,32 +88,44 @@ static void run_reading(lens_errand *errand)
 
 static void end_reading(lens_errand *errand)
 {
-    reading *self = (reading *)errand;
+    lens_file_reading *self = (lens_file_reading *)errand;
     lens_buffer_free(&self->bytes);
     free(self);
+}
+
+lens_file_reading *lens_file_read_begin(const char *path, size_t limit, lens_error *err)
+{
+    const size_t length = strlen(path);
+    lens_file_reading *self = calloc(1, sizeof *self + length + 1);
+    if (!self)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path), NULL;
+    self->errand = (lens_errand){.run = run_reading, .end = end_reading};
+    self->limit = limit;
+    memcpy(self->path, path, length + 1);
+    return lens_errand_begin(&self->errand, path, err) == 0 ? self : NULL;
+}
+
+int lens_file_read_end(lens_file_reading *reading, lens_buffer *out, lens_error *err)
+{
+    lens_buffer_free(out);
+    if (lens_errand_wait(&reading->errand, reading->path, err) != 0)
+        return -1;
+    const int result = reading->result;
+    if (result == 0) {
+        *out = reading->bytes;
+        reading->bytes = (lens_buffer){0};
+    } else if (err) {
+        *err = reading->error;
+    }
+    end_reading(&reading->errand);
+    return result;
 }
 
 int lens_file_read(const char *path, size_t limit, lens_buffer *out, lens_error *err)
 {
     lens_buffer_free(out);
-    const size_t length = strlen(path);
-    reading *self = calloc(1, sizeof *self + length + 1);
-    if (!self)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-    self->errand = (lens_errand){.run = run_reading, .end = end_reading};
-    self->limit = limit;
-    memcpy(self->path, path, length + 1);
-    if (lens_errand_do(&self->errand, path, err) != 0)
-        return -1;
-    const int result = self->result;
-    if (result == 0) {
-        *out = self->bytes;
-        self->bytes = (lens_buffer){0};
-    } else if (err) {
-        *err = self->error;
-    }
-    end_reading(&self->errand);
-    return result;
+    lens_file_reading *reading = lens_file_read_begin(path, limit, err);
+    return reading ? lens_file_read_end(reading, out, err) : -1;
 }
 
 typedef struct looking {

@@ -14,6 +14,12 @@
  * more than LIMIT bytes. Waits no longer than base/patience.h says: LENS_E_SILENT. On failure OUT is empty. */
 int lens_file_read(const char *path, size_t limit, lens_buffer *out, lens_error *err);
 
+/* The same in two steps, for whoever does other things while it is read. NULL, with ERR filled, where it cannot begin; else lens_file_read_end has to follow,
+ * which frees READING. */
+typedef struct lens_file_reading lens_file_reading;
+lens_file_reading *lens_file_read_begin(const char *path, size_t limit, lens_error *err);
+int lens_file_read_end(lens_file_reading *reading, lens_buffer *out, lens_error *err);
+
 /* stat and lstat with that patience: LENS_E_MISSING where nothing is. Where the system said no, errno is its reason. */
 int lens_file_look(const char *path, struct stat *info, lens_error *err);
 int lens_file_look_at_link(const char *path, struct stat *info, lens_error *err);

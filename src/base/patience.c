@@ -18,6 +18,7 @@ struct lens_errand_state {
     lens_errand *errand;
     pthread_cond_t done_now;
     bool waited_for, done, sent;
+    double begun;                   /* lens_seconds() */
     bool listed;                    /* PLACE is a mount that the kernel lists */
     char *place;                    /* once it was left: where it got no answer */
     struct lens_errand_state *next; /* in the queue, or among those that were left */
@@ -245,6 +246,7 @@ static struct lens_errand_state *state_of(lens_errand *errand, bool waited_for)
     pthread_condattr_destroy(&attributes);
     state->errand = errand;
     state->waited_for = waited_for;
+    state->begun = lens_seconds();
     errand->state = state;
     return state;
 }
@@ -260,11 +262,13 @@ static void put_in_queue(struct lens_errand_state *state)
     pthread_cond_signal(&queued);
 }
 
-/* With the lock held: waits until STATE is done. 0, or the code of what is to be said. */
+/* With the lock held: waits until STATE is done. 0, or the code of what is to be said. Silence counts from when it began, but for a second more at least: a
+ * program that was stopped meanwhile has heard nothing. */
 static lens_error_code wait_for(struct lens_errand_state *state, double seconds)
 {
-    double since = lens_seconds();
-    unsigned answers = atomic_load(&state->errand->answers);
+    const double latest = lens_seconds() - seconds + 1;
+    double since = state->begun < latest ? latest : state->begun;
+    unsigned answers = 0;
     while (!state->done) {
         const struct timespec until = from_now(look_every);
         if (pthread_cond_timedwait(&state->done_now, &lock, &until) != ETIMEDOUT || state->done)
@@ -289,10 +293,9 @@ static lens_error_code wait_for(struct lens_errand_state *state, double seconds)
     return LENS_E_NONE;
 }
 
-int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)
+int lens_errand_begin(lens_errand *errand, const char *path, lens_error *err)
 {
     pthread_once(&once, begin);
-    const double seconds = seconds_of_own();
     pthread_mutex_lock(&lock);
     bool listed = true;
     char *place = left ? place_of(path, &listed) : NULL;
@@ -315,6 +318,15 @@ int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)
     }
     free(place);
     put_in_queue(state);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+int lens_errand_wait(lens_errand *errand, const char *path, lens_error *err)
+{
+    struct lens_errand_state *state = errand->state;
+    const double seconds = seconds_of_own();
+    pthread_mutex_lock(&lock);
     const lens_error_code code = wait_for(state, seconds);
     if (code == LENS_E_NONE) {
         pthread_mutex_unlock(&lock);
@@ -333,6 +345,11 @@ int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)
     }
     pthread_mutex_unlock(&lock);
     return code == LENS_E_CANCELLED ? lens_fail(err, code, "%s: interrupted", path) : lens_fail(err, code, "%s: no answer for %.0f s", path, seconds);
+}
+
+int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)
+{
+    return lens_errand_begin(errand, path, err) == 0 ? lens_errand_wait(errand, path, err) : -1;
 }
 
 void lens_errand_send(lens_errand *errand)

@@ -22,6 +22,11 @@ typedef struct lens_errand {
  * LENS_E_CANCELLED (the thread's lens_patience said so), or LENS_E_MEMORY. */
 int lens_errand_do(lens_errand *errand, const char *path, lens_error *err);
 
+/* The same in two steps: the caller does other things meanwhile. Where it could not begin (-1, as above), there is nothing to wait for; where it did, it must
+ * be waited for, with the same PATH. */
+int lens_errand_begin(lens_errand *errand, const char *path, lens_error *err);
+int lens_errand_wait(lens_errand *errand, const char *path, lens_error *err);
+
 /* Runs ERRAND with nobody waiting for it; ends it unrun where too much is under way. */
 void lens_errand_send(lens_errand *errand);
 

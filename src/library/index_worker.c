@@ -18,9 +18,25 @@ typedef struct pending {
     int count;
 } pending;
 
+/* A picture from its bytes to its pixels, which a process decodes (pixels/apart.h) while the worker does other things. */
+typedef struct opened {
+    lens_job *job; /* NULL: none */
+    lens_buffer file;
+    bool *needed; /* [run->model_count] */
+    lens_decoding decoding;
+} opened;
+
+/* Behind a picture with more pixels none is decoded ahead, so that memory is for one of that size. */
+enum { LARGE = 16 << 20 };
+
 typedef struct worker {
     lens_run *run;
     pending *models; /* [run->model_count] */
+    opened hands[2]; /* the next picture's, and the one before's, which is being decoded */
+    int next;
+    lens_job *ahead; /* whose file is being read; NULL: none's */
+    lens_file_reading *reading; /* NULL: it could not begin, because of WHY_NOT */
+    lens_error why_not;
 } worker;
 
 static size_t pixel_count(const lens_index_model *model)
@@ -162,58 +178,132 @@ static int place(worker *self, lens_job *job, const lens_image *image, const boo
     return 0;
 }
 
-/* Does all of JOB but the encoding. -1 ends the run; the job is passed on or waits in a batch. */
-static int process(worker *self, lens_job *job, bool *needed)
+/* Sessions are made when the first picture needs them: a run with nothing new makes none. */
+static int encode_full(worker *self, size_t at_least)
 {
     lens_run *run = self->run;
+    for (size_t m = 0; m < run->model_count; m++) {
+        pending *waiting = &self->models[m];
+        if ((size_t)waiting->count < at_least)
+            continue;
+        lens_error error = {0};
+        if (!waiting->session && !(waiting->session = lens_session_new(run->models[m].encoder, LENS_INDEX_BATCH, 1, &error))) {
+            lens_run_fail(run, &error);
+            return -1;
+        }
+        if (encode(self, m) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Takes the pixels of the picture that is being decoded, if there is one, and has NEXT's decoded (may be NULL) while it goes before the models. Then encodes
+ * what there is a batch of. -1 ends the run. */
+static int take_pixels(worker *self, opened *next)
+{
+    const lens_decode_limits limits = {self->run->options->max_pixels};
+    opened *before = &self->hands[!self->next];
+    lens_job *job = before->job;
     lens_error error = {0};
-    lens_buffer file = {0};
     lens_image image = {0};
-    int result = 0;
-    if (lens_file_read(job->path, LENS_MAX_FILE_BYTES, &file, &error) != 0) {
-        if (error.code == LENS_E_CANCELLED) { /* a stop, while the disk gave no answer */
-            lens_job_free(run, job);
-            return 0;
-        }
-        if (error.code == LENS_E_MISSING) {
-            job->outcome = LENS_OUTCOME_GONE;
-        } else {
-            /* The path stands beside the reason already. */
-            size_t length = strlen(job->path);
-            if (strncmp(error.message, job->path, length) == 0 && strncmp(error.message + length, ": ", 2) == 0)
-                memmove(error.message, error.message + length + 2, strlen(error.message + length + 2) + 1);
+    const bool decoded = job && lens_decode_end(&before->decoding, &image, &error) == 0;
+    const bool large = (int64_t)image.width * image.height > LARGE;
+    if (next && !large)
+        lens_decode_begin(&next->decoding, next->file.data, next->file.size, &limits);
+    if (job) {
+        lens_buffer_free(&before->file); /* before preparing: one picture's bytes less */
+        before->job = NULL;
+        job->format = before->decoding.format;
+        job->width = image.width;
+        job->height = image.height;
+        if (!decoded || place(self, job, &image, before->needed, &error) != 0) {
             fail_job(job, &error);
+            finish(self->run, job);
         }
-        finish(run, job);
+        lens_image_free(&image);
+    }
+    if (next && large)
+        lens_decode_begin(&next->decoding, next->file.data, next->file.size, &limits);
+    if (next)
+        self->next = !self->next;
+    return encode_full(self, LENS_INDEX_BATCH);
+}
+
+/* Encodes all that is in hand. -1 ends the run. */
+static int encode_all(worker *self)
+{
+    return take_pixels(self, NULL) == 0 ? encode_full(self, 1) : -1;
+}
+
+static void begin_reading(worker *self, lens_job *job)
+{
+    self->ahead = job;
+    self->why_not = (lens_error){0};
+    self->reading = job ? lens_file_read_begin(job->path, LENS_MAX_FILE_BYTES, &self->why_not) : NULL;
+}
+
+/* Reads the file of JOB into FILE, and begins with that of AFTER (may be NULL). */
+static int read_file(worker *self, lens_job *job, lens_job *after, lens_buffer *file, lens_error *err)
+{
+    if (self->ahead != job)
+        begin_reading(self, job);
+    *err = self->why_not;
+    const int result = self->reading ? lens_file_read_end(self->reading, file, err) : -1;
+    begin_reading(self, after);
+    return result;
+}
+
+/* Why JOB's file could not be read. */
+static void fail_to_read(worker *self, lens_job *job, lens_error *error)
+{
+    if (error->code == LENS_E_CANCELLED) { /* a stop, while the disk gave no answer */
+        lens_job_free(self->run, job);
+        return;
+    }
+    if (error->code == LENS_E_MISSING) {
+        job->outcome = LENS_OUTCOME_GONE;
+    } else {
+        /* The path stands beside the reason already. */
+        size_t length = strlen(job->path);
+        if (strncmp(error->message, job->path, length) == 0 && strncmp(error->message + length, ": ", 2) == 0)
+            memmove(error->message, error->message + length + 2, strlen(error->message + length + 2) + 1);
+        fail_job(job, error);
+    }
+    finish(self->run, job);
+}
+
+/* Reads JOB's file, asks what is known of its bytes, and has them decoded where a model needs them; AFTER (may be NULL) is the job that comes next. -1 ends the
+ * run; JOB is passed on, or waits in a hand or a batch. */
+static int process(worker *self, lens_job *job, lens_job *after)
+{
+    lens_run *run = self->run;
+    opened *next = &self->hands[self->next];
+    lens_error error = {0};
+    if (read_file(self, job, after, &next->file, &error) != 0) {
+        fail_to_read(self, job, &error);
         return 0;
     }
-    job->hash = lens_hash_of(file.data, file.size);
+    job->hash = lens_hash_of(next->file.data, next->file.size);
     lens_buffer embedded = {0};
-    if (lens_captions_embedded(file.data, file.size, &embedded, NULL) == 0 && lens_buffer_append(&embedded, "", 0) == 0)
+    if (lens_captions_embedded(next->file.data, next->file.size, &embedded, NULL) == 0 && lens_buffer_append(&embedded, "", 0) == 0)
         job->embedded = embedded.data ? embedded.data : calloc(1, 1);
     else
         lens_buffer_free(&embedded);
+    memset(next->needed, 0, run->model_count * sizeof *next->needed);
     pthread_mutex_lock(&run->reader_lock);
-    result = ask_store(run, job, needed, &error);
+    const int result = ask_store(run, job, next->needed, &error);
     pthread_mutex_unlock(&run->reader_lock);
+    if (result == 0 && job->pending > 0) {
+        next->job = job;
+        return take_pixels(self, next);
+    }
+    lens_buffer_free(&next->file);
     if (result != 0) {
         lens_run_fail(run, &error);
         lens_job_free(run, job);
-    } else if (job->pending == 0) {
-        finish(run, job);
     } else {
-        lens_decode_limits limits = {run->options->max_pixels};
-        bool decoded = lens_decode(file.data, file.size, &limits, &image, &job->format, &error) == 0;
-        lens_buffer_free(&file); /* before preparing: one picture's bytes less */
-        job->width = image.width;
-        job->height = image.height;
-        if (!decoded || place(self, job, &image, needed, &error) != 0) {
-            fail_job(job, &error);
-            finish(run, job);
-        }
+        finish(run, job);
     }
-    lens_image_free(&image);
-    lens_buffer_free(&file);
     return result;
 }
 
@@ -262,6 +352,9 @@ static int start(worker *self, lens_error *err)
     self->models = calloc(run->model_count, sizeof *self->models);
     if (!self->models)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    for (int i = 0; i < 2; i++)
+        if (!(self->hands[i].needed = calloc(run->model_count, sizeof *self->hands[i].needed)))
+            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t m = 0; m < run->model_count; m++) {
         pending *waiting = &self->models[m];
         waiting->pixels = malloc(LENS_INDEX_BATCH * pixel_count(&run->models[m]) * sizeof *waiting->pixels);
@@ -272,26 +365,7 @@ static int start(worker *self, lens_error *err)
     return 0;
 }
 
-/* Sessions are made when the first picture needs them: a run with nothing new makes none. */
-static int encode_full(worker *self, size_t at_least)
-{
-    lens_run *run = self->run;
-    for (size_t m = 0; m < run->model_count; m++) {
-        pending *waiting = &self->models[m];
-        if ((size_t)waiting->count < at_least)
-            continue;
-        lens_error error = {0};
-        if (!waiting->session && !(waiting->session = lens_session_new(run->models[m].encoder, LENS_INDEX_BATCH, 1, &error))) {
-            lens_run_fail(run, &error);
-            return -1;
-        }
-        if (encode(self, m) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static void work(worker *self, bool *needed)
+static void work(worker *self)
 {
     lens_run *run = self->run;
     void *next[LENS_INDEX_BATCH];
@@ -299,29 +373,56 @@ static void work(worker *self, bool *needed)
     while (!ended) {
         size_t count = 0;
         /* Others wait for what is in hand here, and more may not come before they have it: nobody waits with something in hand. */
-        if (run->shares && (count = lens_queue_take_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads)) == 0 && encode_full(self, 1) != 0)
+        if (run->shares && (count = lens_queue_take_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads)) == 0 && encode_all(self) != 0)
             break;
         if (count == 0 && (count = lens_queue_pop_share(run->jobs, next, LENS_INDEX_BATCH, (size_t)run->threads)) == 0)
             break;
         /* The last pictures are shared out evenly, so what waits must not be left to the end: another worker may have nothing. */
-        size_t at_least = count < LENS_INDEX_BATCH && !atomic_load(&run->walking) ? 1 : LENS_INDEX_BATCH;
-        if (at_least == 1 && encode_full(self, 1) != 0)
+        const bool last = count < LENS_INDEX_BATCH && !atomic_load(&run->walking);
+        if (last && encode_all(self) != 0)
             ended = true;
         read_ahead(next + 1, count - 1);
         for (size_t i = 0; i < count; i++) {
-            memset(needed, 0, run->model_count * sizeof *needed);
             if (ended || atomic_load(&run->stop)) {
                 lens_job_free(run, next[i]);
                 ended = true;
-            } else if (process(self, next[i], needed) != 0 || encode_full(self, LENS_INDEX_BATCH) != 0) {
-                ended = true;
+            } else {
+                ended = process(self, next[i], i + 1 < count ? next[i + 1] : NULL) != 0;
             }
         }
-        if (!ended && at_least == 1 && encode_full(self, 1) != 0)
+        if (!ended && last && encode_all(self) != 0)
             ended = true;
     }
     if (!atomic_load(&run->stop))
-        encode_full(self, 1);
+        encode_all(self);
+}
+
+/* What a stop left in hand. */
+static void drop(worker *self)
+{
+    lens_run *run = self->run;
+    lens_buffer file = {0};
+    lens_error error;
+    if (self->reading && lens_file_read_end(self->reading, &file, &error) == 0)
+        lens_buffer_free(&file);
+    for (int i = 0; i < 2; i++) {
+        opened *hand = &self->hands[i];
+        if (hand->job)
+            lens_decode_drop(&hand->decoding);
+        lens_job_free(run, hand->job);
+        lens_buffer_free(&hand->file);
+        free(hand->needed);
+    }
+    for (size_t m = 0; self->models && m < run->model_count; m++) {
+        pending *waiting = &self->models[m];
+        for (int i = 0; i < waiting->count; i++) /* the last model that holds it frees it */
+            if (--waiting->jobs[i]->pending == 0)
+                lens_job_free(run, waiting->jobs[i]);
+        lens_session_free(waiting->session);
+        free(waiting->vectors);
+        free(waiting->pixels);
+    }
+    free(self->models);
 }
 
 void *lens_index_worker(void *argument)
@@ -329,25 +430,12 @@ void *lens_index_worker(void *argument)
     worker self = {.run = argument};
     lens_run *run = self.run;
     lens_error error = {0};
-    bool *needed = calloc(run->model_count, sizeof *needed);
     lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
-    if (!needed)
-        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
-    if (!needed || start(&self, &error) != 0)
+    if (start(&self, &error) != 0)
         lens_run_fail(run, &error);
     else
-        work(&self, needed);
-    for (size_t m = 0; self.models && m < run->model_count; m++) {
-        pending *waiting = &self.models[m];
-        for (int i = 0; i < waiting->count; i++) /* left over by a stop; the last model that holds it frees it */
-            if (--waiting->jobs[i]->pending == 0)
-                lens_job_free(run, waiting->jobs[i]);
-        lens_session_free(waiting->session);
-        free(waiting->vectors);
-        free(waiting->pixels);
-    }
-    free(self.models);
-    free(needed);
+        work(&self);
+    drop(&self);
     /* The last worker to leave ends the stream of finished jobs. */
     if (atomic_fetch_sub(&run->workers_left, 1) == 1)
         lens_queue_close(run->done);

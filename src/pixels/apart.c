@@ -58,12 +58,12 @@ const char *lens_apart_lacks(void)
     return lens_confine_lacks();
 }
 
-/* *FRESH: it was started for this. */
+/* One at rest unless *FRESH; then it is whether it was started for this. */
 static lens_helper *take(lens_helper_kind kind, uint64_t max_pixels, bool *fresh, lens_error *err)
 {
     lens_helper *helper = NULL;
     pthread_mutex_lock(&lock);
-    if (idle_count[kind])
+    if (!*fresh && idle_count[kind])
         helper = idle[kind][--idle_count[kind]];
     pthread_mutex_unlock(&lock);
     if (helper && lens_helper_max_pixels(helper) < max_pixels) { /* its memory is bounded for less */
@@ -104,44 +104,70 @@ static lens_helper_kind kind_for(lens_format format)
     }
 }
 
-static int decode_by(lens_helper_kind kind, const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
+/* Asks a process of KIND. 1: none can be started on this machine; -1: for another reason there is none. */
+static int ask(lens_decoding *self, lens_helper_kind kind, lens_error *err)
 {
-    const double usual = 100e6, seconds = limits->max_pixels > usual ? patience * (double)limits->max_pixels / usual : patience;
     lens_error error = {0};
+    self->helper = take(kind, self->limits.max_pixels, &self->fresh, &error);
+    if (self->helper) {
+        lens_helper_ask(self->helper, self->bytes, self->size, &self->limits);
+        return 0;
+    }
+    *err = error;
+    if (error.code != LENS_E_UNSUPPORTED)
+        return -1;
+    atomic_store(&impossible, true);
+    return 1;
+}
+
+/* What comes of what a process of KIND was asked, or of asking one now. */
+static int hear(lens_decoding *self, lens_helper_kind kind, lens_image *out, lens_error *err)
+{
+    const uint64_t max_pixels = self->limits.max_pixels;
+    const double usual = 100e6, seconds = max_pixels > usual ? patience * (double)max_pixels / usual : patience;
     for (int i = 0; i < TRIES; i++) {
-        bool fresh;
-        lens_helper *helper = take(kind, limits->max_pixels, &fresh, &error);
-        if (!helper && error.code == LENS_E_UNSUPPORTED)
-            atomic_store(&impossible, true);
-        if (!helper)
-            break;
-        const lens_helper_outcome outcome = lens_helper_decode(helper, bytes, size, limits, seconds, out, &error);
+        self->fresh |= i > 0; /* those at rest may have come to the same end */
+        const int asked = self->helper ? 0 : ask(self, kind, err);
+        if (asked != 0)
+            return i == 0 ? asked : -1; /* what a process died of is not for this one */
+        const lens_helper_outcome outcome = lens_helper_hear(self->helper, seconds, out, err);
         /* Memory may be short because of what it had decoded before. */
-        const bool again = outcome == LENS_HELPER_DIED || (outcome == LENS_HELPER_FAILED && error.code == LENS_E_MEMORY && !fresh);
+        const bool again = outcome == LENS_HELPER_DIED || (outcome == LENS_HELPER_FAILED && err->code == LENS_E_MEMORY && !self->fresh);
         if (again || outcome == LENS_HELPER_HUNG)
-            lens_helper_end(helper);
+            lens_helper_end(self->helper);
         else
-            give_back(helper, kind);
+            give_back(self->helper, kind);
+        self->helper = NULL;
         if (outcome == LENS_HELPER_DONE)
             return 0;
         if (!again)
             break;
     }
-    if (err)
-        *err = error;
     return -1;
 }
 
-int lens_apart_decode(const void *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out, lens_error *err)
+void lens_apart_ask(lens_decoding *self)
 {
     lens_error error = {0};
-    const lens_helper_kind kind = kind_for(format);
+    ask(self, kind_for(self->format), &error); /* the next try, by lens_apart_hear, has the reason */
+}
+
+int lens_apart_hear(lens_decoding *self, lens_image *out, lens_error *err)
+{
+    lens_error error = {0};
+    const lens_helper_kind kind = kind_for(self->format);
     *out = (lens_image){0};
-    int result = decode_by(kind, bytes, size, limits, out, &error);
+    int result = hear(self, kind, out, &error);
     /* A JPEG that TurboJPEG has no name for is libvips' business. */
-    if (result != 0 && kind == LENS_HELPER_PLAIN && format == LENS_FORMAT_JPEG && error.code == LENS_E_UNSUPPORTED)
-        result = decode_by(LENS_HELPER_VIPS, bytes, size, limits, out, &error);
+    if (result != 0 && kind == LENS_HELPER_PLAIN && self->format == LENS_FORMAT_JPEG && error.code == LENS_E_UNSUPPORTED)
+        result = hear(self, LENS_HELPER_VIPS, out, &error);
     if (result != 0 && err)
         *err = error;
     return result;
+}
+
+void lens_apart_drop(lens_decoding *self)
+{
+    lens_helper_end(self->helper);
+    self->helper = NULL;
 }

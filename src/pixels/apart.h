@@ -16,8 +16,10 @@ void lens_apart_begin(double seconds);
 /* Whether pictures are decoded apart. */
 bool lens_apart(void);
 
-/* As lens_decode for bytes of FORMAT. Where no process can be started at all, it fails and lens_apart is false from then on. */
-int lens_apart_decode(const void *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+/* The three of lens_decoding, for bytes of a known format. Hearing gives 1 where no process can be started at all; lens_apart is false from then on. */
+void lens_apart_ask(lens_decoding *self);
+int lens_apart_hear(lens_decoding *self, lens_image *out, lens_error *err);
+void lens_apart_drop(lens_decoding *self);
 
 /* Ends the processes that have nothing to do: for a process whose own end may be held up, which they would wait for. */
 void lens_apart_end(void);

@@ -60,19 +60,18 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
 }
 
 /* What can be told without decoding. */
-static int sniff(const void *bytes, size_t size, lens_format *format, lens_error *err)
+static int check(lens_format format, size_t size, lens_error *err)
 {
-    *format = lens_sniff(bytes, size);
     if (size == 0)
         return lens_fail(err, LENS_E_FORMAT, "empty file");
-    return *format == LENS_FORMAT_NONE ? lens_fail(err, LENS_E_FORMAT, "not a picture") : 0;
+    return format == LENS_FORMAT_NONE ? lens_fail(err, LENS_E_FORMAT, "not a picture") : 0;
 }
 
 int lens_decode_here(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
 {
-    lens_format found;
+    const lens_format found = lens_sniff(bytes, size);
     *out = (lens_image){0};
-    if (sniff(bytes, size, &found, err) != 0)
+    if (check(found, size, err) != 0)
         return -1;
     int orientation = 1;
     if (lens_decode_check_bomb(bytes, size, found, err) != 0)
@@ -86,20 +85,33 @@ int lens_decode_here(const void *bytes, size_t size, const lens_decode_limits *l
     return 0;
 }
 
+void lens_decode_begin(lens_decoding *self, const void *bytes, size_t size, const lens_decode_limits *limits)
+{
+    *self = (lens_decoding){.bytes = bytes, .size = size, .limits = *limits, .format = lens_sniff(bytes, size)};
+    if (check(self->format, size, NULL) == 0 && lens_apart())
+        lens_apart_ask(self);
+}
+
+int lens_decode_end(lens_decoding *self, lens_image *out, lens_error *err)
+{
+    *out = (lens_image){0};
+    if (check(self->format, self->size, err) != 0)
+        return -1;
+    const int result = self->helper || lens_apart() ? lens_apart_hear(self, out, err) : 1;
+    return result == 1 ? lens_decode_here(self->bytes, self->size, &self->limits, out, err) : result;
+}
+
+void lens_decode_drop(lens_decoding *self)
+{
+    lens_apart_drop(self);
+}
+
 int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_format *format,
                 lens_error *err)
 {
-    lens_format found;
-    *out = (lens_image){0};
-    const int known = sniff(bytes, size, &found, err);
+    lens_decoding self;
+    lens_decode_begin(&self, bytes, size, limits);
     if (format)
-        *format = found;
-    if (known != 0)
-        return -1;
-    if (lens_apart()) {
-        const int result = lens_apart_decode(bytes, size, found, limits, out, err);
-        if (result == 0 || lens_apart())
-            return result;
-    }
-    return lens_decode_here(bytes, size, limits, out, err);
+        *format = self.format;
+    return lens_decode_end(&self, out, err);
 }

@@ -2,6 +2,7 @@
 #ifndef LENS_PIXELS_DECODE_H
 #define LENS_PIXELS_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,20 @@ lens_decode_limits lens_decode_limits_default(void);
  * 0, or -1 with OUT empty. Safe to call from several threads. */
 int lens_decode(const void *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_format *format,
                 lens_error *err);
+
+/* The same in two steps, for a thread that does other things while a process decodes (apart.h); where none does, lens_decode_end does it all. */
+typedef struct lens_decoding {
+    const void *bytes;
+    size_t size;
+    lens_decode_limits limits;
+    lens_format format;
+    struct lens_helper *helper; /* apart.c's: the process that was asked; NULL: none was */
+    bool fresh;                 /* it was started for this */
+} lens_decoding;
+
+/* SELF needs no beginning; BYTES stay until the end, which has to follow: lens_decode_end, as lens_decode, or lens_decode_drop, when nobody wants it. */
+void lens_decode_begin(lens_decoding *self, const void *bytes, size_t size, const lens_decode_limits *limits);
+int lens_decode_end(lens_decoding *self, lens_image *out, lens_error *err);
+void lens_decode_drop(lens_decoding *self);
 
 #endif

@@ -34,6 +34,9 @@ struct lens_helper {
     int socket, memory;
     uint8_t *map; /* [room] */
     size_t room;
+    size_t size;               /* of the file it was asked to decode, bytes */
+    lens_decode_limits limits; /* then */
+    int errnum;                /* why it could not be asked; 0 */
 };
 
 /* One pipe for all helpers. The end that would be written to is held by this process alone, so that the kernel closes it whatever this process ends of. (A
@@ -295,9 +298,9 @@ static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_a
     }
 }
 
-static bool ask(const lens_helper *self, size_t size, const lens_decode_limits *limits)
+static bool ask(const lens_helper *self)
 {
-    const lens_helper_question question = {size, limits->max_pixels, self->room};
+    const lens_helper_question question = {self->size, self->limits.max_pixels, self->room};
     return send(self->socket, &question, sizeof question, MSG_NOSIGNAL) == (ssize_t)sizeof question;
 }
 
@@ -325,30 +328,37 @@ static lens_helper_outcome failed(lens_helper *self, lens_helper_answer *answer,
     return LENS_HELPER_FAILED;
 }
 
-static lens_helper_outcome decode(lens_helper *self, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
-                                  lens_error *err)
+void lens_helper_ask(lens_helper *self, const void *bytes, size_t size, const lens_decode_limits *limits)
 {
     const size_t at = lens_helper_pixels_at(size);
+    self->size = size;
+    self->limits = *limits;
+    self->errnum = at > self->room ? resize(self, at + room_first) : 0;
+    if (self->errnum != 0)
+        return;
+    memcpy(self->map, bytes, size);
+    ask(self); /* of one that has ended nothing will be heard */
+}
+
+static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_image *out, lens_error *err)
+{
+    const size_t at = lens_helper_pixels_at(self->size);
     lens_helper_answer answer;
-    int errnum = at > self->room ? resize(self, at + room_first) : 0;
-    if (errnum != 0) {
+    if (self->errnum != 0) {
         /* The memory may be larger than what is mapped of it, and cannot be made smaller again. */
         kill(self->pid, SIGKILL);
         reap(self);
-        lens_fail_errno(err, errnum, "no memory for its decoder");
+        lens_fail_errno(err, self->errnum, "no memory for its decoder");
         return LENS_HELPER_DIED;
     }
-    memcpy(self->map, bytes, size);
-    if (!ask(self, size, limits))
-        return died(self, err);
     lens_helper_outcome outcome = hear(self, seconds, &answer, err);
     if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_ROOM) {
-        const size_t wanted = pixel_bytes(&answer, limits);
+        const size_t wanted = pixel_bytes(&answer, &self->limits);
         if (!wanted)
             return lied(self, err);
-        if (wanted > self->room - at && (errnum = resize(self, at + wanted)) != 0)
+        if (wanted > self->room - at && resize(self, at + wanted) != 0)
             return end_for(self, LENS_E_MEMORY, "not enough memory for its pixels", 0, err);
-        if (!ask(self, size, limits))
+        if (!ask(self))
             return died(self, err);
         outcome = hear(self, seconds, &answer, err);
     }
@@ -356,7 +366,7 @@ static lens_helper_outcome decode(lens_helper *self, const void *bytes, size_t s
         return outcome;
     if (answer.kind == LENS_ANSWER_FAILED)
         return failed(self, &answer, err);
-    const size_t length = pixel_bytes(&answer, limits);
+    const size_t length = pixel_bytes(&answer, &self->limits);
     if (answer.kind != LENS_ANSWER_PICTURE || !length || length > self->room - at)
         return lied(self, err);
     /* A copy, which nothing changes any more. */
@@ -367,11 +377,10 @@ static lens_helper_outcome decode(lens_helper *self, const void *bytes, size_t s
     return outcome;
 }
 
-lens_helper_outcome lens_helper_decode(lens_helper *self, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
-                                       lens_error *err)
+lens_helper_outcome lens_helper_hear(lens_helper *self, double seconds, lens_image *out, lens_error *err)
 {
     *out = (lens_image){0};
-    const lens_helper_outcome outcome = decode(self, bytes, size, limits, seconds, out, err);
+    const lens_helper_outcome outcome = hear_picture(self, seconds, out, err);
     if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
         fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
     return outcome;

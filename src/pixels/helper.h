@@ -36,9 +36,12 @@ void lens_helper_end(lens_helper *helper);
 /* After a fork, in the child: closes what is ours, and leaves the process to the parent. */
 void lens_helper_forget(lens_helper *helper);
 
-/* Decodes as lens_decode does. SECONDS: of processor time, or of rest without any, after which the process is taken for hung. */
-lens_helper_outcome lens_helper_decode(lens_helper *helper, const void *bytes, size_t size, const lens_decode_limits *limits, double seconds, lens_image *out,
-                                       lens_error *err);
+/* Gives it a copy of the SIZE bytes of a file to decode. What went wrong is told by lens_helper_hear, which has to follow. */
+void lens_helper_ask(lens_helper *helper, const void *bytes, size_t size, const lens_decode_limits *limits);
+
+/* Waits for what it was asked for; OUT and ERR are as those of lens_decode. SECONDS: of processor time, or of rest without any, after which the process is taken
+ * for hung. */
+lens_helper_outcome lens_helper_hear(lens_helper *helper, double seconds, lens_image *out, lens_error *err);
 
 /* The most pixels that it was started for. */
 uint64_t lens_helper_max_pixels(const lens_helper *helper);

@@ -292,26 +292,114 @@ static void test_lies_are_seen(void **state)
     assert_goes_on();
 }
 
+/* All helpers, which are MIN or more. */
+static void kill_all(int min)
+{
+    pid_t helpers[64];
+    const int count = test_processes_below(getpid(), TEST_ALIVE, helpers, 64);
+    assert_true(count >= min);
+    for (int i = 0; i < count; i++)
+        kill(helpers[i], SIGKILL);
+    test_processes_wait(getpid(), TEST_ZOMBIES, count, NULL); /* dead, and nobody has looked yet */
+}
+
+static void assert_all_kinds_go_on(void)
+{
+    const test_kind kinds[] = {TEST_JPEG_420, TEST_PNG, TEST_SVG};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        lens_buffer bytes = test_picture(kinds[i], 83, 61, 3);
+        assert_the_same(bytes.data, bytes.size, "after a kill");
+        lens_buffer_free(&bytes);
+    }
+    assert_goes_on();
+}
+
 static void test_a_killed_helper_is_replaced(void **state)
 {
     (void)state;
     assert_goes_on();
-    pid_t helpers[64];
-    const int count = test_processes_below(getpid(), TEST_ALIVE, helpers, 64);
-    assert_true(count > 0);
-    for (int i = 0; i < count; i++)
-        kill(helpers[i], SIGKILL);
-    test_processes_wait(getpid(), TEST_ZOMBIES, count, NULL); /* dead, and nobody has looked yet */
-    lens_buffer bytes = test_picture(TEST_JPEG_420, 83, 61, 3);
-    assert_the_same(bytes.data, bytes.size, "after a kill");
-    lens_buffer_free(&bytes);
-    bytes = test_picture(TEST_PNG, 83, 61, 3);
-    assert_the_same(bytes.data, bytes.size, "after a kill");
-    lens_buffer_free(&bytes);
-    bytes = test_picture(TEST_SVG, 83, 61, 3);
-    assert_the_same(bytes.data, bytes.size, "after a kill");
-    lens_buffer_free(&bytes);
+    kill_all(1);
+    assert_all_kinds_go_on();
+}
+
+/* Two are decoded while this thread has time for other things, to the pixels that they have here; what happens to their processes meanwhile is up to BETWEEN. */
+static void decode_two(void (*between)(void))
+{
+    lens_decode_limits limits = {pixels_most};
+    lens_decoding decodings[2];
+    lens_buffer bytes[2] = {test_picture(TEST_JPEG_420, 83, 61, 3), test_picture(TEST_JPEG_420, 83, 61, 4)};
+    lens_error err = {0};
+    for (int i = 0; i < 2; i++)
+        lens_decode_begin(&decodings[i], bytes[i].data, bytes[i].size, &limits);
+    if (between)
+        between();
+    for (int i = 0; i < 2; i++) {
+        lens_image image, here;
+        assert_done(lens_decode_end(&decodings[i], &image, &err), &err);
+        assert_done(lens_decode_here(bytes[i].data, bytes[i].size, &limits, &here, &err), &err);
+        assert_memory_equal(image.rgb, here.rgb, 83 * 61 * 3);
+        assert_int_equal(decodings[i].format, LENS_FORMAT_JPEG);
+        lens_image_free(&image);
+        lens_image_free(&here);
+        lens_buffer_free(&bytes[i]);
+    }
+}
+
+static void kill_both(void)
+{
+    kill_all(2);
+}
+
+static void test_pictures_are_decoded_meanwhile(void **state)
+{
+    (void)state;
+    decode_two(NULL);
+    decode_two(kill_both); /* and what was at rest: whoever takes their place is a new one */
+    lens_apart_end();
+    decode_two(NULL);
+    assert_all_kinds_go_on();
+}
+
+static void test_what_goes_wrong_meanwhile_is_told_at_the_end(void **state)
+{
+    (void)state;
+    lens_decode_limits limits = {pixels_most};
+    lens_decoding decoding;
+    lens_image image;
+    lens_error err = {0};
+    const struct {
+        const char *words, *reason;
+    } cases[] = {{"exit", "its decoder ended (status 7)"}, {"lie large", "its decoder gave an answer that cannot be"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char bytes[64];
+        const int size = snprintf(bytes, sizeof bytes, "%s%s", jpeg, cases[i].words);
+        lens_decode_begin(&decoding, bytes, (size_t)size, &limits);
+        decode_two(NULL); /* by others */
+        assert_int_equal(lens_decode_end(&decoding, &image, &err), -1);
+        assert_string_equal(err.message, cases[i].reason);
+        assert_null(image.rgb);
+    }
+    lens_decode_begin(&decoding, "GI", 2, &limits);
+    assert_int_equal(lens_decode_end(&decoding, &image, &err), -1);
+    assert_string_equal(err.message, "not a picture");
     assert_goes_on();
+}
+
+static void test_what_nobody_wants_is_ended(void **state)
+{
+    (void)state;
+    lens_decode_limits limits = {pixels_most};
+    lens_decoding decoding;
+    char bytes[64];
+    const int size = snprintf(bytes, sizeof bytes, "%sspin", jpeg);
+    assert_goes_on();
+    const int before = test_processes_below(getpid(), TEST_ALIVE, NULL, 0);
+    lens_decode_begin(&decoding, bytes, (size_t)size, &limits); /* by the one at rest */
+    lens_decode_drop(&decoding);
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, NULL, 0), before - 1);
+    assert_goes_on();
+    lens_decode_begin(&decoding, "GI", 2, &limits);
+    lens_decode_drop(&decoding);
 }
 
 static void test_signals_for_the_program_are_not_for_its_helpers(void **state)
@@ -505,6 +593,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_lies_are_seen),
         cmocka_unit_test(test_a_killed_helper_is_replaced),
+        cmocka_unit_test(test_pictures_are_decoded_meanwhile),
+        cmocka_unit_test(test_what_goes_wrong_meanwhile_is_told_at_the_end),
+        cmocka_unit_test(test_what_nobody_wants_is_ended),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
         cmocka_unit_test(test_nothing_else_is_within_reach),
         cmocka_unit_test(test_nothing_is_decoded_without_the_confinement_there_could_be),

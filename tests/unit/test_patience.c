@@ -208,6 +208,33 @@ static void test_a_stop_ends_the_waiting(void **state)
     wait_for_ended(1);
 }
 
+static void test_silence_counts_from_the_beginning(void **state)
+{
+    (void)state;
+    lens_patience_set((lens_disk_patience){.seconds = 3});
+    lens_error err = {0};
+    job *first = new_job(true), *second = new_job(true), *quick = new_job(false);
+    assert_int_equal(lens_errand_begin(&first->errand, "/nowhere/a", &err), 0);
+    assert_int_equal(lens_errand_begin(&second->errand, "/nowhere/b", &err), 0);
+    assert_int_equal(lens_errand_begin(&quick->errand, "/elsewhere/c", &err), 0);
+    const double begun = lens_seconds();
+    assert_int_equal(lens_errand_wait(&first->errand, "/nowhere/a", &err), -1);
+    assert_int_equal(err.code, LENS_E_SILENT);
+    const double waited = lens_seconds();
+    assert_int_equal(lens_errand_wait(&second->errand, "/nowhere/b", &err), -1);
+    assert_int_equal(err.code, LENS_E_SILENT);
+    const double ended_at = lens_seconds();
+    assert_true(waited - begun >= 3);
+    assert_true(ended_at - waited >= 1); /* a moment at least: the program may have been stopped */
+    assert_true(ended_at - begun < 2 * 3);
+    assert_int_equal(lens_errand_wait(&quick->errand, "/elsewhere/c", &err), 0);
+    assert_true(quick->ran);
+    end(&quick->errand);
+    atomic_store(&gate, FREE);
+    wait_for_ended(3);
+    wait_for_none_left();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +244,7 @@ int main(void)
         cmocka_unit_test_setup(test_silence_in_many_folders, setup),
         cmocka_unit_test_setup(test_what_talks_is_waited_for, setup),
         cmocka_unit_test_setup(test_a_stop_ends_the_waiting, setup),
+        cmocka_unit_test_setup(test_silence_counts_from_the_beginning, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
