@@ -200,6 +200,10 @@ typedef struct lens_term {
     double weight; /* negative: away from it */
 } lens_term;
 
+/* Where pictures are decoded apart: starts the process that the first picture of TERMS needs, if there is one, which takes some milliseconds, in which the caller
+ * opens a library. Nothing but time depends on it. */
+void lens_decode_apart_expect(const lens_term *terms, size_t count);
+
 /* The ways in which words find a picture. A query of words goes all ways that the library has, and the rankings are fused. */
 typedef enum lens_part {
     LENS_PART_LOOK,    /* how the picture looks: CLIP, or the map from words to what the library's model sees */

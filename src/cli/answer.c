@@ -124,6 +124,7 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
 
 int cli_answer(const cli_answer_options *options, const cli_terms *terms, bool leave_out_terms)
 {
+    lens_decode_apart_expect(terms->items, terms->count);
     lens_library *library = cli_open_library();
     if (!library)
         return CLI_ERROR;

@@ -171,3 +171,15 @@ void lens_apart_drop(lens_decoding *self)
     lens_helper_end(self->helper);
     self->helper = NULL;
 }
+
+void lens_apart_expect(lens_format format)
+{
+    if (format == LENS_FORMAT_NONE || !lens_apart())
+        return;
+    bool fresh = false;
+    lens_error error;
+    const lens_helper_kind kind = kind_for(format);
+    lens_helper *helper = take(kind, lens_decode_limits_default().max_pixels, &fresh, &error);
+    if (helper)
+        give_back(helper, kind);
+}

@@ -21,6 +21,9 @@ void lens_apart_ask(lens_decoding *self);
 int lens_apart_hear(lens_decoding *self, lens_image *out, lens_error *err);
 void lens_apart_drop(lens_decoding *self);
 
+/* Starts a process that a picture of FORMAT will need soon (LENS_FORMAT_NONE: none), if none is at rest. */
+void lens_apart_expect(lens_format format);
+
 /* Ends the processes that have nothing to do: for a process whose own end may be held up, which they would wait for. */
 void lens_apart_end(void);
 

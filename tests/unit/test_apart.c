@@ -314,14 +314,6 @@ static void assert_all_kinds_go_on(void)
     assert_goes_on();
 }
 
-static void test_a_killed_helper_is_replaced(void **state)
-{
-    (void)state;
-    assert_goes_on();
-    kill_all(1);
-    assert_all_kinds_go_on();
-}
-
 /* Two are decoded while this thread has time for other things, to the pixels that they have here; what happens to their processes meanwhile is up to BETWEEN. */
 static void decode_two(void (*between)(void))
 {
@@ -343,6 +335,18 @@ static void decode_two(void (*between)(void))
         lens_image_free(&here);
         lens_buffer_free(&bytes[i]);
     }
+}
+
+static void test_a_killed_helper_is_replaced(void **state)
+{
+    (void)state;
+    decode_two(NULL); /* by two of one kind: the second try must not be another dead one's */
+    kill_all(2);
+    lens_buffer bytes = test_picture(TEST_JPEG_420, 83, 61, 3);
+    assert_the_same(bytes.data, bytes.size, "after a kill");
+    lens_buffer_free(&bytes);
+    lens_apart_end();
+    assert_all_kinds_go_on();
 }
 
 static void kill_both(void)
@@ -385,6 +389,21 @@ static void test_what_goes_wrong_meanwhile_is_told_at_the_end(void **state)
     assert_goes_on();
 }
 
+static void test_what_is_expected_is_there(void **state)
+{
+    (void)state;
+    lens_apart_end();
+    lens_apart_expect(LENS_FORMAT_NONE);
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, NULL, 0), 0);
+    lens_apart_expect(LENS_FORMAT_JPEG);
+    pid_t expected, used;
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, &expected, 1), 1);
+    lens_apart_expect(LENS_FORMAT_JPEG);
+    assert_goes_on();
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, &used, 1), 1);
+    assert_int_equal(used, expected);
+}
+
 static void test_what_nobody_wants_is_ended(void **state)
 {
     (void)state;
@@ -405,7 +424,7 @@ static void test_what_nobody_wants_is_ended(void **state)
 static void test_signals_for_the_program_are_not_for_its_helpers(void **state)
 {
     (void)state;
-    assert_goes_on();
+    assert_all_kinds_go_on();
     pid_t before[64], after[64];
     const int count = test_processes_below(getpid(), TEST_ALIVE, before, 64);
     const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -595,6 +614,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_killed_helper_is_replaced),
         cmocka_unit_test(test_pictures_are_decoded_meanwhile),
         cmocka_unit_test(test_what_goes_wrong_meanwhile_is_told_at_the_end),
+        cmocka_unit_test(test_what_is_expected_is_there),
         cmocka_unit_test(test_what_nobody_wants_is_ended),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
         cmocka_unit_test(test_nothing_else_is_within_reach),
