@@ -11,7 +11,7 @@
 
 extern char **environ;
 
-enum { PICTURES = 240, KILLS = 20 };
+enum { PICTURES = 600 /* several transactions */, KILLS = 20 };
 
 /* Starts `memelens index` and kills it after SECONDS. Whether it was still running. */
 static bool index_and_kill(const test_world *world, double seconds)
