@@ -26,9 +26,6 @@ typedef struct opened {
     lens_decoding decoding;
 } opened;
 
-/* Behind a picture with more pixels none is decoded ahead, so that memory is for one of that size. */
-enum { LARGE = 16 << 20 };
-
 typedef struct worker {
     lens_run *run;
     pending *models; /* [run->model_count] */
@@ -207,7 +204,7 @@ static int take_pixels(worker *self, opened *next)
     lens_error error = {0};
     lens_image image = {0};
     const bool decoded = job && lens_decode_end(&before->decoding, &image, &error) == 0;
-    const bool large = (int64_t)image.width * image.height > LARGE;
+    const bool large = (int64_t)image.width * image.height > LENS_LARGE_PIXELS; /* then it is done with before the next one takes memory */
     if (next && !large)
         lens_decode_begin(&next->decoding, next->file.data, next->file.size, &limits);
     if (job) {

@@ -27,6 +27,13 @@ lens_decode_limits lens_decode_limits_default(void)
     return (lens_decode_limits){.max_pixels = 100 * 1000 * 1000};
 }
 
+static void (*before_large)(int64_t width, int64_t height);
+
+void lens_decode_ask_before_large(void (*ask)(int64_t width, int64_t height))
+{
+    before_large = ask;
+}
+
 int lens_decode_check_size(int64_t width, int64_t height, const lens_decode_limits *limits, lens_error *err)
 {
     if (width < 1 || height < 1)
@@ -36,6 +43,8 @@ int lens_decode_check_size(int64_t width, int64_t height, const lens_decode_limi
     if (width > INT32_MAX || height > INT32_MAX || (uint64_t)width > most / (uint64_t)height)
         return lens_fail(err, LENS_E_LIMIT, "%lld x %lld pixels, more than the %llu allowed", (long long)width, (long long)height,
                          (unsigned long long)most);
+    if (before_large && width * height > LENS_LARGE_PIXELS)
+        before_large(width, height);
     return 0;
 }
 

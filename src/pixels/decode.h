@@ -14,6 +14,9 @@ typedef struct lens_decode_limits {
     uint64_t max_pixels; /* width times height, checked before pixels are decoded */
 } lens_decode_limits;
 
+/* What has more is decoded alone: memory is for one such picture, and not for as many as there are processors. */
+enum { LENS_LARGE_PIXELS = 16 << 20 };
+
 /* 100 megapixels. */
 lens_decode_limits lens_decode_limits_default(void);
 

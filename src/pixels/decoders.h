@@ -29,6 +29,10 @@ int lens_decode_dib(const uint8_t *bytes, size_t size, size_t pixels, bool icon,
 int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
                      int *orientation, lens_error *err);
 
+/* For a process that decodes one picture after the other on one thread: ASK (NULL: nothing is) is called before a picture of more than
+ * LENS_LARGE_PIXELS is decoded, perhaps more than once. */
+void lens_decode_ask_before_large(void (*ask)(int64_t width, int64_t height));
+
 /* Opens libvips at the first need. False when it is not there; *WHY then says why; it is static. */
 bool lens_vips_ready(const char **why);
 

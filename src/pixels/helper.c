@@ -37,12 +37,16 @@ struct lens_helper {
     size_t size;               /* of the file it was asked to decode, bytes */
     lens_decode_limits limits; /* then */
     int errnum;                /* why it could not be asked; 0 */
+    bool large;                /* large_lock is held for its picture */
 };
 
 /* One pipe for all helpers. The end that would be written to is held by this process alone, so that the kernel closes it whatever this process ends of. (A
  * signal at the parent's death comes when the thread ends that started the helper.) */
 static int lifeline[2] = {-1, -1};
 static pthread_mutex_t lifeline_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Held while a large picture is decoded (LENS_LARGE_PIXELS). */
+static pthread_mutex_t large_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void lens_helper_forget_lifeline(void)
 {
@@ -51,6 +55,7 @@ void lens_helper_forget_lifeline(void)
             close(lifeline[i]);
         lifeline[i] = -1;
     }
+    pthread_mutex_init(&large_lock, NULL); /* whoever held it is not here */
 }
 
 /* FD, or what takes its place above the fixed ones. */
@@ -352,6 +357,15 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
         return LENS_HELPER_DIED;
     }
     lens_helper_outcome outcome = hear(self, seconds, &answer, err);
+    if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_LARGE) {
+        if (pixel_bytes(&answer, &self->limits) / 3 <= LENS_LARGE_PIXELS)
+            return lied(self, err);
+        pthread_mutex_lock(&large_lock);
+        self->large = true;
+        if (!ask(self))
+            return died(self, err);
+        outcome = hear(self, seconds, &answer, err);
+    }
     if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_ROOM) {
         const size_t wanted = pixel_bytes(&answer, &self->limits);
         if (!wanted)
@@ -381,6 +395,9 @@ lens_helper_outcome lens_helper_hear(lens_helper *self, double seconds, lens_ima
 {
     *out = (lens_image){0};
     const lens_helper_outcome outcome = hear_picture(self, seconds, out, err);
+    if (self->large)
+        pthread_mutex_unlock(&large_lock);
+    self->large = false;
     if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
         fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
     return outcome;

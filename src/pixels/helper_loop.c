@@ -47,8 +47,24 @@ static bool tell(const lens_helper_answer *answer)
     return send(LENS_HELPER_SOCKET, answer, sizeof *answer, MSG_NOSIGNAL) == (ssize_t)sizeof *answer;
 }
 
+/* Large pictures are decoded one at a time in all helpers of the program: it answers when it is this one's turn. Without an answer it has ended. */
+static life *living;
+static bool told_large;
+
+static void ask_before_large(int64_t width, int64_t height)
+{
+    const lens_helper_answer answer = {.kind = LENS_ANSWER_LARGE, .width = (int32_t)width, .height = (int32_t)height};
+    lens_helper_question question;
+    if (told_large)
+        return;
+    told_large = true;
+    if (!tell(&answer) || !hear(living, &question))
+        _exit(0);
+}
+
 static bool answer_one(life *self, lens_helper_question *question)
 {
+    told_large = false;
     const lens_decode_limits limits = {question->max_pixels};
     lens_helper_answer answer = {.kind = LENS_ANSWER_FAILED};
     lens_image image;
@@ -108,6 +124,8 @@ static int live(lens_helper_kind kind, uint64_t max_pixels, lens_helper_decoder 
         lens_vips_warm();
     if (!lens_confine(kind, max_pixels))
         self.decode = refuse;
+    living = &self;
+    lens_decode_ask_before_large(ask_before_large);
     while (hear(&self, &question) && answer_one(&self, &question))
         ;
     return 0;

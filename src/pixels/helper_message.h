@@ -11,18 +11,23 @@
 /* The file descriptors that a helper finds. LIFELINE is the end of a pipe that nobody writes to: it closes with the program. */
 enum { LENS_HELPER_SOCKET = 3, LENS_HELPER_MEMORY = 4, LENS_HELPER_LIFELINE = 5 };
 
-/* From the program: decode the file, or, behind LENS_ANSWER_ROOM, there is room now. */
+/* From the program: decode the file, or, behind LENS_ANSWER_LARGE, do, or, behind LENS_ANSWER_ROOM, there is room now. */
 typedef struct lens_helper_question {
     uint64_t size;       /* of the file, bytes */
     uint64_t max_pixels; /* lens_decode_limits */
     uint64_t room;       /* bytes of the memory */
 } lens_helper_question;
 
-typedef enum lens_answer_kind { LENS_ANSWER_ROOM = 1, LENS_ANSWER_PICTURE, LENS_ANSWER_FAILED } lens_answer_kind;
+typedef enum lens_answer_kind {
+    LENS_ANSWER_LARGE = 1, /* it has so many pixels that it waits for the question once more before it decodes them */
+    LENS_ANSWER_ROOM,
+    LENS_ANSWER_PICTURE,
+    LENS_ANSWER_FAILED
+} lens_answer_kind;
 
 typedef struct lens_helper_answer {
     uint32_t kind;
-    int32_t width, height; /* ROOM and PICTURE */
+    int32_t width, height; /* but FAILED */
     lens_error error;      /* FAILED */
 } lens_helper_answer;
 

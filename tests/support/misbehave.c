@@ -12,6 +12,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pixels/decoders.h"
@@ -34,6 +35,10 @@ static void lie(const char *how)
         answer_raw(LENS_ANSWER_PICTURE, -4, -4);
     else if (strcmp(how, "kind") == 0)
         answer_raw(7, 4, 4);
+    else if (strcmp(how, "small") == 0)
+        answer_raw(LENS_ANSWER_LARGE, 400, 400);
+    else if (strcmp(how, "again") == 0)
+        answer_raw(LENS_ANSWER_LARGE, 5000, 5000), answer_raw(LENS_ANSWER_LARGE, 5000, 5000);
     else if (strcmp(how, "room") == 0)
         answer_raw(LENS_ANSWER_ROOM, 4, 4), answer_raw(LENS_ANSWER_ROOM, 4, 4);
     else if (strcmp(how, "short") == 0)
@@ -93,6 +98,18 @@ static int see_surroundings(lens_error *err)
     return lens_fail(err, LENS_E_FORMAT, "files %d secret %s fonts %d", open_files, getenv("MEMELENS_TEST_SECRET") ? "seen" : "none", fonts);
 }
 
+/* Decodes for a while what has more than LENS_LARGE_PIXELS pixels: when that began and ended, in nanoseconds. */
+static int take_time(const lens_decode_limits *limits, lens_error *err)
+{
+    struct timespec begun, ended;
+    if (lens_decode_check_size(5000, 5000, limits, err) != 0 || lens_decode_check_size(5000, 4000, limits, err) != 0)
+        return -1;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    return lens_fail(err, LENS_E_FORMAT, "%lld to %lld", begun.tv_sec * 1000000000LL + begun.tv_nsec, ended.tv_sec * 1000000000LL + ended.tv_nsec);
+}
+
 static int take_memory(lens_error *err)
 {
     const size_t each = (size_t)64 << 20;
@@ -136,6 +153,8 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
     else if (strcmp(words, "shrink") == 0)
         return lens_fail(err, LENS_E_FORMAT, "shrunk %d sealed %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0,
                          fcntl(LENS_HELPER_MEMORY, F_ADD_SEALS, F_SEAL_GROW) == 0);
+    else if (strcmp(words, "time") == 0)
+        return take_time(limits, err);
     else if (strcmp(words, "memory") == 0)
         return take_memory(err);
     else if (strcmp(words, "cursor") == 0)

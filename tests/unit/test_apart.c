@@ -24,7 +24,7 @@
 #include "processes.h"
 #include "support.h"
 
-static const uint64_t pixels_most = 1 << 20;
+static uint64_t pixels_most = 1 << 20;
 
 static const char jpeg[] = "\xff\xd8\xff\xe0 do:", png[] = "\x89PNG\r\n\x1a\n do:", svg[] = "<svg xmlns='http://www.w3.org/2000/svg'/> do:";
 
@@ -577,6 +577,40 @@ static void *many(void *context)
     return NULL;
 }
 
+static void *ask_for_time(void *found)
+{
+    *(lens_error *)found = ask(jpeg, "time");
+    return NULL;
+}
+
+static void test_large_pictures_are_decoded_one_at_a_time(void **state)
+{
+    (void)state;
+    const uint64_t before = pixels_most;
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    lens_error found[THREADS];
+    long long begun[THREADS], ended[THREADS];
+    pixels_most = 100 << 20;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_time, &found[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        if (sscanf(found[i].message, "%lld to %lld", &begun[i], &ended[i]) != 2)
+            fail_msg("%s", found[i].message);
+        for (int k = 0; k < i; k++)
+            assert_true(ended[i] <= begun[k] || ended[k] <= begun[i]);
+    }
+    lens_error err = ask(jpeg, "lie small");
+    assert_string_equal(err.message, "its decoder gave an answer that cannot be");
+    err = ask(jpeg, "lie again");
+    assert_string_equal(err.message, "its decoder gave an answer that cannot be");
+    pixels_most = before;
+    assert_goes_on(); /* nobody holds what is for one */
+    err = ask(jpeg, "time");
+    assert_says(&err, "pixels, more than the");
+}
+
 static void test_threads_have_helpers_of_their_own(void **state)
 {
     (void)state;
@@ -620,6 +654,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nothing_else_is_within_reach),
         cmocka_unit_test(test_nothing_is_decoded_without_the_confinement_there_could_be),
         cmocka_unit_test(test_no_helper_survives_the_program),
+        cmocka_unit_test(test_large_pictures_are_decoded_one_at_a_time),
         cmocka_unit_test(test_threads_have_helpers_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
