@@ -450,12 +450,16 @@ static int remove_others(const hub_pull *pull, lens_error *err)
 static int write_note(const hub_pull *pull, lens_error *err)
 {
     json_t *files = json_array();
-    for (size_t i = 0; i < pull->count; i++) {
+    bool whole = files != NULL;
+    for (size_t i = 0; i < pull->count && whole; i++) {
         const wanted_file *file = &pull->files[i];
-        json_t *one = json_pack("{ss ss}", "name", file->name, "sha256", file->sha256);
-        if (strcmp(file->revision, revision_of(pull)) != 0)
-            json_object_set_new(one, "commit", json_string(file->revision));
-        json_array_append_new(files, one);
+        const char *commit = strcmp(file->revision, revision_of(pull)) != 0 ? file->revision : NULL;
+        json_t *one = json_pack("{ss ss ss*}", "name", file->name, "sha256", file->sha256, "commit", commit);
+        whole = json_array_append_new(files, one) == 0;
+    }
+    if (!whole) {
+        json_decref(files);
+        return no_memory(err);
     }
     json_t *about = json_pack("{ss ss ss so}", "repository", pull->job->repository, "revision", pull->job->revision, "commit", pull->commit,
                               "files", files);

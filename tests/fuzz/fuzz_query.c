@@ -8,7 +8,7 @@ static void check(const lens_query *query)
 {
     expect(query->count >= 1 && query->count <= LENS_QUERY_TERMS);
     expect(query->options.n >= 1 && query->options.n <= LENS_QUERY_RESULTS);
-    expect(!query->options.model || !strchr(query->options.model, '/'));
+    expect(!query->options.model || query->options.model[0] == '/' || !strchr(query->options.model, '/')); /* a folder of one's own has its path */
     expect(query->options.by == LENS_BY_ALL || query->options.by == LENS_BY_LOOK || query->options.by == LENS_BY_TEXT || query->options.by == LENS_BY_MEANING);
     expect(query->options.size_least >= 0 && query->options.size_most >= 0);
     expect(query->options.type_count <= LENS_QUERY_NAMES && query->options.label_count <= LENS_QUERY_NAMES);
