@@ -53,7 +53,8 @@ int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor,
 /* Appends what the SIZE bytes of a picture say about it to OUT: titles, descriptions and comments, a line each, then keywords in one line, each once,
  * from XMP, IPTC, EXIF and the texts of PNG; of formats other than JPEG, PNG, WebP and TIFF only from XMP. What cameras and programs write without
  * being asked (the list in sayings.c) is left out. Nothing is appended when there is nothing, or nothing sensible: a picture is not refused for its
- * metadata. *LEFT_OUT (may be NULL): a text was too long. 0, or -1 when memory is short. */
+ * metadata. *LEFT_OUT (may be NULL): a text was too long, or there was more to look at than
+ * any picture has to say. 0, or -1 when memory is short. */
 int lens_captions_embedded(const void *bytes, size_t size, lens_buffer *out, bool *left_out);
 
 #endif
