@@ -45,10 +45,13 @@ typedef enum lens_caption_format { LENS_CAPTIONS_ANY, LENS_CAPTIONS_TABLE, LENS_
 int lens_captions_parse(const void *bytes, size_t size, lens_caption_format format, const char *name, const lens_caption_options *options,
                         const lens_caption_visitor *visitor, lens_error *err);
 
-/* Calls `each` with every file beside the picture PATH that has something to say about it, the file's path for NAME, and all that it says:
- * dog.jpg.txt, dog.txt, dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, and what Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Files that cannot be read are problems.
- * 0, what `each` returned, or -1. */
-int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err);
+/* Calls `each` with all that the file FILE says about PICTURE, which it lies beside, and its path for NAME: if it is called dog.jpg.txt, dog.txt, dog.jpg.json,
+ * dog.json, dog.jpg.xmp, dog.xmp, or as Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Nothing of one that is called otherwise. 0, what `each` returned,
+ * or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, and whatever keeps it from being read. */
+int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err);
+
+/* The same for all such files that lie beside PICTURE. Those that cannot be read are problems. */
+int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 
 /* Appends what the SIZE bytes of a picture say about it to OUT: titles, descriptions and comments, a line each, then keywords in one line, each once,
  * from XMP, IPTC, EXIF and the texts of PNG; of formats other than JPEG, PNG, WebP and TIFF only from XMP. What cameras and programs write without
