@@ -50,7 +50,11 @@ int lens_captions_parse(const void *bytes, size_t size, lens_caption_format form
  * or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, and whatever keeps it from being read. */
 int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 
-/* The same for all such files that lie beside PICTURE. Those that cannot be read are problems. */
+/* The picture that Google Takeout means by FILE, a path, where that is not called as the picture is with more behind it: appended to PICTURE as a path, "a/dog(1).jpg"
+ * for "a/dog.jpg(1).json"; *BEGINS: only as much of it as Takeout leaves of a long name. 1; 0 where FILE is called otherwise; -1 when memory is short. */
+int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *begins);
+
+/* The same as lens_captions_beside for all such files that lie beside PICTURE. Those that cannot be read are problems. */
 int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 
 /* Appends what the SIZE bytes of a picture say about it to OUT: titles, descriptions and comments, a line each, then keywords in one line, each once,

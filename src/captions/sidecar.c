@@ -123,17 +123,18 @@ static void add(struct candidates *list, const char *name, size_t size, const ch
         list->names[list->count++] = text.data;
 }
 
+static const char takeout_more[] = ".supplemental-metadata";
+
 /* What Google Takeout calls the JSON of OWN: names are cut off, and the number of "dog(1).jpg" comes last. */
 static void add_takeout(struct candidates *list, const char *own)
 {
-    static const char more[] = ".supplemental-metadata";
     const size_t size = strlen(own), stem = stem_size(own);
-    add(list, own, size, more, ".json");
+    add(list, own, size, takeout_more, ".json");
     if (size >= TAKEOUT_MOST)
         add(list, own, TAKEOUT_MOST, "", ".json");
-    else if (size + strlen(more) > TAKEOUT_MOST) {
-        char cut[sizeof more];
-        memcpy(cut, more, TAKEOUT_MOST - size);
+    else if (size + strlen(takeout_more) > TAKEOUT_MOST) {
+        char cut[sizeof takeout_more];
+        memcpy(cut, takeout_more, TAKEOUT_MOST - size);
         cut[TAKEOUT_MOST - size] = '\0';
         add(list, own, size, cut, ".json");
     }
@@ -148,13 +149,40 @@ static void add_takeout(struct candidates *list, const char *own)
     memcpy(number, own + digits - 1, stem - digits + 1);
     strcpy(number + stem - digits + 1, ".json");
     add(list, plain, strlen(plain), number, "");
-    add(list, plain, strlen(plain), more, number);
+    add(list, plain, strlen(plain), takeout_more, number);
 }
 
 static const char *name_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *begins)
+{
+    const char *name = name_of(file), *end = strrchr(name, '.');
+    if (!end || strcmp(end, ".json") != 0)
+        return 0;
+    *begins = end - name == TAKEOUT_MOST;
+    if (*begins)
+        return lens_buffer_append(picture, file, (size_t)(end - file)) == 0 ? 1 : -1;
+    const char *number = end > name && end[-1] == ')' ? end - 1 : name;
+    while (number > name && number[-1] >= '0' && number[-1] <= '9')
+        number--;
+    if (number == name || *--number != '(')
+        return 0;
+    size_t size = (size_t)(number - name);
+    const size_t more = strlen(takeout_more);
+    if (size > more && memcmp(name + size - more, takeout_more, more) == 0)
+        size -= more;
+    size_t dot = size;
+    while (dot > 0 && name[--dot] != '.')
+        ;
+    if (dot == 0) /* it has no ending, or is one */
+        return 0;
+    return lens_buffer_append(picture, file, (size_t)(name - file) + dot) == 0 && lens_buffer_append(picture, number, (size_t)(end - number)) == 0 &&
+                   lens_buffer_append(picture, name + dot, size - dot) == 0
+               ? 1 : -1;
 }
 
 /* How a file may be called that lies beside PICTURE and is of it. LIST is to be freed in any case. */

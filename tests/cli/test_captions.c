@@ -314,7 +314,10 @@ static void test_files_beside_pictures(void **state)
     texts_world_write(world, "sub/c.png.json", "{\"description\": \"in JSON\"}");
     texts_world_write(world, "notes.txt", "of no picture");
     texts_world_write(world, "sub/a.txt", "of a picture that is elsewhere");
-    texts_world_index(world, 3, NULL);
+    test_world_picture(world, "d(1).png", TEST_PNG, 40);
+    texts_world_write(world, "d.png(1).json", "{\"title\": \"d.png\", \"description\": \"From a hill\"}");
+    texts_world_index(world, 4, NULL);
+    texts_world_expect(world, "d(1).png", "hill");
     texts_world_expect(world, "a.png b.jpg", "beside it");
     texts_world_expect(world, "c.png", "json");
     texts_world_expect(world, "", "elsewhere");
