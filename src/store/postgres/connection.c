@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -64,6 +63,14 @@ static void forget_statements(lens_postgres *store)
         free(store->statements[--store->statement_count].sql);
 }
 
+int lens_pg_set_path(lens_postgres *store, lens_error *err)
+{
+    char setting[256];
+    const char *const vector = store->vector_schema;
+    snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s", vector ? ", " : "", vector ? vector : "");
+    return lens_pg_plain(store, setting, err);
+}
+
 /* Libraries never print, and libpq's own way with warnings is to. */
 static void hear_nothing(void *context, const char *words)
 {
@@ -95,15 +102,7 @@ static int connect_once(lens_postgres *store, lens_error *err)
         return refused ? -1 : 1;
     }
     pq->PQsetNoticeProcessor(store->connection, hear_nothing, NULL);
-    char setting[256];
-    snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s; SET client_min_messages = warning", store->vector_schema ? ", " : "",
-             store->vector_schema ? store->vector_schema : "");
-    PGresult *result = pq->PQexec(store->connection, setting);
-    const bool fine = pq->PQresultStatus(result) == PGRES_COMMAND_OK;
-    if (!fine)
-        lens_pg_fail(store, result, err);
-    pq->PQclear(result);
-    return fine ? 0 : 1;
+    return lens_pg_plain(store, "SET client_min_messages = warning", err) == 0 && lens_pg_set_path(store, err) == 0 ? 0 : 1;
 }
 
 int lens_pg_connect(lens_postgres *store, lens_error *err)
@@ -117,8 +116,7 @@ int lens_pg_connect(lens_postgres *store, lens_error *err)
         }
         if (result < 0 || lens_seconds() - begun >= store->patience)
             return -1;
-        const struct timespec rest = {0, (long)(try_every * 1e9)};
-        nanosleep(&rest, NULL);
+        lens_sleep(try_every);
     }
 }
 
