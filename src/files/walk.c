@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/list.h"
+#include "base/names.h"
 #include "base/patience.h"
 #include "files/listing.h"
 
@@ -60,34 +60,6 @@ static int visit(folder_set *set, const struct stat *info)
     return 1;
 }
 
-/* ---- names of one folder, folders that wait --------------------------------------------------------------------- */
-
-typedef struct name_list {
-    char **items;
-    size_t count, capacity;
-} name_list;
-
-/* Takes NAME over, also when memory is short. */
-static int name_add(name_list *list, char *name)
-{
-    char **items = name ? lens_list_room(list->items, list->count, &list->capacity, sizeof *items) : NULL;
-    if (!items) {
-        free(name);
-        return -1;
-    }
-    list->items = items;
-    list->items[list->count++] = name;
-    return 0;
-}
-
-static void names_free(name_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (name_list){0};
-}
-
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 /* A pattern that says what is left out. */
@@ -105,8 +77,8 @@ typedef struct walk {
     bool include_hidden;
     const lens_walk_visitor *visitor;
     folder_set visited;
-    name_list real;  /* absolute paths, the next one last */
-    name_list links; /* the next one first */
+    lens_names real;  /* absolute paths, the next one last */
+    lens_names links; /* the next one first */
     size_t link;     /* links that were entered */
     bool ends;       /* whoever wants the walk waits for no disk any more */
     lens_error *err;
@@ -252,7 +224,7 @@ static int mark_asked(const walk *w, lens_listing *found)
 }
 
 /* Tells ENTRY of FOLDER when it is a file, keeps it for later when it is a folder. */
-static int meet(walk *w, const char *folder, lens_listing_entry *entry, name_list *folders)
+static int meet(walk *w, const char *folder, lens_listing_entry *entry, lens_names *folders)
 {
     char *path = lens_listing_path(folder, entry->name);
     const bool link = entry->kind == DT_LNK;
@@ -273,7 +245,7 @@ static int meet(walk *w, const char *folder, lens_listing_entry *entry, name_lis
     } else if (link && entry->kind == DT_DIR && left_out(w, path, entry->name, true)) {
         /* excluded as a folder */
     } else if (entry->kind == DT_DIR) {
-        result = name_add(link ? &w->links : folders, path) == 0 ? 0 : starved(w);
+        result = lens_names_add(link ? &w->links : folders, path) == 0 ? 0 : starved(w);
         path = NULL;
     } else if (entry->kind == DT_REG) {
         if (strlen(path) < PATH_MAX)
@@ -287,7 +259,7 @@ static int meet(walk *w, const char *folder, lens_listing_entry *entry, name_lis
 
 static int meet_all(walk *w, lens_listing *found)
 {
-    name_list folders = {0};
+    lens_names folders = {0};
     int result = 0;
     if (found->not_read)
         problem(w, found->path, LENS_E_SYSTEM, found->not_read, NULL);
@@ -295,9 +267,9 @@ static int meet_all(walk *w, lens_listing *found)
         result = meet(w, found->path, &found->entries[i], &folders);
     /* Turned round, as the list is a stack. */
     while (result == 0 && folders.count > 0)
-        if (name_add(&w->real, folders.items[--folders.count]) != 0)
+        if (lens_names_add(&w->real, folders.items[--folders.count]) != 0)
             result = starved(w);
-    names_free(&folders);
+    lens_names_free(&folders);
     return result;
 }
 
@@ -398,7 +370,7 @@ static int walk_folders(walk *w)
 {
     int result = visit_above(w);
     /* As a link: the root itself may be one. */
-    if (result == 0 && name_add(&w->links, strdup(w->root)) != 0)
+    if (result == 0 && lens_names_add(&w->links, strdup(w->root)) != 0)
         result = starved(w);
     while (result == 0 && !w->ends) {
         if (w->real.count > 0) {
@@ -441,8 +413,8 @@ int lens_walk(const char *root, const lens_walk_options *options, const lens_wal
     if (result == 0)
         result = walk_folders(&w);
     free_exclusions(&w);
-    names_free(&w.real);
-    names_free(&w.links);
+    lens_names_free(&w.real);
+    lens_names_free(&w.links);
     free(w.visited.slots);
     return result;
 }
