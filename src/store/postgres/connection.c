@@ -116,6 +116,10 @@ int lens_pg_connect(lens_postgres *store, lens_error *err)
         }
         if (result < 0 || lens_seconds() - begun >= store->patience)
             return -1;
+        if (store->go_on && !store->go_on(store->go_on_context)) {
+            store->lost = false; /* nor is anything to be tried once more */
+            return lens_fail(err, LENS_E_CANCELLED, "%s: interrupted while it could not be reached", store->name);
+        }
         lens_sleep(try_every);
     }
 }
@@ -182,12 +186,13 @@ static int run_patiently(lens_postgres *store, const char *sql, lens_error *err)
 
 static int begin(lens_postgres *store, const char *sql, lens_error *err)
 {
-    if (store->depth++ > 0)
+    if (store->depth > 0) {
+        store->depth++;
         return 0;
+    }
     lens_error first = {0};
     int result = lens_pg_ready(store, &first);
     /* A connection that broke while nobody asked is only seen now. */
-    store->depth = 0;
     if (result == 0 && (result = run_patiently(store, sql, &first)) != 0 && store->lost && (result = lens_pg_connect(store, &first)) == 0)
         result = run_patiently(store, sql, &first);
     if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)
