@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/list.h"
 
+enum { READS_MOST = 64 }; /* in one wait: about what the kernel keeps. Where there is always something more, it would never end */
 enum { EVENTS = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF };
 
 typedef struct watched {
@@ -188,7 +189,7 @@ int lens_folder_watch_wait(lens_folder_watch *self, double seconds, lens_watch_f
     const int count = poll(&ready, 1, (int)(1000 * seconds));
     if (count <= 0)
         return count == 0 || errno == EINTR ? 0 : lens_fail_errno(err, errno, "cannot wait for changes of folders");
-    for (;;) {
+    for (int reads = 0; reads < READS_MOST; reads++) {
         const ssize_t size = read(self->fd, events, sizeof events);
         if (size < 0 && errno == EINTR)
             continue;
@@ -200,6 +201,7 @@ int lens_folder_watch_wait(lens_folder_watch *self, double seconds, lens_watch_f
             at += sizeof *event + event->len;
         }
     }
+    return told;
 }
 
 bool lens_folder_is_remote(const char *folder)
