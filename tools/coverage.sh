@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 least=85
 
 make --no-print-directory COVERAGE=1 run-tests
-# gcovr is a Debian package; without it gcov's own summary is added up.
+# gcov's own summaries, added up: gcovr would be one more package.
 find build/coverage/src -name '*.gcda' | while read -r data; do
     gcov --no-output --relative-only --object-file "$data" "$(basename "$data" .gcda).c" 2>/dev/null
 done | awk -v least="$least" '

@@ -45,15 +45,23 @@ typedef enum lens_caption_format { LENS_CAPTIONS_ANY, LENS_CAPTIONS_TABLE, LENS_
 int lens_captions_parse(const void *bytes, size_t size, lens_caption_format format, const char *name, const lens_caption_options *options,
                         const lens_caption_visitor *visitor, lens_error *err);
 
-/* Calls `each` with every file beside the picture PATH that has something to say about it, the file's path for NAME, and all that it says:
- * dog.jpg.txt, dog.txt, dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, and what Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Files that cannot be read are problems.
- * 0, what `each` returned, or -1. */
-int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err);
+/* Calls `each` with all that the file FILE says about PICTURE, which it lies beside, and its path for NAME: if it is called dog.jpg.txt, dog.txt, dog.jpg.json,
+ * dog.json, dog.jpg.xmp, dog.xmp, or as Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Nothing of one that is called otherwise. 0, what `each` returned,
+ * or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, and whatever keeps it from being read. */
+int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err);
+
+/* The picture that Google Takeout means by FILE, a path, where that is not called as the picture is with more behind it: appended to PICTURE as a path, "a/dog(1).jpg"
+ * for "a/dog.jpg(1).json"; *BEGINS: only as much of it as Takeout leaves of a long name. 1; 0 where FILE is called otherwise; -1 when memory is short. */
+int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *begins);
+
+/* The same as lens_captions_beside for all such files that lie beside PICTURE. Those that cannot be read are problems. */
+int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 
 /* Appends what the SIZE bytes of a picture say about it to OUT: titles, descriptions and comments, a line each, then keywords in one line, each once,
  * from XMP, IPTC, EXIF and the texts of PNG; of formats other than JPEG, PNG, WebP and TIFF only from XMP. What cameras and programs write without
  * being asked (the list in sayings.c) is left out. Nothing is appended when there is nothing, or nothing sensible: a picture is not refused for its
- * metadata. *LEFT_OUT (may be NULL): a text was too long. 0, or -1 when memory is short. */
+ * metadata. *LEFT_OUT (may be NULL): a text was too long, or there was more to look at than
+ * any picture has to say. 0, or -1 when memory is short. */
 int lens_captions_embedded(const void *bytes, size_t size, lens_buffer *out, bool *left_out);
 
 #endif

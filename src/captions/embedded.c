@@ -33,7 +33,10 @@ static int add_extension(lens_buffer *whole, const unsigned char *body, size_t s
         return 0;
     if (lens_buffer_append(whole, body + 40, size - 40) != 0)
         return -1;
-    return whole->size == full ? lens_captions_xmp(whole->data, full, sayings, NULL) : 0;
+    if (whole->size != full)
+        return 0;
+    whole->size = 0; /* a piece behind the end would make all of it be read again */
+    return lens_captions_xmp(whole->data, full, sayings, NULL);
 }
 
 struct jpeg {
@@ -114,7 +117,10 @@ static int add_png_text(const char *key, const unsigned char *text, size_t size,
 static int add_compressed(const char *key, const unsigned char *bytes, size_t size, lens_sayings *sayings)
 {
     lens_buffer text = {0};
+    if (!lens_sayings_afford(sayings, 0))
+        return 0;
     const int got = inflated(bytes, size, strcmp(key, "XML:com.adobe.xmp") == 0 ? (size_t)XMP_MOST : (size_t)LENS_CAPTION_MOST, &text);
+    lens_sayings_afford(sayings, text.size);
     int result = got == -1 ? -1 : got == 1 && text.size ? add_png_text(key, (unsigned char *)text.data, text.size, sayings) : 0;
     if (got == -2)
         sayings->left_out = true;

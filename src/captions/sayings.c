@@ -1,5 +1,6 @@
 #include "captions/sayings.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -7,6 +8,8 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "captions/captions.h"
+
+enum { LOOKED_MOST = 64 << 20 };
 
 /* What cameras and programs write without being asked. A star at the end: whatever follows. */
 static const char *const defaults[] = {
@@ -114,6 +117,13 @@ int lens_sayings_add_parts(lens_sayings *sayings, lens_saying kind, const char *
             return 0;
         text = stop + 1;
     }
+}
+
+bool lens_sayings_afford(lens_sayings *sayings, size_t size)
+{
+    sayings->looked = size < SIZE_MAX - sayings->looked ? sayings->looked + size : SIZE_MAX;
+    sayings->left_out |= sayings->looked > LOOKED_MOST;
+    return sayings->looked <= LOOKED_MOST;
 }
 
 int lens_sayings_write(const lens_sayings *sayings, lens_buffer *out)

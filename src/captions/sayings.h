@@ -13,6 +13,7 @@ typedef struct lens_sayings {
     lens_buffer texts; /* a line each */
     lens_buffer words; /* keywords, with ", " between */
     bool left_out;     /* something was too long */
+    size_t looked;     /* by lens_sayings_afford */
     lens_hash *seen;   /* [room], where used [room] */
     bool *used;
     size_t count, room;
@@ -26,6 +27,10 @@ int lens_sayings_add(lens_sayings *sayings, lens_saying kind, const void *text, 
 
 /* The same for each part between the separators C. */
 int lens_sayings_add_parts(lens_sayings *sayings, lens_saying kind, const char *text, size_t size, char c);
+
+/* Whether SIZE bytes more may be looked at: values of a TIFF may lie over each other, and what is packed grows, so that a small file could be hours of work.
+ * False when that is more in all than any picture says; something is left out then. */
+bool lens_sayings_afford(lens_sayings *sayings, size_t size);
 
 /* Appends all of it to OUT: the texts, then the words in one line. 0 or -1. */
 int lens_sayings_write(const lens_sayings *sayings, lens_buffer *out);

@@ -74,30 +74,27 @@ static int read_xmp(lens_captions *self, const lens_buffer *bytes)
     return result;
 }
 
-static int read_one(const char *path, const char *own, const lens_caption_visitor *visitor, lens_error *err)
+/* What the file PATH says, all of which is in BYTES, beside the picture called OWN. */
+static int read_bytes(const char *path, const char *own, lens_buffer *bytes, const lens_caption_visitor *visitor, lens_error *err)
 {
     lens_captions self = {.source = path, .visitor = visitor, .err = err};
-    lens_buffer bytes = {0};
-    lens_error why = {0};
-    if (lens_file_read(path, LENS_CAPTION_SIDE_MOST, &bytes, &why) != 0) {
-        if (why.code == LENS_E_MEMORY)
-            return lens_captions_no_memory(&self);
-        if (why.code != LENS_E_MISSING && visitor->problem)
-            visitor->problem(visitor->context, why.message);
-        return 0;
-    }
     const char *ending = strrchr(path, '.');
-    int result = 0;
-    if (bytes.size == 0) {
-        /* nothing said */
-    } else if (strcasecmp(ending, ".xmp") == 0) {
-        result = read_xmp(&self, &bytes);
-    } else if ((result = lens_captions_decode(&self, &bytes)) == 0) {
-        const size_t mark = bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-        bytes.size -= mark;
-        memmove(bytes.data, bytes.data + mark, bytes.size + 1);
-        result = strcasecmp(ending, ".txt") == 0 ? lens_captions_give_text(&self, 0, path, bytes.data, bytes.size) : read_json(&self, &bytes, own);
-    }
+    if (bytes->size == 0)
+        return 0;
+    if (strcasecmp(ending, ".xmp") == 0)
+        return read_xmp(&self, bytes);
+    if (lens_captions_decode(&self, bytes) != 0)
+        return -1;
+    const size_t mark = bytes->size >= 3 && memcmp(bytes->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    bytes->size -= mark;
+    memmove(bytes->data, bytes->data + mark, bytes->size + 1);
+    return strcasecmp(ending, ".txt") == 0 ? lens_captions_give_text(&self, 0, path, bytes->data, bytes->size) : read_json(&self, bytes, own);
+}
+
+static int read_one(const char *path, const char *own, const lens_caption_visitor *visitor, lens_error *err)
+{
+    lens_buffer bytes = {0};
+    const int result = lens_file_read(path, LENS_CAPTION_SIDE_MOST, &bytes, err) == 0 ? read_bytes(path, own, &bytes, visitor, err) : -1;
     lens_buffer_free(&bytes);
     return result;
 }
@@ -105,18 +102,19 @@ static int read_one(const char *path, const char *own, const lens_caption_visito
 /* ---- which files ------------------------------------------------------------------------------------------------- */
 
 struct candidates {
+    const char *own; /* what the picture is called */
     char *names[CANDIDATES_MOST];
     size_t count;
     bool no_memory;
 };
 
-/* Adds the first SIZE bytes of NAME with A and B behind them, unless it is there already or no file can be called so. */
+/* Adds the first SIZE bytes of NAME with A and B behind them, unless it is there already, no file can be called so, or it is the picture's own name. */
 static void add(struct candidates *list, const char *name, size_t size, const char *a, const char *b)
 {
     lens_buffer text = {0};
     if (lens_buffer_append(&text, name, size) != 0 || lens_buffer_append(&text, a, strlen(a)) != 0 || lens_buffer_append(&text, b, strlen(b)) != 0)
         list->no_memory = true;
-    bool known = list->no_memory || text.size > NAME_MOST;
+    bool known = list->no_memory || text.size > NAME_MOST || strcmp(text.data, list->own) == 0;
     for (size_t i = 0; i < list->count && !known; i++)
         known = strcmp(list->names[i], text.data) == 0;
     if (known)
@@ -125,17 +123,18 @@ static void add(struct candidates *list, const char *name, size_t size, const ch
         list->names[list->count++] = text.data;
 }
 
+static const char takeout_more[] = ".supplemental-metadata";
+
 /* What Google Takeout calls the JSON of OWN: names are cut off, and the number of "dog(1).jpg" comes last. */
 static void add_takeout(struct candidates *list, const char *own)
 {
-    static const char more[] = ".supplemental-metadata";
     const size_t size = strlen(own), stem = stem_size(own);
-    add(list, own, size, more, ".json");
+    add(list, own, size, takeout_more, ".json");
     if (size >= TAKEOUT_MOST)
         add(list, own, TAKEOUT_MOST, "", ".json");
-    else if (size + strlen(more) > TAKEOUT_MOST) {
-        char cut[sizeof more];
-        memcpy(cut, more, TAKEOUT_MOST - size);
+    else if (size + strlen(takeout_more) > TAKEOUT_MOST) {
+        char cut[sizeof takeout_more];
+        memcpy(cut, takeout_more, TAKEOUT_MOST - size);
         cut[TAKEOUT_MOST - size] = '\0';
         add(list, own, size, cut, ".json");
     }
@@ -150,30 +149,97 @@ static void add_takeout(struct candidates *list, const char *own)
     memcpy(number, own + digits - 1, stem - digits + 1);
     strcpy(number + stem - digits + 1, ".json");
     add(list, plain, strlen(plain), number, "");
-    add(list, plain, strlen(plain), more, number);
+    add(list, plain, strlen(plain), takeout_more, number);
 }
 
-int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err)
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *begins)
+{
+    const char *name = name_of(file), *end = strrchr(name, '.');
+    if (!end || strcmp(end, ".json") != 0)
+        return 0;
+    *begins = end - name == TAKEOUT_MOST;
+    if (*begins)
+        return lens_buffer_append(picture, file, (size_t)(end - file)) == 0 ? 1 : -1;
+    const char *number = end > name && end[-1] == ')' ? end - 1 : name;
+    while (number > name && number[-1] >= '0' && number[-1] <= '9')
+        number--;
+    if (number == name || *--number != '(')
+        return 0;
+    size_t size = (size_t)(number - name);
+    const size_t more = strlen(takeout_more);
+    if (size > more && memcmp(name + size - more, takeout_more, more) == 0)
+        size -= more;
+    size_t dot = size;
+    while (dot > 0 && name[--dot] != '.')
+        ;
+    if (dot == 0) /* it has no ending, or is one */
+        return 0;
+    return lens_buffer_append(picture, file, (size_t)(name - file) + dot) == 0 && lens_buffer_append(picture, number, (size_t)(end - number)) == 0 &&
+                   lens_buffer_append(picture, name + dot, size - dot) == 0
+               ? 1 : -1;
+}
+
+/* How a file may be called that lies beside PICTURE and is of it. LIST is to be freed in any case. */
+static int list_candidates(const char *picture, struct candidates *list, lens_error *err)
 {
     static const char *const endings[] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
-    const char *slash = strrchr(path, '/'), *own = slash ? slash + 1 : path;
-    struct candidates list = {0};
+    const char *own = name_of(picture);
+    *list = (struct candidates){.own = own};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        add(&list, own, strlen(own), endings[i], "");
-        add(&list, own, stem_size(own), endings[i], "");
+        add(list, own, strlen(own), endings[i], "");
+        add(list, own, stem_size(own), endings[i], "");
     }
-    add_takeout(&list, own);
-    int result = list.no_memory ? lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path) : 0;
-    for (size_t i = 0; i < list.count; i++) {
-        lens_buffer whole = {0};
-        if (result == 0 && strcmp(list.names[i], own) != 0) {
-            if (lens_buffer_append(&whole, path, (size_t)(own - path)) != 0 || lens_buffer_append(&whole, list.names[i], strlen(list.names[i])) != 0)
-                result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-            else
-                result = read_one(whole.data, own, visitor, err);
+    add_takeout(list, own);
+    return list->no_memory ? lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", picture) : 0;
+}
+
+static void free_candidates(struct candidates *list)
+{
+    while (list->count > 0)
+        free(list->names[--list->count]);
+}
+
+int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err)
+{
+    const char *own = name_of(picture), *name = name_of(file);
+    struct candidates list;
+    int result = list_candidates(picture, &list, err);
+    bool of_it = false;
+    for (size_t i = 0; i < list.count; i++)
+        of_it |= strcmp(list.names[i], name) == 0;
+    free_candidates(&list);
+    return result == 0 && of_it ? read_one(file, own, visitor, err) : result;
+}
+
+int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visitor, lens_error *err)
+{
+    struct candidates list;
+    int result = list_candidates(picture, &list, err);
+    for (size_t i = 0; i < list.count && result == 0; i++) {
+        lens_buffer file = {0};
+        lens_error why = {0};
+        if (lens_buffer_append(&file, picture, (size_t)(name_of(picture) - picture)) != 0 || lens_buffer_append(&file, list.names[i], strlen(list.names[i])) != 0)
+            result = lens_fail(&why, LENS_E_MEMORY, "%s: not enough memory", picture);
+        else
+            result = read_one(file.data, list.own, visitor, &why);
+        lens_buffer_free(&file);
+        if (result >= 0)
+            continue;
+        if (why.code == LENS_E_NONE || why.code == LENS_E_MEMORY) { /* the visitor's own, or ours */
+            if (err && why.code)
+                *err = why;
+            break;
         }
-        lens_buffer_free(&whole);
-        free(list.names[i]);
+        if (why.code != LENS_E_MISSING && visitor->problem)
+            visitor->problem(visitor->context, why.message);
+        result = 0;
     }
+    free_candidates(&list);
     return result;
 }

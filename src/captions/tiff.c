@@ -63,10 +63,20 @@ static int add_comment(struct block *block, const unsigned char *value, size_t s
     return lens_sayings_add(block->sayings, LENS_SAYING_TEXT, text, nul ? (size_t)(nul - text) : size);
 }
 
+enum { DESCRIPTION = 0x10e, XMP = 0x2bc, IPTC = 0x83bb, PHOTOSHOP = 0x8649, COMMENT = 0x9286,
+       XP_TITLE = 0x9c9b, XP_COMMENT = 0x9c9c, XP_KEYWORDS = 0x9c9e, XP_SUBJECT = 0x9c9f };
+
+static bool is_read(uint32_t tag)
+{
+    static const uint16_t tags[] = {DESCRIPTION, XMP, IPTC, PHOTOSHOP, COMMENT, XP_TITLE, XP_COMMENT, XP_KEYWORDS, XP_SUBJECT};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (tags[i] == tag)
+            return true;
+    return false;
+}
+
 static int add_entry(struct block *block, uint32_t tag, const unsigned char *value, size_t size)
 {
-    enum { DESCRIPTION = 0x10e, XMP = 0x2bc, IPTC = 0x83bb, PHOTOSHOP = 0x8649, COMMENT = 0x9286,
-           XP_TITLE = 0x9c9b, XP_COMMENT = 0x9c9c, XP_KEYWORDS = 0x9c9e, XP_SUBJECT = 0x9c9f };
     const unsigned char *nul;
     switch (tag) {
     case DESCRIPTION:
@@ -97,7 +107,7 @@ static int read_directory(struct block *block, size_t at, size_t *exif)
         if (tag == 0x8769)
             *exif = get32(block, at + 8);
         const uint64_t place = bytes <= 4 ? at + 8 : get32(block, at + 8);
-        if (bytes == 0 || place > block->size || bytes > block->size - place)
+        if (!is_read(tag) || bytes == 0 || place > block->size || bytes > block->size - place || !lens_sayings_afford(block->sayings, (size_t)bytes))
             continue;
         if (add_entry(block, tag, block->bytes + place, (size_t)bytes) != 0)
             return -1;

@@ -5,17 +5,16 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/file.h"
+#include "base/names.h"
 #include "base/patience.h"
+#include "files/listing.h"
 
 /* ---- folders that were visited ---------------------------------------------------------------------------------- */
 
@@ -61,41 +60,6 @@ static int visit(folder_set *set, const struct stat *info)
     return 1;
 }
 
-/* ---- names of one folder, folders that wait --------------------------------------------------------------------- */
-
-typedef struct name_list {
-    char **items;
-    size_t count, capacity;
-} name_list;
-
-/* Takes NAME over, also when memory is short. */
-static int name_add(name_list *list, char *name)
-{
-    if (name && list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        char **items = realloc(list->items, capacity * sizeof *items);
-        if (items) {
-            list->items = items;
-            list->capacity = capacity;
-        } else {
-            free(name);
-            name = NULL;
-        }
-    }
-    if (!name)
-        return -1;
-    list->items[list->count++] = name;
-    return 0;
-}
-
-static void names_free(name_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (name_list){0};
-}
-
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 /* A pattern that says what is left out. */
@@ -113,8 +77,8 @@ typedef struct walk {
     bool include_hidden;
     const lens_walk_visitor *visitor;
     folder_set visited;
-    name_list real;  /* absolute paths, the next one last */
-    name_list links; /* the next one first */
+    lens_names real;  /* absolute paths, the next one last */
+    lens_names links; /* the next one first */
     size_t link;     /* links that were entered */
     bool ends;       /* whoever wants the walk waits for no disk any more */
     lens_error *err;
@@ -218,165 +182,10 @@ static int tell_file(walk *w, const char *path, off_t size, const struct timespe
     return w->visitor->file(w->visitor->context, &file);
 }
 
-static char *joined(const char *folder, const char *name)
-{
-    size_t length = strlen(folder), more = strlen(name);
-    if (length == 1)
-        length = 0; /* "/" */
-    char *path = malloc(length + more + 2);
-    if (path) {
-        memcpy(path, folder, length);
-        path[length] = '/';
-        memcpy(path + length + 1, name, more + 1);
-    }
-    return path;
-}
-
-/* ---- one folder, as it is read on a thread of its own ---- */
-
-typedef struct folder_entry {
-    char *name; /* in the listing's names; while they grow, how far from their beginning */
-    struct timespec time;
-    off_t size;
-    int failed;         /* errno */
-    unsigned char kind; /* as dirent's */
-    bool asked, wanted; /* ASKED: the visitor is to be asked whether it wants it */
-} folder_entry;
-
-/* What there is in a folder, with nothing of the walk's own in it. */
-typedef struct listing {
-    lens_errand errand; /* first */
-    bool (*wants)(const char *path);
-    bool include_hidden, link; /* LINK: the folder itself may be a symbolic link */
-    int not_opened, not_read;  /* errno */
-    struct stat info;          /* of the folder */
-    lens_buffer names;
-    folder_entry *entries;
-    size_t count, capacity;
-    bool starved;
-    char path[];
-} listing;
-
-static int compare_entries(const void *a, const void *b)
-{
-    return strcmp(((const folder_entry *)a)->name, ((const folder_entry *)b)->name); /* compares as unsigned char: byte order */
-}
-
-static int add_entry(listing *self, const char *name, unsigned char kind)
-{
-    if (self->count == self->capacity) {
-        const size_t capacity = self->capacity ? self->capacity + self->capacity / 2 : 64;
-        folder_entry *entries = realloc(self->entries, capacity * sizeof *entries);
-        if (!entries)
-            return -1;
-        self->entries = entries;
-        self->capacity = capacity;
-    }
-    self->entries[self->count] = (folder_entry){.name = (char *)self->names.size, .kind = kind};
-    if (lens_buffer_append(&self->names, name, strlen(name) + 1) != 0)
-        return -1;
-    self->count++;
-    return 0;
-}
-
-static int read_names(listing *self, DIR *stream)
-{
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(stream);
-        if (!entry) {
-            self->not_read = errno;
-            break;
-        }
-        atomic_fetch_add(&self->errand.answers, 1);
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        /* The most frequent case first: what is hidden need not be kept. */
-        if (entry->d_name[0] == '.' && !self->include_hidden)
-            continue;
-        switch (entry->d_type) {
-        case DT_FIFO:
-        case DT_SOCK:
-        case DT_CHR:
-        case DT_BLK: continue;
-        default: break;
-        }
-        if (add_entry(self, entry->d_name, entry->d_type) != 0)
-            return -1;
-    }
-    for (size_t i = 0; i < self->count; i++)
-        self->entries[i].name = self->names.data + (size_t)self->entries[i].name;
-    if (self->count > 1)
-        qsort(self->entries, self->count, sizeof *self->entries, compare_entries);
-    return 0;
-}
-
-/* A folder is not asked: where one on another disk gives no answer, those beside it are read all the same. Nor is what a link leads to. */
-static void look(listing *self, int fd, folder_entry *entry)
-{
-    struct stat info;
-    if (entry->kind == DT_DIR || entry->kind == DT_LNK)
-        return;
-    entry->failed = fstatat(fd, entry->name, &info, AT_SYMLINK_NOFOLLOW) != 0 ? errno : 0;
-    atomic_fetch_add(&self->errand.answers, 1);
-    if (entry->failed)
-        return;
-    entry->kind = S_ISREG(info.st_mode) ? DT_REG : S_ISDIR(info.st_mode) ? DT_DIR : S_ISLNK(info.st_mode) ? DT_LNK : DT_CHR;
-    entry->size = info.st_size;
-    entry->time = info.st_mtim;
-    entry->wanted = true;
-}
-
-/* Asks the visitor which files it wants, of those that are not left out: it may open them. */
-static void ask_wanted(lens_errand *errand)
-{
-    listing *self = (listing *)errand;
-    for (size_t i = 0; i < self->count && !self->starved; i++) {
-        folder_entry *entry = &self->entries[i];
-        char *path = entry->asked ? joined(self->path, entry->name) : NULL;
-        self->starved = entry->asked && !path;
-        if (path)
-            entry->wanted = self->wants(path);
-        free(path);
-        atomic_fetch_add(&self->errand.answers, 1);
-    }
-}
-
-static void read_folder(lens_errand *errand)
-{
-    listing *self = (listing *)errand;
-    /* What was a folder a moment ago may be a link now: only links may be followed as such. */
-    const int fd = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (self->link ? 0 : O_NOFOLLOW));
-    DIR *stream = fd >= 0 && fstat(fd, &self->info) == 0 ? fdopendir(fd) : NULL;
-    if (!stream) {
-        self->not_opened = errno;
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    self->starved = read_names(self, stream) != 0;
-    for (size_t i = 0; i < self->count && !self->starved; i++) {
-        look(self, fd, &self->entries[i]);
-        if (self->entries[i].failed == EACCES) { /* names can be read but not followed */
-            self->count = i + 1;
-            break;
-        }
-    }
-    closedir(stream);
-}
-
-static void end_listing(lens_errand *errand)
-{
-    listing *self = (listing *)errand;
-    lens_buffer_free(&self->names);
-    free(self->entries);
-    free(self);
-}
-
-/* ---- what the walk makes of it ---- */
+/* ---- what is in a folder ---- */
 
 /* Follows the link at PATH: what it leads to stands in ENTRY then. Where it leads nowhere, that is told. */
-static void follow(walk *w, const char *path, folder_entry *entry)
+static void follow(walk *w, const char *path, lens_listing_entry *entry)
 {
     struct stat info;
     lens_error why = {0};
@@ -397,14 +206,14 @@ static void follow(walk *w, const char *path, folder_entry *entry)
 }
 
 /* Marks the files of FOUND that the visitor is to be asked of. Their number; -1: memory is short. */
-static int mark_asked(const walk *w, listing *found)
+static int mark_asked(const walk *w, lens_listing *found)
 {
     int count = 0;
     for (size_t i = 0; i < found->count; i++) {
-        folder_entry *entry = &found->entries[i];
+        lens_listing_entry *entry = &found->entries[i];
         if (entry->failed || entry->kind != DT_REG)
             continue;
-        char *path = joined(found->path, entry->name);
+        char *path = lens_listing_path(found->path, entry->name);
         if (!path)
             return -1;
         entry->asked = !left_out(w, path, entry->name, false) && !(w->visitor->passes_by && w->visitor->passes_by(w->visitor->context, path));
@@ -415,9 +224,9 @@ static int mark_asked(const walk *w, listing *found)
 }
 
 /* Tells ENTRY of FOLDER when it is a file, keeps it for later when it is a folder. */
-static int meet(walk *w, const char *folder, folder_entry *entry, name_list *folders)
+static int meet(walk *w, const char *folder, lens_listing_entry *entry, lens_names *folders)
 {
-    char *path = joined(folder, entry->name);
+    char *path = lens_listing_path(folder, entry->name);
     const bool link = entry->kind == DT_LNK;
     if (!path)
         return starved(w);
@@ -436,7 +245,7 @@ static int meet(walk *w, const char *folder, folder_entry *entry, name_list *fol
     } else if (link && entry->kind == DT_DIR && left_out(w, path, entry->name, true)) {
         /* excluded as a folder */
     } else if (entry->kind == DT_DIR) {
-        result = name_add(link ? &w->links : folders, path) == 0 ? 0 : starved(w);
+        result = lens_names_add(link ? &w->links : folders, path) == 0 ? 0 : starved(w);
         path = NULL;
     } else if (entry->kind == DT_REG) {
         if (strlen(path) < PATH_MAX)
@@ -448,9 +257,9 @@ static int meet(walk *w, const char *folder, folder_entry *entry, name_list *fol
     return result;
 }
 
-static int meet_all(walk *w, listing *found)
+static int meet_all(walk *w, lens_listing *found)
 {
-    name_list folders = {0};
+    lens_names folders = {0};
     int result = 0;
     if (found->not_read)
         problem(w, found->path, LENS_E_SYSTEM, found->not_read, NULL);
@@ -458,14 +267,14 @@ static int meet_all(walk *w, listing *found)
         result = meet(w, found->path, &found->entries[i], &folders);
     /* Turned round, as the list is a stack. */
     while (result == 0 && folders.count > 0)
-        if (name_add(&w->real, folders.items[--folders.count]) != 0)
+        if (lens_names_add(&w->real, folders.items[--folders.count]) != 0)
             result = starved(w);
-    names_free(&folders);
+    lens_names_free(&folders);
     return result;
 }
 
 /* Runs what FOUND is set to, on a thread of its own. False, with *RESULT, where it is not the caller's any more. */
-static bool answered(walk *w, const char *path, listing *found, int *result)
+static bool answered(walk *w, const char *path, lens_listing *found, int *result)
 {
     lens_error why = {0};
     if (lens_errand_do(&found->errand, path, &why) == 0)
@@ -484,15 +293,9 @@ static int enter(walk *w, const char *path, bool link)
     struct stat info;
     if (link && w->visited.count && lens_file_look(path, &info, NULL) == 0 && slot_of(&w->visited, info.st_dev, info.st_ino)->used)
         return 0;
-    const size_t length = strlen(path);
-    listing *found = calloc(1, sizeof *found + length + 1);
+    lens_listing *found = lens_listing_new(path, w->include_hidden, link, w->visitor->wants);
     if (!found)
         return starved(w);
-    found->errand = (lens_errand){.run = read_folder, .end = end_listing};
-    found->wants = w->visitor->wants;
-    found->include_hidden = w->include_hidden;
-    found->link = link;
-    memcpy(found->path, path, length + 1);
     int result = 0;
     if (!answered(w, path, found, &result))
         return result;
@@ -502,12 +305,12 @@ static int enter(walk *w, const char *path, bool link)
         result = starved(w);
     } else if (result > 0) { /* else another way led here, and it was read in vain */
         const int asked = found->wants ? mark_asked(w, found) : 0;
-        found->errand.run = ask_wanted;
+        found->errand.run = lens_listing_ask;
         if (asked > 0 && !answered(w, path, found, &result))
             return result;
         result = asked < 0 || found->starved ? starved(w) : meet_all(w, found);
     }
-    end_listing(&found->errand);
+    lens_listing_free(found);
     return result;
 }
 
@@ -567,7 +370,7 @@ static int walk_folders(walk *w)
 {
     int result = visit_above(w);
     /* As a link: the root itself may be one. */
-    if (result == 0 && name_add(&w->links, strdup(w->root)) != 0)
+    if (result == 0 && lens_names_add(&w->links, strdup(w->root)) != 0)
         result = starved(w);
     while (result == 0 && !w->ends) {
         if (w->real.count > 0) {
@@ -610,8 +413,8 @@ int lens_walk(const char *root, const lens_walk_options *options, const lens_wal
     if (result == 0)
         result = walk_folders(&w);
     free_exclusions(&w);
-    names_free(&w.real);
-    names_free(&w.links);
+    lens_names_free(&w.real);
+    lens_names_free(&w.links);
     free(w.visited.slots);
     return result;
 }

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/list.h"
 
+enum { READS_MOST = 64 }; /* in one wait: about what the kernel keeps. Where there is always something more, it would never end */
 enum { EVENTS = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF };
 
 typedef struct watched {
@@ -87,18 +89,19 @@ static watched *find(const lens_folder_watch *self, int number)
     return at < self->count && self->folders[at].number == number ? &self->folders[at] : NULL;
 }
 
-static void drop(lens_folder_watch *self, size_t at)
-{
-    inotify_rm_watch(self->fd, self->folders[at].number);
-    free(self->folders[at].path);
-    memmove(self->folders + at, self->folders + at + 1, (--self->count - at) * sizeof *self->folders);
-}
-
+/* Forgets PATH and what is below it. */
 static void drop_below(lens_folder_watch *self, const char *path)
 {
-    for (size_t i = self->count; i-- > 0;)
-        if (lens_path_within(self->folders[i].path, path))
-            drop(self, i);
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        if (lens_path_within(self->folders[i].path, path)) {
+            inotify_rm_watch(self->fd, self->folders[i].number);
+            free(self->folders[i].path);
+        } else {
+            self->folders[kept++] = self->folders[i];
+        }
+    }
+    self->count = kept;
 }
 
 int lens_folder_watch_add(lens_folder_watch *self, const char *folder, lens_error *err)
@@ -111,27 +114,22 @@ int lens_folder_watch_add(lens_folder_watch *self, const char *folder, lens_erro
     if (number < 0)
         return lens_fail_errno(err, errno, "%s: cannot be watched", folder);
     watched *known = find(self, number);
-    char *path = known && strcmp(known->path, folder) == 0 ? NULL : strdup(folder);
-    if (known) {
-        if (path) {
-            free(known->path);
-            known->path = path;
-        }
+    if (known && strcmp(known->path, folder) == 0)
+        return 0;
+    char *path = strdup(folder);
+    if (known && path) {
+        free(known->path);
+        known->path = path;
         return 0;
     }
-    if (self->count == self->capacity) {
-        const size_t capacity = self->capacity ? 2 * self->capacity : 64;
-        watched *folders = realloc(self->folders, capacity * sizeof *folders);
-        if (folders) {
-            self->folders = folders;
-            self->capacity = capacity;
-        }
-    }
-    if (!path || self->count == self->capacity) {
+    watched *folders = path && !known ? lens_list_room(self->folders, self->count, &self->capacity, sizeof *folders) : NULL;
+    if (!folders) {
         free(path);
-        inotify_rm_watch(self->fd, number);
+        if (!known) /* else it is watched still, under the name that it had */
+            inotify_rm_watch(self->fd, number);
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
+    self->folders = folders;
     const size_t at = place_of(self, number);
     memmove(self->folders + at + 1, self->folders + at, (self->count++ - at) * sizeof *self->folders);
     self->folders[at] = (watched){number, path};
@@ -191,7 +189,7 @@ int lens_folder_watch_wait(lens_folder_watch *self, double seconds, lens_watch_f
     const int count = poll(&ready, 1, (int)(1000 * seconds));
     if (count <= 0)
         return count == 0 || errno == EINTR ? 0 : lens_fail_errno(err, errno, "cannot wait for changes of folders");
-    for (;;) {
+    for (int reads = 0; reads < READS_MOST; reads++) {
         const ssize_t size = read(self->fd, events, sizeof events);
         if (size < 0 && errno == EINTR)
             continue;
@@ -203,6 +201,7 @@ int lens_folder_watch_wait(lens_folder_watch *self, double seconds, lens_watch_f
             at += sizeof *event + event->len;
         }
     }
+    return told;
 }
 
 bool lens_folder_is_remote(const char *folder)

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/list.h"
+#include "captions/captions.h"
 
 typedef struct known {
     char *path;
@@ -248,6 +249,50 @@ int lens_caption_names_find(lens_caption_names *self, const char *folder, const 
     return result;
 }
 
+/* Takes the pictures called STEM, a path, with or without an ending: "dog" is that of dog.jpg, but not of dog.old.jpg or dog-2.jpg. */
+static int take_called(lens_caption_names *self, const char *stem, size_t *count, const char **picture)
+{
+    const size_t size = strlen(stem);
+    for (size_t at = place_of(self, stem); at < self->count; at++) {
+        const char *path = self->by_path[at]->path;
+        if (strncmp(path, stem, size) != 0)
+            break;
+        if (path[size] && (path[size] != '.' || strchr(path + size + 1, '.') || strchr(path + size, '/')))
+            continue;
+        if (!*picture)
+            *picture = path;
+        if (push(self, count, self->by_path[at]->id) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Takes the one that Google Takeout means by the sidecar FILE. Where several have names that it cuts to the same, it is none. */
+static int take_takeout(lens_caption_names *self, const char *file, size_t *count, const char **picture)
+{
+    lens_buffer path = {0};
+    bool begins;
+    const int told = lens_captions_takeout_picture(file, &path, &begins);
+    const known *found = NULL;
+    for (size_t at = told > 0 ? place_of(self, path.data) : self->count; at < self->count; at++) {
+        const char *rest = self->by_path[at]->path + path.size;
+        if (strncmp(self->by_path[at]->path, path.data, path.size) != 0 || (!begins && *rest))
+            break;
+        if (strchr(rest, '/'))
+            continue;
+        if (found) {
+            found = NULL;
+            break;
+        }
+        found = self->by_path[at];
+    }
+    lens_buffer_free(&path);
+    if (!found)
+        return told < 0 ? -1 : 0;
+    *picture = found->path;
+    return push(self, count, found->id);
+}
+
 int lens_caption_names_beside(lens_caption_names *self, const char *path, const int64_t **ids, size_t *count, const char **picture)
 {
     char *stem = strdup(path);
@@ -259,18 +304,9 @@ int lens_caption_names_beside(lens_caption_names *self, const char *path, const 
         if (!dot || dot == slash + 1)
             break;
         *dot = '\0';
-        const size_t size = strlen(stem);
-        for (size_t at = place_of(self, stem); at < self->count && result == 0; at++) {
-            const char *known_path = self->by_path[at]->path;
-            if (strncmp(known_path, stem, size) != 0)
-                break;
-            /* "dog" is of dog.jpg, but not of dog.old.jpg or dog-2.jpg. */
-            if (known_path[size] && (known_path[size] != '.' || strchr(known_path + size + 1, '.') || strchr(known_path + size, '/')))
-                continue;
-            if (!*picture)
-                *picture = known_path;
-            result = push(self, count, self->by_path[at]->id);
-        }
+        result = take_called(self, stem, count, picture);
+        if (result == 0 && *count == 0 && i == 0)
+            result = take_takeout(self, path, count, picture);
     }
     free(stem);
     *ids = self->ids;

@@ -16,8 +16,8 @@ void lens_caption_names_free(lens_caption_names *names);
  * (*AMBIGUOUS) several. 0, or -1 when memory is short. */
 int lens_caption_names_find(lens_caption_names *names, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous);
 
-/* The pictures that lie beside the sidecar PATH and are called as it is: "dog.jpg" for dog.jpg.txt, dog.txt or dog.jpg.supplemental-metadata.json. As
- * above; *PICTURE is the path of the first. */
+/* The pictures that lie beside the sidecar PATH and are called as it is: "dog.jpg" for dog.jpg.txt, dog.txt or dog.jpg.supplemental-metadata.json,
+ * "dog(1).jpg" for dog.jpg(1).json. As above; *PICTURE is the path of the first. */
 int lens_caption_names_beside(lens_caption_names *names, const char *path, const int64_t **ids, size_t *count, const char **picture);
 
 #endif

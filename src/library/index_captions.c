@@ -136,12 +136,10 @@ static int hear_caption(void *context, const char *name, const char *text)
     return self->short_of_memory;
 }
 
-/* Of the files beside a picture only the one that is asked for. */
 static int hear_sidecar(void *context, const char *name, const char *text)
 {
     importer *self = context;
-    if (strcmp(name, self->path) != 0)
-        return 0;
+    (void)name;
     for (size_t i = 0; i < self->id_count && !self->short_of_memory; i++)
         self->short_of_memory = keep(self, self->ids[i], text) != 0;
     return self->short_of_memory;
@@ -330,7 +328,12 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
     if (self->id_count == 0)
         return 0; /* of no picture */
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
-    lens_captions_sidecar(picture, &visitor, NULL);
+    lens_error why = {0};
+    if (lens_captions_beside(sidecar->path, picture, &visitor, &why) < 0 && why.code != LENS_E_LIMIT) {
+        if (why.code == LENS_E_MEMORY)
+            return lens_fail(err, why.code, "%s", why.message);
+        return 0; /* it cannot be read now: what it said stays, and the next run reads it again */
+    }
     if (self->count == 0 && !known)
         return 0; /* it says nothing */
     int64_t id = known ? known->id : 0;

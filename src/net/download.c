@@ -78,7 +78,7 @@ static bool wait_for(const lens_download *download, int tries, double asked, con
     return true;
 }
 
-/* REQUEST until it is answered with something that waiting does not change. TRIES counts on. */
+/* REQUEST until it is answered with something that waiting does not change. TRIES counts on; ERR is not NULL, as the reasons of a try are told. */
 static int ask(const lens_download *download, const lens_http_request *request, lens_http_answer *answer, int *tries, lens_error *err)
 {
     for (;;) {
@@ -91,7 +91,7 @@ static int ask(const lens_download *download, const lens_http_request *request, 
             lens_http_refused(answer, download->what, request->token != NULL, err);
         else if (!again || answer->unreachable)
             return -1; /* without a network there is nothing to wait for; one that goes away during a file is another matter */
-        lens_error why = err ? *err : (lens_error){.message = "the server did not answer"};
+        const lens_error why = *err;
         if (!wait_for(download, ++*tries, busy ? answer->retry_after : 0, why.message))
             return keeps_going(download, 0, LENS_SIZE_UNKNOWN) ? -1 : lens_fail(err, LENS_E_CANCELLED, "%s: stopped", download->what);
     }

@@ -156,35 +156,14 @@ char *lens_hub_discussions_url(const char *endpoint, const char *repository)
     return NULL;
 }
 
-bool lens_names_have(const lens_names *names, const char *name)
-{
-    for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->items[i], name) == 0)
-            return true;
-    return false;
-}
-
-void lens_names_free(lens_names *names)
-{
-    for (size_t i = 0; i < names->count; i++)
-        free(names->items[i]);
-    free(names->items);
-    *names = (lens_names){0};
-}
-
-static int names_add(lens_names *names, const char *name, const char *what, lens_error *err)
+/* Adds a copy of NAME, if it is not there yet. */
+static int add_name(lens_names *names, const char *name, const char *what, lens_error *err)
 {
     if (lens_names_have(names, name))
         return 0;
     if (names->count == MOST_FILES)
         return lens_fail(err, LENS_E_LIMIT, "%s: names more than %d files", what, MOST_FILES);
-    char **items = realloc(names->items, (names->count + 1) * sizeof *items);
-    if (items)
-        names->items = items;
-    if (!items || !(items[names->count] = strdup(name)))
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", what);
-    names->count++;
-    return 0;
+    return lens_names_add(names, strdup(name)) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", what);
 }
 
 /* A JSON string without a NUL in it, or NULL. */
@@ -214,7 +193,7 @@ int lens_hub_read_listing(const char *bytes, size_t size, const char *what, lens
     for (size_t i = 0; result == 0 && i < json_array_size(siblings); i++) {
         const char *name = text_of(json_object_get(json_array_get(siblings, i), "rfilename"));
         if (name && lens_hub_file_name(name))
-            result = names_add(files, name, what, err);
+            result = add_name(files, name, what, err);
     }
     json_decref(listing);
     if (result != 0)
@@ -236,7 +215,7 @@ int lens_hub_read_index(const char *bytes, size_t size, const char *what, lens_n
         if (result == 0 && (!name || !lens_hub_file_name(name)))
             result = lens_fail(err, LENS_E_FORMAT, "%s: a shard whose name is not a file's: %.64s", what, name ? name : "(no text)");
         if (result == 0)
-            result = names_add(shards, name, what, err);
+            result = add_name(shards, name, what, err);
     }
     json_decref(index);
     if (result != 0)

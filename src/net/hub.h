@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/names.h"
 
 /* "owner/name" as the hub allows it: letters, digits, "-", "_" and "." in both, neither beginning nor ending with "-" or ".", no ".." and
  * no "--", at most 96 bytes each. */
@@ -35,15 +36,6 @@ char *lens_hub_file_url(const char *endpoint, const char *repository, const char
  * has only the newest. The same. */
 char *lens_hub_listing_url(const char *endpoint, const char *repository, const char *revision);
 char *lens_hub_discussions_url(const char *endpoint, const char *repository);
-
-/* A list of names, each for itself allocated. */
-typedef struct lens_names {
-    char **items;
-    size_t count;
-} lens_names;
-
-bool lens_names_have(const lens_names *names, const char *name);
-void lens_names_free(lens_names *names);
 
 enum { LENS_COMMIT_DIGITS = 40 };
 

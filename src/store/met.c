@@ -32,13 +32,14 @@ int lens_path_check(const char *path, lens_error *err)
 void lens_met_clear(lens_met *met)
 {
     met->ids.count = 0;
+    met->kept_capacity = 0;
     lens_store_paths_free(&met->kept);
 }
 
 void lens_met_free(lens_met *met)
 {
+    lens_met_clear(met);
     lens_id_list_free(&met->ids);
-    lens_store_paths_free(&met->kept);
 }
 
 int lens_met_mark(lens_met *met, int64_t id, lens_error *err)
@@ -47,26 +48,17 @@ int lens_met_mark(lens_met *met, int64_t id, lens_error *err)
     return lens_id_list_add(&met->ids, id) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-static bool below_any(const char *path, const lens_store_paths *folders)
-{
-    for (size_t i = 0; i < folders->count; i++)
-        if (lens_path_within(path, folders->items[i]))
-            return true;
-    return false;
-}
-
 int lens_met_keep(lens_met *met, const char *path, lens_error *err)
 {
     if (lens_path_check(path, err) != 0)
         return -1;
-    if (below_any(path, &met->kept))
-        return 0;
-    char **items = realloc(met->kept.items, (met->kept.count + 1) * sizeof *items);
+    char **items = lens_list_room(met->kept.items, met->kept.count, &met->kept_capacity, sizeof *items);
     if (items)
         met->kept.items = items;
     if (!items || !(items[met->kept.count] = strdup(path)))
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     met->kept.count++;
+    met->sorted = false;
     return 0;
 }
 
@@ -88,12 +80,49 @@ static int compare_ids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The first SIZE bytes of a path. */
+typedef struct beginning {
+    const char *path;
+    size_t size;
+} beginning;
+
+static int compare_beginning(const void *key, const void *item)
+{
+    const beginning *one = key;
+    const char *path = *(char *const *)item;
+    const int order = strncmp(one->path, path, one->size);
+    return order ? order : path[one->size] ? -1 : 0;
+}
+
+/* Whether PATH or a folder above it is one of SORTED. */
+static bool is_covered(const char *path, const lens_store_paths *sorted)
+{
+    beginning one = {path, strlen(path)};
+    while (sorted->count > 0) {
+        if (bsearch(&one, sorted->items, sorted->count, sizeof *sorted->items, compare_beginning))
+            return true;
+        if (one.size <= 1)
+            break;
+        while (one.size > 0 && path[--one.size] != '/')
+            ;
+        one.size += one.size == 0; /* "/" itself */
+    }
+    return false;
+}
+
 bool lens_met_stays(lens_met *met, int64_t id, const char *path, const lens_store_paths *nested)
 {
     if (!met->sorted && met->ids.count > 0)
         qsort(met->ids.items, met->ids.count, sizeof *met->ids.items, compare_ids);
+    if (!met->sorted && met->kept.count > 0)
+        qsort(met->kept.items, met->kept.count, sizeof *met->kept.items, compare_paths);
     met->sorted = true;
     if (met->ids.count > 0 && bsearch(&id, met->ids.items, met->ids.count, sizeof id, compare_ids))
         return true;
-    return below_any(path, &met->kept) || below_any(path, nested);
+    return is_covered(path, &met->kept) || is_covered(path, nested);
 }

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "text/clip_text.h"
 #include "text/tokenizer_internal.h"
 
@@ -17,7 +18,7 @@ struct lens_tokenizer {
     char *path;
     lens_vocabulary vocabulary;
     lens_special *specials;
-    size_t special_count;
+    size_t special_count, special_capacity;
     int32_t first, last, unknown;
     lens_bpe *bpe; /* of the two CLIPs */
 };
@@ -46,7 +47,7 @@ static int add_special(lens_tokenizer *tokenizer, const char *text, lens_error *
     for (size_t i = 0; i < tokenizer->special_count; i++)
         if (tokenizer->specials[i].id == id)
             return 0;
-    lens_special *specials = realloc(tokenizer->specials, (tokenizer->special_count + 1) * sizeof *specials);
+    lens_special *specials = lens_list_room(tokenizer->specials, tokenizer->special_count, &tokenizer->special_capacity, sizeof *specials);
     if (specials)
         tokenizer->specials = specials;
     char *copy = specials ? strdup(text) : NULL;

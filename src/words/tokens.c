@@ -1,9 +1,10 @@
 #include "words/tokens.h"
-#include "base/list.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
+
+#include "base/list.h"
 
 enum { FOLDED_MOST = 64 }; /* code points that one can become; Unicode's longest is 18 */
 
@@ -135,7 +136,7 @@ char *lens_text_folded(const char *text)
     lens_tokens tokens = {0};
     char *folded = NULL;
     if (lens_tokens_read(&tokens, text, strlen(text)) == 0) {
-        folded = tokens.folded.data ? tokens.folded.data : calloc(1, 1);
+        folded = tokens.folded.data;
         tokens.folded = (lens_buffer){0};
     }
     lens_tokens_free(&tokens);

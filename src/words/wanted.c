@@ -85,11 +85,9 @@ int lens_wanted_read(lens_wanted *wanted, const char *text)
                 result = lens_buffer_append(&plain, next.at, size);
         }
     }
-    if (result == 0 && !plain.data)
-        result = lens_buffer_append(&plain, "", 0);
-    wanted->plain = plain.data ? plain.data : calloc(1, 1);
+    wanted->plain = plain.data;
     wanted->wants = plain.size > 0;
-    return result == 0 && wanted->plain ? 0 : -1;
+    return result;
 }
 
 void lens_wanted_free(lens_wanted *wanted)

@@ -314,7 +314,10 @@ static void test_files_beside_pictures(void **state)
     texts_world_write(world, "sub/c.png.json", "{\"description\": \"in JSON\"}");
     texts_world_write(world, "notes.txt", "of no picture");
     texts_world_write(world, "sub/a.txt", "of a picture that is elsewhere");
-    texts_world_index(world, 3, NULL);
+    test_world_picture(world, "d(1).png", TEST_PNG, 40);
+    texts_world_write(world, "d.png(1).json", "{\"title\": \"d.png\", \"description\": \"From a hill\"}");
+    texts_world_index(world, 4, NULL);
+    texts_world_expect(world, "d(1).png", "hill");
     texts_world_expect(world, "a.png b.jpg", "beside it");
     texts_world_expect(world, "c.png", "json");
     texts_world_expect(world, "", "elsewhere");
@@ -343,6 +346,33 @@ static void test_files_beside_pictures(void **state)
     test_run run = test_world_expect(world, 0, "check", NULL);
     test_run_free(&run);
     free(from), free(to), free(text_from), free(text_to);
+}
+
+/* Indexes as whoever the world's program runs as. */
+static void index_as_nobody(const test_world *world, int64_t captions)
+{
+    test_run run = test_world_expect(world, 0, "index", "--json", "-q", "--model", "colour", world->pictures, NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "captions"), captions);
+    json_decref(lines);
+    test_run_free(&run);
+}
+
+static void test_a_file_beside_a_picture_that_cannot_be_read(void **state)
+{
+    test_world *world = *state;
+    char *beside = test_world_path(world, "a.png.txt");
+    texts_world_write(world, "a.png.txt", "beside it");
+    test_world_as_nobody(world); /* for root reads every file */
+    index_as_nobody(world, 1);
+    texts_world_write(world, "a.png.txt", "changed now");
+    assert_int_equal(chmod(beside, 0), 0);
+    index_as_nobody(world, 0);
+    texts_world_expect(world, "a.png", "beside");
+    assert_int_equal(chmod(beside, 0644), 0);
+    index_as_nobody(world, 1);
+    texts_world_expect(world, "a.png", "changed");
+    free(beside);
 }
 
 /* What lies beside a picture may be captions of others: then it is that only, also when it was taken for the picture's own before. */
@@ -439,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_index_that_is_off, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures_in_capitals, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_cannot_be_read, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),
     };

@@ -193,7 +193,10 @@ static void expect_beside(fixture *f, const char *path, const char *paths)
 static void test_beside(void **state)
 {
     fixture *f = *state;
-    static const char *const pictures[] = {"/p/dog.jpg", "/p/dog.png", "/p/dog-2.jpg", "/p/dog.old.jpg", "/p/d/dog.jpg", "/p/cat", "/p/cat.d/x", "/p/.jpg"};
+    static const char *const pictures[] = {"/p/dog.jpg", "/p/dog.png", "/p/dog-2.jpg", "/p/dog.old.jpg", "/p/d/dog.jpg", "/p/cat", "/p/cat.d/x", "/p/.jpg",
+                                          "/p/dog(1).jpg", "/p/0123456789012345678901234567890123456789_0123456789.jpg",
+                                          "/q/0123456789012345678901234567890123456789_0123456789.jpg", "/q/0123456789012345678901234567890123456789_0123499999.jpg",
+                                          "/q/0123456789012345678901234567890123456789_01234/dog.jpg", "/q/(1).jpg"};
     for (uint64_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         put(f, pictures[i], i + 1);
     expect_beside(f, "/p/dog.jpg.txt", "/p/dog.jpg");
@@ -209,6 +212,15 @@ static void test_beside(void **state)
     expect_beside(f, "/p/d.txt", "");
     expect_beside(f, "/p/.txt", "");
     expect_beside(f, "/p/readme", "");
+    expect_beside(f, "/p/dog.jpg(1).json", "/p/dog(1).jpg");
+    expect_beside(f, "/p/dog.jpg.supplemental-metadata(1).json", "/p/dog(1).jpg");
+    expect_beside(f, "/p/dog(1).jpg.json", "/p/dog(1).jpg");
+    expect_beside(f, "/p/dog(1).json", "/p/dog(1).jpg");
+    expect_beside(f, "/p/0123456789012345678901234567890123456789_01234.json", "/p/0123456789012345678901234567890123456789_0123456789.jpg");
+    expect_beside(f, "/q/0123456789012345678901234567890123456789_01234.json", "");
+    expect_beside(f, "/q/.jpg(1).json", "");
+    expect_beside(f, "/q/(1).json", "/q/(1).jpg");
+    expect_beside(f, "/q/).json", "");
 }
 
 int main(void)

@@ -391,6 +391,47 @@ static void test_png_that_inflates(void **state)
     lens_buffer_free(&metadata);
 }
 
+/* What is said once may be pointed at thousands of times, and pieces that go on and on may be put together as often as they come. */
+static void test_work_is_bounded(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 1000, SIZE = 1 << 20 };
+    lens_buffer out = {0}, said = {0};
+    put(&out, "MM\0*", 4);
+    put_number(&out, 8, 4, true);
+    put_number(&out, ENTRIES, 2, true);
+    for (int i = 0; i < ENTRIES; i++) {
+        put_number(&out, 0x2bc, 2, true);
+        put_number(&out, 1, 2, true);
+        put_number(&out, SIZE, 4, true);
+        put_number(&out, 10 + 12 * ENTRIES, 4, true);
+    }
+    const size_t end = out.size + SIZE;
+    put(&out, XMP_TITLE, strlen(XMP_TITLE));
+    while (out.size < end)
+        put(&out, " ", 1);
+    bool left_out = false;
+    assert_int_equal(lens_captions_embedded(out.data, out.size, &said, &left_out), 0);
+    assert_true(left_out);
+    assert_string_equal(said.data, "Title");
+    lens_buffer_free(&said);
+
+    const size_t half = strlen(XMP_TITLE) / 2;
+    out.size = 0;
+    put(&out, "\xff\xd8", 2);
+    for (int piece = 0; piece < 2; piece++) {
+        lens_buffer body = {0};
+        put(&body, "0123456789abcdef0123456789abcdef", 32);
+        put_number(&body, piece ? strlen(XMP_TITLE) : half, 4, true); /* the first says that it is all */
+        put_number(&body, piece ? half : 0, 4, true);
+        put(&body, XMP_TITLE + (piece ? half : 0), piece ? strlen(XMP_TITLE) - half : half);
+        put_segment(&out, 0xe1, "http://ns.adobe.com/xmp/extension/", 35, &body);
+        lens_buffer_free(&body);
+    }
+    put(&out, "\xff\xda", 2);
+    expect_freed(&out, "");
+}
+
 static void test_webp(void **state)
 {
     (void)state;
@@ -461,7 +502,7 @@ int main(void)
         cmocka_unit_test(test_xmp), cmocka_unit_test(test_xmp_that_means_no_good), cmocka_unit_test(test_jpeg),
             cmocka_unit_test(test_jpeg_with_extended_xmp),
         cmocka_unit_test(test_exif), cmocka_unit_test(test_iptc), cmocka_unit_test(test_png), cmocka_unit_test(test_png_that_inflates),
-        cmocka_unit_test(test_webp), cmocka_unit_test(test_other_formats), cmocka_unit_test(test_defaults_and_repetitions),
+        cmocka_unit_test(test_work_is_bounded), cmocka_unit_test(test_webp), cmocka_unit_test(test_other_formats), cmocka_unit_test(test_defaults_and_repetitions),
         cmocka_unit_test(test_a_text_that_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,6 +422,38 @@ static void test_sweep(void **state)
     assert_int_equal(test_store_sound(f->store, f->model, DIM), 1);
 }
 
+/* What could not be looked at may be anywhere, in any order, and there may be much of it: each link to an absent disk. */
+static void test_sweep_keeps_what_was_not_seen(void **state)
+{
+    fixture *f = *state;
+    static const char *const kept[] = {"/p/z.jpg", "/p/a/b", "/p/link.jpg", "/p/a/b/c", "/p/m"};
+    static const struct {
+        const char *path;
+        bool stays;
+    } pictures[] = {{"/p/a/b/1.jpg", true}, {"/p/a/b.jpg", false}, {"/p/a/2.jpg", false}, {"/p/link.jpg", true}, {"/p/link.jpg2", false}, {"/p/m/n/o/3.jpg", true},
+                    {"/p/m-4.jpg", false}, {"/p/z.jpg", true}, {"/p/zz.jpg", false}, {"/p/a/b/c/5.jpg", true}, {"/p/l", false}};
+    const size_t count = sizeof pictures / sizeof *pictures;
+    add_root(f, "/p");
+    for (size_t i = 0; i < count; i++)
+        test_write_picture(f->store, f->model, DIM, pictures[i].path, i + 1, 0);
+    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        assert_done(lens_store_seen_keep(f->store, kept[i], &f->err), &f->err);
+    for (int i = 0; i < 100000; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/p/nowhere/%d.jpg", i * 7919 % 100000);
+        assert_done(lens_store_seen_keep(f->store, path, &f->err), &f->err);
+    }
+    int64_t removed;
+    assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(test_id(f->store, pictures[i].path) != 0, pictures[i].stays);
+    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
+    assert_done(lens_store_seen_keep(f->store, "/", &f->err), &f->err);
+    assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
+    assert_int_equal(removed, 0);
+}
+
 static void test_ids_are_never_used_again(void **state)
 {
     fixture *f = *state;
@@ -458,6 +490,7 @@ int main(void)
         FRESH(test_patterns_of_paths),
         FRESH(test_patterns_with_sets),
         FRESH(test_sweep),
+        FRESH(test_sweep_keeps_what_was_not_seen),
         FRESH(test_ids_are_never_used_again),
         FRESH(test_a_session_that_was_interrupted_is_cleaned_up),
     };

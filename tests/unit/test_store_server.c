@@ -116,7 +116,7 @@ static void test_a_reader_lives_on(void **state)
     (void)state;
     char *place = store_place("reader");
     test_library_fill(place, DIM, 5);
-    lens_store *patient = open_patiently(place, LENS_STORE_READ), *hasty = test_store(place, LENS_STORE_READ);
+    lens_store *patient = open_patiently(place, LENS_STORE_READ), *hasty = test_store(place, LENS_STORE_READ), *hasty_too = test_store(place, LENS_STORE_READ);
     lens_error err = {0};
     lens_store_picture picture;
     assert_true(test_id(patient, "/p/00001.jpg") && test_id(hasty, "/p/00001.jpg"));
@@ -126,10 +126,14 @@ static void test_a_reader_lives_on(void **state)
     assert_int_equal(test_store_sound(patient, 1, DIM), 5);
     store_place_server("stop");
     assert_int_equal(lens_store_picture_by_path(hasty, "/p/00001.jpg", &picture, &err), -1);
+    assert_int_equal(lens_store_picture_by_path(hasty_too, "/p/00001.jpg", &picture, &err), -1);
     assert_null(lens_store_open(place, LENS_STORE_READ, 0, &err));
     assert_true(err.code != LENS_E_MISSING); /* a library may well be there */
     store_place_server("start");
     assert_true(test_id(hasty, "/p/00001.jpg") != 0);
+    assert_done(lens_store_moment_begin(hasty_too, &err), &err); /* whatever comes first */
+    lens_store_moment_end(hasty_too);
+    lens_store_close(hasty_too);
     assert_int_equal(test_store_sound(patient, 1, DIM), 5);
     lens_store_close(patient);
     lens_store_close(hasty);
@@ -319,6 +323,30 @@ static void test_a_wait_that_is_given_up(void **state)
     store_place_remove(place);
 }
 
+/* Nor need a server be waited for that has gone. */
+static void test_a_wait_for_the_server_that_is_given_up(void **state)
+{
+    (void)state;
+    char *place = store_place("gone");
+    test_library_fill(place, DIM, 3);
+    lens_error err = {0};
+    lens_store *store = open_patiently(place, LENS_STORE_WRITE);
+    int asked = 0;
+    lens_store_wait_while(store, three_times, &asked);
+    store_place_server("stop");
+    const double begun = lens_seconds();
+    assert_int_equal(test_write_pictures(store, 1, DIM, "/late", 100, 4, &err), -1);
+    store_place_server("start");
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    assert_int_equal(asked, 3);
+    assert_true(lens_seconds() - begun < 10);
+    err = (lens_error){0};
+    assert_done(test_write_pictures(store, 1, DIM, "/late", 100, 4, &err), &err);
+    assert_int_equal(test_store_sound(store, 1, DIM), 7);
+    lens_store_close(store);
+    store_place_remove(place);
+}
+
 /* From here on the first row of TABLE that is to be inserted or removed ends the connection that does it, once. */
 static void break_at(const char *place, const char *table)
 {
@@ -440,7 +468,7 @@ int main(void)
                                        cmocka_unit_test(test_who_may_not_come_in),
                                        cmocka_unit_test(test_addresses_keep_their_secrets),
                                        cmocka_unit_test(test_what_changes_under_a_worker),
-                                       cmocka_unit_test(test_a_wait_that_is_given_up),
+                                       cmocka_unit_test(test_a_wait_that_is_given_up), cmocka_unit_test(test_a_wait_for_the_server_that_is_given_up),
                                        cmocka_unit_test(test_a_connection_that_is_lost_in_the_middle),
                                        cmocka_unit_test(test_long_paths)};
     return store_place_run_server(tests);

@@ -158,6 +158,36 @@ static void test_pictures_with_texts(void **state)
     texts_sound(f);
 }
 
+/* A batch of them: some that say nothing, some no more, one that failed, one that is there twice. */
+static void test_many_pictures_with_texts(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    const int64_t source = texts_source(f, ""), other = texts_source(f, "/c.tsv");
+    static const char *const paths[] = {"/p/a.jpg", "/p/b.jpg", "/p/c.jpg", "/p/d.jpg", "/p/a.jpg", "/p/e.jpg"}, *texts[] = {"old", "one dog", "", NULL, "two dogs", "three"};
+    enum { COUNT = sizeof paths / sizeof *paths };
+    float values[COUNT][TEXTS_DIM];
+    struct lens_store_vector vectors[COUNT];
+    lens_store_entry entries[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        test_vector(i + 1, values[i], TEXTS_DIM);
+        vectors[i] = (struct lens_store_vector){f->model, values[i]};
+        entries[i] = (lens_store_entry){.path = paths[i], .hash = test_hash(i + 1), .width = 1, .height = 1, .format = "JPEG", .vector_count = 1, .vectors = &vectors[i],
+                                        .text = texts[i], .folded = texts[i], .source = i == 1 ? other : source};
+    }
+    entries[5].reason = "broken";
+    assert_done(lens_store_write(f->store, entries, COUNT, NULL, &err), &err);
+    texts_expect(f, "dog", "one dog;");
+    texts_expect(f, "dogs", "two dogs;");
+    texts_expect(f, "old", "");
+    texts_expect(f, "three", "");
+    assert_int_equal(lens_store_caption_count(f->store, &err), 2);
+    entries[1].text = entries[1].folded = "";
+    assert_done(lens_store_write(f->store, entries, COUNT, NULL, &err), &err);
+    assert_int_equal(lens_store_caption_count(f->store, &err), 1);
+    texts_sound(f);
+}
+
 /* A picture that is not there sinks the whole transaction, and the index with it. */
 static void test_all_or_nothing(void **state)
 {
@@ -469,6 +499,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_captions_whole, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_captions_of_some, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_with_texts, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_many_pictures_with_texts, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_all_or_nothing, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_batch, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_change, texts_setup, texts_teardown),

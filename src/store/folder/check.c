@@ -35,7 +35,7 @@ static void __attribute__((format(printf, 2, 3))) say(report *to, const char *fo
         to->count++;
 }
 
-/* Every row of SQL is a fault: FORMAT says it, with the row's first column as text. */
+/* Every row of SQL is a fault, said in its first column; "ok" is none. REMEDY: what helps. */
 static int say_rows(report *to, const char *sql, const char *remedy, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(to->store, sql, err);

@@ -139,17 +139,6 @@ static int compact_model(lens_folder *store, const lens_store_model *model, bool
     return 0;
 }
 
-static int pages(lens_folder *store, const char *sql, int64_t *out, lens_error *err)
-{
-    sqlite3_stmt *statement = lens_sql(store, sql, err);
-    if (!statement)
-        return -1;
-    int result = lens_sql_step(store, statement, err);
-    *out = result > 0 ? sqlite3_column_int64(statement, 0) : 0;
-    lens_sql_done(store, statement);
-    return result < 0 ? -1 : 0;
-}
-
 static int compact_models(lens_folder *store, int (*list)(lens_folder *, lens_store_models *, lens_error *), bool always, lens_error *err)
 {
     lens_store_models models = {0};
@@ -168,8 +157,8 @@ int lens_folder_compact(lens_folder *store, bool always, lens_error *err)
     if (result == 0)
         result = compact_models(store, lens_folder_sentence_models, always, err);
     int64_t unused = 0, all = 0;
-    if (result != 0 || pages(store, "PRAGMA freelist_count", &unused, err) != 0 ||
-        pages(store, "PRAGMA page_count", &all, err) != 0)
+    if (result != 0 || lens_sql_number(store, "PRAGMA freelist_count", &unused, err) != 0 ||
+        lens_sql_number(store, "PRAGMA page_count", &all, err) != 0)
         return -1;
     return worth_it(unused, all, always) ? lens_sql_run(store, "VACUUM", err) : 0;
 }

@@ -2,6 +2,7 @@
  *
  * While it is given out, one read transaction holds the rows and every vector file is open from its beginning: a compaction by somebody else may remove a file,
  * but not what we have of it. The log grows by what others write meanwhile, as no checkpoint can pass a reader; it shrinks at the next one after us. */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -347,7 +348,7 @@ int lens_folder_identity(lens_folder *store, lens_hash *identity, lens_error *er
 {
     struct stat info;
     if (fstat(store->dir, &info) != 0)
-        return lens_fail(err, LENS_E_SYSTEM, "%s: cannot be looked at", store->folder);
+        return lens_fail_errno(err, errno, "%s: cannot be looked at", store->folder);
     const uint64_t words[3] = {1, (uint64_t)info.st_dev, (uint64_t)info.st_ino};
     *identity = lens_hash_of(words, sizeof words);
     return 0;

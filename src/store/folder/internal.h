@@ -1,6 +1,6 @@
-/* What the files of src/store share, and nobody else sees. */
-#ifndef LENS_STORE_INTERNAL_H
-#define LENS_STORE_INTERNAL_H
+/* What the files of src/store/folder share, and nobody else sees. */
+#ifndef LENS_STORE_FOLDER_INTERNAL_H
+#define LENS_STORE_FOLDER_INTERNAL_H
 
 #include <sqlite3.h>
 #include <string.h>
@@ -112,6 +112,11 @@ int lens_sql_step(lens_folder *store, sqlite3_stmt *statement, lens_error *err);
 /* Steps to the end and gives the statement back. 0 or -1. */
 int lens_sql_finish(lens_folder *store, sqlite3_stmt *statement, lens_error *err);
 void lens_sql_done(lens_folder *store, sqlite3_stmt *statement);
+
+/* Runs SQL, which wants NUMBER as ?1 and gives no rows that matter. 0 or -1. */
+int lens_sql_run_with(lens_folder *store, const char *sql, int64_t number, lens_error *err);
+/* *NUMBER: the first that SQL gives, 0 when it gives no row. 0 or -1. */
+int lens_sql_number(lens_folder *store, const char *sql, int64_t *number, lens_error *err);
 
 void lens_sql_bind_path(sqlite3_stmt *statement, int index, const char *path);
 /* A copy of a column's bytes with a NUL behind; NULL when the column is NULL (*SHORT unchanged) or memory is (*SHORT

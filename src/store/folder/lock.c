@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -50,8 +49,7 @@ int lens_writer_lock(lens_folder *store, double wait, lens_error *err)
             close(fd);
             return -1;
         }
-        struct timespec pause = {.tv_sec = 0, .tv_nsec = 20000000};
-        nanosleep(&pause, NULL);
+        lens_sleep(0.02);
     }
     /* The number is only there to be shown: on a full disk the lock holds without it. */
     char text[32];

@@ -244,16 +244,7 @@ int lens_folder_add_sentence_model(lens_folder *store, const char *name, int dim
 
 static int remove_rows(lens_folder *store, int64_t id, lens_error *err)
 {
-    static const char *const steps[] = {"DELETE FROM vector WHERE model = ?1", "DELETE FROM model WHERE id = ?1"};
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        sqlite3_stmt *statement = lens_sql(store, steps[i], err);
-        if (!statement)
-            return -1;
-        sqlite3_bind_int64(statement, 1, id);
-        if (lens_sql_finish(store, statement, err) != 0)
-            return -1;
-    }
-    return 0;
+    return lens_sql_run_with(store, "DELETE FROM vector WHERE model = ?1", id, err) == 0 ? lens_sql_run_with(store, "DELETE FROM model WHERE id = ?1", id, err) : -1;
 }
 
 int lens_folder_forget_model(lens_folder *store, const char *name, lens_error *err)

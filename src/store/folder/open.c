@@ -227,14 +227,7 @@ void lens_folder_close(lens_folder *store)
 
 int lens_folder_version(lens_folder *store, int64_t *version, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_sql(store, "PRAGMA data_version", err);
-    if (!statement)
-        return -1;
-    const int result = lens_sql_step(store, statement, err);
-    if (result > 0)
-        *version = sqlite3_column_int64(statement, 0);
-    lens_sql_done(store, statement);
-    return result > 0 ? 0 : -1;
+    return lens_sql_number(store, "PRAGMA data_version", version, err);
 }
 
 int lens_folder_moment_begin(lens_folder *store, lens_error *err)

@@ -73,19 +73,6 @@ static const char *const steps[VERSION] = {
     " " STALE("SELECT old.content UNION SELECT new.content") " END;",
 };
 
-/* The first number that SQL gives. */
-static int number(lens_folder *store, const char *sql, int64_t *out, lens_error *err)
-{
-    sqlite3_stmt *statement = lens_sql(store, sql, err);
-    if (!statement)
-        return -1;
-    int result = lens_sql_step(store, statement, err);
-    if (result > 0)
-        *out = sqlite3_column_int64(statement, 0);
-    lens_sql_done(store, statement);
-    return result < 0 ? -1 : 0;
-}
-
 /* Views, triggers and virtual tables run what they say whenever rows are asked for, for ever if they like, and the file may come from anywhere: only those that are
  * in STEPS may be there. A row's words are looked at and not its type, which not every version of SQLite holds against them. */
 static int refuse_foreign(lens_folder *store, lens_error *err)
@@ -143,9 +130,9 @@ int lens_schema_look(lens_folder *store, lens_error *err)
 {
     store->version = 0;
     int64_t application = 0, version = 0, tables = 0;
-    if (number(store, "PRAGMA application_id", &application, err) != 0 ||
-        number(store, "PRAGMA user_version", &version, err) != 0 ||
-        number(store, "SELECT count(*) FROM sqlite_schema", &tables, err) != 0)
+    if (lens_sql_number(store, "PRAGMA application_id", &application, err) != 0 ||
+        lens_sql_number(store, "PRAGMA user_version", &version, err) != 0 ||
+        lens_sql_number(store, "SELECT count(*) FROM sqlite_schema", &tables, err) != 0)
         return -1;
     if (application == 0 && version == 0 && tables == 0)
         return 0;
@@ -176,7 +163,7 @@ int lens_schema_marked(lens_folder *store, char **source, lens_error *err)
 {
     *source = NULL;
     int64_t application = 0;
-    if (number(store, "PRAGMA application_id", &application, err) != 0)
+    if (lens_sql_number(store, "PRAGMA application_id", &application, err) != 0)
         return -1;
     if (application != APPLICATION_COPYING)
         return 0;
@@ -193,7 +180,7 @@ int lens_schema_marked(lens_folder *store, char **source, lens_error *err)
 static int migrate(lens_folder *store, lens_error *err)
 {
     int64_t version = 0;
-    if (number(store, "PRAGMA user_version", &version, err) != 0)
+    if (lens_sql_number(store, "PRAGMA user_version", &version, err) != 0)
         return -1;
     for (int64_t i = version; i < VERSION; i++)
         if (lens_sql_run(store, steps[i], err) != 0)
@@ -208,7 +195,7 @@ static int migrate(lens_folder *store, lens_error *err)
 int lens_schema_raise(lens_folder *store, lens_error *err)
 {
     int64_t version = 0;
-    if (number(store, "PRAGMA user_version", &version, err) != 0)
+    if (lens_sql_number(store, "PRAGMA user_version", &version, err) != 0)
         return -1;
     store->version = (int)version;
     if (version == VERSION)

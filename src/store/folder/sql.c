@@ -100,6 +100,26 @@ int lens_sql_finish(lens_folder *store, sqlite3_stmt *statement, lens_error *err
     return result;
 }
 
+int lens_sql_run_with(lens_folder *store, const char *sql, int64_t number, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, sql, err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, number);
+    return lens_sql_finish(store, statement, err);
+}
+
+int lens_sql_number(lens_folder *store, const char *sql, int64_t *number, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, sql, err);
+    if (!statement)
+        return -1;
+    const int result = lens_sql_step(store, statement, err);
+    *number = result > 0 ? sqlite3_column_int64(statement, 0) : 0;
+    lens_sql_done(store, statement);
+    return result < 0 ? -1 : 0;
+}
+
 void lens_sql_bind_path(sqlite3_stmt *statement, int index, const char *path)
 {
     sqlite3_bind_blob64(statement, index, path, strlen(path), SQLITE_STATIC);

@@ -21,14 +21,9 @@ static int drop_loose(lens_folder *store, lens_error *err)
 {
     if (store->loose_unknown)
         return lens_sql_run(store, "DELETE FROM content WHERE " HELD_BY_NONE, err);
-    for (size_t i = 0; i < store->loose.count; i++) {
-        sqlite3_stmt *statement = lens_sql(store, "DELETE FROM content WHERE id = ?1 AND " HELD_BY_NONE, err);
-        if (!statement)
+    for (size_t i = 0; i < store->loose.count; i++)
+        if (lens_sql_run_with(store, "DELETE FROM content WHERE id = ?1 AND " HELD_BY_NONE, store->loose.items[i], err) != 0)
             return -1;
-        sqlite3_bind_int64(statement, 1, store->loose.items[i]);
-        if (lens_sql_finish(store, statement, err) != 0)
-            return -1;
-    }
     return 0;
 }
 

@@ -8,11 +8,9 @@ bool lens_words_here(lens_folder *store)
     if (store->version >= LENS_SCHEMA_WORDS)
         return true;
     /* A writer may have raised the library since it was opened to be read. */
-    sqlite3_stmt *statement = lens_sql(store, "PRAGMA user_version", NULL);
-    if (statement && lens_sql_step(store, statement, NULL) > 0)
-        store->version = sqlite3_column_int(statement, 0);
-    if (statement)
-        lens_sql_done(store, statement);
+    int64_t version;
+    if (lens_sql_number(store, "PRAGMA user_version", &version, NULL) == 0)
+        store->version = (int)version;
     return store->version >= LENS_SCHEMA_WORDS;
 }
 
@@ -114,13 +112,8 @@ int lens_folder_words(lens_folder *store, lens_store_word_each each, void *conte
 /* The number that SQL gives; 0 where there are no words. -1 on error. */
 static int64_t count_of(lens_folder *store, const char *sql, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_words_here(store) ? lens_sql(store, sql, err) : NULL;
-    if (!statement)
-        return lens_words_here(store) ? -1 : 0;
-    const int result = lens_sql_step(store, statement, err);
-    const int64_t count = result > 0 ? sqlite3_column_int64(statement, 0) : 0;
-    lens_sql_done(store, statement);
-    return result < 0 ? -1 : count;
+    int64_t count = 0;
+    return !lens_words_here(store) || lens_sql_number(store, sql, &count, err) == 0 ? count : -1;
 }
 
 int64_t lens_folder_text_count(lens_folder *store, lens_error *err)

@@ -72,23 +72,13 @@ int lens_sources_unread(lens_folder *store, lens_error *err)
     return lens_sql_run(store, "UPDATE source SET mtime_ns = -1 WHERE kind IN (1, 2) AND mtime_ns <> -1", err);
 }
 
-/* Runs SQL, which wants one number. */
-static int run_with(lens_folder *store, const char *sql, int64_t number, lens_error *err)
-{
-    sqlite3_stmt *statement = lens_sql(store, sql, err);
-    if (!statement)
-        return -1;
-    sqlite3_bind_int64(statement, 1, number);
-    return lens_sql_finish(store, statement, err);
-}
-
 int lens_folder_source_remove(lens_folder *store, int64_t id, lens_error *err)
 {
     if (lens_sql_begin(store, err) != 0)
         return -1;
-    int result = run_with(store, "DELETE FROM text WHERE source = ?1", id, err);
+    int result = lens_sql_run_with(store, "DELETE FROM text WHERE source = ?1", id, err);
     if (result == 0)
-        result = run_with(store, "DELETE FROM source WHERE id = ?1", id, err);
+        result = lens_sql_run_with(store, "DELETE FROM source WHERE id = ?1", id, err);
     return lens_sql_end(store, result, err);
 }
 
@@ -207,7 +197,7 @@ static int find_said(lens_folder *store, int64_t source, int64_t picture, said *
 static int remove_said(lens_folder *store, const said *gone, int64_t *changed, lens_error *err)
 {
     ++*changed;
-    return run_with(store, "DELETE FROM text WHERE id = ?1", gone->text, err);
+    return lens_sql_run_with(store, "DELETE FROM text WHERE id = ?1", gone->text, err);
 }
 
 int lens_caption_put(lens_folder *store, int64_t source, const lens_store_caption *caption, int64_t *changed, lens_error *err)

@@ -235,8 +235,6 @@ static int settle(lens_folder *store, view_list *list, lens_store_vectors *out, 
 static int map_file(lens_folder *store, int fd, off_t size, const lens_model_row *model, lens_store_vectors *out,
                     lens_error *err)
 {
-    if ((uintmax_t)size > SIZE_MAX)
-        return lens_fail(err, LENS_E_LIMIT, "%s/%s: too large for this machine", store->folder, model->file);
     void *map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED)
         return lens_fail_errno(err, errno, "%s/%s: cannot be mapped", store->folder, model->file);

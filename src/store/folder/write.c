@@ -136,15 +136,6 @@ static int content_write(lens_folder *store, const lens_store_entry *entry, int6
     return 0;
 }
 
-static int picture_delete(lens_folder *store, int64_t id, lens_error *err)
-{
-    sqlite3_stmt *statement = lens_sql(store, "DELETE FROM picture WHERE id = ?1", err);
-    if (!statement)
-        return -1;
-    sqlite3_bind_int64(statement, 1, id);
-    return lens_sql_finish(store, statement, err);
-}
-
 /* Writes the row: over row *ID, or a new one when that is 0. */
 static int picture_put(lens_folder *store, const lens_store_entry *entry, int64_t content, int64_t *id, lens_error *err)
 {
@@ -189,7 +180,7 @@ static int entry_write(lens_folder *store, const lens_store_entry *entry, int64_
     if (moved && moved_content != content)
         lens_loose_note(store, moved_content);
     /* What was moved here takes the place of what was here. */
-    if (moved && there && picture_delete(store, there, err) != 0)
+    if (moved && there && lens_sql_run_with(store, "DELETE FROM picture WHERE id = ?1", there, err) != 0)
         return -1;
     *id = moved ? moved : there;
     *named |= moved || !there_content != !content;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -64,6 +63,14 @@ static void forget_statements(lens_postgres *store)
         free(store->statements[--store->statement_count].sql);
 }
 
+int lens_pg_set_path(lens_postgres *store, lens_error *err)
+{
+    char setting[256];
+    const char *const vector = store->vector_schema;
+    snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s", vector ? ", " : "", vector ? vector : "");
+    return lens_pg_plain(store, setting, err);
+}
+
 /* Libraries never print, and libpq's own way with warnings is to. */
 static void hear_nothing(void *context, const char *words)
 {
@@ -95,15 +102,7 @@ static int connect_once(lens_postgres *store, lens_error *err)
         return refused ? -1 : 1;
     }
     pq->PQsetNoticeProcessor(store->connection, hear_nothing, NULL);
-    char setting[256];
-    snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s; SET client_min_messages = warning", store->vector_schema ? ", " : "",
-             store->vector_schema ? store->vector_schema : "");
-    PGresult *result = pq->PQexec(store->connection, setting);
-    const bool fine = pq->PQresultStatus(result) == PGRES_COMMAND_OK;
-    if (!fine)
-        lens_pg_fail(store, result, err);
-    pq->PQclear(result);
-    return fine ? 0 : 1;
+    return lens_pg_plain(store, "SET client_min_messages = warning", err) == 0 && lens_pg_set_path(store, err) == 0 ? 0 : 1;
 }
 
 int lens_pg_connect(lens_postgres *store, lens_error *err)
@@ -117,8 +116,11 @@ int lens_pg_connect(lens_postgres *store, lens_error *err)
         }
         if (result < 0 || lens_seconds() - begun >= store->patience)
             return -1;
-        const struct timespec rest = {0, (long)(try_every * 1e9)};
-        nanosleep(&rest, NULL);
+        if (store->go_on && !store->go_on(store->go_on_context)) {
+            store->lost = false; /* nor is anything to be tried once more */
+            return lens_fail(err, LENS_E_CANCELLED, "%s: interrupted while it could not be reached", store->name);
+        }
+        lens_sleep(try_every);
     }
 }
 
@@ -184,12 +186,13 @@ static int run_patiently(lens_postgres *store, const char *sql, lens_error *err)
 
 static int begin(lens_postgres *store, const char *sql, lens_error *err)
 {
-    if (store->depth++ > 0)
+    if (store->depth > 0) {
+        store->depth++;
         return 0;
+    }
     lens_error first = {0};
     int result = lens_pg_ready(store, &first);
     /* A connection that broke while nobody asked is only seen now. */
-    store->depth = 0;
     if (result == 0 && (result = run_patiently(store, sql, &first)) != 0 && store->lost && (result = lens_pg_connect(store, &first)) == 0)
         result = run_patiently(store, sql, &first);
     if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)

@@ -145,8 +145,8 @@ static void add_field(lens_pg_args *args, char column, lens_field field, float *
 static int import_rows(lens_postgres *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err)
 {
     int dim = 0;
-    if (part == LENS_STORE_VECTORS && lens_pg_model(store, model, &dim, err) <= 0)
-        return lens_fail(err, LENS_E_MISSING, "%s: there is no model %lld in this library", store->name, (long long)model);
+    if (part == LENS_STORE_VECTORS && lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0)
+        return -1;
     float *values = malloc(((size_t)dim + 1) * sizeof *values);
     if (!values)
         return lens_pg_memory(err);

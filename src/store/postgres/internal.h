@@ -31,6 +31,7 @@ struct lens_postgres {
     } statements[LENS_PG_STATEMENTS]; /* prepared, number I as "sI" */
     size_t statement_count;
     lens_met seen;
+    bool loose_unknown; /* contents may have lost their last picture of which we do not know: by an interrupted run, or by what was written since the last sweep */
     int64_t worker; /* lens_store_work_begin; 0: none */
     size_t worker_models;
     bool (*go_on)(void *context); /* lens_store_wait_while; NULL: nobody is asked */
@@ -41,6 +42,8 @@ struct lens_postgres {
 
 /* Connects, or connects again. 0 or -1. */
 int lens_pg_connect(lens_postgres *store, lens_error *err);
+/* Sets where names are looked for: in the library, and where pgvector is, if that is known. */
+int lens_pg_set_path(lens_postgres *store, lens_error *err);
 /* Whether a statement may be asked: connects again when the connection was lost outside a transaction. 0 or -1. */
 int lens_pg_ready(lens_postgres *store, lens_error *err);
 /* Fills ERR from RESULT (NULL: from the connection) and notes what it means for the connection. Always -1. */
@@ -139,6 +142,8 @@ int lens_pg_path_check(const char *path, lens_error *err);
 
 /* 1 and the dimension of MODEL, 0 when there is none, -1 on error. */
 int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err);
+/* The same where there has to be one: 0, or -1 with the code ABSENT where there is none. */
+int lens_pg_model_dim(lens_postgres *store, int64_t model, lens_error_code absent, int *dim, lens_error *err);
 
 /* Adds a model, with the table of its vectors, as number ID. Inside a transaction. */
 int lens_pg_model_put(lens_postgres *store, int64_t id, const char *name, bool sentences, int64_t dim, lens_hash fingerprint, lens_error *err);

@@ -109,6 +109,7 @@ lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, doubl
     store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
     store->copies = mode == LENS_STORE_COPY;
     store->patience = patience;
+    store->loose_unknown = true;
     store->place = strdup(place);
     store->name = lens_postgres_place_shown(place);
     if (store->place && store->name && open_library(store, err) == 0)

@@ -106,7 +106,8 @@ static const char *const steps[LENS_PG_SCHEMA] = {
 /* Not to_regclass: while a transaction waits for its turn to write, what it knows of names grows old, and it would make what another one has made. */
 static const char is_there[] = "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'memelens' AND c.relname = 'library')";
 
-static int no_library(lens_postgres *store, lens_error *err)
+/* Whether a library can be made in this database. 0 or -1. */
+static int check_server(lens_postgres *store, lens_error *err)
 {
     PGresult *rows = lens_pg_ask(store, "SELECT current_setting('server_version_num')::int >= 140000, pg_encoding_to_char(encoding) = 'UTF8' FROM pg_database"
                                         " WHERE datname = current_database()", NULL, err);
@@ -152,9 +153,7 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
         bool short_of_memory = false;
         free(store->vector_schema);
         store->vector_schema = lens_pg_copy_at(store, rows, 0, 2, &short_of_memory);
-        char setting[256];
-        snprintf(setting, sizeof setting, "SET search_path = memelens, public, %s", store->vector_schema ? store->vector_schema : "public");
-        result = short_of_memory ? lens_pg_memory(err) : lens_pg_plain(store, setting, err);
+        result = short_of_memory ? lens_pg_memory(err) : lens_pg_set_path(store, err);
     }
     lens_pg_done(store, rows);
     return result;
@@ -198,7 +197,7 @@ static int migrate(lens_postgres *store, lens_error *err)
 
 int lens_pg_schema_raise(lens_postgres *store, lens_error *err)
 {
-    if (no_library(store, err) != 0 || lens_pg_begin(store, err) != 0)
+    if (check_server(store, err) != 0 || lens_pg_begin(store, err) != 0)
         return -1;
     /* All of it in its turn: two that begin at once would both make the extension. */
     const int result = look_for_vector(store, true, err);

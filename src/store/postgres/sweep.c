@@ -38,20 +38,51 @@ int lens_postgres_seen_keep(lens_postgres *store, const char *path, lens_error *
     return lens_met_keep(&store->seen, path, err);
 }
 
-static int drop_loose(lens_postgres *store, lens_error *err)
-{
-    return lens_pg_run(store, "DELETE FROM content WHERE NOT EXISTS (SELECT FROM picture WHERE picture.content = content.id)", NULL, NULL, err);
-}
+#define HELD_BY_NONE "NOT EXISTS (SELECT FROM picture WHERE picture.content = content.id)"
 
-static int delete_pictures(lens_postgres *store, const lens_id_list *list, lens_error *err)
+/* Removes contents that no picture holds: of all, where it is not known which those may be, else of LOOSE, which have just lost one. Looking at all holds up every
+ * other writer, and a run sweeps once for each folder. */
+static int drop_loose(lens_postgres *store, const lens_id_list *loose, lens_error *err)
 {
-    if (list->count == 0)
+    if (store->loose_unknown)
+        return lens_pg_run(store, "DELETE FROM content WHERE " HELD_BY_NONE, NULL, NULL, err);
+    if (loose->count == 0)
         return 0;
     lens_pg_args args = {0};
-    lens_pg_ints(&args, list->items, list->count);
-    if (lens_pg_run(store, "DELETE FROM picture WHERE id = ANY ($1)", &args, NULL, err) != 0)
+    lens_pg_ints(&args, loose->items, loose->count);
+    return lens_pg_run(store, "DELETE FROM content WHERE id = ANY ($1) AND " HELD_BY_NONE, &args, NULL, err);
+}
+
+/* Deletes pictures by SQL, which returns their contents, and the contents that none is left of. *REMOVED: pictures. */
+static int delete_pictures(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *removed, lens_error *err)
+{
+    lens_id_list loose = {0};
+    PGresult *rows = lens_pg_ask(store, sql, args, err);
+    if (!rows)
         return -1;
-    return lens_pg_sources_unread(store, err); /* what is gone may have shared its name */
+    int result = 0;
+    *removed = lens_pg_rows(store, rows);
+    for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++)
+        if (!lens_pg_is_null(store, rows, i, 0) && lens_id_list_add(&loose, lens_pg_int_at(store, rows, i, 0)) != 0)
+            result = lens_pg_memory(err);
+    lens_pg_done(store, rows);
+    if (result == 0 && *removed)
+        result = lens_pg_sources_unread(store, err); /* what is gone may have shared its name */
+    if (result == 0)
+        result = drop_loose(store, &loose, err);
+    lens_id_list_free(&loose);
+    return result;
+}
+
+/* Ends the transaction of a sweep. */
+static int end(lens_postgres *store, int result, int64_t *removed, lens_error *err)
+{
+    result = lens_pg_end(store, result, err);
+    if (result == 0)
+        store->loose_unknown = false;
+    else
+        *removed = 0;
+    return result;
 }
 
 /* Adds to OUT the pictures at or below ROOT that this walk should have met and did not. What another worker wrote since it began is not for it to judge.
@@ -88,13 +119,12 @@ static int sweep_once(lens_postgres *store, const char *root, int64_t *removed, 
         lens_met_nested(root, &nested);
         result = unseen(store, root, &nested, &gone, err);
     }
-    if (result == 0)
-        result = delete_pictures(store, &gone, err);
-    if (result == 0)
-        result = drop_loose(store, err);
-    result = lens_pg_end(store, result, err);
-    if (result == 0)
-        *removed = (int64_t)gone.count;
+    if (result == 0) {
+        lens_pg_args args = {0};
+        lens_pg_ints(&args, gone.items, gone.count);
+        result = delete_pictures(store, "DELETE FROM picture WHERE id = ANY ($1) RETURNING content", &args, removed, err);
+    }
+    result = end(store, result, removed, err);
     lens_id_list_free(&gone);
     lens_store_paths_free(&nested);
     return result;
@@ -109,12 +139,10 @@ int lens_postgres_sweep(lens_postgres *store, const char *root, int64_t *removed
 static int forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)
 {
     lens_pg_args args = {0};
-    if (range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM picture WHERE " BELOW, &args, removed, err) != 0)
-        return -1;
-    if (*removed && lens_pg_sources_unread(store, err) != 0)
+    if (range_args(&args, path, err) != 0 || delete_pictures(store, "DELETE FROM picture WHERE " BELOW " RETURNING content", &args, removed, err) != 0)
         return -1;
     /* One rule in the place of all at or below PATH. That "/" stays out is no rule: nothing is in without one. */
-    if (drop_loose(store, err) != 0 || range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM rule WHERE " BELOW, &args, NULL, err) != 0 ||
+    if (range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM rule WHERE " BELOW, &args, NULL, err) != 0 ||
         range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM work WHERE " BELOW, &args, NULL, err) != 0)
         return -1;
     if (path[1] == '\0') /* nor is anything left of where words came from, or of the words */
@@ -128,10 +156,7 @@ static int forget_once(lens_postgres *store, const char *path, int64_t *removed,
     *removed = 0;
     if (lens_pg_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
         return -1;
-    const int result = lens_pg_end(store, forget(store, path, removed, err), err);
-    if (result != 0)
-        *removed = 0;
-    return result;
+    return end(store, forget(store, path, removed, err), removed, err);
 }
 
 int lens_postgres_forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err)

@@ -270,22 +270,16 @@ int lens_postgres_sentences_missing(lens_postgres *store, int64_t model, int64_t
 static int put_sentences(lens_postgres *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
 {
     int dim = 0;
-    const int found = lens_pg_model(store, model, &dim, err);
-    if (found <= 0)
-        return found < 0 ? -1 : lens_fail(err, LENS_E_ARGUMENT, "%s: there is no model %lld in this library", store->name, (long long)model);
+    if (lens_pg_model_dim(store, model, LENS_E_ARGUMENT, &dim, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (!lens_store_is_unit(vectors + i * (size_t)dim, dim))
+            return lens_fail(err, LENS_E_ARGUMENT, "the vector of a sentence is not finite and of length 1");
     lens_pg_args args = {0};
     lens_pg_ints(&args, contents, count);
     lens_pg_array(&args, store->vector_type);
-    for (size_t i = 0; i < count; i++) {
-        if (!lens_store_is_unit(vectors + i * (size_t)dim, dim))
-            args.failed = true;
+    for (size_t i = 0; i < count; i++)
         lens_pg_add_vector(&args, vectors + i * (size_t)dim, dim);
-    }
-    if (args.failed) {
-        lens_fail(err, LENS_E_ARGUMENT, "the vector of a sentence is not finite and of length 1");
-        lens_error ignored;
-        return lens_pg_run(store, "", &args, NULL, &ignored);
-    }
     char sql[LENS_PG_SQL];
     return lens_pg_run(store, lens_pg_sql_of(sql, LENS_PG_PUT_VECTORS, model), &args, NULL, err);
 }

@@ -79,12 +79,6 @@ static int fill_all(lens_postgres *store, const PGresult *rows, int dim, lens_st
     return result;
 }
 
-static int model_dim(lens_postgres *store, int64_t model, int *dim, lens_error *err)
-{
-    const int found = lens_pg_model(store, model, dim, err);
-    return found > 0 ? 0 : found < 0 ? -1 : lens_fail(err, LENS_E_MISSING, "%s: there is no model %lld in this library", store->name, (long long)model);
-}
-
 static int ask_and_fill(lens_postgres *store, const char *sql, lens_pg_args *args, int dim, lens_store_vectors *out, lens_error *err)
 {
     PGresult *rows = lens_pg_ask(store, sql, args, err);
@@ -113,7 +107,7 @@ static int open_all(lens_postgres *store, int64_t model, const lens_store_scope 
 {
     int dim = 0;
     int64_t count = 0, last = INT64_MIN;
-    if (model_dim(store, model, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 || reserve(out, (size_t)count, dim, err) != 0 ||
+    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 || reserve(out, (size_t)count, dim, err) != 0 ||
         seats_make(taken, (size_t)count, err) != 0)
         return -1;
     for (int got = PAGE; got == PAGE;) {
@@ -247,7 +241,7 @@ int lens_postgres_nearest(lens_postgres *store, int64_t model, const float *quer
     char sql[LENS_PG_SQL];
     lens_buffer text = {0};
     lens_pg_args args = {0};
-    if (model_dim(store, model, &dim, err) != 0)
+    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0)
         return -1;
     wanted = wanted > INT32_MAX ? INT32_MAX : wanted + scope->without_count + SLACK;
     lens_pg_vector(&args, query, dim);
@@ -285,7 +279,7 @@ int lens_postgres_vectors_of(lens_postgres *store, int64_t model, const int64_t 
     *out = (lens_store_vectors){0};
     int dim = 0;
     lens_pg_args args = {0};
-    if (model_dim(store, model, &dim, err) != 0)
+    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0)
         return -1;
     lens_pg_ints(&args, ids, count);
     PGresult *rows = ask_scope(store, "SELECT p.id, v.exact, p.content", model, scope, &args, " AND p.id = ANY ($1) ORDER BY p.id", err);
@@ -331,7 +325,7 @@ int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query
     int dim = 0;
     char sql[LENS_PG_SQL];
     lens_pg_args args = {0};
-    if (model_dim(store, model, &dim, err) != 0)
+    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0)
         return -1;
     lens_pg_vector(&args, query, dim);
     /* Each is the first at or after an even step of the contents: no walk over all of them. */

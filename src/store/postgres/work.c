@@ -99,8 +99,6 @@ int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_st
         lens_pg_done(store, rows);
         return -1;
     }
-    if (!rows)
-        return -1;
     const int got = lens_pg_rows(store, rows);
     bool short_of_memory = false;
     for (int i = 0; i < got; i++)

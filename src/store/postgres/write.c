@@ -35,9 +35,8 @@ static int check(lens_postgres *store, const lens_store_entry *entries, size_t c
         for (size_t v = 0; v < entry->vector_count; v++) {
             if (entry->vectors[v].model != model) {
                 model = entry->vectors[v].model;
-                const int found = lens_pg_model(store, model, &dim, err);
-                if (found <= 0)
-                    return found < 0 ? -1 : lens_fail(err, LENS_E_ARGUMENT, "%s: there is no model %lld in this library", store->name, (long long)model);
+                if (lens_pg_model_dim(store, model, LENS_E_ARGUMENT, &dim, err) != 0)
+                    return -1;
             }
             if (!lens_store_is_unit(entry->vectors[v].values, dim))
                 return lens_fail(err, LENS_E_ARGUMENT, "%s: its vector is not finite and of length 1", entry->path);
@@ -159,7 +158,7 @@ static int write_contents(lens_postgres *store, batch *self, lens_error *err)
 static int write_vectors_of(lens_postgres *store, const batch *self, int64_t model, lens_error *err)
 {
     int dim = 0;
-    if (lens_pg_model(store, model, &dim, err) <= 0)
+    if (lens_pg_model_dim(store, model, LENS_E_ARGUMENT, &dim, err) != 0)
         return -1;
     lens_pg_args args = {0};
     for (int part = 0; part < 2; part++) {
@@ -302,16 +301,29 @@ static int find_ids(lens_postgres *store, const batch *self, lens_error *err)
     return 0;
 }
 
-/* What the pictures say about themselves. */
+/* What the pictures say about themselves: of one source after the other, and there is but one. */
 static int write_own_captions(lens_postgres *store, const batch *self, lens_error *err)
 {
+    lens_store_caption *captions = malloc(self->count * sizeof *captions);
+    if (!captions)
+        return lens_pg_memory(err);
+    int64_t source = 0;
+    size_t count = 0;
     int result = 0;
-    for (size_t i = 0; i < self->count && result == 0; i++) {
-        const lens_store_entry *entry = &self->entries[i];
-        const lens_store_caption caption = {self->ids[i], entry->text, entry->folded};
-        if (entry->text && !entry->reason && !self->skip[i])
-            result = lens_pg_captions_put(store, entry->source, &caption, 1, NULL, err);
+    for (size_t i = 0; i <= self->count && result == 0; i++) {
+        const lens_store_entry *entry = i < self->count ? &self->entries[i] : NULL;
+        if (entry && (!entry->text || entry->reason || self->skip[i]))
+            continue;
+        if (count && (!entry || entry->source != source)) {
+            result = lens_pg_captions_put(store, source, captions, count, NULL, err);
+            count = 0;
+        }
+        if (entry) {
+            source = entry->source;
+            captions[count++] = (lens_store_caption){self->ids[i], entry->text, entry->folded};
+        }
     }
+    free(captions);
     return result;
 }
 
@@ -385,6 +397,7 @@ int lens_postgres_write(lens_postgres *store, const lens_store_entry *entries, s
 {
     if (count == 0)
         return 0;
+    store->loose_unknown = true; /* what was at these paths */
     const int result = write_once(store, entries, count, ids, err);
     return lens_pg_once_more(store, result, err) ? write_once(store, entries, count, ids, err) : result;
 }
