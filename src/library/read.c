@@ -347,7 +347,7 @@ static int read_all(const char *place, const char *version, const lens_read_opti
     return 0;
 }
 
-/* The languages that are asked for, or else those of what was read last in the library in FOLDER. The caller frees. */
+/* The languages that are asked for, or else those of what was read last in the library at PLACE. The caller frees. NULL on failure. */
 static char *choose_languages(const char *place, const char *asked, lens_error *err)
 {
     char *version = NULL, *languages = NULL;
