@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/ids.h"
 #include "base/list.h"
 
 int lens_id_list_add(lens_id_list *list, int64_t id)
@@ -82,18 +83,12 @@ void lens_met_nested(const char *root, lens_store_paths *roots)
     roots->count = count;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 bool lens_met_stays(lens_met *met, int64_t id, const char *path, const lens_store_paths *nested)
 {
-    if (!met->sorted && met->ids.count > 0)
-        qsort(met->ids.items, met->ids.count, sizeof *met->ids.items, compare_ids);
+    if (!met->sorted)
+        lens_ids_sort(met->ids.items, met->ids.count);
     met->sorted = true;
-    if (met->ids.count > 0 && bsearch(&id, met->ids.items, met->ids.count, sizeof id, compare_ids))
+    if (lens_ids_have(met->ids.items, met->ids.count, id))
         return true;
     return below_any(path, &met->kept) || below_any(path, nested);
 }
