@@ -228,16 +228,19 @@ int lens_caption_names_find(lens_caption_names *self, const char *folder, const 
     lens_buffer path = {0};
     *count = 0;
     *ambiguous = false;
-    char *of_file = strncmp(name, "file://", 7) == 0 ? copy(name + 7, strlen(name + 7), true) : NULL;
+    const bool is_address = strncmp(name, "file://", 7) == 0;
+    char *of_file = is_address ? copy(name + 7, strlen(name + 7), true) : NULL;
     const char *plain = of_file ? of_file : name;
+    if (is_address && !of_file)
+        return -1;
     while (strncmp(plain, "./", 2) == 0)
         plain += 2;
     int result = lens_buffer_print(&path, "%s%s%s", plain[0] == '/' ? "" : folder, plain[0] == '/' ? "" : "/", plain);
     char *absolute = result == 0 ? lens_path_absolute(path.data, NULL) : NULL;
     const known *exact = absolute ? at_path(self, absolute) : NULL;
-    free(absolute);
     lens_buffer_free(&path);
-    char *base = result == 0 ? last_part(plain) : NULL;
+    char *base = absolute ? last_part(plain) : NULL;
+    free(absolute);
     if (!base) {
         free(of_file);
         return -1;

@@ -11,7 +11,7 @@
 #include "library/word_bridge.h"
 #include "store/texts.h"
 
-enum { PICTURES_MOST = 20000, SENTENCES_A_PICTURE = 5, SENTENCE_LEAST = 3 /* letters */, SEED = 1 };
+enum { PICTURES_MOST = 20000, SENTENCES_A_PICTURE = 5, SENTENCE_LEAST = 3 /* bytes */, SEED = 1 };
 
 /* What is fitted on, growing. */
 typedef struct gathering {
@@ -38,9 +38,10 @@ static int hear_text(void *context, const lens_store_text *text)
             if (sentences)
                 self->sentences = sentences;
             size_t *owner = sentences ? lens_list_room(self->owner, self->sentence_count, &self->sentence_room, sizeof *owner) : NULL;
+            if (owner)
+                self->owner = owner;
             if (!owner || !(self->sentences[self->sentence_count] = strndup(at, size)))
                 return -2;
-            self->owner = owner;
             self->owner[self->sentence_count++] = self->picture_count;
             self->of_this++;
         }
@@ -109,9 +110,7 @@ static lens_fit_recall recall_of(const lens_word_recall *from)
 static int fit(lens_library *library, const lens_store_model *model, const lens_encoder_info *words, const gathering *from, const float *sentences,
                const lens_fit_options *options, lens_fit_report *report, lens_error *err)
 {
-    const lens_word_map *base = lens_word_bridge_base();
-    if (base && (base->dim != model->dim || memcmp(&base->about.pictures_print, &model->fingerprint, sizeof model->fingerprint) != 0))
-        base = NULL;
+    const lens_word_map *base = lens_word_bridge_base(model);
     const lens_word_set set = {from->pictures, from->picture_count, model->dim, sentences, from->owner, from->sentence_count, words->dim};
     lens_word_recall before = {0}, after = {0};
     if (lens_word_cross(&set, NULL, base, LENS_WORD_OWN_WEIGHT, SEED, &before, &after, err) != 0)

@@ -1,30 +1,27 @@
-/* lens_index: what is walked, the threads, and the writing. */
-#include <errno.h>
+/* lens_index: what a run does, one behind the other, and its threads. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/processors.h"
 #include "encoders/catalogue.h"
 #include "library/approximate.h"
 #include "library/copies.h"
 #include "library/index_captions.h"
+#include "library/index_writer.h"
 #include "library/sentences.h"
 #include "store/texts.h"
 
-enum { WRITE_MOST = 256 };             /* entries of one transaction */
-static const double write_every = 1.0;  /* seconds: what a power cut may cost */
-static const double tell_every = 0.1;   /* seconds between progress events */
-static const double look_every = 0.2;   /* seconds between looks whether another process still writes */
-static const double stopped_patience = 2; /* seconds: with others who write, once the caller wants it to stop */
+static const double look_every = 0.2; /* seconds between looks whether another process still writes */
+static const double tell_every = 0.1; /* seconds between progress events while an approximate index is made */
 
 lens_index_options lens_index_options_default(void)
 {
     return (lens_index_options){.precision = "auto", .max_pixels = lens_decode_limits_default().max_pixels, .wait = 10, .lease = 10};
 }
 
-static void stop(lens_run *run)
+void lens_run_stop(lens_run *run)
 {
     atomic_store(&run->stop, true);
     if (run->jobs)
@@ -39,7 +36,7 @@ void lens_run_fail(lens_run *run, const lens_error *error)
         run->error = *error;
     }
     pthread_mutex_unlock(&run->error_lock);
-    stop(run);
+    lens_run_stop(run);
 }
 
 bool lens_run_goes_on(void *argument)
@@ -76,198 +73,9 @@ void lens_job_free(const lens_run *run, lens_job *job)
     free(job);
 }
 
-/* ---- telling ---- */
-
-typedef struct teller {
-    lens_run *run;
-    int64_t done;
-    double begun, last;
-    double stopped; /* when it was told to stop while it waited for its turn; 0: it was not */
-} teller;
-
-static void tell(teller *self, lens_index_event_kind kind, const char *path, const char *reason)
-{
-    lens_run *run = self->run;
-    if (!run->options->event)
-        return;
-    lens_index_event event = {
-        .kind = kind,
-        .path = path,
-        .reason = reason,
-        .done = self->done,
-        .total = atomic_load(&run->found),
-        .counting = atomic_load(&run->walking),
-        .seconds = lens_seconds() - self->begun,
-    };
-    if (!run->options->event(run->options->context, &event))
-        stop(run);
-}
-
-/* Whether to wait on for a turn to write: what is encoded is worth a moment, though the caller wants it to stop. */
-static bool wait_on(void *context)
-{
-    teller *self = context;
-    tell(self, LENS_INDEX_PROGRESS, NULL, NULL);
-    if (!atomic_load(&self->run->stop))
-        return true;
-    const double now = lens_seconds();
-    self->stopped = self->stopped > 0 ? self->stopped : now;
-    return now - self->stopped < stopped_patience;
-}
-
-/* While the calling thread waits for a disk: the caller is told as ever, and may stop the run. */
-static bool tell_waiting(void *context)
-{
-    teller *self = context;
-    tell(self, LENS_INDEX_PROGRESS, NULL, NULL);
-    return lens_run_goes_on(self->run);
-}
-
-/* ---- writing ---- */
-
-/* Why it failed. Where there was no memory for the words, that is the reason. */
-static const char *reason_of(const lens_job *job)
-{
-    return job->reason ? job->reason : "not enough memory";
-}
-
-typedef struct writer {
-    lens_run *run;
-    teller *teller;
-    lens_job *jobs[WRITE_MOST];
-    size_t count;
-    double last;
-    lens_index_report *report;
-} writer;
-
-static int write_waiting(writer *self)
-{
-    lens_run *run = self->run;
-    if (self->count == 0)
-        return 0;
-    lens_error error = {0};
-    int result = -1;
-    lens_store_entry *entries = calloc(self->count, sizeof *entries);
-    struct lens_store_vector *vectors = calloc(self->count * run->model_count + 1, sizeof *vectors);
-    int64_t *ids = calloc(self->count, sizeof *ids);
-    if (!entries || !vectors || !ids) {
-        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
-    } else {
-        struct lens_store_vector *next = vectors;
-        for (size_t i = 0; i < self->count; i++) {
-            const lens_job *job = self->jobs[i];
-            entries[i] = (lens_store_entry){
-                .path = job->path,
-                .size = job->size,
-                .mtime_ns = job->retry ? INT64_MIN : job->mtime_ns, /* no file's: so it is looked at again */
-                .reason = job->outcome == LENS_OUTCOME_FAILED ? reason_of(job) : NULL,
-                .hash = job->hash,
-                .width = job->width,
-                .height = job->height,
-                .format = lens_format_name(job->format),
-                .moved_from = job->moved_from,
-                .vectors = next,
-            };
-            for (size_t m = 0; m < run->model_count; m++)
-                if (job->vectors[m] && !entries[i].reason)
-                    *next++ = (struct lens_store_vector){run->models[m].id, job->vectors[m]};
-            entries[i].vector_count = (size_t)(next - entries[i].vectors);
-        }
-        pthread_mutex_lock(&run->store_lock);
-        result = lens_run_embedded(run, entries, (const lens_job *const *)self->jobs, self->count, &error);
-        if (result == 0)
-            result = lens_store_write(run->store, entries, self->count, ids, &error);
-        for (size_t i = 0; result == 0 && i < self->count; i++)
-            if (ids[i])
-                result = lens_store_seen_mark(run->store, ids[i], &error);
-        pthread_mutex_unlock(&run->store_lock);
-    }
-    if (result != 0)
-        lens_run_fail(run, &error);
-    for (size_t i = 0; i < self->count; i++) {
-        const lens_job *job = self->jobs[i];
-        if (result == 0 && ids[i]) { /* else it was forgotten meanwhile, or is work once more */
-            self->report->indexed += job->outcome == LENS_OUTCOME_INDEXED;
-            self->report->unchanged += job->outcome == LENS_OUTCOME_UNCHANGED;
-            self->report->moved += job->outcome == LENS_OUTCOME_MOVED;
-            self->report->failed += job->outcome == LENS_OUTCOME_FAILED;
-        }
-        lens_job_free(run, self->jobs[i]);
-        if (entries)
-            free((void *)entries[i].folded);
-    }
-    free(ids);
-    free(vectors);
-    free(entries);
-    self->count = 0;
-    self->last = lens_seconds();
-    return result;
-}
-
-static void keep_known(writer *self, const lens_job *job)
-{
-    lens_error error = {0};
-    pthread_mutex_lock(&self->run->store_lock);
-    int result = lens_store_seen_mark(self->run->store, job->known_id, &error);
-    pthread_mutex_unlock(&self->run->store_lock);
-    if (result != 0)
-        lens_run_fail(self->run, &error);
-}
-
-static void receive(writer *self, lens_job *job)
-{
-    lens_run *run = self->run;
-    if (job->outcome == LENS_OUTCOME_NOTE) {
-        tell(self->teller, LENS_INDEX_NOTE, job->path, reason_of(job));
-        lens_job_free(run, job);
-        return;
-    }
-    self->teller->done++;
-    if (job->outcome == LENS_OUTCOME_FAILED)
-        tell(self->teller, LENS_INDEX_FAILED, job->path, reason_of(job));
-    /* What is known of a picture outlives a failure that may pass, and a disk that went away during the run. */
-    bool passing = job->outcome == LENS_OUTCOME_FAILED && job->retry && job->known_content;
-    bool absent = job->outcome == LENS_OUTCOME_GONE && job->known_id && !lens_root_present(run, job->path);
-    if (passing || job->outcome == LENS_OUTCOME_GONE) {
-        if (passing || absent)
-            keep_known(self, job);
-        self->report->failed += passing;
-        if (run->shares)
-            lens_share_drop(run, job->path);
-        lens_job_free(run, job);
-        return;
-    }
-    self->jobs[self->count++] = job;
-    if (self->count == WRITE_MOST)
-        write_waiting(self);
-}
-
-/* Receives finished jobs until there are no more. What was encoded when a stop came is still written. */
-static void write_all(writer *self)
-{
-    for (;;) {
-        void *job;
-        double now = lens_seconds();
-        if (now - self->teller->last >= tell_every) {
-            self->teller->last = now;
-            tell(self->teller, LENS_INDEX_PROGRESS, NULL, NULL);
-        }
-        if (now - self->last >= write_every)
-            write_waiting(self);
-        if (lens_queue_pop_within(self->run->done, &job, tell_every))
-            receive(self, job);
-        else if (atomic_load(&self->run->workers_left) == 0 && !lens_queue_pop_within(self->run->done, &job, 0))
-            break;
-        else if (atomic_load(&self->run->workers_left) == 0)
-            receive(self, job);
-    }
-    write_waiting(self);
-    tell(self->teller, LENS_INDEX_PROGRESS, NULL, NULL);
-}
-
 /* ---- the threads ---- */
 
-static int run_threads(lens_run *run, writer *out)
+static int run_threads(lens_run *run, lens_teller *out, lens_index_report *report)
 {
     int threads = run->threads;
     run->jobs = lens_queue_new(LENS_INDEX_JOBS);
@@ -298,7 +106,7 @@ static int run_threads(lens_run *run, writer *out)
         if (started == 0)
             atomic_store(&run->workers_left, 0);
     }
-    write_all(out);
+    lens_index_write_all(run, out, report);
     lens_queue_close(run->done);
     if (walks)
         pthread_join(walker, NULL);
@@ -359,40 +167,30 @@ static int add_models(lens_run *run, lens_error *err)
 
 /* ---- words ---- */
 
-static bool tell_sentences(void *context, int64_t done, int64_t total)
-{
-    teller *self = context;
-    lens_run *run = self->run;
-    const lens_index_event event = {.kind = LENS_INDEX_PROGRESS, .done = done, .total = total, .seconds = lens_seconds() - self->begun};
-    if (run->options->event && !run->options->event(run->options->context, &event))
-        stop(run);
-    return !atomic_load(&run->stop);
-}
-
 /* Captions, then what they mean: after the pictures, so that neither holds those up. */
-static int index_words(lens_run *run, teller *out, lens_index_report *report, lens_error *err)
+static int index_words(lens_run *run, lens_teller *out, lens_index_report *report, lens_error *err)
 {
     int64_t encoded;
     bool mended;
     if (lens_store_texts_mend(run->store, &mended, err) != 0)
         return -1;
     if (mended)
-        tell(out, LENS_INDEX_NOTE, NULL, "the index of words was not like the texts, and has been made anew");
+        lens_tell(out, LENS_INDEX_NOTE, NULL, "the index of words was not like the texts, and has been made anew");
     if (lens_run_captions(run, !report->stopped, &report->captions, err) != 0)
         return -1;
-    return atomic_load(&run->stop) ? 0 : lens_sentences_refresh(run->store, run->threads, tell_sentences, out, &encoded, err);
+    return atomic_load(&run->stop) ? 0 : lens_sentences_refresh(run->store, run->threads, lens_tell_progress, out, &encoded, err);
 }
 
 /* ---- approximate search ---- */
 
 static bool tell_building(void *context, size_t done, size_t total)
 {
-    teller *self = context;
+    lens_teller *self = context;
     const double now = lens_seconds();
     if (now - self->last < tell_every)
         return !atomic_load(&self->run->stop);
     self->last = now;
-    return tell_sentences(context, (int64_t)done, (int64_t)total);
+    return lens_tell_progress(context, (int64_t)done, (int64_t)total);
 }
 
 /* Says that it wants approximate indices from now on, or none, and removes those that there are: of every model. */
@@ -410,7 +208,7 @@ static int wish(const lens_run *run, lens_error *err)
 }
 
 /* The model's approximate index, brought up to date. It is a cache: what keeps it from being made is said, and the run has done its work. */
-static void index_approximate(lens_run *run, teller *out, const lens_index_model *model, lens_index_report *report)
+static void index_approximate(lens_run *run, lens_teller *out, const lens_index_model *model, lens_index_report *report)
 {
     lens_error error = {0};
     bool made = false;
@@ -422,7 +220,7 @@ static void index_approximate(lens_run *run, teller *out, const lens_index_model
             for (size_t i = 0; i < known.count; i++)
                 if (known.items[i].id == model->id && known.items[i].vectors >= pays / known.items[i].dim) {
                     snprintf(text, sizeof text, "%s has so many vectors that `memelens index --approximate` would make searches several times as fast", model->name);
-                    tell(out, LENS_INDEX_NOTE, NULL, text);
+                    lens_tell(out, LENS_INDEX_NOTE, NULL, text);
                 }
         lens_store_models_free(&known);
         return;
@@ -432,7 +230,7 @@ static void index_approximate(lens_run *run, teller *out, const lens_index_model
     if (result != 0 && error.code == LENS_E_CANCELLED) {
         report->stopped = true;
     } else if (result != 0) {
-        tell(out, LENS_INDEX_NOTE, NULL, error.message);
+        lens_tell(out, LENS_INDEX_NOTE, NULL, error.message);
     } else if (made) {
         double recall = 0, ratio = 0;
         const int64_t covered = lens_approximate_covered(run->store, model->id, &bytes, &recall, &ratio);
@@ -441,7 +239,7 @@ static void index_approximate(lens_run *run, teller *out, const lens_index_model
         else
             snprintf(text, sizeof text, "%s: made an approximate index of %lld vectors; it finds %.1f %% of the ten best in %.2f of the time (memelens check --recall)", model->name,
                  (long long)covered, 100 * recall, ratio);
-        tell(out, LENS_INDEX_NOTE, NULL, text);
+        lens_tell(out, LENS_INDEX_NOTE, NULL, text);
     }
 }
 
@@ -449,10 +247,9 @@ static void index_approximate(lens_run *run, teller *out, const lens_index_model
 
 static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
 {
-    teller out = {.run = run, .begun = lens_seconds()};
-    writer self = {.run = run, .teller = &out, .last = out.begun, .report = report};
-    lens_store_wait_while(run->store, wait_on, &out);
-    const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.goes_on = tell_waiting, .context = &out});
+    lens_teller out = {.run = run, .begun = lens_seconds()};
+    lens_store_wait_while(run->store, lens_tell_waiting_to_write, &out);
+    const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.goes_on = lens_tell_waiting, .context = &out});
     int result = lens_store_seen_clear(run->store, err);
     if (result == 0)
         result = lens_run_captions_there(run, err);
@@ -468,12 +265,12 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_share_begin(run, err);
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
         if (run->targets[i].absent)
-            tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
+            lens_tell(&out, LENS_INDEX_NOTE, run->targets[i].path, run->targets[i].absent);
     if (result == 0 && !(run->reader = lens_store_open(run->place->store, LENS_STORE_READ, run->options->wait, err)))
         result = -1;
     if (result == 0) {
         run->threads = run->options->threads > 0 ? run->options->threads : lens_processors();
-        result = run_threads(run, &self);
+        result = run_threads(run, &out, report);
         if (result != 0 && err)
             *err = run->error;
     }

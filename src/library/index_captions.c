@@ -79,11 +79,11 @@ static lens_caption_names *names_of(importer *self, lens_error *err)
     return self->names;
 }
 
-static void note(const lens_run *run, const char *path, const char *reason)
+static void note(lens_run *run, const char *path, const char *reason)
 {
     const lens_index_event event = {.kind = LENS_INDEX_NOTE, .path = path, .reason = reason};
-    if (run->options->event)
-        run->options->event(run->options->context, &event);
+    if (run->options->event && !run->options->event(run->options->context, &event))
+        atomic_store(&run->stop, true);
 }
 
 static void hear_problem(void *context, const char *line)
@@ -317,6 +317,18 @@ static const lens_store_source *find_source(const lens_store_sources *sources, c
     return NULL;
 }
 
+/* Whether the file beside a picture at PATH says nothing because there is nothing in it. */
+static bool can_be_read(importer *self, const char *path)
+{
+    lens_buffer bytes = {0};
+    lens_error why = {0};
+    const bool read = lens_file_read(path, LENS_CAPTION_SIDE_MOST, &bytes, &why) == 0;
+    lens_buffer_free(&bytes);
+    if (!read && why.code != LENS_E_MISSING && why.code != LENS_E_CANCELLED)
+        note(self->run, NULL, why.message);
+    return read;
+}
+
 static int import_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
 {
     const char *picture;
@@ -336,6 +348,8 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
     }
     if (self->count == 0 && !known)
         return 0; /* it says nothing */
+    if (self->count == 0 && !self->short_of_memory && !can_be_read(self, sidecar->path))
+        return 0; /* what it said stays, and the next run looks again */
     int64_t id = known ? known->id : 0;
     if (!known && lens_store_source_put(self->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
         return -1;

@@ -7,16 +7,6 @@
 #include "library/internal.h"
 #include "library/root_settings.h"
 
-/* Of PATHS the nearest that PATH is or lies below. */
-static const char *nearest(const lens_store_paths *paths, const char *path)
-{
-    const char *found = NULL;
-    for (size_t i = 0; i < paths->count; i++)
-        if (lens_path_within(path, paths->items[i]) && (!found || strlen(paths->items[i]) > strlen(found)))
-            found = paths->items[i];
-    return found;
-}
-
 /* Whether the walk of ROOT comes by PATH. -1: error. */
 static int walked(lens_store *store, const char *root, const char *path, lens_error *err)
 {
@@ -27,7 +17,7 @@ static int walked(lens_store *store, const char *root, const char *path, lens_er
         return -1;
     int left_out = lens_root_walk_options(settings, root, &walk, err);
     if (left_out == 0)
-        left_out = lens_walk_leaves_out(&walk, path, stat(path, &info) == 0 && S_ISDIR(info.st_mode), err);
+        left_out = lens_walk_leaves_out(&walk, path, lens_file_look(path, &info, NULL) == 0 && S_ISDIR(info.st_mode), err);
     free((void *)walk.exclude);
     json_decref(settings);
     return left_out < 0 ? -1 : !left_out;
@@ -45,7 +35,7 @@ int lens_index_place(lens_library *library, const char *path, lens_error *err)
     }
     int place = -1;
     if (lens_store_roots(store, &roots, err) == 0 && lens_store_forgotten(store, &forgotten, err) == 0) {
-        const char *root = nearest(&roots, path), *rule = nearest(&forgotten, path);
+        const char *root = lens_store_paths_nearest(&roots, path), *rule = lens_store_paths_nearest(&forgotten, path);
         if (rule && (!root || strlen(rule) > strlen(root))) {
             place = LENS_PLACE_OUT;
         } else if (!root) {

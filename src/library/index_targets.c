@@ -35,19 +35,9 @@ static int add_target(lens_run *run, const char *path, lens_error *err)
     return 0;
 }
 
-/* The root that PATH is, or lies below: the nearest one. NULL when there is none. */
-static const char *root_of(const lens_run *run, const char *path)
-{
-    const char *nearest = NULL;
-    for (size_t i = 0; i < run->roots.count; i++)
-        if (lens_path_within(path, run->roots.items[i]) && (!nearest || strlen(run->roots.items[i]) > strlen(nearest)))
-            nearest = run->roots.items[i];
-    return nearest;
-}
-
 bool lens_root_present(const lens_run *run, const char *path)
 {
-    const char *root = root_of(run, path);
+    const char *root = lens_store_paths_nearest(&run->roots, path);
     return root && (strcmp(root, path) == 0 || lens_file_exists(root));
 }
 
@@ -57,7 +47,7 @@ bool lens_root_present(const lens_run *run, const char *path)
 static int load_settings(lens_run *run, lens_target *target, bool named, lens_error *err)
 {
     const lens_index_options *options = run->options;
-    const char *root = root_of(run, target->path), *base = root ? root : target->path;
+    const char *root = lens_store_paths_nearest(&run->roots, target->path), *base = root ? root : target->path;
     target->settings = lens_root_settings(run->store, base, err);
     if (!target->settings)
         return -1;
@@ -77,7 +67,7 @@ static int load_settings(lens_run *run, lens_target *target, bool named, lens_er
 
 static int save_settings(lens_run *run, lens_target *target, const struct stat *info, lens_error *err)
 {
-    const char *root = root_of(run, target->path);
+    const char *root = lens_store_paths_nearest(&run->roots, target->path);
     if (!root || strcmp(root, target->path) != 0)
         return 0;
     json_object_set_new(target->settings, "device", json_integer((json_int_t)info->st_dev));
@@ -158,7 +148,7 @@ static int add_named(lens_run *run, lens_error *err)
             result = lens_fail(err, LENS_E_ARGUMENT, "the name of a folder to index is empty");
         struct stat info;
         lens_error why = {0};
-        if (result == 0 && !root_of(run, path) && lens_file_look(path, &info, &why) != 0) {
+        if (result == 0 && !lens_store_paths_nearest(&run->roots, path) && lens_file_look(path, &info, &why) != 0) {
             if (why.code == LENS_E_MISSING)
                 lens_fail(&why, LENS_E_MISSING, "%s: no such file or folder", path);
             if (err)

@@ -202,13 +202,12 @@ static int say_step(const comparison *self, void (*difference)(void *context, co
     for (size_t i = 0, said = 0; i < sizeof counts / sizeof *counts && result == 0; i++)
         if (counts[i].count)
             result = lens_buffer_print(&line, "%s %" PRId64 " %s%s", said++ ? "," : "", counts[i].count, counts[i].what, counts[i].where);
-    if (result == 0 && lens_buffer_print(&line, "; first: %s", self->first.data ? self->first.data : "") == 0)
+    if (result == 0)
+        result = lens_buffer_print(&line, "; first: %s", self->first.data ? self->first.data : "");
+    if (result == 0)
         difference(context, line.data);
-    else
-        no_memory(err);
-    const int whole = result == 0 && line.data ? 0 : -1;
     lens_buffer_free(&line);
-    return whole;
+    return result == 0 ? 0 : no_memory(err);
 }
 
 int lens_pairs_compare(lens_store *a, lens_store *b, lens_pair_names names, void (*difference)(void *context, const char *line), void *context, lens_pair_tell tell,

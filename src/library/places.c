@@ -53,6 +53,10 @@ int lens_library_place_of(const char *name, lens_library_place *out, lens_error 
         out->shown = lens_store_place_shown(chosen);
         lens_buffer folder = {0};
         char *beside = out->shown ? data_folder(NULL, "databases", err) : NULL;
+        if (out->shown && !beside) {
+            lens_library_place_free(out);
+            return -1;
+        }
         const lens_hash own = out->shown ? lens_hash_of(out->shown, strlen(out->shown)) : (lens_hash){0};
         int result = beside ? lens_buffer_print(&folder, "%s/", beside) : -1;
         for (size_t i = 0; i < 8 && result == 0; i++)

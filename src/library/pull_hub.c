@@ -194,15 +194,17 @@ static int look_for_conversion(hub_pull *pull, lens_error *err)
     if (!url)
         return no_memory(err);
     lens_buffer answer = {0};
-    lens_error unheard;
+    lens_error unheard = {0}; /* many repositories have no such list */
     lens_download download = download_of(pull, url, what(pull, "the list of discussions", about, sizeof about));
     long number = 0;
     if (lens_download_bytes(&download, &answer, &unheard) == 0)
         number = lens_hub_read_conversion(answer.data, answer.size, about, &unheard);
-    else if (unheard.code == LENS_E_CANCELLED)
-        return free(url), *err = unheard, -1;
     lens_buffer_free(&answer);
     free(url);
+    if (unheard.code == LENS_E_CANCELLED) {
+        *err = unheard;
+        return -1;
+    }
     wanted_file *file = number > 0 ? want(pull, weights_name, err) : NULL;
     if (number > 0 && !file)
         return -1;
@@ -214,8 +216,8 @@ static int look_for_conversion(hub_pull *pull, lens_error *err)
     if (there == 0)
         return lens_fail(err, LENS_E_MISSING,
                          "%s has no %s at revision %s, and no open conversion to it: weights in other forms are not opened, as they may "
-                         "run programs",
-                         pull->job->repository, weights_name, pull->job->revision);
+                         "run programs%s%.400s%s",
+                         pull->job->repository, weights_name, pull->job->revision, *unheard.message ? " (" : "", unheard.message, *unheard.message ? ")" : "");
     return there < 0 ? -1 : 0;
 }
 

@@ -105,8 +105,11 @@ static int sentence_model(query *self, lens_store_model *out, lens_error *err)
     int found = 0;
     for (size_t i = 0; i < models.count && !found; i++) {
         char *folder = models.items[i].vectors ? lens_model_folder(models.items[i].name, NULL) : NULL;
-        if (folder && (*out = models.items[i], out->name = strdup(models.items[i].name)))
-            found = 1;
+        if (folder) {
+            *out = models.items[i];
+            out->name = strdup(models.items[i].name);
+            found = out->name ? 1 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        }
         free(folder);
     }
     lens_store_models_free(&models);
@@ -216,27 +219,25 @@ static place *find_place(const place *places, size_t count, int64_t id)
     return places && count ? bsearch(&wanted, places, count, sizeof *places, by_id) : NULL;
 }
 
+/* The places of the look's or the meaning's hits FOUND, or of the TEXTS: [count], in order of id. NULL when memory is short. */
+static place *places_of(const lens_fold_hit *found, const lens_text_hit *texts, size_t count)
+{
+    place *places = calloc(count + 1, sizeof *places);
+    for (size_t i = 0; places && i < count; i++)
+        places[i] = (place){texts ? texts[i].id : found[i].id, i};
+    if (places)
+        qsort(places, count, sizeof *places, by_id);
+    return places;
+}
+
 /* The places of what was ranked, to be looked up. 0 or -1. */
 static int keep_places(query *self, lens_error *err)
 {
     bool enough = true;
-    for (int part = 0; part < LENS_PARTS && enough; part++) {
-        place *places = self->places[part] = calloc(self->ranked_count[part] + 1, sizeof *places);
-        enough = places != NULL;
-        for (size_t i = 0; enough && i < self->ranked_count[part]; i++)
-            places[i] = (place){self->ranked[part][i].id, i};
-        if (enough)
-            qsort(places, self->ranked_count[part], sizeof *places, by_id);
-    }
-    for (size_t w = 0; w < self->word_count && enough; w++) {
-        const lens_text_hits *hits = &self->texts[w];
-        place *places = self->text_places[w] = calloc(hits->count + 1, sizeof *places);
-        enough = places != NULL;
-        for (size_t i = 0; enough && i < hits->count; i++)
-            places[i] = (place){hits->items[i].id, i};
-        if (enough)
-            qsort(places, hits->count, sizeof *places, by_id);
-    }
+    for (int part = 0; part < LENS_PARTS && enough; part++)
+        enough = (self->places[part] = places_of(self->ranked[part], NULL, self->ranked_count[part])) != NULL;
+    for (size_t w = 0; w < self->word_count && enough; w++)
+        enough = (self->text_places[w] = places_of(NULL, self->texts[w].items, self->texts[w].count)) != NULL;
     return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
@@ -268,55 +269,62 @@ static bool left_out(const query *self, int64_t id)
     return false;
 }
 
-/* One ranking for each way, and for the text one for each term of words: into RANKINGS, whose arrays are in *MEMORY. How many; 0 when memory is short. */
-static size_t rankings_of(query *self, lens_ranking *rankings, void **memory)
+/* What is fused, and the memory of it. */
+typedef struct fusing {
+    lens_ranking *rankings; /* [count]: one for each way, and for the text one for each term of words */
+    size_t count;
+    int64_t *ids; /* of all rankings, one behind the other */
+    double *sure; /* of those of texts */
+} fusing;
+
+/* 0, or -1 when memory is short. */
+static int gather_rankings(const query *self, fusing *out)
 {
-    size_t total = self->ranked_count[LENS_PART_LOOK] + self->ranked_count[LENS_PART_MEANING], count = 0;
+    size_t total = self->ranked_count[LENS_PART_LOOK] + self->ranked_count[LENS_PART_MEANING];
     double all = 0;
     const bool texts = self->by & LENS_BY_TEXT;
     for (size_t w = 0; w < self->word_count && texts; w++)
         total += self->texts[w].count;
     for (size_t t = 0; t < self->term_count; t++)
         all += fabs(self->terms[t].weight);
-    int64_t *ids = calloc(total + 1, sizeof *ids);
-    double *sure = calloc(total + 1, sizeof *sure);
-    memory[0] = ids;
-    memory[1] = sure;
-    if (!ids || !sure)
-        return 0;
+    int64_t *ids = out->ids = calloc(total + 1, sizeof *ids);
+    double *sure = out->sure = calloc(total + 1, sizeof *sure);
+    out->rankings = calloc(LENS_PARTS + self->word_count, sizeof *out->rankings);
+    if (!ids || !sure || !out->rankings)
+        return -1;
     for (int part = LENS_PART_LOOK; part <= LENS_PART_MEANING; part += LENS_PART_MEANING) {
         if (!self->ranked_count[part])
             continue;
-        rankings[count++] = (lens_ranking){ids, self->sure[part], self->ranked_count[part], weights[part]};
+        out->rankings[out->count++] = (lens_ranking){ids, self->sure[part], self->ranked_count[part], weights[part]};
         for (size_t i = 0; i < self->ranked_count[part]; i++)
             *ids++ = self->ranked[part][i].id;
     }
-    for (size_t w = 0; w < self->word_count && texts && count < LENS_FUSE_MOST; w++) {
+    for (size_t w = 0; w < self->word_count && texts; w++) {
         const lens_text_hits *hits = &self->texts[w];
-        rankings[count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->word_weights[w] / (all > 0 ? all : 1)};
+        out->rankings[out->count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->word_weights[w] / (all > 0 ? all : 1)};
         for (size_t i = 0; i < hits->count; i++) {
             *ids++ = hits->items[i].id;
             *sure++ = fmin(1, fmax(least_sure, (hits->items[i].score - text_from) / (text_full - text_from)));
         }
     }
-    return count;
+    return 0;
 }
 
 static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
 {
-    lens_ranking rankings[LENS_FUSE_MOST];
-    void *memory[2] = {NULL, NULL};
+    fusing gathered = {0};
     lens_fused *fused = NULL;
-    const size_t ranking_count = rankings_of(self, rankings, memory);
-    int result = memory[0] && memory[1] ? lens_fuse(rankings, ranking_count, fuse_k, &fused, count, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = gather_rankings(self, &gathered) == 0 ? lens_fuse(gathered.rankings, gathered.count, fuse_k, &fused, count, err)
+                                                       : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     *hits = result == 0 ? calloc(*count + 1, sizeof **hits) : NULL;
     if (result == 0 && !*hits)
         result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t i = 0; result == 0 && i < *count; i++)
         (*hits)[i] = (hit){fused[i].id, 1, fused[i].score};
     free(fused);
-    free(memory[0]);
-    free(memory[1]);
+    free(gathered.rankings);
+    free(gathered.ids);
+    free(gathered.sure);
     return result;
 }
 
@@ -348,7 +356,7 @@ static int fetch(query *self, const hit *hits, size_t count, lens_error *err)
     return result;
 }
 
-/* Takes out what is left out, lies below the least score, cannot be a result, or stands for another of its group. */
+/* Takes out what is left out, speaks against the query or lies below the least score, cannot be a result, or has another of its group before it. */
 static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 {
     size_t kept = 0;
@@ -411,11 +419,11 @@ static int tell_ways(const query *self, lens_result *item, size_t at, lens_error
     return 0;
 }
 
-static int tell_shares(const query *self, lens_result *item, lens_error *err)
+/* ROW: of the look, if it was asked. */
+static int tell_shares(const query *self, lens_result *item, size_t row, lens_error *err)
 {
-    size_t row;
     item->terms = calloc(self->term_count + 1, sizeof *item->terms);
-    lens_term_share *shares = self->look_count && lens_ranker_row(&self->look, item->id, &row) ? lens_ranker_shares(&self->look, row) : NULL;
+    lens_term_share *shares = self->look_count ? lens_ranker_shares(&self->look, row) : NULL;
     if (!item->terms || (self->look_count && !shares)) {
         free(shares);
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
@@ -431,6 +439,10 @@ static int tell(const query *self, const hit *hits, size_t count, lens_results *
     int result = lens_store_moment_begin(self->store, err);
     for (size_t i = 0; result == 0 && i < count; i++) {
         lens_store_picture picture;
+        size_t row = 0;
+        /* A store that searches finds texts of pictures that the model of the look has not seen yet, as it has while a run goes on. */
+        if (self->look_count && !lens_ranker_row(&self->look, hits[i].id, &row))
+            continue;
         const int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
         if (known < 0)
             result = -1;
@@ -448,7 +460,7 @@ static int tell(const query *self, const hit *hits, size_t count, lens_results *
                               .format = picture.format};
         picture.path = picture.format = NULL;
         lens_store_picture_free(&picture);
-        if (tell_shares(self, item, err) != 0 || tell_ways(self, item, self->options->offset + i, err) != 0)
+        if (tell_shares(self, item, row, err) != 0 || tell_ways(self, item, self->options->offset + i, err) != 0)
             result = -1;
     }
     lens_store_moment_end(self->store);
@@ -508,7 +520,8 @@ static lens_results *answer(query *self, lens_error *err)
         result = look_only(self, &hits, &count, err);
     } else {
         result = go(self, err);
-        const bool one = (self->by & (self->by - 1)) == 0 && self->term_count == 1;
+        /* Words to be left out have no scores of their own by the text: what says them is not what is looked for. */
+        const bool one = (self->by & (self->by - 1)) == 0 && self->term_count == 1 && !(self->by == LENS_BY_TEXT && self->word_weights[0] <= 0);
         if (result == 0)
             result = one ? alone(self, &hits, &count, err) : fuse(self, &hits, &count, err);
         if (result == 0)

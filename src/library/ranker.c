@@ -25,9 +25,6 @@ static int query_vector(lens_ranker *self, lens_error *err)
     self->own = calloc(count, sizeof *self->own);
     if (!self->sum || !self->term_vectors || !self->own)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t t = 0; t < count; t++)
-        if (!isfinite(self->terms[t].weight))
-            return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a finite number");
     const lens_terms_place place = {self->library, self->store, &self->model, &self->vectors, self->options->in_count > 0, self->options->precision,
                                     self->options->max_pixels};
     if (lens_terms_vectors(&place, self->terms, count, self->term_vectors, self->own, &self->own_count, err) != 0)
@@ -189,7 +186,7 @@ static float *shapes_of(lens_ranker *self, lens_error *err)
     return shapes;
 }
 
-/* The best rows by way of the approximate index, if there is one and it is of use here: 1, else 0; or -1. COPIES: of our own vectors. */
+/* The best rows by way of the approximate index, if there is one and it is of use here: 1, else 0; or -1. COPIES: of the vectors; NULL: none. */
 static int rank_by_cells(lens_ranker *self, const lens_bytes_view *copies, size_t wanted, float least, lens_hit *hits, size_t *found, lens_error *err)
 {
     const int threads = lens_processors();
@@ -231,16 +228,18 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
     lens_hit *plain = calloc(wanted + 1, sizeof *plain);
     if (!plain)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    lens_bytes_view bytes;
-    lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &bytes); /* their bounds know of no penalties */
-    if (self->warm && self->warm->copies && !view->penalty)
-        bytes = self->warm->bytes;
-    const int by_cells = rank_by_cells(self, copies ? &bytes : NULL, wanted, least, plain, found, err);
+    lens_bytes_view opened;
+    const lens_bytes_view *bytes = self->warm && self->warm->copies ? &self->warm->bytes : NULL;
+    lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &opened);
+    if (copies)
+        bytes = &opened;
+    const int by_cells = rank_by_cells(self, bytes, wanted, least, plain, found, err);
     if (by_cells != 0)
         result = by_cells == 1 ? 0 : -1;
+    else if (bytes && !view->penalty) /* their bounds know of no penalties */
+        result = lens_scan_bytes(view, bytes, self->sum, wanted, least, threads, plain, found, NULL, err);
     else
-        result = copies || (self->warm && self->warm->copies && !view->penalty) ? lens_scan_bytes(view, &bytes, self->sum, wanted, least, threads, plain, found, NULL, err)
-                        : lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
+        result = lens_scan(view, self->sum, wanted, least, threads, plain, found, err);
     lens_packed_close(copies);
     for (size_t i = 0; result == 0 && i < *found; i++)
         hits[i] = (lens_fold_hit){plain[i].id, plain[i].row, plain[i].score, 1};

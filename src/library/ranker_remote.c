@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ids.h"
 #include "library/view.h"
 
 int lens_remote_open(lens_ranker *self, lens_error *err)
@@ -65,12 +66,6 @@ int lens_remote_rank(lens_ranker *self, size_t wanted, float least, lens_fold_hi
     return result;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Texts are found one by one, so where there are conditions all that they let in is asked for once. */
 bool lens_remote_may_be(lens_ranker *self, int64_t id)
 {
@@ -84,7 +79,7 @@ bool lens_remote_may_be(lens_ranker *self, int64_t id)
         return true;
     if (!self->allowed && !self->trouble.code)
         lens_store_scope_ids(self->store, self->model.id, &self->scope, &self->allowed, &self->allowed_count, &self->trouble);
-    return self->allowed_count && bsearch(&id, self->allowed, self->allowed_count, sizeof id, compare_ids);
+    return lens_ids_have(self->allowed, self->allowed_count, id);
 }
 
 /* Puts MORE's rows behind those of ALL, in order of id. */

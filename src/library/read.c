@@ -165,6 +165,7 @@ static bool tell(const lens_read_options *options, const lens_read_report *repor
 
 /* ---- one list of contents after the other ---- */
 
+/* Takes the first file that is there. 1: a stop; -2: memory is short. */
 static int hear_picture(void *context, const lens_store_picture *picture)
 {
     reading *item = context;
@@ -172,7 +173,8 @@ static int hear_picture(void *context, const lens_store_picture *picture)
     lens_error why = {0};
     if (item->path || lens_file_look(picture->path, &info, &why) != 0)
         return why.code == LENS_E_CANCELLED;
-    item->path = strdup(picture->path);
+    if (!(item->path = strdup(picture->path)))
+        return -2;
     item->size = picture->size;
     item->mtime_ns = picture->mtime_ns;
     return 0;
@@ -192,6 +194,8 @@ static int list(lens_store *reader, const char *version, int64_t last, pass *out
     for (int i = 0; i < count; i++) {
         out->items[i].content = contents[i];
         const int heard = lens_store_pictures_of(reader, contents[i], hear_picture, &out->items[i], err);
+        if (heard == -2)
+            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
         if (heard != 0)
             return heard < 0 ? -1 : lens_fail(err, LENS_E_CANCELLED, "interrupted");
     }
@@ -347,7 +351,7 @@ static int read_all(const char *place, const char *version, const lens_read_opti
     return 0;
 }
 
-/* The languages that are asked for, or else those of what was read last in the library in FOLDER. The caller frees. */
+/* The languages that are asked for, or else those of what was read last in the library at PLACE. The caller frees. NULL on failure. */
 static char *choose_languages(const char *place, const char *asked, lens_error *err)
 {
     char *version = NULL, *languages = NULL;

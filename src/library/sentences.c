@@ -17,7 +17,7 @@ bool lens_sentence_model_here(void)
     return folder != NULL;
 }
 
-/* The texts of one content. */
+/* The texts of one content: one at least, where it is encoded. */
 typedef struct written {
     char *texts[TEXTS_MOST];
     size_t count;
@@ -63,7 +63,7 @@ static int encode(lens_session *session, size_t dim, const written *from, float 
     for (size_t i = 0; i < dim; i++)
         squares += (double)vector[i] * (double)vector[i];
     /* Texts that say the opposite of each other could cancel: then the first one counts. */
-    if (squares < 1e-6 && from->count)
+    if (squares < 1e-6)
         return lens_session_run_words(session, from->texts[0], vector, err);
     for (size_t i = 0; i < dim; i++)
         vector[i] = (float)((double)vector[i] / sqrt(squares));
@@ -95,10 +95,10 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Encodes the COUNT contents and writes them. */
-static int run_batch(lens_store *store, int64_t model, const lens_encoder *encoder, int threads, const int64_t *contents, size_t count, lens_error *err)
+/* Encodes the COUNT contents and writes them. How many had texts, and are at the beginning of CONTENTS now; -1 on failure. */
+static int run_batch(lens_store *store, int64_t model, const lens_encoder *encoder, int threads, int64_t *contents, size_t count, lens_error *err)
 {
-    batch self = {.encoder = encoder, .count = count};
+    batch self = {.encoder = encoder};
     const size_t dim = (size_t)lens_encoder_about(encoder)->dim;
     pthread_t *others = calloc((size_t)threads, sizeof *others);
     int started = 0, result;
@@ -106,10 +106,14 @@ static int run_batch(lens_store *store, int64_t model, const lens_encoder *encod
     self.vectors = malloc(count * dim * sizeof *self.vectors);
     pthread_mutex_init(&self.lock, NULL);
     result = others && self.written && self.vectors ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t i = 0; i < count && result == 0; i++)
-        if ((result = lens_store_texts_of_content(store, contents[i], hear, &self.written[i], err)) == -2)
+    for (size_t i = 0; i < count && result == 0; i++) {
+        written *now = &self.written[self.count];
+        if ((result = lens_store_texts_of_content(store, contents[i], hear, now, err)) == -2)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    if (result == 0) {
+        if (now->count) /* else another run has taken its texts out meanwhile */
+            contents[self.count++] = contents[i];
+    }
+    if (result == 0 && self.count) {
         while (started + 1 < threads && pthread_create(&others[started], NULL, work, &self) == 0)
             started++;
         work(&self);
@@ -117,16 +121,16 @@ static int run_batch(lens_store *store, int64_t model, const lens_encoder *encod
             pthread_join(others[i], NULL);
         if (self.failed && err)
             *err = self.error;
-        result = self.failed ? -1 : lens_store_sentences_write(store, model, contents, self.vectors, count, err);
+        result = self.failed ? -1 : lens_store_sentences_write(store, model, contents, self.vectors, self.count, err);
     }
-    for (size_t i = 0; self.written && i < count; i++)
+    for (size_t i = 0; i < self.count; i++)
         for (size_t t = 0; t < self.written[i].count; t++)
             free(self.written[i].texts[t]);
     pthread_mutex_destroy(&self.lock);
     free(self.written);
     free(self.vectors);
     free(others);
-    return result;
+    return result == 0 ? (int)self.count : -1;
 }
 
 static int refresh_with(lens_store *store, const lens_encoder *encoder, int threads, bool (*tell)(void *context, int64_t done, int64_t total), void *context,
@@ -140,10 +144,11 @@ static int refresh_with(lens_store *store, const lens_encoder *encoder, int thre
         const int count = lens_store_sentences_missing(store, model, last, contents, BATCH, err);
         if (count <= 0)
             return count;
-        if (run_batch(store, model, encoder, threads, contents, (size_t)count, err) != 0)
-            return -1;
         last = contents[count - 1];
-        *encoded += count;
+        const int done = run_batch(store, model, encoder, threads, contents, (size_t)count, err);
+        if (done < 0)
+            return -1;
+        *encoded += done;
         if (tell && !tell(context, *encoded, texts > *encoded ? texts : *encoded))
             return 0;
     }

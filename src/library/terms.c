@@ -8,7 +8,6 @@
 #include "base/processors.h"
 #include "library/warm.h"
 #include "library/word_bridge.h"
-#include "pixels/sniff.h"
 
 typedef struct resolver {
     const lens_terms_place *place;
@@ -83,19 +82,22 @@ static lens_store_model key_of(const resolver *self, const lens_term *term)
     return key;
 }
 
-static int recall(const resolver *self, const lens_term *term, float *vector)
+static bool recall(const resolver *self, const lens_term *term, float *vector)
 {
     lens_warm *warm = self->place->library->warm;
+    if (!warm)
+        return false;
     const lens_store_model key = key_of(self, term);
-    return warm && lens_warm_recall(warm, &key, term, vector);
+    return lens_warm_recall(warm, &key, term, vector);
 }
 
 static void remember(const resolver *self, const lens_term *term, const float *vector)
 {
     lens_warm *warm = self->place->library->warm;
+    if (!warm || term->kind == LENS_TERM_FILE)
+        return;
     const lens_store_model key = key_of(self, term);
-    if (warm && term->kind != LENS_TERM_FILE)
-        lens_warm_remember(warm, &key, term, vector);
+    lens_warm_remember(warm, &key, term, vector);
 }
 
 /* What the library knows of TERM: 1 and VECTOR filled, or 0 when it has to be encoded. -1 on error. */
@@ -111,10 +113,6 @@ static int look_up(resolver *self, const lens_term *term, float *vector, lens_er
     case LENS_TERM_FILE:
         return known_file(self, term->text, vector, err);
     case LENS_TERM_WORDS:
-        /* A mistyped name is no description of a picture. */
-        if (lens_named_as_picture(term->text) && !strchr(term->text, ' '))
-            return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
-        return recall(self, term, vector);
     case LENS_TERM_BYTES:
         return recall(self, term, vector);
     }
@@ -172,8 +170,8 @@ static int open_words(resolver *self, lens_error *err)
     return result;
 }
 
-/* Fails where the terms want what MODEL does not know, before anything is opened. */
-static int check_towers(resolver *self, const lens_term *terms, size_t count, const bool *known, lens_error *err)
+/* Opens what encodes those of the terms that are not KNOWN. */
+static int open_towers(resolver *self, const lens_term *terms, size_t count, const bool *known, lens_error *err)
 {
     int wanted = 0;
     for (size_t t = 0; t < count; t++)
@@ -213,7 +211,7 @@ int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, si
         result = found < 0 ? -1 : 0;
     }
     if (result == 0)
-        result = check_towers(&self, terms, count, known, err);
+        result = open_towers(&self, terms, count, known, err);
     for (size_t t = 0; t < count && result == 0; t++)
         if (!known[t] && (result = encode(&self, &terms[t], vectors + t * dim, err)) == 0)
             remember(&self, &terms[t], vectors + t * dim);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/ids.h"
 #include "base/list.h"
 #include "store/texts.h"
 
@@ -296,15 +297,9 @@ static int leave_out_text(void *context, const lens_store_text *text)
     return text->picture ? leave_out(self, text->picture) : lens_store_picture_ids(self->store, text->content, leave_out, self, self->err);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 bool lens_text_leaves_out(const lens_text_hits *hits, int64_t id)
 {
-    return hits->left_out_count && bsearch(&id, hits->left_out, hits->left_out_count, sizeof id, compare_ids);
+    return lens_ids_have(hits->left_out, hits->left_out_count, id);
 }
 
 /* The pictures that -word and -"a phrase" leave out, however they were found. */
@@ -323,8 +318,7 @@ static int find_left_out(finder *self, lens_error *err)
         result = result == 0 ? lens_store_texts_match(self->store, match.data, false, INT64_MAX, leave_out_text, self, err) : -2;
         lens_buffer_free(&match);
     }
-    if (self->out->left_out_count)
-        qsort(self->out->left_out, self->out->left_out_count, sizeof *self->out->left_out, compare_ids);
+    lens_ids_sort(self->out->left_out, self->out->left_out_count);
     return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
 }
 

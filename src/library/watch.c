@@ -136,16 +136,17 @@ static void watch_below(lens_watch *self, watched_root *root, const char *path)
         lens_walk(path, &root->walk, &visitor, NULL);
 }
 
-/* Watches the folder that the file PATH lies in, where anything is watched. */
-static bool watch_above(lens_watch *self, const char *path)
+/* Watches the folder that the file PATH lies in, where anything is watched. 0 or -1. */
+static int watch_above(lens_watch *self, const char *path, lens_error *err)
 {
     char *folder = strdup(path);
-    char *slash = folder ? strrchr(folder, '/') : NULL;
-    if (slash)
-        slash[slash == folder] = '\0';
-    const bool done = slash && (!self->folders || lens_folder_watch_add(self->folders, folder, NULL) == 0);
+    if (!folder)
+        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    char *slash = strrchr(folder, '/');
+    slash[slash == folder] = '\0';
+    const int result = self->folders ? lens_folder_watch_add(self->folders, folder, err) : 0;
     free(folder);
-    return done;
+    return result;
 }
 
 /* Whether ROOT is there, and is what it was: another disk may have been put in its place. */
@@ -166,8 +167,9 @@ static void watch_root(lens_watch *self, watched_root *root)
         limited(self, why);
     }
     if (root->is_file) {
-        if (!watch_above(self, root->path))
-            limited(self, root->path);
+        lens_error error = {0};
+        if (watch_above(self, root->path, &error) != 0)
+            limited(self, error.message);
     } else {
         watch_below(self, root, root->path);
     }
@@ -262,7 +264,7 @@ static int follow_rules(lens_watch *self, lens_error *err)
         lens_folder_watch_clear(self->folders);
     }
     for (size_t i = 0; i < self->captions.count; i++)
-        watch_above(self, self->captions.items[i].path); /* one that is away is looked at by the next run, whatever that is for */
+        watch_above(self, self->captions.items[i].path, NULL); /* one that is away is looked at by the next run, whatever that is for */
     if (self->root_count) {
         clear_changed(self);
         lens_watch_all(self);

@@ -19,15 +19,15 @@ static void read_base(void)
     base = lens_word_map_built_in(NULL);
 }
 
-const lens_word_map *lens_word_bridge_base(void)
-{
-    pthread_once(&base_once, read_base);
-    return base;
-}
-
 static bool is_for(const lens_word_map *map, const lens_store_model *model)
 {
     return map && map->dim == model->dim && memcmp(&map->about.pictures_print, &model->fingerprint, sizeof model->fingerprint) == 0;
+}
+
+const lens_word_map *lens_word_bridge_base(const lens_store_model *model)
+{
+    pthread_once(&base_once, read_base);
+    return is_for(base, model) ? base : NULL;
 }
 
 char *lens_word_bridge_path(const char *folder, const lens_store_model *model)
@@ -67,7 +67,7 @@ bool lens_word_bridge_known(const char *folder, const lens_store_model *model)
     char *path = lens_word_bridge_path(folder, model);
     const bool own = path && stat(path, &info) == 0;
     free(path);
-    return own || is_for(lens_word_bridge_base(), model);
+    return own || lens_word_bridge_base(model);
 }
 
 const lens_word_map *lens_word_bridge(lens_library *library, const lens_store_model *model)
@@ -88,5 +88,5 @@ const lens_word_map *lens_word_bridge(lens_library *library, const lens_store_mo
         }
     }
     free(path);
-    return is_for(lens_word_bridge_base(), model) ? lens_word_bridge_base() : NULL;
+    return lens_word_bridge_base(model);
 }

@@ -18,7 +18,7 @@ char *lens_word_bridge_path(const char *folder, const lens_store_model *model);
 /* Calls EACH with the path of every map in FOLDER until it returns other than 0, which is then returned. -1 on failure. */
 int lens_word_bridge_each(const char *folder, int (*each)(void *context, const char *path, lens_error *err), void *context, lens_error *err);
 
-/* The built-in map; NULL when memory is short. It lives as long as the program. */
-const lens_word_map *lens_word_bridge_base(void);
+/* The built-in map, if it is for MODEL; else, or when memory was short, NULL. It lives as long as the program. */
+const lens_word_map *lens_word_bridge_base(const lens_store_model *model);
 
 #endif

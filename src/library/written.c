@@ -10,6 +10,7 @@ typedef struct lister {
     int (*each)(void *context, const lens_written *written);
     void *context;
     lens_buffer captions, read;
+    lens_error *err;
 } lister;
 
 static int hear_text(void *context, const lens_store_text *text)
@@ -24,7 +25,7 @@ static int hear_picture(void *context, const lens_store_picture *picture)
     lister *self = context;
     lens_buffer_free(&self->captions);
     lens_buffer_free(&self->read);
-    const int result = lens_store_texts_of(self->store, picture->id, hear_text, self, NULL);
+    const int result = lens_store_texts_of(self->store, picture->id, hear_text, self, self->err);
     if (result != 0 || (!self->captions.size && !self->read.size))
         return result;
     const lens_written written = {picture->id, picture->path, self->captions.data ? self->captions.data : "", self->read.data ? self->read.data : ""};
@@ -33,7 +34,7 @@ static int hear_picture(void *context, const lens_store_picture *picture)
 
 int lens_written_each(lens_library *library, int (*each)(void *context, const lens_written *written), void *context, lens_error *err)
 {
-    lister self = {.store = lens_library_reader(library, err), .each = each, .context = context};
+    lister self = {.store = lens_library_reader(library, err), .each = each, .context = context, .err = err};
     if (!self.store)
         return -1;
     int result = lens_store_pictures_each(self.store, hear_picture, &self, err);

@@ -8,8 +8,6 @@
 
 #include "base/error.h"
 
-enum { LENS_FUSE_MOST = 64 }; /* rankings */
-
 typedef struct lens_ranking {
     const int64_t *ids; /* [count], best first, each once */
     const double *sure; /* [count], 0 to 1; NULL: all 1 */

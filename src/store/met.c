@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/ids.h"
 #include "base/list.h"
 
 int lens_id_list_add(lens_id_list *list, int64_t id)
@@ -74,12 +75,6 @@ void lens_met_nested(const char *root, lens_store_paths *roots)
     roots->count = count;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static int compare_paths(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -117,12 +112,12 @@ static bool is_covered(const char *path, const lens_store_paths *sorted)
 
 bool lens_met_stays(lens_met *met, int64_t id, const char *path, const lens_store_paths *nested)
 {
-    if (!met->sorted && met->ids.count > 0)
-        qsort(met->ids.items, met->ids.count, sizeof *met->ids.items, compare_ids);
+    if (!met->sorted)
+        lens_ids_sort(met->ids.items, met->ids.count);
     if (!met->sorted && met->kept.count > 0)
         qsort(met->kept.items, met->kept.count, sizeof *met->kept.items, compare_paths);
     met->sorted = true;
-    if (met->ids.count > 0 && bsearch(&id, met->ids.items, met->ids.count, sizeof id, compare_ids))
+    if (lens_ids_have(met->ids.items, met->ids.count, id))
         return true;
     return is_covered(path, &met->kept) || is_covered(path, nested);
 }

@@ -57,6 +57,8 @@ typedef struct lens_store_paths {
 void lens_store_paths_free(lens_store_paths *paths);
 /* Whether PATH is one of PATHS, which are sorted. */
 bool lens_store_paths_have(const lens_store_paths *paths, const char *path);
+/* Of PATHS the nearest that PATH is or lies below; NULL: none. It is the list's. */
+const char *lens_store_paths_nearest(const lens_store_paths *paths, const char *path);
 
 /* The folders and files that were named to be indexed, and the paths that were forgotten. Each is a rule for all that is
  * below it; the nearest rule wins. Absolute paths, sorted. */

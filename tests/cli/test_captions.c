@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "support_texts.h"
+#include "captions/captions.h"
 #include "texts_world.h"
 
 /* A world with the pictures a.png, b.jpg and sub/c.png. */
@@ -336,6 +337,12 @@ static void test_files_beside_pictures(void **state)
     /* The picture moves and its file with it. */
     char *from = test_world_path(world, "a.png"), *to = test_world_path(world, "moved.png");
     char *text_from = test_world_path(world, "a.png.txt"), *text_to = test_world_path(world, "moved.png.txt");
+    /* One that cannot be read now is not one that says nothing. */
+    assert_int_equal(truncate(text_from, LENS_CAPTION_SIDE_MOST + 1), 0);
+    texts_world_index(world, 0, NULL);
+    texts_world_expect(world, "a.png", "again");
+    texts_world_write(world, "a.png.txt", "again");
+    texts_world_index(world, 0, NULL);
     assert_int_equal(rename(from, to), 0);
     assert_int_equal(rename(text_from, text_to), 0);
     texts_world_index(world, 2, NULL);

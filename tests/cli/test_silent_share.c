@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "memelens.h"
 #include "ocr/ocr.h"
 #include "processes.h"
 #include "serving.h"
@@ -134,6 +135,32 @@ static void test_a_silent_share_loses_nothing(void **state)
     test_share_silence(self->share, TEST_SILENT_NEVER);
     said = index_expecting(self, 0, LOCAL + SHARED, 0);
     lens_buffer_free(&said);
+}
+
+/* A file of captions on it is shown as not there, sooner than a run would give it up. */
+static void test_the_status_is_soon_there(void **state)
+{
+    scene *self = *state;
+    lens_error err = {0};
+    char *table = test_path(self->source, "captions.tsv"), *there = test_path(self->at, "captions.tsv"), *local = test_world_path(self->world, "local0.png");
+    test_write(table, "shared0.png\ta cat\n", strlen("shared0.png\ta cat\n"));
+    self->share = test_share_mount(self->at, self->source);
+    test_run run = test_world_expect(self->world, 0, "index", "-q", "--model", "colour", "--captions", there, local, NULL);
+    test_run_free(&run);
+    lens_library *library = lens_library_open(self->world->library, &err);
+    test_share_silence(self->share, TEST_SILENT_ALL);
+    const double begun = lens_seconds();
+    lens_status *status = lens_status_get(library, &err);
+    assert_non_null(status);
+    assert_true(lens_seconds() - begun < 30);
+    assert_int_equal(status->caption_file_count, 1);
+    assert_false(status->caption_file_present[0]);
+    test_share_silence(self->share, TEST_SILENT_NEVER);
+    lens_status_free(status);
+    lens_library_close(library);
+    free(local);
+    free(there);
+    free(table);
 }
 
 /* Until a call waits for the share, or none. */
@@ -295,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_files_without_an_answer_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_silent_share_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_status_is_soon_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works_while_pictures_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_server_answers, setup, teardown),

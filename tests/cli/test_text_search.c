@@ -78,6 +78,7 @@ static void test_what_is_typed(void **state)
     /* Two terms are two queries in one. */
     texts_world_expect(world, "mordor.png monday.jpg", "mordor", "0.5:monday");
     texts_world_expect(world, "small.ppm", "cat", "--not", "keyboard");
+    texts_world_expect(world, "", "--not", "cat");
 }
 
 /* What SQL and FTS5 would take for their own are words, or nothing. */

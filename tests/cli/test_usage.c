@@ -150,6 +150,23 @@ static void test_mistakes(void **state)
     }
 }
 
+/* As under a service manager. What belongs to a library in a database lies there too. */
+static void test_without_a_home(void **state)
+{
+    static const char *const places[] = {"", "postgresql://localhost/nothing"};
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char place[64];
+        snprintf(place, sizeof place, "MEMELENS_LIBRARY=%s", places[i]);
+        const char *argv[] = {test_program(), "status", NULL}, *environment[] = {"HOME=", "XDG_DATA_HOME=", place, NULL};
+        test_run run = test_run_program(argv, environment, NULL);
+        assert_int_equal(run.status, 2);
+        if (!strstr(run.err.data, "nor HOME is set"))
+            fail_msg("%s", run.err.data);
+        test_run_free(&run);
+    }
+}
+
 static void test_version_and_help(void **state)
 {
     (void)state;
@@ -177,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_completion_knows_every_option),
         cmocka_unit_test(test_bash_completes),
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_without_a_home),
         cmocka_unit_test(test_version_and_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void test_what_words_are(void **state)
     const words_world *self = *state;
     index_with(self, self->model);
     /* The tests run where the source lies: "src" is a folder there. */
-    const char *const words[] = {"he/she", "cat", "src", "a.b", "see what I did in cat.jpg", "\xff"};
+    const char *const words[] = {"he/she", "cat", "src", "a.b", "see what I did in cat.jpg", "\"cat.jpg\"", "cat.jpg -dog", "\xff"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         test_run run = test_world_expect(self->world, 0, "search", "--paths", words[i], NULL);
         test_run_free(&run);

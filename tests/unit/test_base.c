@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/id_map.h"
+#include "base/ids.h"
 #include "base/list.h"
 #include "base/queue.h"
 #include "base/text.h"
@@ -152,6 +153,19 @@ static void test_a_list_grows(void **state)
     free(items);
 }
 
+static void test_ids(void **state)
+{
+    (void)state;
+    int64_t ids[] = {INT64_MAX, 3, INT64_MIN, 3, -1};
+    const size_t count = sizeof ids / sizeof *ids;
+    lens_ids_sort(ids, count);
+    for (size_t i = 1; i < count; i++)
+        assert_true(ids[i - 1] <= ids[i]);
+    assert_true(lens_ids_have(ids, count, INT64_MIN) && lens_ids_have(ids, count, INT64_MAX) && lens_ids_have(ids, count, 3));
+    assert_false(lens_ids_have(ids, count, 0) || lens_ids_have(NULL, 0, 0));
+    lens_ids_sort(NULL, 0);
+}
+
 static void test_an_id_map(void **state)
 {
     (void)state;
@@ -229,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_hash_is_canonical),
         cmocka_unit_test(test_a_list_grows),
+        cmocka_unit_test(test_ids),
         cmocka_unit_test(test_an_id_map),
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_queue_is_shared_out),

@@ -124,6 +124,28 @@ static void test_the_first_words(void **state)
     lens_warm_free(warm);
 }
 
+/* A picture that the model of the look has not seen yet, as while a run goes on, has no place beside others in one answer. */
+static void test_pictures_without_a_look(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    const int64_t first = texts_picture(f, "/a/00001.jpg", 1), second = texts_picture(f, "/a/00002.jpg", 2), other = test_model(f->store, "other", TEXTS_DIM);
+    const int64_t unseen = test_write_picture(f->store, other, TEXTS_DIM, "/a/00003.jpg", 3, 0);
+    texts_say(f, texts_source(f, "/c.tsv"), true, second, "a dog", unseen, "a dog", 0, NULL);
+    lens_library *library = lens_library_open(f->place, &err);
+    lens_search_options options = lens_search_options_default();
+    options.model = "colour";
+    const lens_term terms[] = {{.kind = LENS_TERM_WORDS, .text = "dog", .weight = 1}, {.kind = LENS_TERM_ID, .id = first, .weight = 1}};
+    lens_results *results = lens_search(library, terms, 2, &options, &err);
+    if (!results)
+        fail_msg("%s", err.message);
+    assert_int_equal(results->count, 2);
+    for (size_t i = 0; i < results->count; i++)
+        assert_int_not_equal(results->items[i].id, unseen);
+    lens_results_free(results);
+    lens_library_close(library);
+}
+
 static int setup_small(void **state)
 {
     const int result = texts_setup(state);
@@ -140,6 +162,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_filters_with_many_texts, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_words_that_come_later, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_the_first_words, setup_small, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_pictures_without_a_look, setup_small, texts_teardown),
     };
     return store_place_run(tests);
 }
