@@ -42,8 +42,8 @@ static json_t *numbers(const double *values, size_t count)
 static void put_json(const cli_list *operands, const lens_model *model, const lens_explanation *why)
 {
     json_t *object = json_object();
-    cli_json_path(object, "query", operands->items[0]);
-    cli_json_path(object, "picture", operands->items[1]);
+    lens_json_set_path(object, "query", operands->items[0]);
+    lens_json_set_path(object, "picture", operands->items[1]);
     json_object_set_new(object, "model", json_string(lens_model_name(model)));
     json_object_set_new(object, "score", json_real(why->score));
     json_object_set_new(object, "method", json_string(why->method));

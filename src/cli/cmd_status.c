@@ -18,7 +18,7 @@ static int print_failed(const lens_status *status)
     for (size_t i = 0; i < status->failure_count; i++) {
         if (as_json) {
             json_t *object = json_object();
-            cli_json_path(object, "path", status->failures[i].path);
+            lens_json_set_path(object, "path", status->failures[i].path);
             cli_json_text(object, "reason", status->failures[i].reason);
             cli_json(object);
         } else {
@@ -37,7 +37,7 @@ static int print_written(void *context, const lens_written *written)
     *any = true;
     if (as_json) {
         json_t *object = json_pack("{sI}", "id", (json_int_t)written->id);
-        cli_json_path(object, "path", written->path);
+        lens_json_set_path(object, "path", written->path);
         json_object_set_new(object, "captions", *written->captions ? json_string(written->captions) : json_null());
         json_object_set_new(object, "read", *written->read ? json_string(written->read) : json_null());
         cli_json(object);
@@ -94,17 +94,17 @@ static int print_json(const lens_status *status)
     json_t *folders = json_array(), *forgotten = json_array(), *captions = json_array(), *models = json_array();
     for (size_t i = 0; i < status->folder_count; i++) {
         json_t *folder = json_pack("{sb}", "present", status->folder_present[i]);
-        cli_json_path(folder, "path", status->folders[i]);
+        lens_json_set_path(folder, "path", status->folders[i]);
         json_array_append_new(folders, folder);
     }
     for (size_t i = 0; i < status->forgotten_count; i++) {
         json_t *path = json_object();
-        cli_json_path(path, "path", status->forgotten[i]);
+        lens_json_set_path(path, "path", status->forgotten[i]);
         json_array_append_new(forgotten, path);
     }
     for (size_t i = 0; i < status->caption_file_count; i++) {
         json_t *file = json_pack("{sb}", "present", status->caption_file_present[i]);
-        cli_json_path(file, "path", status->caption_files[i]);
+        lens_json_set_path(file, "path", status->caption_files[i]);
         json_array_append_new(captions, file);
     }
     for (size_t i = 0; i < status->model_count; i++)
@@ -120,7 +120,7 @@ static int print_json(const lens_status *status)
         json_object_update_new(object, json_pack("{so sI}", "workers", workers_json(status), "waiting", (json_int_t)status->waiting));
     if (lens_decode_apart_lacks())
         json_object_set_new(object, "decoding_lacks", json_string(lens_decode_apart_lacks()));
-    cli_json_path(object, "library", status->library);
+    lens_json_set_path(object, "library", status->library);
     cli_json(object);
     return CLI_DONE;
 }

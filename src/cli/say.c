@@ -55,21 +55,6 @@ void cli_json(json_t *object)
     json_decref(object);
 }
 
-void cli_json_path(json_t *object, const char *name, const char *path)
-{
-    size_t length = strlen(path);
-    if (lens_utf8_valid(path, length)) {
-        json_object_set_new(object, name, json_stringn(path, length));
-        return;
-    }
-    char key[64];
-    snprintf(key, sizeof key, "%s_base64", name);
-    lens_buffer text = {0};
-    if (lens_base64_encode(path, length, &text) == 0)
-        json_object_set_new(object, key, json_string(text.data));
-    lens_buffer_free(&text);
-}
-
 void cli_json_text(json_t *object, const char *name, const char *text)
 {
     lens_buffer clean = {0};

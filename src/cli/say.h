@@ -2,10 +2,10 @@
 #ifndef LENS_CLI_SAY_H
 #define LENS_CLI_SAY_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/json.h"
 #include "memelens.h"
 
 /* Exit statuses. */
@@ -21,9 +21,6 @@ extern bool cli_quiet;
 
 /* One object as a line on stdout. Takes over OBJECT. */
 void cli_json(json_t *object);
-
-/* Adds PATH to OBJECT as NAME, or as NAME_base64 when it is not UTF-8. */
-void cli_json_path(json_t *object, const char *name, const char *path);
 
 /* Adds TEXT, a message that may hold bytes of a path, to OBJECT as NAME. */
 void cli_json_text(json_t *object, const char *name, const char *text);

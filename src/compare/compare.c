@@ -25,8 +25,7 @@ static int no_memory(lens_error *err)
 static void hex(const lens_buffer *text, char key[17])
 {
     const lens_hash hash = lens_hash_of(text->data ? text->data : "", text->size);
-    for (int i = 0; i < 8; i++)
-        snprintf(key + 2 * i, 3, "%02x", hash.bytes[i]);
+    lens_hash_hex(&hash, 8, key);
 }
 
 /* What the answers depend on besides the pictures and the model: the queries, what they expect, and how much is kept of each answer. */
@@ -154,12 +153,8 @@ static json_t *run_all(lens_plan *plan, lens_error *err)
     const lens_compare_options *options = plan->options;
     char *work = work_folder(plan, err), key[17];
     json_t *all = NULL;
-    lens_found found;
-    if (!work || key_of(plan, key, err) != 0 || lens_folder_make(work, err) != 0 || lens_found_new(plan, work, &found, err) != 0) {
-        free(work);
-        return NULL;
-    }
-    int result = 0;
+    lens_found found = {0};
+    int result = work && key_of(plan, key, err) == 0 && lens_folder_make(work, err) == 0 ? lens_found_new(plan, &found, err) : -1;
     for (size_t i = 0; i < options->model_count && result == 0; i++) {
         lens_buffer step = {0};
         result = lens_buffer_print(&step, "%s (%zu of %zu)", options->models[i], i + 1, options->model_count);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/buffer.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "compare/measure.h"
 
@@ -15,10 +15,9 @@ static int no_memory(lens_error *err)
     return lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-int lens_found_new(lens_plan *plan, const char *work, lens_found *found, lens_error *err)
+int lens_found_new(lens_plan *plan, lens_found *found, lens_error *err)
 {
-    *found = (lens_found){.plan = plan, .work = work, .models = calloc(plan->options->model_count + 1, sizeof *found->models),
-                          .shown = json_object(), .shown_paths = json_array()};
+    *found = (lens_found){.plan = plan, .models = calloc(plan->options->model_count + 1, sizeof *found->models), .shown = json_object(), .shown_paths = json_array()};
     return found->models && found->shown && found->shown_paths ? 0 : no_memory(err);
 }
 
@@ -68,20 +67,6 @@ int lens_found_add(lens_found *found, const char *name, json_t *result, const ch
     return read_result(found->plan, model, err);
 }
 
-void lens_found_path(json_t *object, const char *name, const char *path)
-{
-    if (lens_utf8_valid(path, strlen(path))) {
-        json_object_set_new(object, name, json_string(path));
-        return;
-    }
-    char key[64];
-    snprintf(key, sizeof key, "%s_base64", name);
-    lens_buffer text = {0};
-    if (lens_base64_encode(path, strlen(path), &text) == 0)
-        json_object_set_new(object, key, json_string(text.data));
-    lens_buffer_free(&text);
-}
-
 json_t *lens_found_shown(lens_found *found, const char *path, const char *label)
 {
     lens_buffer key = {0}; /* keys of jansson's objects are UTF-8 */
@@ -91,7 +76,7 @@ json_t *lens_found_shown(lens_found *found, const char *path, const char *label)
     if (!index) {
         json_t *picture = json_object();
         index = json_integer((json_int_t)json_array_size(found->shown_paths));
-        lens_found_path(picture, "path", path);
+        lens_json_set_path(picture, "path", path);
         if (label)
             json_object_set_new(picture, "label", json_string(label));
         json_array_append_new(found->shown_paths, picture);

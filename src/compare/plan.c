@@ -71,6 +71,17 @@ size_t lens_plan_find(const lens_plan *plan, const char *path)
     return SIZE_MAX;
 }
 
+static int label_order(const void *key, const void *element)
+{
+    return strcmp(key, *(char *const *)element);
+}
+
+int lens_plan_label(const lens_plan *plan, const char *name)
+{
+    char *const *found = bsearch(name, plan->labels, plan->label_count, sizeof *plan->labels, label_order);
+    return found ? (int)(found - plan->labels) : LENS_NO_LABEL;
+}
+
 static bool has(const int *labels, size_t count, int label)
 {
     for (size_t i = 0; i < count; i++)

@@ -59,12 +59,6 @@ static int order(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int label_index(const lens_plan *plan, const char *label)
-{
-    char *const *found = bsearch(&label, plan->labels, plan->label_count, sizeof *plan->labels, order);
-    return found ? (int)(found - plan->labels) : LENS_NO_LABEL;
-}
-
 /* NAMES [picture_count], one for each picture or NULL, become the plan's labels. */
 static int take(lens_plan *plan, char **names, lens_error *err)
 {
@@ -84,7 +78,7 @@ static int take(lens_plan *plan, char **names, lens_error *err)
     }
     plan->label_count = kept;
     for (size_t i = 0; i < plan->picture_count; i++)
-        plan->pictures[i].label = names[i] ? label_index(plan, names[i]) : LENS_NO_LABEL;
+        plan->pictures[i].label = names[i] ? lens_plan_label(plan, names[i]) : LENS_NO_LABEL;
     return 0;
 }
 

@@ -18,17 +18,6 @@ static int no_memory(lens_error *err)
     return lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-static int label_order(const void *key, const void *element)
-{
-    return strcmp(key, *(char *const *)element);
-}
-
-static int find_label(const lens_plan *plan, const char *text)
-{
-    char *const *found = bsearch(text, plan->labels, plan->label_count, sizeof *plan->labels, label_order);
-    return found ? (int)(found - plan->labels) : LENS_NO_LABEL;
-}
-
 /* The absolute path of TEXT beside the table. NULL when memory is short. The caller frees. */
 static char *beside(const struct reader *self, const char *text, lens_error *err)
 {
@@ -67,7 +56,7 @@ static int add_expected(struct reader *self, lens_plan_query *query, const char 
 {
     const lens_plan *plan = self->plan;
     json_array_append_new(query->expected, json_string(text));
-    const int label = find_label(plan, text);
+    const int label = lens_plan_label(plan, text);
     if (label != LENS_NO_LABEL) {
         query->wanted[query->wanted_count++] = label;
         return 0;
@@ -97,7 +86,7 @@ static int read_parts(struct reader *self, lens_plan_query *query, const char *t
         if (!related) {
             result = add_expected(self, query, copy, err);
         } else {
-            const int label = find_label(self->plan, copy);
+            const int label = lens_plan_label(self->plan, copy);
             json_array_append_new(query->kindred, json_string(copy));
             if (label != LENS_NO_LABEL)
                 query->related[query->related_count++] = label;

@@ -58,9 +58,11 @@ static json_t *drawing(const lens_explanation *why, lens_error *err)
     lens_buffer text = {0};
     json_t *string = NULL;
     uint8_t *rgb = lens_explanation_draw(why, SIDE, &width, &height, err);
-    if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0 && lens_buffer_print(&text, "data:image/jpeg;base64,") == 0 &&
-        lens_base64_encode(bytes, size, &text) == 0)
-        string = json_stringn(text.data, text.size);
+    if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0) {
+        string = lens_data_uri("image/jpeg", bytes, size, &text) == 0 ? json_stringn(text.data, text.size) : NULL;
+        if (!string)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
     lens_buffer_free(&text);
     free(bytes);
     free(rgb);
@@ -215,8 +217,7 @@ void lens_api_upload(lens_exchange *exchange)
     int width, height;
     char key[33];
     const lens_hash hash = lens_hash_of(bytes, size);
-    for (size_t i = 0; i < sizeof hash.bytes; i++)
-        snprintf(key + 2 * i, 3, "%02x", hash.bytes[i]);
+    lens_hash_hex(&hash, sizeof hash.bytes, key);
     const lens_term term = {.kind = LENS_TERM_BYTES, .bytes = bytes, .size = size, .weight = 1};
     if (size > exchange->server->options.max_upload) {
         lens_answer_error(exchange, 413, "too_large", "a picture may have %llu bytes", (unsigned long long)exchange->server->options.max_upload);
