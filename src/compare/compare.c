@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "compare/child.h"
 #include "compare/found.h"
 
@@ -174,6 +175,11 @@ static json_t *run_all(lens_plan *plan, lens_error *err)
 json_t *lens_compare(const lens_compare_options *options, lens_error *err)
 {
     lens_plan plan;
+    for (size_t i = 0; i < options->model_count; i++)
+        if (!lens_utf8_valid(options->models[i], strlen(options->models[i]))) { /* what is found is told by the models' names */
+            lens_fail(err, LENS_E_ARGUMENT, "%s: an experiment takes a model whose name is UTF-8", options->models[i]);
+            return NULL;
+        }
     if (lens_plan_make(options, &plan, err) != 0)
         return NULL;
     json_t *found = run_all(&plan, err);

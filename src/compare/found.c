@@ -111,23 +111,28 @@ static json_t *machine(void)
                      (json_int_t)(strtoll(memory, NULL, 10) * 1024), "system", system);
 }
 
+/* TEXT, in which there may be a path, as a value. NULL for NULL, or when memory is short. */
+static json_t *printable(const char *text)
+{
+    lens_buffer clean = {0};
+    json_t *value = text && lens_text_printable(text, strlen(text), &clean) == 0 ? json_string(clean.data ? clean.data : "") : NULL;
+    lens_buffer_free(&clean);
+    return value;
+}
+
 static json_t *pictures(const lens_found *found)
 {
     const lens_plan *plan = found->plan;
     json_t *folders = json_array();
-    for (size_t i = 0; i < plan->options->picture_count; i++) {
-        lens_buffer clean = {0};
-        if (lens_text_printable(plan->options->pictures[i], strlen(plan->options->pictures[i]), &clean) == 0 && clean.data)
-            json_array_append_new(folders, json_string(clean.data));
-        lens_buffer_free(&clean);
-    }
+    for (size_t i = 0; i < plan->options->picture_count; i++)
+        json_array_append_new(folders, printable(plan->options->pictures[i]));
     json_int_t failed = 0;
     for (size_t m = 0; m < found->count; m++) {
         const json_int_t here = json_integer_value(json_object_get(json_object_get(found->models[m].result, "costs"), "failed"));
         failed = here > failed ? here : failed;
     }
-    return json_pack("{sI sI sI so sI ss*}", "count", (json_int_t)plan->picture_count, "found", (json_int_t)plan->found, "failed", failed,
-                     "folders", folders, "labels", (json_int_t)plan->label_count, "labelled_by", plan->options->labels);
+    return json_pack("{sI sI sI so sI so*}", "count", (json_int_t)plan->picture_count, "found", (json_int_t)plan->found, "failed", failed,
+                     "folders", folders, "labels", (json_int_t)plan->label_count, "labelled_by", printable(plan->options->labels));
 }
 
 /* A picture that no model could read is no model's fault. */
@@ -156,6 +161,8 @@ static int say_unreadable(const lens_found *found, lens_error *err)
 static void put_seen(lens_found *found, json_t *mine, const char *path, json_t *data)
 {
     char key[24];
+    if (!path)
+        return;
     json_t *index = lens_found_shown(found, path, NULL);
     snprintf(key, sizeof key, "%lld", (long long)json_integer_value(index));
     json_object_set(mine, key, data);
@@ -171,9 +178,11 @@ static json_t *seen_by_all(lens_found *found)
         json_t *mine = json_object(), *data;
         const char *key;
         json_object_foreach(json_object_get(look, "seen"), key, data)
-            put_seen(found, mine, found->plan->pictures[strtoull(key, NULL, 10)].path, data);
+            if (strtoull(key, NULL, 10) < found->plan->picture_count) /* a damaged file may say anything */
+                put_seen(found, mine, found->plan->pictures[strtoull(key, NULL, 10)].path, data);
         json_object_foreach(json_object_get(look, "seen_query"), key, data)
-            put_seen(found, mine, found->plan->queries[strtoull(key, NULL, 10)].path, data);
+            if (strtoull(key, NULL, 10) < found->plan->query_count)
+                put_seen(found, mine, found->plan->queries[strtoull(key, NULL, 10)].path, data);
         json_object_set_new(all, found->models[m].name, mine);
     }
     return all;
@@ -196,7 +205,7 @@ json_t *lens_found_close(lens_found *found, lens_error *err)
     json_t *pairs = models ? lens_found_pairs(found, err) : NULL;
     json_t *all = NULL;
     if (pairs) {
-        all = json_pack("{ss ss ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command", plan->options->command, "date", date,
+        all = json_pack("{ss so ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command", printable(plan->options->command), "date", date,
                         "machine", machine(), "seed", (json_int_t)plan->options->seed, "top", (json_int_t)plan->options->top, "notes", plan->notes,
                         "pictures", pictures(found), "queries", "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models",
                         models, "pairs", pairs, "rows", rows, "seen", seen_by_all(found), "thumbs", found->shown_paths);

@@ -82,7 +82,10 @@ static int add_hubness(lens_found *found, const lens_found_model *model, json_t 
     size_t i;
     json_t *hub;
     json_array_foreach(json_object_get(measured, "hubs"), i, hub) {
-        const lens_plan_picture *picture = &found->plan->pictures[json_integer_value(json_object_get(hub, "at"))];
+        const json_int_t at = json_integer_value(json_object_get(hub, "at"));
+        if (at < 0 || (size_t)at >= found->plan->picture_count) /* a damaged file may say anything */
+            continue;
+        const lens_plan_picture *picture = &found->plan->pictures[at];
         const char *label = picture->label == LENS_NO_LABEL ? NULL : found->plan->labels[picture->label];
         json_t *shown = json_pack("{ss* sO so}", "label", label, "count", json_object_get(hub, "count"), "picture",
                                   lens_found_shown(found, picture->path, label));
