@@ -145,6 +145,12 @@ void lens_answer_login(lens_exchange *exchange);
 /* Whether HOST is an address or name that this server goes by. */
 bool lens_guard_host(const lens_server *server, const char *host);
 
+/* ---- allowed.c: files that requests may name ---- */
+
+/* PATH without symbolic links, where it is absolute and lies below a folder of --allow-path; *SHOWN: with no hidden name on the way from there. The caller
+ * frees. NULL with ERR: LENS_E_MISSING where it is not there as much as where it may not be named, LENS_E_SILENT where its disk gives no answer. */
+char *lens_allowed_path(const lens_server *server, const char *path, bool *shown, lens_error *err);
+
 /* ---- answer.c: filling in the answer. All may be called from any thread. ---- */
 
 /* BYTES are copied. TYPE is the Content-Type. */
