@@ -28,7 +28,7 @@ static json_t *side_json(const lens_explained *explained)
     return json_pack("{sisosfsosf}", "grid", explained->grid, "parts", rows, "rest", explained->rest, "window", window, "seen_share", explained->seen.share);
 }
 
-/* The share of the score that the best quarter of the places gives, in a sentence. */
+/* Where what adds to the score has its middle, in a sentence. */
 static json_t *sentence(const lens_explanation *why)
 {
     const lens_explained *picture = &why->picture;
@@ -93,10 +93,8 @@ static int read_asked(lens_exchange *exchange, lens_query *query)
 /* A picture of the library becomes the file that it is; *PICTURE is to be freed. 0, or -1 with an answer. */
 static int file_of(lens_exchange *exchange, int64_t id, lens_picture *picture, lens_term *term)
 {
-    lens_error error = {0};
-    if (lens_picture_get(exchange->library, id, picture, &error) != 0)
-        return error.code == LENS_E_MISSING ? lens_answer_error(exchange, 404, "not_found", "there is no picture %lld", (long long)id)
-                                            : lens_answer_failure(exchange, &error);
+    if (lens_picture_find(exchange, id, picture) != 0)
+        return -1;
     *term = (lens_term){.kind = LENS_TERM_FILE, .text = picture->path, .weight = 1};
     return 0;
 }
@@ -130,7 +128,7 @@ static void answer_explanation(lens_exchange *exchange, const char *model, const
         return;
     }
     json_t *object = side_json(&why->picture);
-    json_object_set_new(object, "model", exchange->server->show_paths ? json_string(model) : lens_name_json(model));
+    json_object_set_new(object, "model", lens_path_or_name_json(exchange, model));
     json_object_set_new(object, "score", json_real(why->score));
     json_object_set_new(object, "method", json_string(why->method));
     json_object_set_new(object, "text", sentence(why));

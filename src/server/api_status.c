@@ -35,8 +35,8 @@ static json_t *models_json(const lens_exchange *exchange, const lens_status *sta
 {
     json_t *array = json_array();
     for (size_t i = 0; i < status->model_count; i++)
-        json_array_append_new(array, json_pack("{sosisIsbso*}", "name", exchange->server->show_paths ? json_string(status->models[i].name) : lens_name_json(status->models[i].name), "dim",
-                                               status->models[i].dim, "vectors", (json_int_t)status->models[i].vectors, "words", status->models[i].words, "approximate",
+        json_array_append_new(array, json_pack("{sosisIsbso*}", "name", lens_path_or_name_json(exchange, status->models[i].name), "dim", status->models[i].dim,
+                                               "vectors", (json_int_t)status->models[i].vectors, "words", status->models[i].words, "approximate",
                                                status->models[i].approximate ? json_integer((json_int_t)status->models[i].approximate) : NULL));
     return array;
 }
@@ -44,11 +44,10 @@ static json_t *models_json(const lens_exchange *exchange, const lens_status *sta
 static json_t *failures_json(const lens_exchange *exchange, const lens_status *status)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++) {
-        json_array_append_new(array, json_pack("{soso*ss}", "name", lens_name_json(status->failures[i].path), "path",
+    for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++)
+        json_array_append_new(array, json_pack("{soso*so}", "name", lens_name_json(status->failures[i].path), "path",
                                                lens_path_json(exchange, status->failures[i].path), "reason",
-                                               lens_answer_reason(exchange, status->failures[i].reason)));
-    }
+                                               lens_printable_json(lens_answer_reason(exchange, status->failures[i].reason))));
     return array;
 }
 
@@ -103,7 +102,7 @@ void lens_api_status(lens_exchange *exchange)
     lens_indexer_watching(server->indexer, &told, &timed);
     json_t *forgotten = json_array();
     for (size_t i = 0; i < from->forgotten_count; i++)
-        json_array_append_new(forgotten, server->show_paths ? lens_path_json(exchange, from->forgotten[i]) : lens_name_json(from->forgotten[i]));
+        json_array_append_new(forgotten, lens_path_or_name_json(exchange, from->forgotten[i]));
     json_t *object = json_pack("{sssIsIsIsIsosbsbsbsbsbsb}", "version", lens_version(), "pictures", (json_int_t)from->pictures, "contents",
                                (json_int_t)from->contents, "failed", (json_int_t)from->failed, "bytes", (json_int_t)from->bytes, "indexing",
                                lens_indexer_state(server->indexer), "watching", told, "timed", timed, "may_index", true, "may_add",
