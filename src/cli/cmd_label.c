@@ -106,7 +106,7 @@ static void print(const char *input, const lens_model *model, labels *self)
         json_array_append_new(array, label);
     }
     lens_json_set_path(object, "input", input);
-    json_object_set_new(object, "model", json_string(lens_model_name(model)));
+    lens_json_set_path(object, "model", lens_model_name(model));
     json_object_set_new(object, "labels", array);
     cli_json(object);
 }

@@ -47,11 +47,16 @@ void cli_note(const char *format, ...)
     va_end(args);
 }
 
+static bool json_lost;
+
 void cli_json(json_t *object)
 {
     /* Nine digits carry a 32-bit float there and back. */
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    putchar('\n');
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_lost |= !text;
+    if (text)
+        puts(text);
+    free(text);
     json_decref(object);
 }
 
@@ -110,6 +115,8 @@ const char *cli_bytes_text(int64_t bytes)
 
 int cli_finish(int status)
 {
+    if (json_lost)
+        return cli_fail("not all results could be written as JSON: not enough memory");
     if (fflush(stdout) != 0 || ferror(stdout))
         return cli_fail("the results could not be written: %s", strerror(errno));
     return status;

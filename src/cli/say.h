@@ -19,7 +19,7 @@ int cli_fail_with(const lens_error *error);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern bool cli_quiet;
 
-/* One object as a line on stdout. Takes over OBJECT. */
+/* One object as a line on stdout. Takes over OBJECT; NULL, as memory was short, is no line, and cli_finish tells it. */
 void cli_json(json_t *object);
 
 /* Adds TEXT, a message that may hold bytes of a path, to OBJECT as NAME. */
@@ -32,7 +32,7 @@ void cli_put_path(const char *path);
 const char *cli_count_text(int64_t count);
 const char *cli_bytes_text(int64_t bytes);
 
-/* CLI_ERROR when stdout could not be written (a full disk), else STATUS. */
+/* CLI_ERROR when stdout could not be written (a full disk), or not all that should stand there, else STATUS. */
 int cli_finish(int status);
 
 #endif
