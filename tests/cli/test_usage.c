@@ -137,6 +137,7 @@ static void test_mistakes(void **state)
         {"search", "--min-score", "high", "expected a number"},
         {"index", "--threads", "4294967297", "expected a whole number"},
         {"serve", "--max-upload", "4097", "at most 4096"},
+        {"serve", "--listen", "127.0.0.1:99999", "a port is at most 65535"},
         {"serve", "--max-megapixels", "100001", "at most 100000"},
         {"search", "--json=1", "x", "takes no value"},
         {"index", "--model", NULL, "needs a value"},
