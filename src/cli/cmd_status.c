@@ -113,8 +113,8 @@ static int print_json(const lens_status *status)
         const struct lens_status_model *one = &status->models[i];
         json_t *model = json_object();
         lens_json_set_path(model, "model", one->name); /* of a model of one's own its folder */
-        json_object_update_new(model, json_pack("{si sI sI sI sI}", "dim", one->dim, "vectors", (json_int_t)one->vectors, "bytes", (json_int_t)one->bytes, "approximate",
-                                                (json_int_t)one->approximate, "approximate_bytes", (json_int_t)one->approximate_bytes));
+        json_object_update_new(model, json_pack("{si sI sI sI sI}", "dim", one->dim, "vectors", (json_int_t)one->vectors, "bytes", (json_int_t)one->bytes,
+                                                "approximate", (json_int_t)one->approximate, "approximate_bytes", (json_int_t)one->approximate_bytes));
         json_array_append_new(models, model);
     }
     json_t *object = json_pack("{sI sI sI sI sI sI sI so so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
@@ -152,7 +152,8 @@ static int print_text(const lens_status *status)
             continue;
         fputs("          ", stdout);
         cli_put_path(model->name);
-        printf(": an approximate index of %s vectors (%s; memelens check --recall)\n", cli_count_text(model->approximate), cli_bytes_text(model->approximate_bytes));
+        printf(": an approximate index of %s vectors (%s; memelens check --recall)\n", cli_count_text(model->approximate),
+               cli_bytes_text(model->approximate_bytes));
     }
     if (status->captions || status->read)
         printf("words     %s captions; %s of %s contents read, %s with text in them; %s to be found by what they mean\n", cli_count_text(status->captions),

@@ -17,7 +17,8 @@ static int no_memory(lens_error *err)
 
 int lens_found_new(lens_plan *plan, lens_found *found, lens_error *err)
 {
-    *found = (lens_found){.plan = plan, .models = calloc(plan->options->model_count + 1, sizeof *found->models), .shown = json_object(), .shown_paths = json_array()};
+    *found = (lens_found){.plan = plan, .models = calloc(plan->options->model_count + 1, sizeof *found->models),
+                          .shown = json_object(), .shown_paths = json_array()};
     return found->models && found->shown && found->shown_paths ? 0 : no_memory(err);
 }
 
@@ -205,8 +206,8 @@ json_t *lens_found_close(lens_found *found, lens_error *err)
     json_t *pairs = models ? lens_found_pairs(found, err) : NULL;
     json_t *all = NULL;
     if (pairs) {
-        all = json_pack("{ss so ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command", printable(plan->options->command), "date", date,
-                        "machine", machine(), "seed", (json_int_t)plan->options->seed, "top", (json_int_t)plan->options->top, "notes", plan->notes,
+        all = json_pack("{ss so ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command",
+                        printable(plan->options->command), "date", date, "machine", machine(), "seed", (json_int_t)plan->options->seed, "top", (json_int_t)plan->options->top, "notes", plan->notes,
                         "pictures", pictures(found), "queries", "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models",
                         models, "pairs", pairs, "rows", rows, "seen", seen_by_all(found), "thumbs", found->shown_paths);
         if (!all)

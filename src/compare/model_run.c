@@ -371,7 +371,8 @@ static int forget(const lens_model_run *run, lens_error *err)
         return lens_fail_errno(err, errno, "%s", run->folder);
     int result = 0;
     for (const struct dirent *entry; result == 0 && (entry = readdir(folder));)
-        if ((strncmp(entry->d_name, "answers-", 8) == 0 || strncmp(entry->d_name, "result-", 7) == 0) && unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)
+        if ((strncmp(entry->d_name, "answers-", 8) == 0 || strncmp(entry->d_name, "result-", 7) == 0) &&
+            unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)
             result = lens_fail_errno(err, errno, "%s/%s", run->folder, entry->d_name);
     closedir(folder);
     return result;
@@ -394,7 +395,8 @@ int lens_model_run_all(void *context, lens_error *err)
     json_t *costs = NULL, *have = NULL;
     char *mark = lens_path_join(run->folder, "indexing");
     int result = mark ? 0 : no_memory(err);
-    if (result == 0 && (lens_folder_make(run->folder, err) != 0 || lens_model_run_tell(run, "indexing", 0, 0, err) != 0 || index_and_forget(run, mark, &costs, err) != 0))
+    if (result == 0 && (lens_folder_make(run->folder, err) != 0 || lens_model_run_tell(run, "indexing", 0, 0, err) != 0 ||
+                        index_and_forget(run, mark, &costs, err) != 0))
         result = -1;
     free(mark);
     if (result == 0 && !(have = lens_model_run_result(run))) {

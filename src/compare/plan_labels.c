@@ -100,8 +100,7 @@ static int entries_of(lens_plan *plan, const lens_tsv *table, struct entry *path
     const int label = lens_tsv_column(table, "template") >= 0 ? lens_tsv_column(table, "template") : lens_tsv_column(table, "label");
     if (file < 0 || label < 0)
         return lens_fail(err, LENS_E_FORMAT, "%s: its first line must name the columns file and template (or label)", name);
-    char *above = strndup(name, (size_t)(name_of(name) - name)), *folder = above ? lens_path_absolute(*above ? above : ".", err) : NULL;
-    free(above);
+    char *folder = lens_plan_folder(name, err);
     int result = folder ? 0 : -1;
     size_t bad = 0, first_bad = 0;
     for (size_t i = 0; result == 0 && i < table->count; i++) {
@@ -113,8 +112,7 @@ static int entries_of(lens_plan *plan, const lens_tsv *table, struct entry *path
         }
         if (!*text)
             continue; /* known to have none */
-        char *joined = lens_path_join(folder, row->cells[file]), *path = joined ? lens_path_absolute(joined, err) : NULL;
-        free(joined);
+        char *path = lens_plan_beside(folder, row->cells[file], err);
         if (!path) {
             result = -1;
             break;

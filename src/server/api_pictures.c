@@ -223,7 +223,8 @@ void lens_api_file(lens_exchange *exchange)
         else if (error.code == LENS_E_BUSY)
             lens_answer_error(exchange, 503, "unavailable", "too much is being sent at once: please try again");
         else if (error.code == LENS_E_LIMIT)
-            lens_answer_error(exchange, 413, "too_large", "the file of picture %lld is too large to be sent from a disk of the network", (long long)exchange->id);
+            lens_answer_error(exchange, 413, "too_large", "the file of picture %lld is too large to be sent from a disk of the network",
+                              (long long)exchange->id);
         else
             answer_gone(exchange, &error);
     } else {

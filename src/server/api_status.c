@@ -123,7 +123,8 @@ void lens_api_status(lens_exchange *exchange)
 }
 
 /* Whether PATH may be brought in: a folder of the library may, and what lies below one that was named for it, unless the owner left it out. Who
- * names a path to an index run means it, so that what is hidden, excluded or forgotten would come in. False with LENS_E_SILENT in ERR: its disk gives no answer. */
+ * names a path to an index run means it, so that what is hidden, excluded or forgotten would come in. False with LENS_E_SILENT in ERR: its disk gives no
+ * answer. */
 static bool may_index(lens_exchange *exchange, const char *path, lens_error *err)
 {
     lens_status *status = lens_status_get(exchange->library, NULL);

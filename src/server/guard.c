@@ -16,7 +16,7 @@ static bool host_name(const char *host, char *out, size_t size)
     if (!end)
         return false;
     end += host[0] == '[';
-    if (*end && (*end != ':' || strspn(end + 1, "0123456789") != strlen(end + 1)))
+    if (*end && (*end != ':' || strlen(end + 1) > 5 || strspn(end + 1, "0123456789") != strlen(end + 1)))
         return false;
     if (end == host || (size_t)(end - host) >= size)
         return false;

@@ -78,8 +78,9 @@ static bool hear(void *context, const lens_index_event *event)
     if (object) {
         lens_events_tell(self->server->events, "progress", object);
     } else {
-        object = json_pack("{so*so*so}", "name", event->path ? lens_name_json(event->path) : NULL, "path", event->path ? lens_path_json(&asker, event->path) : NULL,
-                           "reason", lens_printable_json(lens_answer_reason(&asker, event->reason ? event->reason : "")));
+        object = json_pack("{so*so*so}", "name", event->path ? lens_name_json(event->path) : NULL, "path",
+                           event->path ? lens_path_json(&asker, event->path) : NULL, "reason",
+                           lens_printable_json(lens_answer_reason(&asker, event->reason ? event->reason : "")));
         lens_events_tell(self->server->events, event->kind == LENS_INDEX_FAILED ? "failed" : "note", object);
     }
     return go_on;
