@@ -1,11 +1,9 @@
 #include "cli/answer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/filters.h"

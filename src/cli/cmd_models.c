@@ -1,6 +1,5 @@
 /* memelens models */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"

@@ -1,8 +1,6 @@
 /* memelens serve */
 #include <stdio.h>
-#include <string.h>
 
-#include "base/file.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "server/serve.h"

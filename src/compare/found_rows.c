@@ -1,7 +1,5 @@
 /* A row for every query: what each model answered. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "compare/found.h"

@@ -1,5 +1,4 @@
 /* The report: one page with everything in it. What it looks like is in report/; here its data are put in. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,4 @@
 /* One picture: what is known of it, the file, a small one. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,7 +1,5 @@
 /* Searching: /api/search and /api/pictures/ID/similar. */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

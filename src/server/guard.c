@@ -1,7 +1,6 @@
 /* Who may ask: by the Host header (a page elsewhere may have its own name point here), by Origin, and by the token. */
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -1,6 +1,6 @@
 /* Index runs in the background, one at a time: those that are asked for, and those that the watched folders call for. Pictures are read in between: that
  * may take hours, so that it stands back for any index run and goes on after it. */
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>

@@ -1,6 +1,5 @@
 /* Counting, and /metrics in the text format of Prometheus. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "server/server.h"
 
