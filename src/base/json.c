@@ -61,6 +61,17 @@ json_t *lens_json_read(const char *path, lens_error *err)
     return value;
 }
 
+json_t *lens_json_text(const char *text)
+{
+    const size_t length = strlen(text);
+    lens_buffer out = {0};
+    if (lens_utf8_valid(text, length))
+        return json_stringn(text, length);
+    json_t *string = lens_text_printable(text, length, &out) == 0 ? json_stringn(out.data, out.size) : NULL;
+    lens_buffer_free(&out);
+    return string;
+}
+
 void lens_json_set_path(json_t *object, const char *name, const char *path)
 {
     const size_t length = strlen(path);

@@ -18,7 +18,7 @@ static void print_json(const lens_catalogue_model *model)
     if (model->bytes)
         json_object_set_new(object, "bytes", json_integer((json_int_t)model->bytes));
     if (*model->revision)
-        cli_json_text(object, "revision", model->revision);
+        json_object_set_new(object, "revision", lens_json_text(model->revision));
     cli_json(object);
 }
 

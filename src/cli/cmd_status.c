@@ -19,7 +19,7 @@ static int print_failed(const lens_status *status)
         if (as_json) {
             json_t *object = json_object();
             lens_json_set_path(object, "path", status->failures[i].path);
-            cli_json_text(object, "reason", status->failures[i].reason);
+            json_object_set_new(object, "reason", lens_json_text(status->failures[i].reason));
             cli_json(object);
         } else {
             cli_put_path(status->failures[i].path);

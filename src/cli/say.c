@@ -60,14 +60,6 @@ void cli_json(json_t *object)
     json_decref(object);
 }
 
-void cli_json_text(json_t *object, const char *name, const char *text)
-{
-    lens_buffer clean = {0};
-    if (lens_text_printable(text, strlen(text), &clean) == 0)
-        json_object_set_new(object, name, json_string(clean.data ? clean.data : ""));
-    lens_buffer_free(&clean);
-}
-
 void cli_put_path(const char *path)
 {
     lens_buffer clean = {0};

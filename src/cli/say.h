@@ -22,9 +22,6 @@ extern bool cli_quiet;
 /* One object as a line on stdout. Takes over OBJECT; NULL, as memory was short, is no line, and cli_finish tells it. */
 void cli_json(json_t *object);
 
-/* Adds TEXT, a message that may hold bytes of a path, to OBJECT as NAME. */
-void cli_json_text(json_t *object, const char *name, const char *text);
-
 /* Writes PATH to stdout: as it is, or made harmless when stdout is a terminal. */
 void cli_put_path(const char *path);
 

@@ -112,28 +112,20 @@ static json_t *machine(void)
                      (json_int_t)(strtoll(memory, NULL, 10) * 1024), "system", system);
 }
 
-/* TEXT, in which there may be a path, as a value. NULL for NULL, or when memory is short. */
-static json_t *printable(const char *text)
-{
-    lens_buffer clean = {0};
-    json_t *value = text && lens_text_printable(text, strlen(text), &clean) == 0 ? json_string(clean.data ? clean.data : "") : NULL;
-    lens_buffer_free(&clean);
-    return value;
-}
-
 static json_t *pictures(const lens_found *found)
 {
     const lens_plan *plan = found->plan;
     json_t *folders = json_array();
     for (size_t i = 0; i < plan->options->picture_count; i++)
-        json_array_append_new(folders, printable(plan->options->pictures[i]));
+        json_array_append_new(folders, lens_json_text(plan->options->pictures[i]));
     json_int_t failed = 0;
     for (size_t m = 0; m < found->count; m++) {
         const json_int_t here = json_integer_value(json_object_get(json_object_get(found->models[m].result, "costs"), "failed"));
         failed = here > failed ? here : failed;
     }
     return json_pack("{sI sI sI so sI so*}", "count", (json_int_t)plan->picture_count, "found", (json_int_t)plan->found, "failed", failed,
-                     "folders", folders, "labels", (json_int_t)plan->label_count, "labelled_by", printable(plan->options->labels));
+                     "folders", folders, "labels", (json_int_t)plan->label_count, "labelled_by",
+                     plan->options->labels ? lens_json_text(plan->options->labels) : NULL);
 }
 
 /* A picture that no model could read is no model's fault. */
@@ -207,9 +199,10 @@ json_t *lens_found_close(lens_found *found, lens_error *err)
     json_t *all = NULL;
     if (pairs) {
         all = json_pack("{ss so ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command",
-                        printable(plan->options->command), "date", date, "machine", machine(), "seed", (json_int_t)plan->options->seed, "top", (json_int_t)plan->options->top, "notes", plan->notes,
-                        "pictures", pictures(found), "queries", "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models",
-                        models, "pairs", pairs, "rows", rows, "seen", seen_by_all(found), "thumbs", found->shown_paths);
+                        lens_json_text(plan->options->command), "date", date, "machine", machine(), "seed", (json_int_t)plan->options->seed,
+                        "top", (json_int_t)plan->options->top, "notes", plan->notes, "pictures", pictures(found), "queries",
+                        "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models", models, "pairs", pairs, "rows", rows,
+                        "seen", seen_by_all(found), "thumbs", found->shown_paths);
         if (!all)
             no_memory(err);
     }

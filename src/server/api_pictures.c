@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/patience.h"
 #include "server/picture.h"
 #include "server/server.h"
@@ -36,7 +37,7 @@ void lens_api_picture(lens_exchange *exchange)
     json_object_set_new(object, "captions", captions);
     json_object_set_new(object, "read", json_string(texts.read));
     if (picture.reason)
-        json_object_set_new(object, "reason", lens_printable_json(lens_answer_reason(exchange, picture.reason)));
+        json_object_set_new(object, "reason", lens_json_text(lens_answer_reason(exchange, picture.reason)));
     lens_answer_json(exchange, 200, object);
     lens_texts_free(&texts);
     lens_picture_free(&picture);

@@ -47,7 +47,7 @@ static json_t *failures_json(const lens_exchange *exchange, const lens_status *s
     for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++)
         json_array_append_new(array, json_pack("{soso*so}", "name", lens_name_json(status->failures[i].path), "path",
                                                lens_path_json(exchange, status->failures[i].path), "reason",
-                                               lens_printable_json(lens_answer_reason(exchange, status->failures[i].reason))));
+                                               lens_json_text(lens_answer_reason(exchange, status->failures[i].reason))));
     return array;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/patience.h"
 #include "base/text.h"
 #include "server/picture.h"
@@ -80,7 +81,7 @@ static bool hear(void *context, const lens_index_event *event)
     } else {
         object = json_pack("{so*so*so}", "name", event->path ? lens_name_json(event->path) : NULL, "path",
                            event->path ? lens_path_json(&asker, event->path) : NULL, "reason",
-                           lens_printable_json(lens_answer_reason(&asker, event->reason ? event->reason : "")));
+                           lens_json_text(lens_answer_reason(&asker, event->reason ? event->reason : "")));
         lens_events_tell(self->server->events, event->kind == LENS_INDEX_FAILED ? "failed" : "note", object);
     }
     return go_on;

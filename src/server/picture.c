@@ -4,32 +4,22 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/text.h"
-
-json_t *lens_printable_json(const char *text)
-{
-    lens_buffer out = {0};
-    if (lens_utf8_valid(text, strlen(text)))
-        return json_string(text);
-    json_t *string = lens_text_printable(text, strlen(text), &out) == 0 ? json_string(out.data) : NULL;
-    lens_buffer_free(&out);
-    return string;
-}
+#include "base/json.h"
 
 json_t *lens_name_json(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return lens_printable_json(slash && slash[1] ? slash + 1 : path);
+    return lens_json_text(slash && slash[1] ? slash + 1 : path);
 }
 
 json_t *lens_path_json(const lens_exchange *exchange, const char *path)
 {
-    return exchange->server->show_paths ? lens_printable_json(path) : NULL;
+    return exchange->server->show_paths ? lens_json_text(path) : NULL;
 }
 
 json_t *lens_path_or_name_json(const lens_exchange *exchange, const char *path)
 {
-    return exchange->server->show_paths ? lens_printable_json(path) : lens_name_json(path);
+    return exchange->server->show_paths ? lens_json_text(path) : lens_name_json(path);
 }
 
 void lens_picture_version(const lens_picture *picture, char version[LENS_VERSION_SIZE])

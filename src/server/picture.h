@@ -4,10 +4,7 @@
 
 #include "server/server.h"
 
-/* TEXT in UTF-8, whatever its bytes are. All these give NULL when memory is short. */
-json_t *lens_printable_json(const char *text);
-
-/* "cat.jpg" of PATH. */
+/* "cat.jpg" of PATH, in UTF-8 whatever its bytes are. All these give NULL when memory is short. */
 json_t *lens_name_json(const char *path);
 
 /* PATH where this server tells paths, else NULL for "leave it out". */

@@ -231,6 +231,9 @@ static void test_bytes_as_text(void **state)
     assert_string_equal(uri.data, "data:image/png;base64,bWVtZXM=");
     lens_buffer_free(&uri);
     json_t *object = json_object();
+    json_object_set_new(object, "said", lens_json_text("a\xff: odd"));
+    assert_string_equal(json_string_value(json_object_get(object, "said")), "a\\xff: odd");
+    json_object_del(object, "said");
     lens_json_set_path(object, "plain", "/gr\xc3\xbc\xc3\x9f");
     lens_json_set_path(object, "odd", "a\xff");
     assert_string_equal(json_string_value(json_object_get(object, "plain")), "/gr\xc3\xbc\xc3\x9f");
