@@ -11,4 +11,7 @@ typedef struct lens_hash {
 
 lens_hash lens_hash_of(const void *bytes, size_t size);
 
+/* The first COUNT bytes of HASH in hexadecimal, and a NUL: OUT has room for 2 * COUNT + 1. */
+void lens_hash_hex(const lens_hash *hash, size_t count, char *out);
+
 #endif

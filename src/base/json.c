@@ -2,9 +2,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_error *err)
 {
@@ -57,4 +59,30 @@ json_t *lens_json_read(const char *path, lens_error *err)
         value = NULL;
     }
     return value;
+}
+
+json_t *lens_json_text(const char *text)
+{
+    const size_t length = strlen(text);
+    lens_buffer out = {0};
+    if (lens_utf8_valid(text, length))
+        return json_stringn(text, length);
+    json_t *string = lens_text_printable(text, length, &out) == 0 ? json_stringn(out.data, out.size) : NULL;
+    lens_buffer_free(&out);
+    return string;
+}
+
+void lens_json_set_path(json_t *object, const char *name, const char *path)
+{
+    const size_t length = strlen(path);
+    if (lens_utf8_valid(path, length)) {
+        json_object_set_new(object, name, json_stringn(path, length));
+        return;
+    }
+    char key[64];
+    snprintf(key, sizeof key, "%s_base64", name);
+    lens_buffer text = {0};
+    if (lens_base64_encode(path, length, &text) == 0)
+        json_object_set_new(object, key, json_string(text.data));
+    lens_buffer_free(&text);
 }

@@ -1,4 +1,4 @@
-/* Reading JSON that others wrote: doubled keys are an error, and a message names the file and the place. */
+/* Reading JSON that others wrote: doubled keys are an error, and a message names the file and the place. And paths in our own. */
 #ifndef LENS_BASE_JSON_H
 #define LENS_BASE_JSON_H
 
@@ -16,5 +16,11 @@ json_t *lens_json_parse_small(const char *bytes, size_t size, size_t most, const
 
 /* The same for the file PATH, whose top must be an object. */
 json_t *lens_json_read(const char *path, lens_error *err);
+
+/* TEXT, in which there may be a path, as a value: as it is, or, when it is not UTF-8, with \xNN for the bytes that are not. NULL when memory is short. */
+json_t *lens_json_text(const char *text);
+
+/* PATH as a value of OBJECT: as NAME, or, when it is not UTF-8, as NAME_base64. Nothing where memory is short. */
+void lens_json_set_path(json_t *object, const char *name, const char *path);
 
 #endif

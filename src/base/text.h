@@ -18,6 +18,9 @@ int lens_text_printable(const char *bytes, size_t size, lens_buffer *out);
 /* Appends the base64 form (RFC 4648, padded) of the SIZE bytes to OUT. 0 or -1. */
 int lens_base64_encode(const void *bytes, size_t size, lens_buffer *out);
 
+/* Appends the SIZE bytes, a file of TYPE ("image/jpeg"), as an address that carries them: "data:image/jpeg;base64,…". 0 or -1. */
+int lens_data_uri(const char *type, const void *bytes, size_t size, lens_buffer *out);
+
 /* Appends what the SIZE bytes of TEXT, base64 (RFC 4648; blanks and line ends between are passed by, the padding may be missing), stand for to
  * OUT. 0, or -1: LENS_E_ARGUMENT when it is no base64. */
 int lens_base64_decode(const char *text, size_t size, lens_buffer *out, lens_error *err);

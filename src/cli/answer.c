@@ -1,11 +1,9 @@
 #include "cli/answer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/filters.h"
@@ -19,7 +17,7 @@ static json_t *shares_of(const cli_terms *terms, const lens_result *result)
     for (size_t t = 0; t < terms->count; t++) {
         const lens_term *term = &terms->items[t];
         json_t *object = json_object();
-        cli_json_path(object, "term", term->text);
+        lens_json_set_path(object, "term", term->text);
         json_object_set_new(object, "weight", json_real(term->weight));
         json_object_set_new(object, "cosine", json_real(result->terms[t].cosine));
         json_object_set_new(object, "share", json_real(result->terms[t].share));
@@ -42,7 +40,7 @@ static void print_result(const cli_answer_options *options, const cli_terms *ter
 {
     if (options->as_json) {
         json_t *object = json_pack("{sI sf sI}", "rank", (json_int_t)rank, "score", result->score, "id", (json_int_t)result->id);
-        cli_json_path(object, "path", result->path);
+        lens_json_set_path(object, "path", result->path);
         if (options->fold)
             json_object_set_new(object, "stands_for", json_integer(result->stands_for));
         if (terms->count > 1)

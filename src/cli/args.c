@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +45,8 @@ static int take(const cli_option *option, const char *value)
     }
     case CLI_COUNT: {
         long count = strtol(value, &end, 10);
-        if (errno || end == value || *end || count < 1) {
-            cli_fail("--%s %s: expected a whole number from 1 up", option->name, value);
+        if (errno || end == value || *end || count < 1 || count > INT_MAX) {
+            cli_fail("--%s %s: expected a whole number from 1 to %d", option->name, value, INT_MAX);
             return -1;
         }
         *(long *)option->target = count;

@@ -9,7 +9,7 @@ typedef enum cli_kind {
     CLI_FLAG,   /* bool */
     CLI_TEXT,   /* const char * */
     CLI_LIST,   /* cli_list: may be given again */
-    CLI_COUNT,  /* long, at least 1 */
+    CLI_COUNT,  /* long, from 1 to INT_MAX, so that it goes where an int is wanted too */
     CLI_NUMBER, /* double */
 } cli_kind;
 

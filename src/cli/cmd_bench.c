@@ -17,6 +17,20 @@ static const cli_option options[] = {
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object"},
 };
 
+static void print(const lens_model *model, int used, double rate)
+{
+    if (as_json) {
+        json_t *object = json_object();
+        lens_json_set_path(object, "model", lens_model_name(model));
+        json_object_update_new(object, json_pack("{ss si si sf}", "precision", lens_model_precision(model), "batch", (int)batch, "threads", used,
+                                                 "pictures_per_second", rate));
+        cli_json(object);
+        return;
+    }
+    cli_put_path(lens_model_name(model));
+    printf("  %s  batch %ld  %d threads  %.1f pictures/s\n", lens_model_precision(model), batch, used, rate);
+}
+
 static int run(const cli_list *operands)
 {
     if (operands->count)
@@ -30,11 +44,8 @@ static int run(const cli_list *operands)
     int status = CLI_DONE;
     if (lens_model_bench(model, (int)batch, used, seconds, &rate, &error) != 0)
         status = cli_fail_with(&error);
-    else if (as_json)
-        cli_json(json_pack("{ss ss si si sf}", "model", lens_model_name(model), "precision", lens_model_precision(model), "batch",
-                           (int)batch, "threads", used, "pictures_per_second", rate));
     else
-        printf("%s  %s  batch %ld  %d threads  %.1f pictures/s\n", lens_model_name(model), lens_model_precision(model), batch, used, rate);
+        print(model, used, rate);
     lens_model_close(model);
     return status;
 }

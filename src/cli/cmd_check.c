@@ -26,14 +26,17 @@ static void fault(void *context, const char *line)
 
 static void print_recall(const lens_recall *found)
 {
-    if (as_json && found->covered) {
-        cli_json(json_pack("{ss sI sI sI sf sf sf}", "model", found->model, "vectors", (json_int_t)found->vectors, "approximate", (json_int_t)found->covered, "queries",
-                           (json_int_t)found->queries, "recall_at_10", found->recall, "exact_ms", found->exact_seconds * 1e3, "approximate_ms",
-                           found->approximate_seconds * 1e3));
-    } else if (as_json) {
-        cli_json(json_pack("{ss sI si}", "model", found->model, "vectors", (json_int_t)found->vectors, "approximate", 0));
+    if (as_json) {
+        json_t *object = json_object();
+        lens_json_set_path(object, "model", found->model);
+        json_object_update_new(object, json_pack("{sI sI}", "vectors", (json_int_t)found->vectors, "approximate", (json_int_t)found->covered));
+        if (found->covered)
+            json_object_update_new(object, json_pack("{sI sf sf sf}", "queries", (json_int_t)found->queries, "recall_at_10", found->recall, "exact_ms",
+                                                     found->exact_seconds * 1e3, "approximate_ms", found->approximate_seconds * 1e3));
+        cli_json(object);
     } else if (found->covered) {
-        printf("%s\trecall@10 %.4f\texact %.3f ms\tapproximate %.3f ms\t(%zu queries; %s vectors in the index, %s in the library)\n", found->model, found->recall,
+        cli_put_path(found->model);
+        printf("\trecall@10 %.4f\texact %.3f ms\tapproximate %.3f ms\t(%zu queries; %s vectors in the index, %s in the library)\n", found->recall,
                found->exact_seconds * 1e3, found->approximate_seconds * 1e3, found->queries, cli_count_text(found->covered), cli_count_text(found->vectors));
     } else {
         cli_note("%s: there is no approximate index, every search is exact (memelens index --approximate makes one)", found->model);
@@ -125,10 +128,10 @@ const cli_command cli_check = {
     .name = "check",
     .summary = "look for faults in the library's files, or measure approximate search",
     .usage = "\n--same-as LIBRARY\n--recall [N] [--model NAME] [--json]",
-    .details = "Reads everything: the database's own check, every vector file, the length of every vector, the index of words. Each fault is a line; the exit status\n"
-               "is then 2. With --same-as, each part that is not the same in both is a line, which names the first record.\n"
-               "With --recall pictures of the library are queries, once exactly and once by way of the approximate index: of the ten best, how many it finds, and\n"
-               "how long a query takes. The exit status is 1 where no model has such an index.",
+    .details = "Reads everything: the database's own check, every vector file, the length of every vector, the index of words. Each fault is a line; the\n"
+               "exit status is then 2. With --same-as, each part that is not the same in both is a line, which names the first record.\n"
+               "With --recall pictures of the library are queries, once exactly and once by way of the approximate index: of the ten best, how many it\n"
+               "finds, and how long a query takes. The exit status is 1 where no model has such an index.",
     CLI_OPTIONS(options),
     .run = run,
 };

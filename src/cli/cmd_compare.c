@@ -76,11 +76,14 @@ static int put(const json_t *found)
         cli_json(lens_compare_plain(found));
         return CLI_DONE;
     }
-    if (lens_compare_markdown(found, as_markdown, &text) != 0)
-        return cli_fail("not enough memory");
-    fputs(text.data, stdout);
+    const bool done = lens_compare_markdown(found, as_markdown, &text) == 0;
+    for (char *line = text.data, *end; done && line && (end = strchr(line, '\n')); line = end + 1) { /* labels are names of folders, which may hold anything */
+        *end = '\0';
+        cli_put_path(line);
+        putchar('\n');
+    }
     lens_buffer_free(&text);
-    return CLI_DONE;
+    return done ? CLI_DONE : cli_fail("not enough memory");
 }
 
 static int compare(const lens_compare_options *compare_options)

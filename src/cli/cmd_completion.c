@@ -6,7 +6,9 @@
 
 static void print_bash(void)
 {
+    /* compgen expands its words, and a model of one's own is called as its folder is. */
     puts("# bash completion for memelens; put it in ~/.local/share/bash-completion/completions/memelens\n"
+         "_memelens_models() { memelens models 2>/dev/null | cut -d' ' -f1 | grep -x '[A-Za-z0-9._@/+-]*'; }\n"
          "_memelens() {\n"
          "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= at options=\n"
          "    for ((at = 1; at < COMP_CWORD; at++)); do\n"
@@ -14,7 +16,7 @@ static void print_bash(void)
          "    done\n"
          "    COMPREPLY=()\n"
          "    case $before in\n"
-         "        --model|-m) COMPREPLY=($(compgen -W \"$(memelens models 2>/dev/null | cut -d' ' -f1)\" -- \"$word\")); return ;;\n"
+         "        --model|-m) COMPREPLY=($(compgen -W \"$(_memelens_models)\" -- \"$word\")); return ;;\n"
          "        --precision) COMPREPLY=($(compgen -W 'auto f32 bf16 int8' -- \"$word\")); return ;;\n"
          "        --library|--in) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
          "    esac\n"
@@ -35,7 +37,7 @@ static void print_bash(void)
     puts("'\n"
          "    case $command:$word in\n"
          "        *:-*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
-         "        pull:*) COMPREPLY=($(compgen -W \"$(memelens models 2>/dev/null | cut -d' ' -f1)\" -- \"$word\")) ;;\n"
+         "        pull:*) COMPREPLY=($(compgen -W \"$(_memelens_models)\" -- \"$word\")) ;;\n"
          "        completion:*) COMPREPLY=($(compgen -W 'bash zsh' -- \"$word\")) ;;\n"
          "        ?*:*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
          "    esac\n"

@@ -19,7 +19,7 @@ static void print_json(size_t number, const lens_group *group)
         json_t *picture = json_pack("{sI sf sI si si}", "id", (json_int_t)group->pictures[i].id, "score", group->pictures[i].score,
                                     "bytes", (json_int_t)group->pictures[i].size, "width", group->pictures[i].width, "height",
                                     group->pictures[i].height);
-        cli_json_path(picture, "path", group->pictures[i].path);
+        lens_json_set_path(picture, "path", group->pictures[i].path);
         json_array_append_new(pictures, picture);
     }
     cli_json(json_pack("{sI ss so}", "group", (json_int_t)number, "kind", group->exact ? "exact" : "near", "pictures", pictures));

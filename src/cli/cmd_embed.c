@@ -29,8 +29,8 @@ static void print(const char *input, const lens_model *model, const float *vecto
     json_t *values = json_array(), *object = json_object();
     for (int i = 0; i < dim; i++)
         json_array_append_new(values, json_real((double)vector[i]));
-    cli_json_path(object, "input", input);
-    json_object_set_new(object, "model", json_string(lens_model_name(model)));
+    lens_json_set_path(object, "input", input);
+    lens_json_set_path(object, "model", lens_model_name(model));
     json_object_set_new(object, "dim", json_integer(dim));
     json_object_set_new(object, "vector", values);
     cli_json(object);

@@ -42,9 +42,9 @@ static json_t *numbers(const double *values, size_t count)
 static void put_json(const cli_list *operands, const lens_model *model, const lens_explanation *why)
 {
     json_t *object = json_object();
-    cli_json_path(object, "query", operands->items[0]);
-    cli_json_path(object, "picture", operands->items[1]);
-    json_object_set_new(object, "model", json_string(lens_model_name(model)));
+    lens_json_set_path(object, "query", operands->items[0]);
+    lens_json_set_path(object, "picture", operands->items[1]);
+    lens_json_set_path(object, "model", lens_model_name(model));
     json_object_set_new(object, "score", json_real(why->score));
     json_object_set_new(object, "method", json_string(why->method));
     json_object_set_new(object, "grid", json_integer(why->picture.grid));
@@ -123,7 +123,9 @@ static int answer(const cli_list *operands, const lens_model *model, const lens_
     if (as_json) {
         put_json(operands, model, why);
     } else {
-        printf("%.4f by %s: %s\n", why->score, lens_model_name(model), why->method);
+        printf("%.4f by ", why->score);
+        cli_put_path(lens_model_name(model));
+        printf(": %s\n", why->method);
         if (why->query.grid)
             put_side("query", &why->query, why->score);
         put_side("picture", &why->picture, why->score);

@@ -100,13 +100,13 @@ static void print(const char *input, const lens_model *model, labels *self)
     for (size_t i = 0; i < self->count; i++) {
         size_t at = self->order[i];
         json_t *label = json_object();
-        cli_json_path(label, "label", self->names[at]);
+        lens_json_set_path(label, "label", self->names[at]);
         json_object_set_new(label, "probability", json_real(self->probabilities[at]));
         json_object_set_new(label, "cosine", json_real(self->cosines[at]));
         json_array_append_new(array, label);
     }
-    cli_json_path(object, "input", input);
-    json_object_set_new(object, "model", json_string(lens_model_name(model)));
+    lens_json_set_path(object, "input", input);
+    lens_json_set_path(object, "model", lens_model_name(model));
     json_object_set_new(object, "labels", array);
     cli_json(object);
 }

@@ -1,6 +1,5 @@
 /* memelens models */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -15,11 +14,11 @@ static void print_json(const lens_catalogue_model *model)
 {
     json_t *object = json_pack("{ss ss sb sb sb ss ss}", "family", model->family, "about", model->about, "present", model->present, "default",
                                model->standard, "own", model->own, "license", model->license, "source", model->source);
-    cli_json_path(object, "model", model->name);
+    lens_json_set_path(object, "model", model->name);
     if (model->bytes)
         json_object_set_new(object, "bytes", json_integer((json_int_t)model->bytes));
     if (*model->revision)
-        cli_json_text(object, "revision", model->revision);
+        json_object_set_new(object, "revision", lens_json_text(model->revision));
     cli_json(object);
 }
 

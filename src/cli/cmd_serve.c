@@ -1,11 +1,11 @@
 /* memelens serve */
 #include <stdio.h>
-#include <string.h>
 
-#include "base/file.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "server/serve.h"
+
+enum { UPLOAD_MOST = 4096, MEGAPIXELS_MOST = 100000 };
 
 static const char *listen_at = "127.0.0.1:8080", *token_file, *languages;
 static bool watch, ocr, no_auth, allow_urls, show_paths;
@@ -45,6 +45,10 @@ static int run(const cli_list *operands)
     lens_error error = {0};
     if (operands->count)
         return cli_fail("serve: \"%s\": serve takes no FOLDER; index it first, with `memelens index %s`", operands->items[0], operands->items[0]);
+    if (max_upload > UPLOAD_MOST)
+        return cli_fail("--max-upload %ld: at most %d MB", max_upload, UPLOAD_MOST);
+    if (max_pixels > MEGAPIXELS_MOST)
+        return cli_fail("--max-megapixels %ld: at most %d", max_pixels, MEGAPIXELS_MOST);
     lens_library *library = cli_open_library();
     if (!library)
         return CLI_ERROR;
@@ -61,8 +65,8 @@ static int run(const cli_list *operands)
     serve.paths = (lens_serve_names){paths.items, paths.count};
     serve.allow_urls = allow_urls;
     serve.show_paths = show_paths;
-    serve.max_upload = (uint64_t)(max_upload > 4096 ? 4096 : max_upload) << 20;
-    serve.max_pixels = (uint64_t)(max_pixels > 100000 ? 100000 : max_pixels) * 1000000;
+    serve.max_upload = (uint64_t)max_upload << 20;
+    serve.max_pixels = (uint64_t)max_pixels * 1000000;
     serve.say = say;
     serve.go_on = go_on;
     cli_catch_interrupt();

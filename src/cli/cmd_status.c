@@ -18,12 +18,14 @@ static int print_failed(const lens_status *status)
     for (size_t i = 0; i < status->failure_count; i++) {
         if (as_json) {
             json_t *object = json_object();
-            cli_json_path(object, "path", status->failures[i].path);
-            cli_json_text(object, "reason", status->failures[i].reason);
+            lens_json_set_path(object, "path", status->failures[i].path);
+            json_object_set_new(object, "reason", lens_json_text(status->failures[i].reason));
             cli_json(object);
         } else {
             cli_put_path(status->failures[i].path);
-            printf("\t%s\n", status->failures[i].reason);
+            putchar('\t');
+            cli_put_path(status->failures[i].reason); /* it may name the file too */
+            putchar('\n');
         }
     }
     if (status->failure_count == 0)
@@ -37,7 +39,7 @@ static int print_written(void *context, const lens_written *written)
     *any = true;
     if (as_json) {
         json_t *object = json_pack("{sI}", "id", (json_int_t)written->id);
-        cli_json_path(object, "path", written->path);
+        lens_json_set_path(object, "path", written->path);
         json_object_set_new(object, "captions", *written->captions ? json_string(written->captions) : json_null());
         json_object_set_new(object, "read", *written->read ? json_string(written->read) : json_null());
         cli_json(object);
@@ -94,24 +96,27 @@ static int print_json(const lens_status *status)
     json_t *folders = json_array(), *forgotten = json_array(), *captions = json_array(), *models = json_array();
     for (size_t i = 0; i < status->folder_count; i++) {
         json_t *folder = json_pack("{sb}", "present", status->folder_present[i]);
-        cli_json_path(folder, "path", status->folders[i]);
+        lens_json_set_path(folder, "path", status->folders[i]);
         json_array_append_new(folders, folder);
     }
     for (size_t i = 0; i < status->forgotten_count; i++) {
         json_t *path = json_object();
-        cli_json_path(path, "path", status->forgotten[i]);
+        lens_json_set_path(path, "path", status->forgotten[i]);
         json_array_append_new(forgotten, path);
     }
     for (size_t i = 0; i < status->caption_file_count; i++) {
         json_t *file = json_pack("{sb}", "present", status->caption_file_present[i]);
-        cli_json_path(file, "path", status->caption_files[i]);
+        lens_json_set_path(file, "path", status->caption_files[i]);
         json_array_append_new(captions, file);
     }
-    for (size_t i = 0; i < status->model_count; i++)
-        json_array_append_new(models, json_pack("{ss si sI sI sI sI}", "model", status->models[i].name, "dim", status->models[i].dim,
-                                                "vectors", (json_int_t)status->models[i].vectors, "bytes",
-                                                (json_int_t)status->models[i].bytes, "approximate", (json_int_t)status->models[i].approximate, "approximate_bytes",
-                                                (json_int_t)status->models[i].approximate_bytes));
+    for (size_t i = 0; i < status->model_count; i++) {
+        const struct lens_status_model *one = &status->models[i];
+        json_t *model = json_object();
+        lens_json_set_path(model, "model", one->name); /* of a model of one's own its folder */
+        json_object_update_new(model, json_pack("{si sI sI sI sI}", "dim", one->dim, "vectors", (json_int_t)one->vectors, "bytes", (json_int_t)one->bytes,
+                                                "approximate", (json_int_t)one->approximate, "approximate_bytes", (json_int_t)one->approximate_bytes));
+        json_array_append_new(models, model);
+    }
     json_t *object = json_pack("{sI sI sI sI sI sI sI so so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
                                "library_bytes", (json_int_t)status->bytes, "captions", (json_int_t)status->captions, "read", (json_int_t)status->read,
                                "with_text", (json_int_t)status->with_text, "sentences", (json_int_t)status->sentences, "folders", folders, "caption_files", captions,
@@ -120,26 +125,36 @@ static int print_json(const lens_status *status)
         json_object_update_new(object, json_pack("{so sI}", "workers", workers_json(status), "waiting", (json_int_t)status->waiting));
     if (lens_decode_apart_lacks())
         json_object_set_new(object, "decoding_lacks", json_string(lens_decode_apart_lacks()));
-    cli_json_path(object, "library", status->library);
+    lens_json_set_path(object, "library", status->library);
     cli_json(object);
     return CLI_DONE;
 }
 
 static int print_text(const lens_status *status)
 {
-    printf("library   %s (%s)\n", status->library, cli_bytes_text(status->bytes));
+    fputs("library   ", stdout);
+    cli_put_path(status->library);
+    printf(" (%s)\n", cli_bytes_text(status->bytes));
     printf("pictures  %s", cli_count_text(status->pictures));
     if (status->failed)
         printf(", and %s that could not be read (memelens status --failed)", cli_count_text(status->failed));
     putchar('\n');
-    for (size_t i = 0; i < status->model_count; i++)
-        printf("%s  %s: %s of %s pictures' contents, %d numbers each (%s)\n", i ? "        " : "models  ", status->models[i].name,
-               cli_count_text(status->models[i].vectors), cli_count_text(status->contents), status->models[i].dim,
-               cli_bytes_text(status->models[i].bytes));
-    for (size_t i = 0; i < status->model_count; i++)
-        if (status->models[i].approximate)
-            printf("          %s: an approximate index of %s vectors (%s; memelens check --recall)\n", status->models[i].name,
-                   cli_count_text(status->models[i].approximate), cli_bytes_text(status->models[i].approximate_bytes));
+    for (size_t i = 0; i < status->model_count; i++) {
+        const struct lens_status_model *model = &status->models[i];
+        fputs(i ? "          " : "models    ", stdout);
+        cli_put_path(model->name);
+        printf(": %s of %s pictures' contents, %d numbers each (%s)\n", cli_count_text(model->vectors), cli_count_text(status->contents), model->dim,
+               cli_bytes_text(model->bytes));
+    }
+    for (size_t i = 0; i < status->model_count; i++) {
+        const struct lens_status_model *model = &status->models[i];
+        if (!model->approximate)
+            continue;
+        fputs("          ", stdout);
+        cli_put_path(model->name);
+        printf(": an approximate index of %s vectors (%s; memelens check --recall)\n", cli_count_text(model->approximate),
+               cli_bytes_text(model->approximate_bytes));
+    }
     if (status->captions || status->read)
         printf("words     %s captions; %s of %s contents read, %s with text in them; %s to be found by what they mean\n", cli_count_text(status->captions),
                cli_count_text(status->read), cli_count_text(status->contents), cli_count_text(status->with_text), cli_count_text(status->sentences));

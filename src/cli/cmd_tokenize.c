@@ -29,7 +29,7 @@ static int tokenize(const lens_words *words, const char *text, int32_t *ids)
     json_t *object = json_object(), *array = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(array, json_integer(ids[i]));
-    cli_json_path(object, "text", text); /* it may be no more UTF-8 than a path is */
+    lens_json_set_path(object, "text", text); /* it may be no more UTF-8 than a path is */
     json_object_set_new(object, "ids", array);
     cli_json(object);
     return CLI_DONE;

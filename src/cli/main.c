@@ -95,6 +95,7 @@ int main(int argc, char **argv)
     int decoded;
     if (lens_decode_apart(argc, argv, &decoded))
         return decoded;
+    signal(SIGCHLD, SIG_DFL); /* ignored, as some that start programs hand it on, it would keep from us how our own children end */
     cli_catch_lost_files();
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */
     int at = 1;

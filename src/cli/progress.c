@@ -85,7 +85,7 @@ bool cli_progress_pull(void *context, const lens_pull_event *event)
         } else if (now - since > 1) {
             double speed = (double)(event->done - had) / (now - since);
             char time[24];
-            time_text(time, sizeof time, speed > 0 ? (double)(event->total - event->done) / speed : 0);
+            time_text(time, sizeof time, speed > 0 && event->total > event->done ? (double)(event->total - event->done) / speed : 0);
             snprintf(rate, sizeof rate, "  %s/s  %s left", cli_bytes_text((int64_t)speed), time);
         }
         snprintf(text, sizeof text, " %s of %s%s  %.40s", cli_bytes_text((int64_t)event->done), cli_bytes_text((int64_t)event->total), rate,

@@ -47,35 +47,17 @@ void cli_note(const char *format, ...)
     va_end(args);
 }
 
+static bool json_lost;
+
 void cli_json(json_t *object)
 {
     /* Nine digits carry a 32-bit float there and back. */
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    putchar('\n');
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_lost |= !text;
+    if (text)
+        puts(text);
+    free(text);
     json_decref(object);
-}
-
-void cli_json_path(json_t *object, const char *name, const char *path)
-{
-    size_t length = strlen(path);
-    if (lens_utf8_valid(path, length)) {
-        json_object_set_new(object, name, json_stringn(path, length));
-        return;
-    }
-    char key[64];
-    snprintf(key, sizeof key, "%s_base64", name);
-    lens_buffer text = {0};
-    if (lens_base64_encode(path, length, &text) == 0)
-        json_object_set_new(object, key, json_string(text.data));
-    lens_buffer_free(&text);
-}
-
-void cli_json_text(json_t *object, const char *name, const char *text)
-{
-    lens_buffer clean = {0};
-    if (lens_text_printable(text, strlen(text), &clean) == 0)
-        json_object_set_new(object, name, json_string(clean.data ? clean.data : ""));
-    lens_buffer_free(&clean);
 }
 
 void cli_put_path(const char *path)
@@ -125,6 +107,8 @@ const char *cli_bytes_text(int64_t bytes)
 
 int cli_finish(int status)
 {
+    if (json_lost)
+        return cli_fail("not all results could be written as JSON: not enough memory");
     if (fflush(stdout) != 0 || ferror(stdout))
         return cli_fail("the results could not be written: %s", strerror(errno));
     return status;

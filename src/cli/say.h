@@ -2,10 +2,10 @@
 #ifndef LENS_CLI_SAY_H
 #define LENS_CLI_SAY_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/json.h"
 #include "memelens.h"
 
 /* Exit statuses. */
@@ -19,14 +19,8 @@ int cli_fail_with(const lens_error *error);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern bool cli_quiet;
 
-/* One object as a line on stdout. Takes over OBJECT. */
+/* One object as a line on stdout. Takes over OBJECT; NULL, as memory was short, is no line, and cli_finish tells it. */
 void cli_json(json_t *object);
-
-/* Adds PATH to OBJECT as NAME, or as NAME_base64 when it is not UTF-8. */
-void cli_json_path(json_t *object, const char *name, const char *path);
-
-/* Adds TEXT, a message that may hold bytes of a path, to OBJECT as NAME. */
-void cli_json_text(json_t *object, const char *name, const char *text);
 
 /* Writes PATH to stdout: as it is, or made harmless when stdout is a terminal. */
 void cli_put_path(const char *path);
@@ -35,7 +29,7 @@ void cli_put_path(const char *path);
 const char *cli_count_text(int64_t count);
 const char *cli_bytes_text(int64_t bytes);
 
-/* CLI_ERROR when stdout could not be written (a full disk), else STATUS. */
+/* CLI_ERROR when stdout could not be written (a full disk), or not all that should stand there, else STATUS. */
 int cli_finish(int status);
 
 #endif

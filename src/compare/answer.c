@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "compare/measure.h"
 
 const char *lens_verdict_name(lens_verdict verdict)
 {
@@ -95,12 +96,6 @@ static lens_verdict judge(const lens_plan *plan, const lens_plan_query *query, c
     return answer->rank >= 1 && answer->rank <= 10 ? LENS_KINDA : LENS_BAD;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 int lens_answers_judge(const lens_plan *plan, lens_answer *answers, lens_error *err)
 {
     double *scores = calloc(plan->query_count + 1, sizeof *scores), sure = -INFINITY;
@@ -111,7 +106,7 @@ int lens_answers_judge(const lens_plan *plan, lens_answer *answers, lens_error *
         if (plan->queries[q].judged && !answers[q].error && answers[q].rank == 1 && answers[q].count)
             scores[right++] = answers[q].top[0].score;
     if (right >= 4) {
-        qsort(scores, right, sizeof *scores, by_value);
+        qsort(scores, right, sizeof *scores, lens_by_value);
         sure = scores[right / 4];
     }
     free(scores);

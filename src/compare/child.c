@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -28,13 +27,14 @@ static void run(int (*body)(void *context, lens_error *err), void *context, int 
     _exit(result == 0 ? 0 : 1);
 }
 
+/* How CHILD ended, as waitpid tells it; -1, which is no end at all, where that cannot be known. */
 static int wait_for(pid_t child, bool (*go_on)(void *context), void *context, bool *stopped)
 {
     int status = 0;
     for (;;) {
         pid_t ended = waitpid(child, &status, WNOHANG);
         if (ended == child || (ended < 0 && errno != EINTR))
-            return status;
+            return ended == child ? status : -1;
         if (go_on && !*stopped && !go_on(context)) {
             *stopped = true;
             kill(child, SIGTERM);

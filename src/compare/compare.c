@@ -2,13 +2,13 @@
 #include "compare/compare.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "compare/child.h"
 #include "compare/found.h"
 
@@ -25,8 +25,7 @@ static int no_memory(lens_error *err)
 static void hex(const lens_buffer *text, char key[17])
 {
     const lens_hash hash = lens_hash_of(text->data ? text->data : "", text->size);
-    for (int i = 0; i < 8; i++)
-        snprintf(key + 2 * i, 3, "%02x", hash.bytes[i]);
+    lens_hash_hex(&hash, 8, key);
 }
 
 /* What the answers depend on besides the pictures and the model: the queries, what they expect, and how much is kept of each answer. */
@@ -154,12 +153,8 @@ static json_t *run_all(lens_plan *plan, lens_error *err)
     const lens_compare_options *options = plan->options;
     char *work = work_folder(plan, err), key[17];
     json_t *all = NULL;
-    lens_found found;
-    if (!work || key_of(plan, key, err) != 0 || lens_folder_make(work, err) != 0 || lens_found_new(plan, work, &found, err) != 0) {
-        free(work);
-        return NULL;
-    }
-    int result = 0;
+    lens_found found = {0};
+    int result = work && key_of(plan, key, err) == 0 && lens_folder_make(work, err) == 0 ? lens_found_new(plan, &found, err) : -1;
     for (size_t i = 0; i < options->model_count && result == 0; i++) {
         lens_buffer step = {0};
         result = lens_buffer_print(&step, "%s (%zu of %zu)", options->models[i], i + 1, options->model_count);
@@ -179,6 +174,11 @@ static json_t *run_all(lens_plan *plan, lens_error *err)
 json_t *lens_compare(const lens_compare_options *options, lens_error *err)
 {
     lens_plan plan;
+    for (size_t i = 0; i < options->model_count; i++)
+        if (!lens_utf8_valid(options->models[i], strlen(options->models[i]))) { /* what is found is told by the models' names */
+            lens_fail(err, LENS_E_ARGUMENT, "%s: an experiment takes a model whose name is UTF-8", options->models[i]);
+            return NULL;
+        }
     if (lens_plan_make(options, &plan, err) != 0)
         return NULL;
     json_t *found = run_all(&plan, err);

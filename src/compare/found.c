@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/buffer.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "compare/measure.h"
 
@@ -15,9 +15,9 @@ static int no_memory(lens_error *err)
     return lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-int lens_found_new(lens_plan *plan, const char *work, lens_found *found, lens_error *err)
+int lens_found_new(lens_plan *plan, lens_found *found, lens_error *err)
 {
-    *found = (lens_found){.plan = plan, .work = work, .models = calloc(plan->options->model_count + 1, sizeof *found->models),
+    *found = (lens_found){.plan = plan, .models = calloc(plan->options->model_count + 1, sizeof *found->models),
                           .shown = json_object(), .shown_paths = json_array()};
     return found->models && found->shown && found->shown_paths ? 0 : no_memory(err);
 }
@@ -68,20 +68,6 @@ int lens_found_add(lens_found *found, const char *name, json_t *result, const ch
     return read_result(found->plan, model, err);
 }
 
-void lens_found_path(json_t *object, const char *name, const char *path)
-{
-    if (lens_utf8_valid(path, strlen(path))) {
-        json_object_set_new(object, name, json_string(path));
-        return;
-    }
-    char key[64];
-    snprintf(key, sizeof key, "%s_base64", name);
-    lens_buffer text = {0};
-    if (lens_base64_encode(path, strlen(path), &text) == 0)
-        json_object_set_new(object, key, json_string(text.data));
-    lens_buffer_free(&text);
-}
-
 json_t *lens_found_shown(lens_found *found, const char *path, const char *label)
 {
     lens_buffer key = {0}; /* keys of jansson's objects are UTF-8 */
@@ -91,7 +77,7 @@ json_t *lens_found_shown(lens_found *found, const char *path, const char *label)
     if (!index) {
         json_t *picture = json_object();
         index = json_integer((json_int_t)json_array_size(found->shown_paths));
-        lens_found_path(picture, "path", path);
+        lens_json_set_path(picture, "path", path);
         if (label)
             json_object_set_new(picture, "label", json_string(label));
         json_array_append_new(found->shown_paths, picture);
@@ -130,19 +116,16 @@ static json_t *pictures(const lens_found *found)
 {
     const lens_plan *plan = found->plan;
     json_t *folders = json_array();
-    for (size_t i = 0; i < plan->options->picture_count; i++) {
-        lens_buffer clean = {0};
-        if (lens_text_printable(plan->options->pictures[i], strlen(plan->options->pictures[i]), &clean) == 0 && clean.data)
-            json_array_append_new(folders, json_string(clean.data));
-        lens_buffer_free(&clean);
-    }
+    for (size_t i = 0; i < plan->options->picture_count; i++)
+        json_array_append_new(folders, lens_json_text(plan->options->pictures[i]));
     json_int_t failed = 0;
     for (size_t m = 0; m < found->count; m++) {
         const json_int_t here = json_integer_value(json_object_get(json_object_get(found->models[m].result, "costs"), "failed"));
         failed = here > failed ? here : failed;
     }
-    return json_pack("{sI sI sI so sI ss*}", "count", (json_int_t)plan->picture_count, "found", (json_int_t)plan->found, "failed", failed,
-                     "folders", folders, "labels", (json_int_t)plan->label_count, "labelled_by", plan->options->labels);
+    return json_pack("{sI sI sI so sI so*}", "count", (json_int_t)plan->picture_count, "found", (json_int_t)plan->found, "failed", failed,
+                     "folders", folders, "labels", (json_int_t)plan->label_count, "labelled_by",
+                     plan->options->labels ? lens_json_text(plan->options->labels) : NULL);
 }
 
 /* A picture that no model could read is no model's fault. */
@@ -171,6 +154,8 @@ static int say_unreadable(const lens_found *found, lens_error *err)
 static void put_seen(lens_found *found, json_t *mine, const char *path, json_t *data)
 {
     char key[24];
+    if (!path)
+        return;
     json_t *index = lens_found_shown(found, path, NULL);
     snprintf(key, sizeof key, "%lld", (long long)json_integer_value(index));
     json_object_set(mine, key, data);
@@ -186,9 +171,11 @@ static json_t *seen_by_all(lens_found *found)
         json_t *mine = json_object(), *data;
         const char *key;
         json_object_foreach(json_object_get(look, "seen"), key, data)
-            put_seen(found, mine, found->plan->pictures[strtoull(key, NULL, 10)].path, data);
+            if (strtoull(key, NULL, 10) < found->plan->picture_count) /* a damaged file may say anything */
+                put_seen(found, mine, found->plan->pictures[strtoull(key, NULL, 10)].path, data);
         json_object_foreach(json_object_get(look, "seen_query"), key, data)
-            put_seen(found, mine, found->plan->queries[strtoull(key, NULL, 10)].path, data);
+            if (strtoull(key, NULL, 10) < found->plan->query_count)
+                put_seen(found, mine, found->plan->queries[strtoull(key, NULL, 10)].path, data);
         json_object_set_new(all, found->models[m].name, mine);
     }
     return all;
@@ -211,10 +198,11 @@ json_t *lens_found_close(lens_found *found, lens_error *err)
     json_t *pairs = models ? lens_found_pairs(found, err) : NULL;
     json_t *all = NULL;
     if (pairs) {
-        all = json_pack("{ss ss ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command", plan->options->command, "date", date,
-                        "machine", machine(), "seed", (json_int_t)plan->options->seed, "top", (json_int_t)plan->options->top, "notes", plan->notes,
-                        "pictures", pictures(found), "queries", "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models",
-                        models, "pairs", pairs, "rows", rows, "seen", seen_by_all(found), "thumbs", found->shown_paths);
+        all = json_pack("{ss so ss so sI sI sO so s{sI sI} sO sO sO so sO}", "memelens", lens_version(), "command",
+                        lens_json_text(plan->options->command), "date", date, "machine", machine(), "seed", (json_int_t)plan->options->seed,
+                        "top", (json_int_t)plan->options->top, "notes", plan->notes, "pictures", pictures(found), "queries",
+                        "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models", models, "pairs", pairs, "rows", rows,
+                        "seen", seen_by_all(found), "thumbs", found->shown_paths);
         if (!all)
             no_memory(err);
     }

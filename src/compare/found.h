@@ -15,14 +15,14 @@ typedef struct lens_found_model {
 
 typedef struct lens_found {
     lens_plan *plan;
-    const char *work;
     lens_found_model *models;
     size_t count;
-    json_t *shown; /* index of a picture of the plan, or "q" and that of a query -> index into the report's pictures */
-    json_t *shown_paths;
+    json_t *shown;       /* a path in base64 -> its index into the report's pictures */
+    json_t *shown_paths; /* those: [{"path", "label"}] */
 } lens_found;
 
-int lens_found_new(lens_plan *plan, const char *work, lens_found *found, lens_error *err);
+/* 0 or -1. Free with lens_found_free in any case. */
+int lens_found_new(lens_plan *plan, lens_found *found, lens_error *err);
 void lens_found_free(lens_found *found);
 
 /* Adds MODEL with its RESULT, which FOUND owns from now on, or with the reason why there is none. 0 or -1. */
@@ -38,8 +38,5 @@ json_t *lens_found_rows(lens_found *found, lens_error *err);
 
 /* The index into the report's pictures of the file at PATH, which is given one when it has none yet; LABEL may be NULL. */
 json_t *lens_found_shown(lens_found *found, const char *path, const char *label);
-
-/* PATH as a value: the object's NAME, or NAME_base64 when it is not UTF-8. */
-void lens_found_path(json_t *object, const char *name, const char *path);
 
 #endif

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/json.h"
 #include "compare/found.h"
 #include "compare/measure.h"
 
@@ -81,22 +81,19 @@ static int add_hubness(lens_found *found, const lens_found_model *model, json_t 
     size_t i;
     json_t *hub;
     json_array_foreach(json_object_get(measured, "hubs"), i, hub) {
-        const lens_plan_picture *picture = &found->plan->pictures[json_integer_value(json_object_get(hub, "at"))];
+        const json_int_t at = json_integer_value(json_object_get(hub, "at"));
+        if (at < 0 || (size_t)at >= found->plan->picture_count) /* a damaged file may say anything */
+            continue;
+        const lens_plan_picture *picture = &found->plan->pictures[at];
         const char *label = picture->label == LENS_NO_LABEL ? NULL : found->plan->labels[picture->label];
         json_t *shown = json_pack("{ss* sO so}", "label", label, "count", json_object_get(hub, "count"), "picture",
                                   lens_found_shown(found, picture->path, label));
-        lens_found_path(shown, "path", picture->path);
+        lens_json_set_path(shown, "path", picture->path);
         json_array_append_new(hubs, shown);
     }
     json_object_set_new(hubness, "hubs", hubs);
     json_object_set_new(figures, "hubness", hubness);
     return add_unhub(found, model, hubness, err);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* The median time of an answer: the first one also warms up. */
@@ -107,7 +104,7 @@ static int add_costs(const lens_found *found, const lens_found_model *model, jso
     const double indexed = json_number_value(json_object_get(costs, "indexed"));
     json_object_set_new(figures, "index_seconds", json_real(seconds));
     json_object_set_new(figures, "pictures_per_second", indexed > 0 && seconds > 0 ? json_real(indexed / seconds) : json_null());
-    static const char *const kept[] = {"processor_seconds", "peak_memory_bytes", "library_bytes"};
+    static const char *const kept[] = {"peak_memory_bytes", "library_bytes"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         json_object_set_new(figures, kept[i], json_integer((json_int_t)json_number_value(json_object_get(costs, kept[i]))));
     json_object_set_new(figures, "processor_seconds", json_real(json_number_value(json_object_get(costs, "processor_seconds"))));
@@ -118,7 +115,7 @@ static int add_costs(const lens_found *found, const lens_found_model *model, jso
     for (size_t q = 0; q < found->plan->query_count; q++)
         if (!model->answers[q].error)
             times[count++] = model->answers[q].seconds;
-    qsort(times, count, sizeof *times, by_value);
+    qsort(times, count, sizeof *times, lens_by_value);
     json_object_set_new(figures, "answered", json_integer((json_int_t)count));
     json_object_set_new(figures, "query_ms", count ? json_real(1000 * times[count / 2]) : json_null());
     free(times);
@@ -145,10 +142,9 @@ static void add_verdicts(const lens_found *found, const lens_found_model *model,
 }
 
 /* Points out by itself what explains most surprises: a preparation that throws most of a picture away. */
-static void add_seen(const lens_found *found, const lens_found_model *model, json_t *figures)
+static void add_seen(const lens_found_model *model, json_t *figures)
 {
     const json_t *share = json_object_get(json_object_get(model->result, "look"), "seen_share");
-    (void)found;
     if (!json_is_number(share))
         return;
     json_object_set(figures, "seen_share", (json_t *)share);
@@ -174,7 +170,7 @@ static json_t *figures_of(lens_found *found, const lens_found_model *model, lens
     json_object_set_new(figures, "queries", json_integer((json_int_t)found->plan->query_count));
     json_object_set(figures, "matrix", json_object_get(result, "matrix"));
     add_verdicts(found, model, figures);
-    add_seen(found, model, figures);
+    add_seen(model, figures);
     if (add_quality(found, model, figures, err) == 0 && add_costs(found, model, figures, err) == 0 && add_hubness(found, model, figures, err) == 0)
         return figures;
     json_decref(figures);

@@ -1,8 +1,7 @@
 /* A row for every query: what each model answered. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "base/json.h"
 #include "compare/found.h"
 
 static const char *label_of(const lens_plan *plan, size_t picture)
@@ -20,7 +19,7 @@ static json_t *results_of(lens_found *found, const lens_plan_query *query, const
         const char *path = plan->pictures[hit->picture].path, *label = label_of(plan, hit->picture);
         json_t *result = json_pack("{ss* sf sb sb so}", "label", label, "score", hit->score, "relevant", lens_plan_wants(plan, query, hit->picture),
                                    "related", lens_plan_relates(plan, query, hit->picture), "picture", lens_found_shown(found, path, label));
-        lens_found_path(result, "path", path);
+        lens_json_set_path(result, "path", path);
         json_array_append_new(results, result);
     }
     return results;
@@ -74,9 +73,9 @@ static json_t *row_of(lens_found *found, size_t q)
                             "seen_share");
     if (!row)
         return NULL;
-    lens_found_path(row, "query", query->text);
+    lens_json_set_path(row, "query", query->text);
     if (query->path) {
-        lens_found_path(row, "path", query->path);
+        lens_json_set_path(row, "path", query->path);
         if (!query->error)
             json_object_set_new(row, "picture", lens_found_shown(found, query->path, NULL));
     }

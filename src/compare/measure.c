@@ -15,7 +15,7 @@ double lens_metric_of(lens_metric metric, size_t rank)
     return metric == LENS_MRR ? 1 / (double)rank : rank <= within[metric];
 }
 
-static int by_value(const void *a, const void *b)
+int lens_by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -39,7 +39,7 @@ int lens_estimate_mean(const double *values, size_t count, uint64_t seed, lens_e
             sum += values[lens_random_below(&state, count)];
         means[r] = sum / (double)count;
     }
-    qsort(means, LENS_RESAMPLES, sizeof *means, by_value);
+    qsort(means, LENS_RESAMPLES, sizeof *means, lens_by_value);
     const size_t cut = LENS_RESAMPLES / 40; /* 2.5 % at each end */
     out->low = means[cut];
     out->high = means[LENS_RESAMPLES - 1 - cut];

@@ -35,6 +35,9 @@ double lens_sign_test(const double *differences, size_t count);
  * is too bold for a dozen queries, the sign test alone does not look at how much. 1: the first is better, -1: the second, 0: too few queries to tell. */
 int lens_estimate_verdict(const lens_estimate *difference, double p);
 
+/* For qsort: doubles, the least first. */
+int lens_by_value(const void *a, const void *b);
+
 /* The skewness of how often each of COUNT pictures is LISTED among the nearest of others: Radovanovic et al. (2010). 0 where all are the same. */
 double lens_skewness(const uint32_t *listed, size_t count);
 

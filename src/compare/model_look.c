@@ -55,7 +55,7 @@ static json_t *data_of(lens_seen *seen, lens_error *err)
     const int side = shrink(seen->rgb, seen->side);
     if (lens_jpeg(seen->rgb, side, side, QUALITY, &bytes, &size, err) != 0)
         return NULL;
-    if (lens_buffer_print(&text, "data:image/jpeg;base64,") == 0 && lens_base64_encode(bytes, size, &text) == 0)
+    if (lens_data_uri("image/jpeg", bytes, size, &text) == 0)
         data = json_string(text.data);
     if (!data)
         no_memory(err);

@@ -1,7 +1,7 @@
 #include "compare/model_run.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -362,30 +362,43 @@ static int ask_and_save(struct asker *self, json_t *costs, lens_error *err)
     return result;
 }
 
-/* Forgets what was found in another library. */
-static void forget(const lens_model_run *run)
+/* Forgets what was found in the library as it was: the answers to other questions too, which would be believed when they are asked again. */
+static int forget(const lens_model_run *run, lens_error *err)
 {
-    static const char *const files[2][2] = {{"answers", "jsonl"}, {"result", "json"}};
-    for (int i = 0; i < 2; i++) {
-        char *path = lens_model_run_file(run, files[i][0], files[i][1]);
-        if (path)
-            unlink(path);
-        free(path);
-    }
+    DIR *folder = opendir(run->folder);
+    if (!folder)
+        return lens_fail_errno(err, errno, "%s", run->folder);
+    int result = 0;
+    for (const struct dirent *entry; result == 0 && (entry = readdir(folder));)
+        if ((strncmp(entry->d_name, "answers-", 8) == 0 || strncmp(entry->d_name, "result-", 7) == 0) &&
+            unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)
+            result = lens_fail_errno(err, errno, "%s/%s", run->folder, entry->d_name);
+    closedir(folder);
+    return result;
+}
+
+/* Brings the library up to date, and forgets what was found in it as it was: also when an earlier run changed it, and was killed before it came to forgetting,
+ * which the file MARK tells. */
+static int index_and_forget(const lens_model_run *run, const char *mark, json_t **costs, lens_error *err)
+{
+    const bool cut = lens_file_exists(mark);
+    bool changed = false;
+    if (lens_file_write(mark, "", 0, err) != 0 || lens_model_run_index(run, costs, &changed, err) != 0 || ((changed || cut) && forget(run, err) != 0))
+        return -1;
+    return unlink(mark) == 0 ? 0 : lens_fail_errno(err, errno, "%s", mark);
 }
 
 int lens_model_run_all(void *context, lens_error *err)
 {
     const lens_model_run *run = context;
     json_t *costs = NULL, *have = NULL;
-    bool changed;
-    if (lens_folder_make(run->folder, err) != 0 || lens_model_run_tell(run, "indexing", 0, 0, err) != 0 ||
-        lens_model_run_index(run, &costs, &changed, err) != 0)
-        return -1;
-    if (changed)
-        forget(run);
-    int result = 0;
-    if (!(have = lens_model_run_result(run))) {
+    char *mark = lens_path_join(run->folder, "indexing");
+    int result = mark ? 0 : no_memory(err);
+    if (result == 0 && (lens_folder_make(run->folder, err) != 0 || lens_model_run_tell(run, "indexing", 0, 0, err) != 0 ||
+                        index_and_forget(run, mark, &costs, err) != 0))
+        result = -1;
+    free(mark);
+    if (result == 0 && !(have = lens_model_run_result(run))) {
         struct asker self = {.run = run};
         result = ask_and_save(&self, costs, err);
         close_asker(&self);

@@ -2,10 +2,12 @@
  *
  *     library/           the pictures, indexed
  *     index.json         what indexing cost so far
+ *     indexing           while it is indexed
  *     answers-KEY.jsonl  an answer a line, as they come
  *     result-KEY.json    all of it, when it is complete
  *
- * KEY stands for the queries and options, so that another question asks again, but indexes nothing anew. */
+ * KEY stands for the queries and options, so that another question asks again, but indexes nothing anew. When the library changes, what was found by every
+ * KEY goes. */
 #ifndef LENS_COMPARE_MODEL_RUN_H
 #define LENS_COMPARE_MODEL_RUN_H
 

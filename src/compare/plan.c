@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 int lens_plan_make(const lens_compare_options *options, lens_plan *plan, lens_error *err)
@@ -69,6 +70,36 @@ size_t lens_plan_find(const lens_plan *plan, const char *path)
             high = middle;
     }
     return SIZE_MAX;
+}
+
+char *lens_plan_folder(const char *table, lens_error *err)
+{
+    const char *slash = strrchr(table, '/');
+    char *above = strndup(table, slash ? (size_t)(slash - table) + 1 : 0), *folder = above ? lens_path_absolute(*above ? above : ".", err) : NULL;
+    if (!above)
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    free(above);
+    return folder;
+}
+
+char *lens_plan_beside(const char *folder, const char *name, lens_error *err)
+{
+    char *joined = lens_path_join(folder, name), *path = joined ? lens_path_absolute(joined, err) : NULL;
+    if (!joined)
+        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    free(joined);
+    return path;
+}
+
+static int label_order(const void *key, const void *element)
+{
+    return strcmp(key, *(char *const *)element);
+}
+
+int lens_plan_label(const lens_plan *plan, const char *name)
+{
+    char *const *found = bsearch(name, plan->labels, plan->label_count, sizeof *plan->labels, label_order);
+    return found ? (int)(found - plan->labels) : LENS_NO_LABEL;
 }
 
 static bool has(const int *labels, size_t count, int label)

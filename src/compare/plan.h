@@ -52,6 +52,13 @@ void lens_plan_note(lens_plan *plan, const char *format, ...) __attribute__((for
 /* The picture at PATH, or SIZE_MAX. */
 size_t lens_plan_find(const lens_plan *plan, const char *path);
 
+/* The folder that the file TABLE lies in, absolute; the absolute path of what a table there calls NAME. NULL on failure. The caller frees. */
+char *lens_plan_folder(const char *table, lens_error *err);
+char *lens_plan_beside(const char *folder, const char *name, lens_error *err);
+
+/* The label NAME, or LENS_NO_LABEL. */
+int lens_plan_label(const lens_plan *plan, const char *name);
+
 /* Whether QUERY expects PICTURE; whether it is kindred. */
 bool lens_plan_wants(const lens_plan *plan, const lens_plan_query *query, size_t picture);
 bool lens_plan_relates(const lens_plan *plan, const lens_plan_query *query, size_t picture);

@@ -59,12 +59,6 @@ static int order(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int label_index(const lens_plan *plan, const char *label)
-{
-    char *const *found = bsearch(&label, plan->labels, plan->label_count, sizeof *plan->labels, order);
-    return found ? (int)(found - plan->labels) : LENS_NO_LABEL;
-}
-
 /* NAMES [picture_count], one for each picture or NULL, become the plan's labels. */
 static int take(lens_plan *plan, char **names, lens_error *err)
 {
@@ -84,7 +78,7 @@ static int take(lens_plan *plan, char **names, lens_error *err)
     }
     plan->label_count = kept;
     for (size_t i = 0; i < plan->picture_count; i++)
-        plan->pictures[i].label = names[i] ? label_index(plan, names[i]) : LENS_NO_LABEL;
+        plan->pictures[i].label = names[i] ? lens_plan_label(plan, names[i]) : LENS_NO_LABEL;
     return 0;
 }
 
@@ -106,8 +100,7 @@ static int entries_of(lens_plan *plan, const lens_tsv *table, struct entry *path
     const int label = lens_tsv_column(table, "template") >= 0 ? lens_tsv_column(table, "template") : lens_tsv_column(table, "label");
     if (file < 0 || label < 0)
         return lens_fail(err, LENS_E_FORMAT, "%s: its first line must name the columns file and template (or label)", name);
-    char *above = strndup(name, (size_t)(name_of(name) - name)), *folder = above ? lens_path_absolute(*above ? above : ".", err) : NULL;
-    free(above);
+    char *folder = lens_plan_folder(name, err);
     int result = folder ? 0 : -1;
     size_t bad = 0, first_bad = 0;
     for (size_t i = 0; result == 0 && i < table->count; i++) {
@@ -119,8 +112,7 @@ static int entries_of(lens_plan *plan, const lens_tsv *table, struct entry *path
         }
         if (!*text)
             continue; /* known to have none */
-        char *joined = lens_path_join(folder, row->cells[file]), *path = joined ? lens_path_absolute(joined, err) : NULL;
-        free(joined);
+        char *path = lens_plan_beside(folder, row->cells[file], err);
         if (!path) {
             result = -1;
             break;

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/list.h"
 #include "base/random.h"
 #include "compare/plan.h"

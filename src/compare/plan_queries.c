@@ -18,27 +18,6 @@ static int no_memory(lens_error *err)
     return lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-static int label_order(const void *key, const void *element)
-{
-    return strcmp(key, *(char *const *)element);
-}
-
-static int find_label(const lens_plan *plan, const char *text)
-{
-    char *const *found = bsearch(text, plan->labels, plan->label_count, sizeof *plan->labels, label_order);
-    return found ? (int)(found - plan->labels) : LENS_NO_LABEL;
-}
-
-/* The absolute path of TEXT beside the table. NULL when memory is short. The caller frees. */
-static char *beside(const struct reader *self, const char *text, lens_error *err)
-{
-    char *joined = lens_path_join(self->folder, text), *path = joined ? lens_path_absolute(joined, err) : NULL;
-    if (!joined)
-        no_memory(err);
-    free(joined);
-    return path;
-}
-
 /* The parts of TEXT between semicolons, one by one: the next from *AT on, of *LENGTH bytes without blanks around it; false at the end. */
 static bool next_part(const char **at, const char **part, size_t *length)
 {
@@ -67,12 +46,12 @@ static int add_expected(struct reader *self, lens_plan_query *query, const char 
 {
     const lens_plan *plan = self->plan;
     json_array_append_new(query->expected, json_string(text));
-    const int label = find_label(plan, text);
+    const int label = lens_plan_label(plan, text);
     if (label != LENS_NO_LABEL) {
         query->wanted[query->wanted_count++] = label;
         return 0;
     }
-    char *path = beside(self, text, err);
+    char *path = lens_plan_beside(self->folder, text, err);
     if (!path)
         return -1;
     const size_t picture = lens_plan_find(plan, path);
@@ -97,7 +76,7 @@ static int read_parts(struct reader *self, lens_plan_query *query, const char *t
         if (!related) {
             result = add_expected(self, query, copy, err);
         } else {
-            const int label = find_label(self->plan, copy);
+            const int label = lens_plan_label(self->plan, copy);
             json_array_append_new(query->kindred, json_string(copy));
             if (label != LENS_NO_LABEL)
                 query->related[query->related_count++] = label;
@@ -112,7 +91,7 @@ static int read_parts(struct reader *self, lens_plan_query *query, const char *t
 /* Whether the query is a picture (its path then) or words, and whether it can be asked. */
 static int read_kind(struct reader *self, lens_plan_query *query, lens_error *err)
 {
-    char *path = beside(self, query->text, err);
+    char *path = lens_plan_beside(self->folder, query->text, err);
     if (!path)
         return -1;
     const bool there = lens_file_exists(path);
@@ -224,14 +203,10 @@ static int read_all(struct reader *self, lens_error *err)
 
 int lens_plan_queries(lens_plan *plan, lens_error *err)
 {
-    const char *name = plan->options->queries, *slash = strrchr(name, '/');
-    if (lens_tsv_read(name, &plan->table, err) != 0)
+    if (lens_tsv_read(plan->options->queries, &plan->table, err) != 0)
         return -1;
-    struct reader self = {.plan = plan};
-    char *above = strndup(name, slash ? (size_t)(slash - name) + 1 : 0);
-    self.folder = above ? lens_path_absolute(*above ? above : ".", err) : NULL;
-    int result = self.folder ? read_all(&self, err) : above ? -1 : no_memory(err);
-    free(above);
+    struct reader self = {.plan = plan, .folder = lens_plan_folder(plan->options->queries, err)};
+    const int result = self.folder ? read_all(&self, err) : -1;
     free(self.folder);
     return result;
 }

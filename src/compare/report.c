@@ -1,19 +1,16 @@
 /* The report: one page with everything in it. What it looks like is in report/; here its data are put in. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/built_in.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "compare/compare.h"
 
 /* The page, its style and its program, built in. */
-#define BUILT_IN(name, path) \
-    __asm__(".section .rodata\n.global " #name "_begin, " #name "_end\n" #name "_begin:\n.incbin \"" path "\"\n" #name "_end:\n.byte 0\n.previous\n"); \
-    extern const char name##_begin[], name##_end[];
-BUILT_IN(lens_report_html, "src/compare/report/report.html")
-BUILT_IN(lens_report_css, "src/compare/report/report.css")
-BUILT_IN(lens_report_js, "src/compare/report/report.js")
+LENS_BUILT_IN(lens_report_html, "src/compare/report/report.html")
+LENS_BUILT_IN(lens_report_css, "src/compare/report/report.css")
+LENS_BUILT_IN(lens_report_js, "src/compare/report/report.js")
 
 enum { QUALITY = 78 };
 
@@ -46,7 +43,7 @@ static int add_data(json_t *picture, int side, lens_error *err)
     lens_buffer text = {0};
     if (lens_jpeg(rgb, width, height, QUALITY, &bytes, &size, err) != 0)
         result = -1;
-    else if (lens_buffer_print(&text, "data:image/jpeg;base64,") != 0 || lens_base64_encode(bytes, size, &text) != 0)
+    else if (lens_data_uri("image/jpeg", bytes, size, &text) != 0)
         result = no_memory(err);
     if (result == 0) {
         json_object_set_new(picture, "width", json_integer(width));

@@ -1,7 +1,6 @@
 /* Filling in answers. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"

@@ -28,7 +28,7 @@ static json_t *side_json(const lens_explained *explained)
     return json_pack("{sisosfsosf}", "grid", explained->grid, "parts", rows, "rest", explained->rest, "window", window, "seen_share", explained->seen.share);
 }
 
-/* The share of the score that the best quarter of the places gives, in a sentence. */
+/* Where what adds to the score has its middle, in a sentence. */
 static json_t *sentence(const lens_explanation *why)
 {
     const lens_explained *picture = &why->picture;
@@ -58,9 +58,11 @@ static json_t *drawing(const lens_explanation *why, lens_error *err)
     lens_buffer text = {0};
     json_t *string = NULL;
     uint8_t *rgb = lens_explanation_draw(why, SIDE, &width, &height, err);
-    if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0 && lens_buffer_print(&text, "data:image/jpeg;base64,") == 0 &&
-        lens_base64_encode(bytes, size, &text) == 0)
-        string = json_stringn(text.data, text.size);
+    if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0) {
+        string = lens_data_uri("image/jpeg", bytes, size, &text) == 0 ? json_stringn(text.data, text.size) : NULL;
+        if (!string)
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    }
     lens_buffer_free(&text);
     free(bytes);
     free(rgb);
@@ -91,10 +93,8 @@ static int read_asked(lens_exchange *exchange, lens_query *query)
 /* A picture of the library becomes the file that it is; *PICTURE is to be freed. 0, or -1 with an answer. */
 static int file_of(lens_exchange *exchange, int64_t id, lens_picture *picture, lens_term *term)
 {
-    lens_error error = {0};
-    if (lens_picture_get(exchange->library, id, picture, &error) != 0)
-        return error.code == LENS_E_MISSING ? lens_answer_error(exchange, 404, "not_found", "there is no picture %lld", (long long)id)
-                                            : lens_answer_failure(exchange, &error);
+    if (lens_picture_find(exchange, id, picture) != 0)
+        return -1;
     *term = (lens_term){.kind = LENS_TERM_FILE, .text = picture->path, .weight = 1};
     return 0;
 }
@@ -128,7 +128,7 @@ static void answer_explanation(lens_exchange *exchange, const char *model, const
         return;
     }
     json_t *object = side_json(&why->picture);
-    json_object_set_new(object, "model", exchange->server->show_paths ? json_string(model) : lens_name_json(model));
+    json_object_set_new(object, "model", lens_path_or_name_json(exchange, model));
     json_object_set_new(object, "score", json_real(why->score));
     json_object_set_new(object, "method", json_string(why->method));
     json_object_set_new(object, "text", sentence(why));
@@ -215,8 +215,7 @@ void lens_api_upload(lens_exchange *exchange)
     int width, height;
     char key[33];
     const lens_hash hash = lens_hash_of(bytes, size);
-    for (size_t i = 0; i < sizeof hash.bytes; i++)
-        snprintf(key + 2 * i, 3, "%02x", hash.bytes[i]);
+    lens_hash_hex(&hash, sizeof hash.bytes, key);
     const lens_term term = {.kind = LENS_TERM_BYTES, .bytes = bytes, .size = size, .weight = 1};
     if (size > exchange->server->options.max_upload) {
         lens_answer_error(exchange, 413, "too_large", "a picture may have %llu bytes", (unsigned long long)exchange->server->options.max_upload);

@@ -1,5 +1,4 @@
 /* One picture: what is known of it, the file, a small one. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/patience.h"
 #include "server/picture.h"
 #include "server/server.h"
@@ -19,20 +19,10 @@ enum { HELD_BYTES_MOST = 256 << 20 };   /* of all such files that are being sent
 
 static const char for_ever[] = "private, max-age=31536000, immutable", ask_again[] = "private, no-cache";
 
-/* The picture of the path. 0, or -1 with an answer. */
-static int find(lens_exchange *exchange, lens_picture *picture)
-{
-    lens_error error = {0};
-    if (lens_picture_get(exchange->library, exchange->id, picture, &error) == 0)
-        return 0;
-    return error.code == LENS_E_MISSING ? lens_answer_error(exchange, 404, "not_found", "there is no picture %lld", (long long)exchange->id)
-                                        : lens_answer_failure(exchange, &error);
-}
-
 void lens_api_picture(lens_exchange *exchange)
 {
     lens_picture picture;
-    if (find(exchange, &picture) != 0)
+    if (lens_picture_find(exchange, exchange->id, &picture) != 0)
         return;
     lens_texts texts;
     lens_error error = {0};
@@ -47,7 +37,7 @@ void lens_api_picture(lens_exchange *exchange)
     json_object_set_new(object, "captions", captions);
     json_object_set_new(object, "read", json_string(texts.read));
     if (picture.reason)
-        json_object_set_new(object, "reason", json_string(lens_answer_reason(exchange, picture.reason)));
+        json_object_set_new(object, "reason", lens_json_text(lens_answer_reason(exchange, picture.reason)));
     lens_answer_json(exchange, 200, object);
     lens_texts_free(&texts);
     lens_picture_free(&picture);
@@ -210,7 +200,7 @@ void lens_api_file(lens_exchange *exchange)
     char etag[64];
     opening *file = NULL;
     lens_error error = {0};
-    if (lens_parameter(exchange, "download", &download) != 0 || find(exchange, &picture) != 0)
+    if (lens_parameter(exchange, "download", &download) != 0 || lens_picture_find(exchange, exchange->id, &picture) != 0)
         return;
     const char *kind = picture.reason ? NULL : open_picture(picture.path, &file, &error);
     if (!kind) {
@@ -232,6 +222,9 @@ void lens_api_file(lens_exchange *exchange)
             lens_answer_error(exchange, 500, "internal", "not enough memory");
         else if (error.code == LENS_E_BUSY)
             lens_answer_error(exchange, 503, "unavailable", "too much is being sent at once: please try again");
+        else if (error.code == LENS_E_LIMIT)
+            lens_answer_error(exchange, 413, "too_large", "the file of picture %lld is too large to be sent from a disk of the network",
+                              (long long)exchange->id);
         else
             answer_gone(exchange, &error);
     } else {
@@ -326,7 +319,7 @@ void lens_api_thumb(lens_exchange *exchange)
     const char *asked;
     char version[LENS_VERSION_SIZE], name[80], etag[96];
     int side;
-    if (read_side(exchange, &side) != 0 || lens_parameter(exchange, "v", &asked) != 0 || find(exchange, &picture) != 0)
+    if (read_side(exchange, &side) != 0 || lens_parameter(exchange, "v", &asked) != 0 || lens_picture_find(exchange, exchange->id, &picture) != 0)
         return;
     lens_picture_version(&picture, version);
     snprintf(name, sizeof name, "%lld-%s-%d", (long long)picture.id, version, side);

@@ -1,7 +1,5 @@
 /* Searching: /api/search and /api/pictures/ID/similar. */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -77,9 +75,8 @@ static void ask(lens_exchange *exchange, lens_query *query)
         json_array_append_new(terms, describe(&query->terms[i]));
     for (size_t i = 0; i < results->count; i++)
         json_array_append_new(items, result_json(exchange, query, &results->items[i], results->term_count));
-    const char *name = strrchr(results->model, '/'); /* a model of one's own is named by its folder */
     lens_answer_json(exchange, 200,
-                     json_pack("{sssfsIsIsbsbsososo}", "model", exchange->server->show_paths || !name ? results->model : name + 1, "seconds",
+                     json_pack("{sosfsIsIsbsbsososo}", "model", lens_path_or_name_json(exchange, results->model), "seconds",
                                lens_seconds() - begun, "compared", (json_int_t)results->compared, "offset", (json_int_t)query->options.offset, "more",
                                results->more, "approximate", results->approximate, "by", by_json(results->by), "terms", terms, "results", items));
     lens_results_free(results);

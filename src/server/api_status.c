@@ -35,8 +35,8 @@ static json_t *models_json(const lens_exchange *exchange, const lens_status *sta
 {
     json_t *array = json_array();
     for (size_t i = 0; i < status->model_count; i++)
-        json_array_append_new(array, json_pack("{sosisIsbso*}", "name", exchange->server->show_paths ? json_string(status->models[i].name) : lens_name_json(status->models[i].name), "dim",
-                                               status->models[i].dim, "vectors", (json_int_t)status->models[i].vectors, "words", status->models[i].words, "approximate",
+        json_array_append_new(array, json_pack("{sosisIsbso*}", "name", lens_path_or_name_json(exchange, status->models[i].name), "dim", status->models[i].dim,
+                                               "vectors", (json_int_t)status->models[i].vectors, "words", status->models[i].words, "approximate",
                                                status->models[i].approximate ? json_integer((json_int_t)status->models[i].approximate) : NULL));
     return array;
 }
@@ -44,11 +44,10 @@ static json_t *models_json(const lens_exchange *exchange, const lens_status *sta
 static json_t *failures_json(const lens_exchange *exchange, const lens_status *status)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++) {
-        json_array_append_new(array, json_pack("{soso*ss}", "name", lens_name_json(status->failures[i].path), "path",
+    for (size_t i = 0; i < status->failure_count && i < FAILURES_MOST; i++)
+        json_array_append_new(array, json_pack("{soso*so}", "name", lens_name_json(status->failures[i].path), "path",
                                                lens_path_json(exchange, status->failures[i].path), "reason",
-                                               lens_answer_reason(exchange, status->failures[i].reason)));
-    }
+                                               lens_json_text(lens_answer_reason(exchange, status->failures[i].reason))));
     return array;
 }
 
@@ -103,7 +102,7 @@ void lens_api_status(lens_exchange *exchange)
     lens_indexer_watching(server->indexer, &told, &timed);
     json_t *forgotten = json_array();
     for (size_t i = 0; i < from->forgotten_count; i++)
-        json_array_append_new(forgotten, server->show_paths ? lens_path_json(exchange, from->forgotten[i]) : lens_name_json(from->forgotten[i]));
+        json_array_append_new(forgotten, lens_path_or_name_json(exchange, from->forgotten[i]));
     json_t *object = json_pack("{sssIsIsIsIsosbsbsbsbsbsb}", "version", lens_version(), "pictures", (json_int_t)from->pictures, "contents",
                                (json_int_t)from->contents, "failed", (json_int_t)from->failed, "bytes", (json_int_t)from->bytes, "indexing",
                                lens_indexer_state(server->indexer), "watching", told, "timed", timed, "may_index", true, "may_add",
@@ -123,34 +122,18 @@ void lens_api_status(lens_exchange *exchange)
     lens_status_free(status);
 }
 
-/* Whether REAL, without symbolic links, lies below a folder that was named for it. *SHOWN: with no hidden name on the way. */
-static bool is_allowed(const lens_exchange *exchange, const char *real, bool *shown)
-{
-    const lens_serve_names *allowed = &exchange->server->options.paths;
-    bool may = false;
-    *shown = false;
-    for (size_t i = 0; i < allowed->count; i++) {
-        char *folder = realpath(allowed->items[i], NULL);
-        if (folder && lens_path_within(real, folder)) {
-            may = true;
-            *shown |= !strstr(real + (folder[1] ? strlen(folder) : 0), "/.");
-        }
-        free(folder);
-    }
-    return may;
-}
-
 /* Whether PATH may be brought in: a folder of the library may, and what lies below one that was named for it, unless the owner left it out. Who
- * names a path to an index run means it, so that what is hidden, excluded or forgotten would come in. */
-static bool may_index(lens_exchange *exchange, const char *path)
+ * names a path to an index run means it, so that what is hidden, excluded or forgotten would come in. False with LENS_E_SILENT in ERR: its disk gives no
+ * answer. */
+static bool may_index(lens_exchange *exchange, const char *path, lens_error *err)
 {
     lens_status *status = lens_status_get(exchange->library, NULL);
     bool may = false, shown;
     for (size_t i = 0; status && i < status->folder_count && !may; i++)
         may = strcmp(path, status->folders[i]) == 0;
     lens_status_free(status);
-    char *real = may ? NULL : realpath(path, NULL);
-    if (real && is_allowed(exchange, real, &shown)) {
+    char *real = may ? NULL : lens_allowed_path(exchange->server, path, &shown, err);
+    if (real) {
         const int place = lens_index_place(exchange->library, path, NULL), real_place = lens_index_place(exchange->library, real, NULL);
         may = place >= 0 && real_place >= 0 && place != LENS_PLACE_OUT && real_place != LENS_PLACE_OUT &&
               (shown || place == LENS_PLACE_IN || real_place == LENS_PLACE_IN);
@@ -170,8 +153,11 @@ void lens_api_index(lens_exchange *exchange)
         lens_answer_error(exchange, 400, "bad_request", "%s", error.message);
     } else if (!json_is_object(object) || json_object_size(object) > (size_t)(path != NULL) + (ocr != NULL) || (path && !absolute) || (ocr && !json_is_boolean(ocr))) {
         lens_answer_error(exchange, 400, "bad_request", "an index run wants {}, {\"path\": \"/a/folder\"} or {\"ocr\": true}");
-    } else if (absolute && !may_index(exchange, absolute)) {
-        lens_answer_error(exchange, 403, "forbidden", "that folder is not one of the library's: see --allow-path");
+    } else if (absolute && !may_index(exchange, absolute, &error)) {
+        if (error.code == LENS_E_SILENT)
+            lens_answer_failure(exchange, &error);
+        else
+            lens_answer_error(exchange, 403, "forbidden", "that folder is not one of the library's: see --allow-path");
     } else {
         const int64_t number = lens_indexer_begin(exchange->server->indexer, absolute, json_is_true(ocr));
         if (number)

@@ -57,26 +57,24 @@ static int fetch(lens_exchange *exchange, lens_asked *asked)
     return error.code == LENS_E_LIMIT ? too_large(exchange) : lens_answer_error(exchange, 422, "unprocessable", "%s", error.message);
 }
 
-/* A file that the request names is read only below the folders for that, wherever symbolic links lead. */
+/* A file that the request names. */
 static int read_file(lens_exchange *exchange, lens_asked *asked)
 {
-    const lens_serve_names *allowed = &exchange->server->options.paths;
-    char *real = asked->text[0] == '/' ? realpath(asked->text, NULL) : NULL;
-    bool may = false;
-    for (size_t i = 0; real && i < allowed->count && !may; i++) {
-        char *folder = realpath(allowed->items[i], NULL);
-        may = folder && lens_path_within(real, folder);
-        free(folder);
-    }
     lens_buffer bytes = {0};
     lens_error error = {0};
-    int result;
-    if (!may) /* the same words whether there is such a file or not */
-        result = lens_answer_error(exchange, 403, "forbidden", "this server reads no such files: see --allow-path");
-    else if (lens_file_read(real, room(exchange), &bytes, &error) != 0)
-        result = error.code == LENS_E_LIMIT ? too_large(exchange) : lens_answer_error(exchange, 422, "unprocessable", "the file cannot be read");
-    else
+    bool shown;
+    char *real = lens_allowed_path(exchange->server, asked->text, &shown, &error);
+    int result = -1;
+    if (!real && error.code == LENS_E_MISSING) /* the same words whether there is such a file or not */
+        lens_answer_error(exchange, 403, "forbidden", "this server reads no such files: see --allow-path");
+    else if (real && lens_file_read(real, room(exchange), &bytes, &error) == 0)
         result = 0;
+    else if (error.code == LENS_E_LIMIT)
+        too_large(exchange);
+    else if (error.code == LENS_E_SILENT)
+        lens_answer_error(exchange, 503, "unavailable", "the disk with that file gives no answer");
+    else
+        lens_answer_error(exchange, 422, "unprocessable", "the file cannot be read");
     free(real);
     asked->bytes = bytes.data;
     asked->size = bytes.size;
@@ -144,7 +142,6 @@ lens_results *lens_asking(lens_exchange *exchange, lens_query *query, lens_error
 typedef struct form {
     lens_query *query; /* NULL: only the picture is wanted */
     lens_error *err;
-    size_t most;
     char name[32];
     lens_buffer value;
     bool begun, failed;

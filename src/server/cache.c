@@ -48,6 +48,11 @@ void lens_blob_release(const lens_blob *blob)
     free(at);
 }
 
+static size_t cost_of(size_t size)
+{
+    return size + sizeof(entry);
+}
+
 static void unlink_entry(lens_cache *cache, entry *at)
 {
     *(at->newer ? &at->newer->older : &cache->newest) = at->older;
@@ -69,7 +74,7 @@ static void drop(lens_cache *cache, entry *at)
         link = &(*link)->chain;
     *link = at->chain;
     unlink_entry(cache, at);
-    cache->size -= at->blob.size;
+    cache->size -= cost_of(at->blob.size);
     lens_blob_release(&at->blob);
 }
 
@@ -106,7 +111,7 @@ const lens_blob *lens_cache_get(lens_cache *cache, const char *name)
 
 bool lens_cache_put(lens_cache *cache, const char *name, void *bytes, size_t size)
 {
-    entry *at = size <= cache->most && strlen(name) < NAME ? calloc(1, sizeof *at) : NULL;
+    entry *at = size < SIZE_MAX - sizeof *at && cost_of(size) <= cache->most && strlen(name) < NAME ? calloc(1, sizeof *at) : NULL;
     if (!at) {
         free(bytes);
         return false;
@@ -118,13 +123,13 @@ bool lens_cache_put(lens_cache *cache, const char *name, void *bytes, size_t siz
     entry *old = find(cache, name);
     if (old)
         drop(cache, old);
-    while (cache->size > cache->most - size)
+    while (cache->size > cache->most - cost_of(size))
         drop(cache, cache->oldest);
     entry **link = &cache->chains[chain_of(name)];
     at->chain = *link;
     *link = at;
     link_newest(cache, at);
-    cache->size += size;
+    cache->size += cost_of(size);
     pthread_mutex_unlock(&cache->lock);
     return true;
 }

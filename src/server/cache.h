@@ -13,7 +13,7 @@ typedef struct lens_blob {
     size_t size;
 } lens_blob;
 
-/* MOST: bytes. NULL when memory is short. */
+/* MOST: bytes, with what is kept about each run of them, so that very many small ones are bounded too. NULL when memory is short. */
 lens_cache *lens_cache_new(size_t most);
 void lens_cache_free(lens_cache *cache); /* no blob of it may be held any more */
 
@@ -23,6 +23,6 @@ void lens_blob_release(const lens_blob *blob);
 
 /* Takes BYTES (of malloc) over, in any case. False when they were too many to be kept or memory was short. */
 bool lens_cache_put(lens_cache *cache, const char *name, void *bytes, size_t size);
-size_t lens_cache_size(lens_cache *cache);
+size_t lens_cache_size(lens_cache *cache); /* bytes, counted in the same way */
 
 #endif

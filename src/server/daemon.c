@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -262,14 +261,16 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     return exchange->worked ? send_answer(exchange) : begin(exchange);
 }
 
-/* "HOST:PORT" -> an address to listen at; without HOST EVERYWHERE. */
-static int parse_listen(lens_server *server, const char *everywhere, struct sockaddr_storage *address, lens_error *err)
+/* "HOST:PORT" -> where to listen; without HOST EVERYWHERE. */
+static int parse_listen(lens_server *server, const char *everywhere, lens_error *err)
 {
     const char *text = server->options.listen, *colon = strrchr(text, ':');
     char host[256] = "";
     size_t length = colon ? (size_t)(colon - text) : 0;
     if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) || length >= sizeof host)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: --listen wants ADDRESS:PORT, as 127.0.0.1:8080", text);
+    if (strlen(colon + 1) > 5 || strtol(colon + 1, NULL, 10) > 65535) /* getaddrinfo takes what is left of it in 16 bits */
+        return lens_fail(err, LENS_E_ARGUMENT, "%s: a port is at most 65535", text);
     if (text[0] == '[' && length > 2 && text[length - 1] == ']')
         memcpy(host, text + 1, length -= 2);
     else
@@ -279,13 +280,13 @@ static int parse_listen(lens_server *server, const char *everywhere, struct sock
     const int code = getaddrinfo(*host ? host : everywhere, colon + 1, &hints, &found);
     if (code != 0)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: %s", text, gai_strerror(code));
-    *address = (struct sockaddr_storage){0};
-    memcpy(address, found->ai_addr, found->ai_addrlen);
+    server->address = (struct sockaddr_storage){0};
+    memcpy(&server->address, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
-    if (address->ss_family == AF_INET)
-        server->loopback = ntohl(((struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+    if (server->address.ss_family == AF_INET)
+        server->loopback = ntohl(((struct sockaddr_in *)&server->address)->sin_addr.s_addr) >> 24 == 127;
     else
-        server->loopback = IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)address)->sin6_addr);
+        server->loopback = IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&server->address)->sin6_addr);
     return 0;
 }
 
@@ -299,13 +300,13 @@ static unsigned connections_most(void)
 
 int lens_daemon_listen(lens_server *server, lens_error *err)
 {
-    struct sockaddr_storage address;
-    return parse_listen(server, "::", &address, err);
+    return parse_listen(server, "::", err);
 }
 
-/* ADDRESS in IPv6's "any" takes IPv4 too. NULL with errno. */
-static struct MHD_Daemon *open_daemon(lens_server *server, const struct sockaddr_storage *address)
+/* IPv6's "any" takes IPv4 too. NULL with errno. */
+static struct MHD_Daemon *open_daemon(lens_server *server)
 {
+    const struct sockaddr_storage *address = &server->address;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
     if (address->ss_family == AF_INET6)
         flags |= IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr) ? MHD_USE_DUAL_STACK : MHD_USE_IPv6;
@@ -320,14 +321,11 @@ static struct MHD_Daemon *open_daemon(lens_server *server, const struct sockaddr
 
 int lens_daemon_start(lens_server *server, lens_error *err)
 {
-    struct sockaddr_storage address;
-    if (parse_listen(server, "::", &address, err) != 0)
-        return -1;
-    server->daemon = open_daemon(server, &address);
+    server->daemon = open_daemon(server);
     if (!server->daemon && server->options.listen[0] == ':' && errno != EADDRINUSE && errno != EACCES) { /* a machine without IPv6 */
-        if (parse_listen(server, "0.0.0.0", &address, err) != 0)
+        if (parse_listen(server, "0.0.0.0", err) != 0)
             return -1;
-        server->daemon = open_daemon(server, &address);
+        server->daemon = open_daemon(server);
     }
     if (!server->daemon)
         return lens_fail_errno(err, errno ? errno : EADDRINUSE, "%s", server->options.listen);

@@ -1,7 +1,6 @@
 /* Who may ask: by the Host header (a page elsewhere may have its own name point here), by Origin, and by the token. */
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,7 +15,7 @@ static bool host_name(const char *host, char *out, size_t size)
     if (!end)
         return false;
     end += host[0] == '[';
-    if (*end && (*end != ':' || strspn(end + 1, "0123456789") != strlen(end + 1)))
+    if (*end && (*end != ':' || strlen(end + 1) > 5 || strspn(end + 1, "0123456789") != strlen(end + 1)))
         return false;
     if (end == host || (size_t)(end - host) >= size)
         return false;
@@ -206,8 +205,8 @@ static const char login_page[] =
     "<label for=token>Token</label> <input id=token name=token type=password autocomplete=current-password autofocus required>"
     "<button>Open</button></form>%s</main></html>";
 
-static int form_token(void *context, enum MHD_ValueKind kind, const char *key, const char *file, const char *type, const char *encoding,
-                      const char *data, uint64_t offset, size_t size)
+static enum MHD_Result form_token(void *context, enum MHD_ValueKind kind, const char *key, const char *file, const char *type, const char *encoding,
+                                  const char *data, uint64_t offset, size_t size)
 {
     (void)kind, (void)file, (void)type, (void)encoding, (void)offset;
     if (key && strcmp(key, "token") == 0)
@@ -221,7 +220,7 @@ void lens_answer_login(lens_exchange *exchange)
     char page[sizeof login_page + 128];
     if (strcmp(exchange->method, "POST") == 0) {
         lens_buffer given = {0};
-        struct MHD_PostProcessor *form = MHD_create_post_processor(exchange->connection, 1024, (MHD_PostDataIterator)form_token, &given);
+        struct MHD_PostProcessor *form = MHD_create_post_processor(exchange->connection, 1024, form_token, &given);
         if (form) {
             MHD_post_process(form, exchange->body.data ? exchange->body.data : "", exchange->body.size);
             MHD_destroy_post_processor(form);

@@ -1,11 +1,12 @@
 /* Index runs in the background, one at a time: those that are asked for, and those that the watched folders call for. Pictures are read in between: that
  * may take hours, so that it stands back for any index run and goes on after it. */
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/patience.h"
 #include "base/text.h"
 #include "server/picture.h"
@@ -65,7 +66,7 @@ static json_t *state(const lens_indexer *self)
 static bool hear(void *context, const lens_index_event *event)
 {
     lens_indexer *self = context;
-    lens_exchange asker = {.server = self->server}; /* for what may be told */
+    const lens_exchange asker = {.server = self->server}; /* for what may be told */
     pthread_mutex_lock(&self->lock);
     self->done = event->done;
     self->total = event->total;
@@ -78,8 +79,9 @@ static bool hear(void *context, const lens_index_event *event)
     if (object) {
         lens_events_tell(self->server->events, "progress", object);
     } else {
-        object = json_pack("{so*so*}", "name", event->path ? lens_name_json(event->path) : NULL, "path", event->path ? lens_path_json(&asker, event->path) : NULL);
-        json_object_set_new(object, "reason", json_string(event->reason ? event->reason : ""));
+        object = json_pack("{so*so*so}", "name", event->path ? lens_name_json(event->path) : NULL, "path",
+                           event->path ? lens_path_json(&asker, event->path) : NULL, "reason",
+                           lens_json_text(lens_answer_reason(&asker, event->reason ? event->reason : "")));
         lens_events_tell(self->server->events, event->kind == LENS_INDEX_FAILED ? "failed" : "note", object);
     }
     return go_on;
@@ -107,7 +109,10 @@ static char *reason_of(const lens_indexer *self, int result, bool stopped, const
                          : error->code == LENS_E_UNSUPPORTED ? lens_answer_reason(&asker, error->message)
                                                              : "what went wrong is told where the server was started";
     lens_buffer text = {0};
-    return lens_text_printable(reason, strlen(reason), &text) == 0 ? text.data : strdup("the run failed");
+    if (lens_text_printable(reason, strlen(reason), &text) == 0 && text.data)
+        return text.data;
+    lens_buffer_free(&text);
+    return strdup("the run failed");
 }
 
 static int run(lens_indexer *self, const char *const *paths, size_t count, bool watched)
@@ -115,7 +120,7 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
     lens_error error = {0};
     lens_index_report report = {0};
     lens_index_options options = lens_index_options_default();
-    lens_library *library = lens_library_open(self->server->options.library, &error);
+    lens_library *library = NULL;
     options.paths = paths;
     options.path_count = count;
     options.event = hear;
@@ -125,6 +130,8 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
     do { /* in small steps: the server may be told to end */
         error = (lens_error){0};
         options.wait = look_seconds;
+        if (!library)
+            library = lens_library_open(self->server->options.library, &error);
         result = library ? lens_index(library, &options, &report, &error) : -1;
     } while (result != 0 && (error.code == LENS_E_BUSY || error.code == LENS_E_AWAY) && goes_on(self) && (watched || lens_seconds() - begun < wait_seconds));
     lens_library_close(library);
@@ -261,13 +268,12 @@ static bool hear_reading(void *context, const lens_index_event *event)
     return go_on;
 }
 
-/* The reading has come to its end, or to nothing: told to whoever listens. */
-static void end_reading(lens_indexer *self, int result, const lens_read_report *report, const lens_error *error)
+/* The reading has come to its end, or to nothing: told to whoever listens. ASKED: somebody asked for it. */
+static void end_reading(lens_indexer *self, int result, const lens_read_report *report, const lens_error *error, bool asked)
 {
     char *reason = reason_of(self, result, report->stopped, error);
     pthread_mutex_lock(&self->lock);
-    const bool asked = self->reads_asked, ends = self->ends;
-    self->reads = self->reads_asked = false;
+    const bool ends = self->ends;
     free(self->reason);
     self->reason = reason;
     json_t *told = json_pack("{sbssss*sIsIsIsfsb}", "ok", !reason, "doing", "reading", "reason", reason, "read", (json_int_t)self->read, "with_text",
@@ -310,14 +316,18 @@ static void read_pictures(lens_indexer *self)
     lens_warm_refresh(self->server->warm);
     self->read += report.read;
     self->with_text += report.with_text;
+    const bool later = result != 0 && (error.code == LENS_E_BUSY || error.code == LENS_E_AWAY);
     pthread_mutex_lock(&self->lock);
     self->reading = false;
-    const bool stands_back = report.stopped && !self->ends;
+    /* Also for a run that was asked for in its last moment: that may have asked for a reading too, which is not this one. */
+    const bool stands_back = (report.stopped || self->running) && !self->ends, over = !later && !stands_back, asked = self->reads_asked;
+    if (over)
+        self->reads = self->reads_asked = false;
     pthread_mutex_unlock(&self->lock);
-    if (result != 0 && (error.code == LENS_E_BUSY || error.code == LENS_E_AWAY))
+    if (later)
         self->reads_after = lens_seconds() + again_seconds;
-    else if (!stands_back)
-        end_reading(self, result, &report, &error);
+    else if (over)
+        end_reading(self, result, &report, &error, asked);
 }
 
 /* ---- the thread ---- */

@@ -1,22 +1,20 @@
 /* Counting, and /metrics in the text format of Prometheus. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "server/server.h"
 
-enum { ROUTES = 32, CLASSES = 6 };
+enum { CLASSES = 6 };
 static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 enum { BOUNDS = sizeof bounds / sizeof *bounds };
 
+/* Of one route: what lens_metrics_new gives is an array of them, in the order of the routes. */
 struct lens_metrics {
-    struct {
-        atomic_ullong answers[CLASSES], within[BOUNDS], count, microseconds;
-    } routes[ROUTES];
+    atomic_ullong answers[CLASSES], within[BOUNDS], count, microseconds;
 };
 
 lens_metrics *lens_metrics_new(void)
 {
-    return calloc(1, sizeof(lens_metrics));
+    return calloc(lens_route_count(), sizeof(lens_metrics));
 }
 
 void lens_metrics_free(lens_metrics *metrics)
@@ -27,13 +25,11 @@ void lens_metrics_free(lens_metrics *metrics)
 void lens_metrics_count(lens_metrics *metrics, const lens_route *route, unsigned status, double seconds)
 {
     const size_t at = (size_t)(route - lens_route_at(0));
-    if (at >= ROUTES)
-        return;
-    atomic_fetch_add(&metrics->routes[at].answers[status / 100 < CLASSES ? status / 100 : 0], 1);
-    atomic_fetch_add(&metrics->routes[at].count, 1);
-    atomic_fetch_add(&metrics->routes[at].microseconds, (unsigned long long)(seconds * 1e6));
+    atomic_fetch_add(&metrics[at].answers[status / 100 < CLASSES ? status / 100 : 0], 1);
+    atomic_fetch_add(&metrics[at].count, 1);
+    atomic_fetch_add(&metrics[at].microseconds, (unsigned long long)(seconds * 1e6));
     for (int i = BOUNDS; i-- > 0 && seconds <= bounds[i];)
-        atomic_fetch_add(&metrics->routes[at].within[i], 1);
+        atomic_fetch_add(&metrics[at].within[i], 1);
 }
 
 static void put_gauge(lens_buffer *out, const char *name, const char *help, double value)
@@ -44,26 +40,26 @@ static void put_gauge(lens_buffer *out, const char *name, const char *help, doub
 static void put_requests(lens_buffer *out, const lens_metrics *metrics)
 {
     lens_buffer_print(out, "# HELP memelens_requests_total Requests answered.\n# TYPE memelens_requests_total counter\n");
-    for (size_t i = 0; i < lens_route_count() && i < ROUTES; i++)
+    for (size_t i = 0; i < lens_route_count(); i++)
         for (unsigned class = 1; class < CLASSES; class++) {
-            const unsigned long long count = atomic_load(&metrics->routes[i].answers[class]);
+            const unsigned long long count = atomic_load(&metrics[i].answers[class]);
             if (count)
                 lens_buffer_print(out, "memelens_requests_total{method=\"%s\",route=\"%s\",code=\"%uxx\"} %llu\n", lens_route_at(i)->method,
                                   lens_route_at(i)->path, class, count);
         }
     lens_buffer_print(out, "# HELP memelens_request_seconds Time from a request's first line to the end of its answer.\n"
                            "# TYPE memelens_request_seconds histogram\n");
-    for (size_t i = 0; i < lens_route_count() && i < ROUTES; i++) {
-        const unsigned long long count = atomic_load(&metrics->routes[i].count);
+    for (size_t i = 0; i < lens_route_count(); i++) {
+        const unsigned long long count = atomic_load(&metrics[i].count);
         const char *method = lens_route_at(i)->method, *path = lens_route_at(i)->path;
         if (!count)
             continue;
         for (int b = 0; b < BOUNDS; b++)
             lens_buffer_print(out, "memelens_request_seconds_bucket{method=\"%s\",route=\"%s\",le=\"%g\"} %llu\n", method, path, bounds[b],
-                              atomic_load(&metrics->routes[i].within[b]));
+                              atomic_load(&metrics[i].within[b]));
         lens_buffer_print(out, "memelens_request_seconds_bucket{method=\"%s\",route=\"%s\",le=\"+Inf\"} %llu\n", method, path, count);
         lens_buffer_print(out, "memelens_request_seconds_sum{method=\"%s\",route=\"%s\"} %.6f\n", method, path,
-                          (double)atomic_load(&metrics->routes[i].microseconds) / 1e6);
+                          (double)atomic_load(&metrics[i].microseconds) / 1e6);
         lens_buffer_print(out, "memelens_request_seconds_count{method=\"%s\",route=\"%s\"} %llu\n", method, path, count);
     }
 }

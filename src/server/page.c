@@ -43,11 +43,11 @@ void lens_page_file(lens_exchange *exchange)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (strcmp(files[i].path, path) != 0)
             continue;
-        char etag[40];
+        char key[17], etag[24];
         const size_t size = (size_t)(files[i].end - files[i].begin);
         const lens_hash hash = lens_hash_of(files[i].begin, size);
-        snprintf(etag, sizeof etag, "\"%02x%02x%02x%02x%02x%02x%02x%02x\"", hash.bytes[0], hash.bytes[1], hash.bytes[2], hash.bytes[3],
-                 hash.bytes[4], hash.bytes[5], hash.bytes[6], hash.bytes[7]);
+        lens_hash_hex(&hash, 8, key);
+        snprintf(etag, sizeof etag, "\"%s\"", key);
         if (lens_answer_unchanged(exchange, etag, "no-cache"))
             return;
         lens_answer_bytes(exchange, 200, files[i].type, files[i].begin, size);

@@ -4,27 +4,22 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/text.h"
-
-static json_t *printable(const char *text)
-{
-    lens_buffer out = {0};
-    if (lens_utf8_valid(text, strlen(text)))
-        return json_string(text);
-    json_t *string = lens_text_printable(text, strlen(text), &out) == 0 ? json_string(out.data) : NULL;
-    lens_buffer_free(&out);
-    return string;
-}
+#include "base/json.h"
 
 json_t *lens_name_json(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return printable(slash && slash[1] ? slash + 1 : path);
+    return lens_json_text(slash && slash[1] ? slash + 1 : path);
 }
 
 json_t *lens_path_json(const lens_exchange *exchange, const char *path)
 {
-    return exchange->server->show_paths ? printable(path) : NULL;
+    return exchange->server->show_paths ? lens_json_text(path) : NULL;
+}
+
+json_t *lens_path_or_name_json(const lens_exchange *exchange, const char *path)
+{
+    return exchange->server->show_paths ? lens_json_text(path) : lens_name_json(path);
 }
 
 void lens_picture_version(const lens_picture *picture, char version[LENS_VERSION_SIZE])
@@ -51,4 +46,13 @@ json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *pic
     else
         json_decref(path);
     return object;
+}
+
+int lens_picture_find(lens_exchange *exchange, int64_t id, lens_picture *picture)
+{
+    lens_error error = {0};
+    if (lens_picture_get(exchange->library, id, picture, &error) == 0)
+        return 0;
+    return error.code == LENS_E_MISSING ? lens_answer_error(exchange, 404, "not_found", "there is no picture %lld", (long long)id)
+                                        : lens_answer_failure(exchange, &error);
 }

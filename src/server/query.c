@@ -233,6 +233,11 @@ static int json_option(lens_query *query, const char *name, const json_t *value,
 
 /* ---- terms ---- */
 
+static bool is_address(const char *text)
+{
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
+}
+
 /* Base64, or a data URI of it -> a term. */
 static int add_image(lens_query *query, const char *text, double weight, lens_error *err)
 {
@@ -256,38 +261,43 @@ static int add_image(lens_query *query, const char *text, double weight, lens_er
 
 static int add_term(lens_query *query, const json_t *term, lens_error *err)
 {
-    static const char *const kinds[] = {"text", "image", "id", "upload", "url"};
+    static const struct {
+        const char *name;
+        lens_asked_kind kind;
+    } kinds[] = {{"text", LENS_ASKED_TEXT}, {"image", LENS_ASKED_IMAGE}, {"id", LENS_ASKED_ID}, {"upload", LENS_ASKED_UPLOAD}, {"url", LENS_ASKED_URL}};
     const json_t *weight = json_object_get(term, "weight"), *value = NULL;
-    const char *kind = NULL;
+    const char *name = NULL;
+    lens_asked_kind kind = LENS_ASKED_TEXT;
     size_t known = weight != NULL;
     if (!json_is_object(term))
         return lens_fail(err, LENS_E_ARGUMENT, "a term is an object");
     if (weight && !json_is_number(weight))
         return lens_fail(err, LENS_E_ARGUMENT, "weight wants a number");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (json_object_get(term, kinds[i])) {
-            value = json_object_get(term, kinds[i]);
-            kind = kinds[i];
+        if (json_object_get(term, kinds[i].name)) {
+            name = kinds[i].name;
+            kind = kinds[i].kind;
+            value = json_object_get(term, name);
             known++;
         }
-    if (!kind || known != json_object_size(term) || known != 1u + (weight != NULL))
+    if (!name || known != json_object_size(term) || known != 1u + (weight != NULL))
         return lens_fail(err, LENS_E_ARGUMENT, "a term has one of text, image, id, upload, url, and may have a weight");
     const double by = weight ? json_number_value(weight) : 1;
-    if (strcmp(kind, "id") == 0) {
+    if (kind == LENS_ASKED_ID) {
         if (!json_is_integer(value) || json_integer_value(value) < 1)
             return lens_fail(err, LENS_E_ARGUMENT, "id wants the number of a picture");
-        return lens_query_add(query, LENS_ASKED_ID, NULL, NULL, 0, json_integer_value(value), by, err);
+        return lens_query_add(query, kind, NULL, NULL, 0, json_integer_value(value), by, err);
     }
     const char *text = json_string_value(value);
     if (!text || strlen(text) != json_string_length(value))
-        return lens_fail(err, LENS_E_ARGUMENT, "%s wants text", kind);
-    if (strcmp(kind, "image") == 0)
+        return lens_fail(err, LENS_E_ARGUMENT, "%s wants text", name);
+    if (kind == LENS_ASKED_IMAGE)
         return add_image(query, text, by, err);
-    if (strcmp(kind, "upload") == 0 && (strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32))
+    if (kind == LENS_ASKED_UPLOAD && (strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32))
         return lens_fail(err, LENS_E_ARGUMENT, "upload wants what POST /api/uploads gave");
-    if (strcmp(kind, "url") == 0 && strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0)
+    if (kind == LENS_ASKED_URL && !is_address(text))
         return lens_fail(err, LENS_E_ARGUMENT, "url wants an address that begins with http:// or https://");
-    return lens_query_add(query, *kind == 't' ? LENS_ASKED_TEXT : kind[1] == 'p' ? LENS_ASKED_UPLOAD : LENS_ASKED_URL, text, NULL, 0, 0, by, err);
+    return lens_query_add(query, kind, text, NULL, 0, 0, by, err);
 }
 
 static json_t *parse(const char *text, size_t size, lens_error *err)
@@ -334,7 +344,7 @@ static int add_document(lens_query *query, const json_t *document, lens_error *e
         return lens_fail(err, LENS_E_ARGUMENT, "what is in data is words, or an object with text or uri");
     if (strncasecmp(uri, "data:", 5) == 0)
         return add_image(query, uri, 1, err);
-    if (strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0)
+    if (is_address(uri))
         return lens_query_add(query, LENS_ASKED_URL, uri, NULL, 0, 0, 1, err);
     if (strncasecmp(uri, "file://", 7) == 0)
         uri += 7;

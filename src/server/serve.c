@@ -93,7 +93,7 @@ static int prepare(lens_server *server, lens_error *err)
     return lens_daemon_start(server, err);
 }
 
-/* "memelens: http://127.0.0.1:8080/ (10,000 pictures)" */
+/* "listening at http://127.0.0.1:8080/ (a token is asked for)" */
 static void say_where(const lens_server *server)
 {
     char line[512], host[256];

@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -27,7 +28,8 @@ typedef enum lens_pool { LENS_POOL_QUICK, LENS_POOL_SLOW, LENS_POOLS, LENS_POOL_
 
 typedef struct lens_server {
     lens_serve_options options;
-    bool loopback;    /* it listens for this machine only */
+    struct sockaddr_storage address; /* where it listens: looked up once, so that what was checked is what is opened */
+    bool loopback;    /* that is for this machine only */
     bool local;       /* and no proxy stands before it, as far as --host tells */
     bool show_paths;
     char *token;      /* NULL: nobody is asked for one */
@@ -84,7 +86,7 @@ enum { LENS_BODY_SMALL = 65536, LENS_BODY_PICTURES = -1 };
 
 struct lens_route {
     const char *method; /* "GET" stands for HEAD too */
-    const char *path;   /* "#": an id; "*": the key of an upload */
+    const char *path;   /* "#": an id; "*": the key of an upload; "@", at the end: whatever is left */
     void (*answer)(lens_exchange *exchange);
     lens_pool pool;
     bool open; /* to those without the token */
@@ -100,8 +102,9 @@ const lens_route *lens_route_at(size_t at);
 
 /* ---- daemon.c: libmicrohttpd's side ---- */
 
-/* What the address to listen at says: fills LOOPBACK. */
+/* What the address to listen at says: fills ADDRESS and LOOPBACK. */
 int lens_daemon_listen(lens_server *server, lens_error *err);
+/* Listens there, and answers from then on. */
 int lens_daemon_start(lens_server *server, lens_error *err);
 
 /* Takes no new connections, lets those in flight end for at most SECONDS, and stops. */
@@ -144,6 +147,12 @@ void lens_answer_login(lens_exchange *exchange);
 
 /* Whether HOST is an address or name that this server goes by. */
 bool lens_guard_host(const lens_server *server, const char *host);
+
+/* ---- allowed.c: files that requests may name ---- */
+
+/* PATH without symbolic links, where it is absolute and lies below a folder of --allow-path; *SHOWN: with no hidden name on the way from there. The caller
+ * frees. NULL with ERR: LENS_E_MISSING where it is not there as much as where it may not be named, LENS_E_SILENT where its disk gives no answer. */
+char *lens_allowed_path(const lens_server *server, const char *path, bool *shown, lens_error *err);
 
 /* ---- answer.c: filling in the answer. All may be called from any thread. ---- */
 

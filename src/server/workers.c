@@ -1,8 +1,6 @@
 /* The threads that answer. Each has a library of its own on the one warm. */
-#include <errno.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/patience.h"
 #include "server/server.h"
 

@@ -254,6 +254,66 @@ static void test_killed_it_goes_on(void **state)
     json_decref(after);
 }
 
+/* Writes the pictures of LABEL anew, as scenes of SEED. */
+static void repaint(const compare_world *self, unsigned label, unsigned seed)
+{
+    for (unsigned i = 0; i < EACH; i++) {
+        char *path = test_path(self->world->pictures, "label%u/%u.png", label, i);
+        test_picture_write(path, TEST_PNG, 91 + (int)i * 7, 81 + (int)i * 5, seed);
+        free(path);
+    }
+}
+
+/* What was answered about the pictures as they were is not told again, whoever saw first that they have changed. */
+static void test_answers_about_changed_pictures_are_forgotten(void **state)
+{
+    compare_world *self = *state;
+    json_t *found = compare_json(self, self->queries);
+    assert_true(number(json_array_get(json_object_get(found, "models"), 0), "p_at_1") == 1);
+    json_decref(found);
+    repaint(self, 0, 2);
+    repaint(self, 1, 1);
+    char *other = test_path(self->world->folder, "other.tsv");
+    static const char table[] = "query\texpected\nquery2.jpg\tlabel2\n";
+    test_write(other, table, sizeof table - 1);
+    json_decref(compare_json(self, other));
+    found = compare_json(self, self->queries);
+    char command[8192]; /* a run that is killed in the middle of the indexing leaves a mark, and what was found before it is not to be looked at */
+    snprintf(command, sizeof command, "cd '%s' && for m in */; do touch $m/indexing; for r in $m/result-*.json; do echo '{}' >$r; done; done", self->work);
+    assert_int_equal(system(command), 0);
+    json_t *again = compare_json(self, self->queries);
+    take_out_times(found);
+    take_out_times(again);
+    assert_true(json_equal(found, again));
+    json_decref(again);
+    const double right = number(json_array_get(json_object_get(found, "models"), 0), "p_at_1");
+    if (right > 0.34)
+        fail_msg("%.3f of the queries find what is no longer there", right);
+    json_decref(found);
+    free(other);
+}
+
+static void test_names_that_are_not_utf8(void **state)
+{
+    compare_world *self = *state;
+    char *queries = test_path(self->world->folder, "q\xff.tsv"), *labels = test_path(self->world->folder, "l\xff.tsv");
+    static const char asked[] = "query\texpected\nquery0.jpg\tblue\n", given[] = "file\ttemplate\n0.png\tblue\n";
+    test_write(queries, asked, sizeof asked - 1);
+    test_write(labels, given, sizeof given - 1);
+    test_run run = test_world_expect(self->world, 0, "compare", queries, "--labels", labels, "--pictures", self->world->pictures, "--model", "colour", "--work",
+                                     self->work, "--json", NULL);
+    json_t *lines = test_json_lines(&run.out), *found = json_array_get(lines, 0);
+    assert_non_null(strstr(json_string_value(json_object_get(found, "command")), "q\\xff.tsv"));
+    assert_non_null(strstr(json_string_value(json_object_get(json_object_get(found, "pictures"), "labelled_by")), "l\\xff.tsv"));
+    json_decref(lines);
+    test_run_free(&run);
+    run = test_world_expect(self->world, 2, "compare", self->queries, "--pictures", self->world->pictures, "--model", "./m\xff", "--work", self->work, NULL);
+    assert_non_null(strstr(run.err.data, "UTF-8"));
+    test_run_free(&run);
+    free(queries);
+    free(labels);
+}
+
 static void test_a_sample(void **state)
 {
     compare_world *self = *state;
@@ -341,6 +401,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_figures_and_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_twice_the_same, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_answers_about_changed_pictures_are_forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_that_are_not_utf8, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_report_stands_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_markdown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_done_is_said_and_the_rest_goes_on, setup, teardown),

@@ -219,6 +219,46 @@ static void test_stdout_that_cannot_be_written_is_an_error(void **state)
     test_run_free(&run);
 }
 
+static void test_a_model_in_a_folder_that_is_not_utf8(void **state)
+{
+    const test_world *world = *state;
+    char *folder = test_path(world->folder, "m\xff"), *model = test_path(world->models, "efficientnet-lite0");
+    test_world_picture(world, "a.png", TEST_PNG, 1);
+    test_world_picture(world, "b.png", TEST_PNG, 2);
+    char *a = test_world_path(world, "a.png"), *b = test_world_path(world, "b.png");
+    assert_int_equal(rename(model, folder), 0);
+    test_run run = test_world_expect(world, 0, "index", "--model", folder, world->pictures, NULL);
+    test_run_free(&run);
+    const char *const asked[][8] = {
+        {"status", "--json"},
+        {"embed", "--json", "--model", folder, a},
+        {"bench", "--json", "--model", folder, "--seconds", "0.01"},
+        {"explain", "--json", "--model", folder, a, b},
+        {"check", "--recall", "--json"},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        run = test_world_run(world, asked[i][0], asked[i][1], asked[i][2], asked[i][3], asked[i][4], asked[i][5], NULL);
+        if (run.status > 1 || !run.out.data || !strstr(run.out.data, "\"model_base64\":\""))
+            fail_msg("%s: %d: %s%s", asked[i][0], run.status, run.out.data ? run.out.data : "", run.err.data ? run.err.data : "");
+        test_run_free(&run);
+    }
+    free(folder);
+    free(model);
+    free(a);
+    free(b);
+}
+
+/* Whoever starts us may ignore that children end, and hand that on. */
+static void test_a_run_whose_parent_ignores_children_ends_well(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "a.png", TEST_PNG, 1);
+    const char *argv[] = {"/usr/bin/env", "--ignore-signal=CHLD", test_program(), "index", world->pictures, NULL};
+    test_run run = test_run_program(argv, test_world_environment(world), NULL);
+    assert_int_equal(run.status, 0);
+    test_run_free(&run);
+}
+
 int main(void)
 {
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, test_world_setup, test_world_teardown)
@@ -232,6 +272,8 @@ int main(void)
         WORLD_TEST(test_status_counts),
         WORLD_TEST(test_duplicates_name_the_best_copy_first),
         WORLD_TEST(test_stdout_that_cannot_be_written_is_an_error),
+        WORLD_TEST(test_a_model_in_a_folder_that_is_not_utf8),
+        WORLD_TEST(test_a_run_whose_parent_ignores_children_ends_well),
     };
     return store_place_run(tests);
 }

@@ -252,8 +252,22 @@ static void test_the_server_answers(void **state)
     lens_buffer said = index_expecting(self, LOCAL + SHARED, 0, 0);
     lens_buffer_free(&said);
     patience("0.1"); /* 10 seconds are one */
-    test_serving serving = test_serving_start(self->world, NULL);
+    const char *const more[] = {"--allow-path", self->at, NULL};
+    test_serving serving = test_serving_start(self->world, more);
+    char *named = test_path(self->at, "shared0.png"), *wanted = test_path(self->at, "new");
+    lens_buffer document = {0}, folder = {0};
+    lens_buffer_print(&document, "{\"data\":[{\"uri\":\"%s\"}]}", named);
+    lens_buffer_print(&folder, "{\"path\":\"%s\"}", wanted);
+    test_serving_expect(&serving, 200, "POST", "/search", "", document.data);
     test_share_silence(self->share, TEST_SILENT_ALL);
+    for (int i = 0; i < 4; i++) { /* as many as would hold every worker */
+        test_serving_expect(&serving, 503, "POST", "/search", "", document.data);
+        test_serving_expect(&serving, 503, "POST", "/api/index", "", folder.data);
+    }
+    lens_buffer_free(&document);
+    lens_buffer_free(&folder);
+    free(named);
+    free(wanted);
     unsigned silent = 0, there = 0;
     for (int id = 1; id <= LOCAL + SHARED; id++) {
         char path[64];

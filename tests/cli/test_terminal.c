@@ -92,6 +92,25 @@ static void test_a_path_cannot_steer_the_terminal(void **state)
     test_run_free(&run);
 }
 
+static void test_labels_cannot_steer_the_terminal(void **state)
+{
+    const test_world *world = *state;
+    need_terminal();
+    char *folder = test_world_path(world, "red \x1b[31m"), *queries = test_path(world->folder, "q.tsv"), words[4096];
+    assert_int_equal(lens_folder_make(folder, NULL), 0);
+    test_world_picture(world, "red \x1b[31m/a.jpg", TEST_JPEG_420, 1);
+    test_world_picture(world, "red \x1b[31m/b.jpg", TEST_JPEG_420, 2);
+    static const char table[] = "query\texpected\npictures/red \x1b[31m/a.jpg\tred \x1b[31m\n";
+    test_write(queries, table, sizeof table - 1);
+    snprintf(words, sizeof words, "compare --quiet --markdown '%s' --pictures '%s' --model colour --work '%s/work'", queries, world->pictures, world->folder);
+    test_run run = on_terminal(world, "xterm", words);
+    assert_null(strstr(run.out.data, "\x1b[31m"));
+    assert_non_null(strstr(run.out.data, "\\x1b[31m"));
+    test_run_free(&run);
+    free(folder);
+    free(queries);
+}
+
 static void test_bench_and_plain_answers(void **state)
 {
     const test_world *world = *state;
@@ -132,6 +151,7 @@ int main(void)
         WORLD_TEST(test_a_progress_bar_on_a_terminal_only),
         WORLD_TEST(test_previews),
         WORLD_TEST(test_a_path_cannot_steer_the_terminal),
+        WORLD_TEST(test_labels_cannot_steer_the_terminal),
         WORLD_TEST(test_bench_and_plain_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

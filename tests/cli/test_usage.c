@@ -113,11 +113,14 @@ static void test_bash_completes(void **state)
     char script[8192];
     snprintf(script, sizeof script,
              "source <('%s' completion bash); COMP_WORDS=(memelens search --min); COMP_CWORD=2; _memelens; echo \"${COMPREPLY[@]}\"; "
-             "COMP_WORDS=(memelens dup); COMP_CWORD=1; _memelens; echo \"${COMPREPLY[@]}\"",
+             "COMP_WORDS=(memelens dup); COMP_CWORD=1; _memelens; echo \"${COMPREPLY[@]}\"; "
+             /* a model of one's own is called as its folder is: nothing in the name is run */
+             "memelens() { printf 'mine  here\\n$(echo${IFS}run>&2)  here\\n'; }; COMP_WORDS=(memelens pull ''); COMP_CWORD=2; _memelens; echo \"${COMPREPLY[@]}\"",
              test_program());
     const char *argv[] = {"/bin/bash", "-c", script, NULL};
     test_run run = test_run_program(argv, NULL, NULL);
-    assert_string_equal(run.out.data, "--min-score\nduplicates\n");
+    assert_string_equal(run.out.data, "--min-score\nduplicates\nmine\n");
+    assert_int_equal(run.err.size, 0);
     test_run_free(&run);
 }
 
@@ -132,6 +135,10 @@ static void test_mistakes(void **state)
         {"search", "-n", "none", "expected a whole number"},
         {"search", "-n0", "x", "expected a whole number"},
         {"search", "--min-score", "high", "expected a number"},
+        {"index", "--threads", "4294967297", "expected a whole number"},
+        {"serve", "--max-upload", "4097", "at most 4096"},
+        {"serve", "--listen", "127.0.0.1:99999", "a port is at most 65535"},
+        {"serve", "--max-megapixels", "100001", "at most 100000"},
         {"search", "--json=1", "x", "takes no value"},
         {"index", "--model", NULL, "needs a value"},
         {"forget", NULL, NULL, "name paths"},

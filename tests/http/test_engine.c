@@ -242,6 +242,37 @@ static json_t *run_to_its_end(const test_serving *at)
     return done;
 }
 
+/* What a run notes may name files; beyond this machine only the reason is told. */
+static void notes_tell_paths_to_this_machine_alone(void **state)
+{
+    (void)state;
+    test_world *own = test_world_of_scenes(2);
+    char *captions = test_path(own->folder, "captions.tsv");
+    test_write(captions, "file\tcaption\nscene0.png\tone\n", 32);
+    test_run run = test_world_expect(own, 0, "index", "--captions", captions, NULL);
+    test_run_free(&run);
+    unlink(captions);
+    assert_int_equal(mkdir(captions, 0777), 0);
+    const char *const beyond[] = {"--host", "pictures.example", NULL}, *const *const more[] = {NULL, beyond};
+    for (int i = 0; i < 2; i++) {
+        test_serving at = test_serving_start(own, more[i]);
+        const int fd = listen_to_events(&at);
+        json_decref(next_event(fd, "progress"));
+        test_serving_expect(&at, 202, "POST", "/api/index", "", "{}");
+        json_t *note = next_event(fd, "note");
+        char *told = json_dumps(note, JSON_COMPACT);
+        assert_non_null(strstr(told, "is a folder"));
+        if ((strstr(told, own->folder) == NULL) != (i == 1))
+            fail_msg("%s", told);
+        free(told);
+        json_decref(note);
+        close(fd);
+        test_serving_stop(&at);
+    }
+    free(captions);
+    test_world_free(own);
+}
+
 static void a_run_that_fails_says_so_and_why(void **state)
 {
     (void)state;
@@ -330,6 +361,7 @@ int main(void)
         cmocka_unit_test(what_explains_is_kept),
         cmocka_unit_test(what_an_encoder_sees_is_shown_without_its_weights),
         cmocka_unit_test(a_model_that_is_another_one_now_is_opened_again),
+        cmocka_unit_test(notes_tell_paths_to_this_machine_alone),
         cmocka_unit_test(a_run_that_fails_says_so_and_why),
         cmocka_unit_test(patterns_find_out_nothing_about_what_is_above),
         cmocka_unit_test(what_is_quiet_tells_no_path),

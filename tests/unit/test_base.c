@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/id_map.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/list.h"
 #include "base/queue.h"
 #include "base/text.h"
@@ -232,6 +233,29 @@ static void test_queue_is_shared_out(void **state)
     lens_queue_free(queue);
 }
 
+static void test_bytes_as_text(void **state)
+{
+    (void)state;
+    char hex[5];
+    const lens_hash hash = {.bytes = {0x0f, 0xa0, 0xff}};
+    lens_hash_hex(&hash, 2, hex);
+    assert_string_equal(hex, "0fa0");
+    lens_buffer uri = {0};
+    assert_int_equal(lens_data_uri("image/png", "memes", 5, &uri), 0);
+    assert_string_equal(uri.data, "data:image/png;base64,bWVtZXM=");
+    lens_buffer_free(&uri);
+    json_t *object = json_object();
+    json_object_set_new(object, "said", lens_json_text("a\xff: odd"));
+    assert_string_equal(json_string_value(json_object_get(object, "said")), "a\\xff: odd");
+    json_object_del(object, "said");
+    lens_json_set_path(object, "plain", "/gr\xc3\xbc\xc3\x9f");
+    lens_json_set_path(object, "odd", "a\xff");
+    assert_string_equal(json_string_value(json_object_get(object, "plain")), "/gr\xc3\xbc\xc3\x9f");
+    assert_string_equal(json_string_value(json_object_get(object, "odd_base64")), "Yf8=");
+    assert_int_equal(json_object_size(object), 2);
+    json_decref(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_printable_text_cannot_steer_a_terminal),
         cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_bytes_as_text),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_hash_is_canonical),

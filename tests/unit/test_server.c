@@ -84,12 +84,37 @@ static void what_a_request_names_is_counted(void **state)
     test_folder_remove(folder);
 }
 
+/* Very many small runs of bytes are bounded by what is kept about them. */
+static void small_blobs_are_counted_too(void **state)
+{
+    (void)state;
+    lens_cache *cache = lens_cache_new(10000);
+    char name[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_true(lens_cache_put(cache, name, calloc(1, 1), 1));
+        assert_in_range(lens_cache_size(cache), 1, 10000);
+    }
+    size_t kept = 0;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        const lens_blob *blob = lens_cache_get(cache, name);
+        kept += blob != NULL;
+        assert_true(blob || i < 999);
+        lens_blob_release(blob);
+    }
+    assert_in_range(kept, 10, 200);
+    assert_false(lens_cache_put(cache, "large", malloc(10000), 10000));
+    lens_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_are_cut_off_messages),
         cmocka_unit_test(origins_are_what_browsers_send),
         cmocka_unit_test(what_a_request_names_is_counted),
+        cmocka_unit_test(small_blobs_are_counted_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -388,6 +388,7 @@ async function drawViewer() {
 
 addEventListener('popstate', () => { slid = ''; follow(); });
 watch({say, done: async () => {
+  viewer.renew();
   status = await api.status().catch(() => status);
   drawHead();
   // The library is told anew; of what there is to begin with only those see something new who look at nothing yet.

@@ -20,6 +20,7 @@ function fact(name, value) {
 }
 
 const written = new Map(); // what is written about the pictures that were shown
+export const renew = () => written.clear(); // more may have been read in them
 
 function drawTexts({captions, read}, sought) {
   const said = [...new Set(captions)];

@@ -408,7 +408,7 @@ function remember() {
 
 function recall() {
     for (const [key, value] of new URLSearchParams(location.hash.slice(1))) {
-        if (!(key in state)) continue;
+        if (!Object.hasOwn(state, key)) continue; // an address may say anything
         state[key] = typeof state[key] === "boolean" ? value === "true" : value;
         const field = $("filters").elements[key];
         if (field.type === "checkbox") field.checked = state[key];
