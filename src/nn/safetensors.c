@@ -384,7 +384,7 @@ size_t lens_weights_count(const lens_weights *weights)
 
 const lens_tensor_view *lens_weights_at(const lens_weights *weights, size_t index)
 {
-    return index < weights->count ? &weights->entries[index].view : NULL;
+    return index < lens_weights_count(weights) ? &weights->entries[index].view : NULL;
 }
 
 static int name_against_entry(const void *name, const void *entry)
