@@ -175,7 +175,7 @@ static int build(lens_encoder *encoder, const lens_model_source *source, const c
     if (result == 0) {
         encoder->info.dim = facts.dim;
         encoder->info.logit_scale = facts.logit_scale;
-        encoder->info.grid = encoder->family->parts ? facts.grid : 0;
+        encoder->info.grid = facts.grid;
         encoder->info.method = encoder->info.grid ? facts.method : NULL;
         encoder->info.precision = source->precision;
         encoder->info.preparation = facts.preparation;
@@ -274,7 +274,7 @@ int lens_encoder_kinds(const char *folder, lens_tower *towers, lens_error *err)
     json_t *config;
     const lens_family *family = read_config(folder, &path, &config, err);
     if (family)
-        *towers = (lens_tower)((family->run ? LENS_TOWER_PICTURES : 0) | (family->run_words ? LENS_TOWER_WORDS : 0));
+        *towers = (lens_tower)((family->run || family->map ? LENS_TOWER_PICTURES : 0) | (family->run_words ? LENS_TOWER_WORDS : 0));
     json_decref(config);
     free(path);
     return family ? 0 : -1;

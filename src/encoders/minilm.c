@@ -365,13 +365,12 @@ struct buffers {
 /* Lays them out from WORKSPACE on. */
 static struct buffers divide(const struct model *model, size_t count, void *workspace)
 {
-    enum { BOUNDARY = 64 };
     const size_t width = (size_t)model->sizes.width, rows = lens_items_size(model->row, count, width);
     const size_t qkv = lens_items_size(model->qkv, count, 3 * width), inner = lens_items_size(model->row, count, (size_t)model->sizes.inner);
     const size_t sizes[4] = {count * width * sizeof(float), model->row == LENS_TYPE_F32 ? 0 : rows, qkv > inner ? qkv : inner, rows};
     size_t at[5] = {0};
     for (int i = 0; i < 4; i++)
-        at[i + 1] = at[i] + (sizes[i] + BOUNDARY - 1) / BOUNDARY * BOUNDARY;
+        at[i + 1] = at[i] + lens_aligned(sizes[i]);
     char *base = workspace;
     struct buffers buffers = {.size = at[4]};
     if (base) {
@@ -466,5 +465,6 @@ static int run_words(const void *opened, lens_stream *stream, void *workspace, c
 }
 
 const lens_family lens_family_minilm = {
-    .name = "minilm", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close, .tokenizer = open_tokenizer, .run_words = run_words,
+    .name = "minilm", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close,
+    .tokenizer = open_tokenizer, .run_words = run_words,
 };

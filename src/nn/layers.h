@@ -58,6 +58,12 @@ void lens_stream_free(lens_stream *stream);
 /* COUNT floats on a boundary of 64 bytes. NULL when memory is short. Free with free. */
 float *lens_floats_new(size_t count);
 
+/* SIZE bytes, and as many more as what stands behind them needs to begin on such a boundary too. */
+static inline size_t lens_aligned(size_t size)
+{
+    return (size + 63) / 64 * 64;
+}
+
 /* ---- types of activations ---------------------------------------------------------------------------------------- */
 
 /* What the numbers between layers are kept in. A layer multiplies in the type that it gets: floats by floats, bytes by bytes. */
