@@ -316,24 +316,31 @@ int lens_encoder_preparation(const char *folder, const char *way, lens_preparati
     return result;
 }
 
-int lens_encoder_preparation_weightless(const char *base, const char *way, lens_preparation *preparation, lens_error *err)
+/* NULL on failure. */
+static const lens_family *find_weightless(const char *base, lens_error *err)
 {
     const lens_family *family = lens_family_weightless(base);
+    if (!family)
+        lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
+    return family;
+}
+
+int lens_encoder_preparation_weightless(const char *base, const char *way, lens_preparation *preparation, lens_error *err)
+{
+    const lens_family *family = find_weightless(base, err);
     const lens_model_source source = {base, base, NULL, NULL, LENS_TOWER_PICTURES, LENS_PRECISION_F32};
-    return family ? prepared(family, &source, way, preparation, err) : lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
+    return family ? prepared(family, &source, way, preparation, err) : -1;
 }
 
 lens_encoder *lens_encoder_open_weightless(const char *name, lens_tower towers, lens_error *err)
 {
     char base[32];
     snprintf(base, sizeof base, "%.*s", (int)strcspn(name, "@"), name);
-    const lens_family *family = lens_family_weightless(base);
+    const lens_family *family = find_weightless(base, err);
     lens_encoder *encoder = family ? calloc(1, sizeof *encoder) : NULL;
     if (!encoder) {
         if (family)
             no_memory(err, name);
-        else
-            lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
         return NULL;
     }
     encoder->family = family;

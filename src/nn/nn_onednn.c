@@ -324,5 +324,7 @@ static bool is_fast(lens_type type)
 }
 
 const lens_backend_functions lens_backend_onednn = {
-    engine_open, engine_close, lens_dnnl_pack, lens_dnnl_unpack, lens_dnnl_take, lens_dnnl_keep, kind, stream_open, stream_close, product, lens_attention_fast, lens_norm_fast, is_fast,
+    .engine_open = engine_open, .engine_close = engine_close, .pack = lens_dnnl_pack, .unpack = lens_dnnl_unpack, .take = lens_dnnl_take, .keep = lens_dnnl_keep,
+    .kind = kind, .stream_open = stream_open, .stream_close = stream_close, .product = product, .attention = lens_attention_fast, .norm = lens_norm_fast,
+    .is_fast = is_fast,
 };

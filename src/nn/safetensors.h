@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-typedef enum lens_dtype { LENS_F32, LENS_F16, LENS_BF16, LENS_I64, LENS_I32, LENS_OTHER } lens_dtype;
+typedef enum lens_dtype { LENS_F32, LENS_F16, LENS_BF16, LENS_OTHER } lens_dtype;
 
 enum { LENS_MAX_DIMS = 8 };
 
