@@ -173,6 +173,19 @@ static int check_modules(const char *folder, lens_error *err)
     return result;
 }
 
+/* Words that the model's makers have before every text are no part of it here. */
+static int check_prompt(const char *folder, lens_error *err)
+{
+    json_t *json;
+    char *path;
+    int result = read_beside(folder, "config_sentence_transformers.json", &json, &path, err);
+    if (result == 0)
+        result = lens_field_refuse(&(lens_fields){json, path, ""}, "default_prompt_name", err);
+    json_decref(json);
+    free(path);
+    return result;
+}
+
 /* The tokenizer makes everything lower case and takes accents off; a vocabulary that was not made for this would find other tokens. */
 static int check_letters(const char *folder, lens_error *err)
 {
@@ -192,7 +205,7 @@ static int read_configuration(const lens_model_source *source, struct sizes *siz
 {
     if (read_sizes(source->config, source->config_path, sizes, err) != 0 || read_context(source->folder, sizes, err) != 0)
         return -1;
-    return check_pooling(source->folder, err) != 0 || check_modules(source->folder, err) != 0 ? -1 : 0;
+    return check_pooling(source->folder, err) != 0 || check_modules(source->folder, err) != 0 || check_prompt(source->folder, err) != 0 ? -1 : 0;
 }
 
 /* ---- the weights ------------------------------------------------------------------------------------------------- */
