@@ -2,7 +2,6 @@
  * pre-activation bottlenecks (He et al., "Identity Mappings in Deep Residual Networks", 2016) with group norm (Wu and He,
  * 2018) and standardised kernels (Qiao et al., "Micro-Batch Training with Batch-Channel Normalization and Weight
  * Standardization", 2019), under the tensor names of timm's resnetv2_*_bit. docs/MODELS.md describes the pass. */
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +41,6 @@ struct model {
     lens_pool_spec pool;
     struct block *blocks;
     int count;
-    int dim, positions;               /* of the last map */
     size_t pixels;                    /* numbers */
     lens_type map, normed_type;       /* of what convolutions give, and of what they get */
     size_t wide, normed, narrow;      /* bytes of the three buffers, one picture */
@@ -113,17 +111,7 @@ static int read_shape(const lens_model_source *source, const struct variant *var
         read_list(config, "channels", GROUPS * NARROWING, variant->width, path, shape->channels, err) != 0 ||
         (stem && read_number(stem, GROUPS, variant->width, "stem_chs", path, &shape->stem, err) != 0))
         return -1;
-
-    const json_t *features = json_object_get(config, "num_features");
-    if (features && json_integer_value(features) != shape->channels[STAGES - 1])
-        return lens_fail(err, LENS_E_FORMAT, "%s: num_features is not the %d of %s", path, shape->channels[STAGES - 1],
-                         lens_timm_architecture(config));
-    const json_t *pool = json_object_get(config, "global_pool");
-    if (json_is_string(pool) && strcmp(json_string_value(pool), "avg") != 0)
-        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: global_pool is '%.32s', not avg", path, json_string_value(pool));
-    if (json_object_size(json_object_get(config, "model_args")) > 0)
-        return lens_fail(err, LENS_E_UNSUPPORTED, "%s: model_args are not supported", path);
-    return 0;
+    return lens_timm_check(source, shape->channels[STAGES - 1], err);
 }
 
 static size_t larger(size_t a, size_t b)
@@ -247,10 +235,7 @@ static int check_end(const struct builder *builder, int stage, int block, lens_e
 {
     char name[80];
     snprintf(name, sizeof name, "stages.%d.blocks.%d.conv1.weight", stage, block);
-    if (!lens_weights_find(builder->source->weights, name))
-        return 0;
-    return lens_fail(err, LENS_E_FORMAT, "%s: tensor %s is in the weights, but the configuration ends before it",
-                     builder->source->config_path, name);
+    return lens_timm_check_end(builder->source, name, err);
 }
 
 static int build(struct builder *builder, const struct shape *shape, lens_error *err)
@@ -278,8 +263,6 @@ static int build(struct builder *builder, const struct shape *shape, lens_error 
     }
     if (check_end(builder, STAGES, 0, err) != 0 || !(model->norm = add_norm(builder, "", "norm", LENS_TYPE_F32, err)))
         return -1;
-    model->dim = builder->channels;
-    model->positions = builder->size * builder->size;
     return 0;
 }
 
@@ -289,12 +272,6 @@ static void model_close(void *opened)
     if (model)
         free(model->blocks);
     free(model);
-}
-
-/* BYTES, so that the next buffer begins on a boundary of 64. */
-static size_t aligned(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
 }
 
 static int describe(const struct shape *shape, lens_buffer *out)
@@ -328,9 +305,9 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
         model_close(model);
         return NULL;
     }
-    model->wide = aligned(model->wide);
-    model->normed = aligned(model->normed);
-    model->narrow = aligned(model->narrow);
+    model->wide = lens_aligned(model->wide);
+    model->normed = lens_aligned(model->normed);
+    model->narrow = lens_aligned(model->narrow);
     facts->dim = shape.channels[STAGES - 1];
     facts->slice = SLICE;
     facts->grid = builder.size;
@@ -357,7 +334,6 @@ static int run_block(const struct block *block, lens_stream *stream, int count, 
     return lens_conv_run(stream, block->conv3, count, normed, wide, err);
 }
 
-/* PIXELS -> the last map, [count, positions, dim] floats, in *MAP. */
 static int run_map(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, const float **map, lens_error *err)
 {
     const struct model *model = opened;
@@ -379,29 +355,6 @@ static int run_map(const void *opened, lens_stream *stream, void *workspace, con
     return 0;
 }
 
-static int run(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
-               lens_error *err)
-{
-    const struct model *model = opened;
-    const float *map;
-    if (run_map(opened, stream, workspace, pixels, count, &map, err) != 0)
-        return -1;
-    lens_mean_positions(count, model->positions, model->dim, map, features);
-    return 0;
-}
-
-/* The features are a mean over positions, so that each position's part in them is plain. */
-static int parts(const void *opened, lens_stream *stream, void *workspace, const float *pixels, float *out, lens_error *err)
-{
-    const struct model *model = opened;
-    const float *map;
-    if (run_map(opened, stream, workspace, pixels, 1, &map, err) != 0)
-        return -1;
-    lens_mean_parts(model->positions, model->dim, map, out);
-    return 0;
-}
-
 const lens_family lens_family_bit = {
-    .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .preparation = preparation, .open = model_open, .close = model_close, .run = run,
-    .parts = parts,
+    .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .preparation = preparation, .open = model_open, .close = model_close, .map = run_map,
 };

@@ -242,8 +242,9 @@ const lens_catalogue_entry *lens_catalogue_find(const char *name)
 bool lens_catalogue_side_file(const char *name)
 {
     static const char *const names[] = {
-        "config.json", "open_clip_config.json", "preprocessor_config.json", "vocab.json",           "merges.txt",
-        "vocab.txt",   "tokenizer.json",        "tokenizer_config.json",    "sentence_bert_config.json",
+        "config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json", "vocab.json", "merges.txt", "vocab.txt",
+        "tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json", "config_sentence_transformers.json", "modules.json",
+        LENS_CATALOGUE_POOLING "/config.json",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)

@@ -41,7 +41,11 @@ const lens_catalogue_entry *lens_catalogue_at(size_t index);
 const lens_catalogue_entry *lens_catalogue_find(const char *name);
 
 /* Whether a model folder may hold the file NAME, as some family reads it or as it is of use to another program; of a repository that is not
- * in the table those files are fetched. Weights aside. */
+ * in the table those files are fetched. Weights aside. What a family only looks at to refuse a model belongs here too: without it a model
+ * would open that gives other vectors than its makers meant. */
 bool lens_catalogue_side_file(const char *name);
+
+/* The only folder in which such a file lies: how a sentence model pools. */
+#define LENS_CATALOGUE_POOLING "1_Pooling"
 
 #endif

@@ -82,7 +82,6 @@ static size_t larger(size_t a, size_t b)
 /* Lays the buffers out from WORKSPACE on; PATCHES, of a picture, each of so many numbers. */
 static struct buffers divide(const lens_clip_model *model, const lens_clip_tower *shape, size_t count, size_t tokens, void *workspace)
 {
-    enum { BOUNDARY = 64 };
     const bool pictures = shape == &model->config.pictures;
     const size_t patches = pictures ? tokens - 1 : 0, patch = pictures ? 3 * (size_t)model->config.patch * (size_t)model->config.patch : 0;
     const size_t rows = count * tokens, width = (size_t)shape->width;
@@ -97,7 +96,7 @@ static struct buffers divide(const lens_clip_model *model, const lens_clip_tower
     };
     size_t at[7] = {0};
     for (int i = 0; i < 6; i++)
-        at[i + 1] = at[i] + (sizes[i] + BOUNDARY - 1) / BOUNDARY * BOUNDARY;
+        at[i + 1] = at[i] + lens_aligned(sizes[i]);
     char *base = workspace;
     struct buffers buffers = {.size = at[6]};
     if (base) {

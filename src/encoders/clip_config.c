@@ -9,7 +9,6 @@ enum {
     WIDTH_MOST = 16384,
     LAYERS_MOST = 256,
     MLP_MOST = 131072,
-    SIZE_MOST = 4096, /* as lens_prepare_picture */
     GRID_MOST = 128,
     CONTEXT_MOST = 4096,
     VOCABULARY_MOST = 1 << 24,
@@ -90,9 +89,9 @@ static int read_hugging_face(const lens_fields *top, lens_clip_config *out, lens
         read_section(top, "vision_config_dict", "vision_config_dict.", "vision_config", "vision_config.", &vision, err) != 0 ||
         read_section(top, "text_config_dict", "text_config_dict.", "text_config", "text_config.", &text, err) != 0 ||
         read_tower(&vision, &out->pictures, err) != 0 || read_tower(&text, &out->words, err) != 0 ||
-        lens_field_side(&vision, "image_size", 1, SIZE_MOST, &out->size, err) != 0 ||
-        lens_field_side(&vision, "patch_size", 1, SIZE_MOST, &out->patch, err) != 0 ||
-        lens_field_whole(&vision, "num_channels", 1, SIZE_MOST, &channels, err) != 0 ||
+        lens_field_side(&vision, "image_size", 1, LENS_PREPARE_MOST, &out->size, err) != 0 ||
+        lens_field_side(&vision, "patch_size", 1, LENS_PREPARE_MOST, &out->patch, err) != 0 ||
+        lens_field_whole(&vision, "num_channels", 1, LENS_PREPARE_MOST, &channels, err) != 0 ||
         lens_field_whole(&text, "max_position_embeddings", 2, CONTEXT_MOST, &out->context, err) != 0 ||
         lens_field_whole(&text, "vocab_size", 1, VOCABULARY_MOST, &out->vocabulary, err) != 0 ||
         lens_field_whole(&text, "eos_token_id", 0, VOCABULARY_MOST, &out->end, err) != 0)
@@ -198,8 +197,8 @@ static int read_open(const lens_fields *top, lens_clip_config *out, lens_error *
         read_open_tower(&text, "text_cfg.norm_kwargs.", &out->words, err) != 0 ||
         lens_field_whole(&vision, "head_width", 1, WIDTH_MOST, &head, err) != 0 ||
         lens_field_whole(&text, "heads", 1, WIDTH_MOST, &out->words.heads, err) != 0 ||
-        lens_field_side(&vision, "image_size", 1, SIZE_MOST, &out->size, err) != 0 ||
-        lens_field_side(&vision, "patch_size", 1, SIZE_MOST, &out->patch, err) != 0 ||
+        lens_field_side(&vision, "image_size", 1, LENS_PREPARE_MOST, &out->size, err) != 0 ||
+        lens_field_side(&vision, "patch_size", 1, LENS_PREPARE_MOST, &out->patch, err) != 0 ||
         lens_field_whole(&text, "context_length", 2, CONTEXT_MOST, &out->context, err) != 0 ||
         lens_field_whole(&text, "vocab_size", 1, VOCABULARY_MOST, &out->vocabulary, err) != 0)
         return -1;

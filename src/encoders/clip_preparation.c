@@ -6,8 +6,6 @@
 #include "encoders/clip_config.h"
 #include "encoders/fields.h"
 
-enum { SIDE_MOST = 4096 }; /* as lens_prepare_picture */
-
 /* OpenAI's, of the pictures that the first CLIP was trained on: the default of both forms. */
 static const float openai_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f}, openai_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
 
@@ -28,8 +26,8 @@ static int not_square(const lens_fields *fields, const char *key, lens_error *er
 static int read_height_width(const lens_fields *size, int *side, bool *there, lens_error *err)
 {
     int height = 0, width = 0;
-    if (lens_field_whole(size, "height", 1, SIDE_MOST, &height, err) != 0 ||
-        lens_field_whole(size, "width", 1, SIDE_MOST, &width, err) != 0)
+    if (lens_field_whole(size, "height", 1, LENS_PREPARE_MOST, &height, err) != 0 ||
+        lens_field_whole(size, "width", 1, LENS_PREPARE_MOST, &width, err) != 0)
         return -1;
     *there = height || width;
     if (height != width)
@@ -44,14 +42,14 @@ static int read_resize(const lens_fields *fields, int *side, bool *squash, lens_
     const json_t *field = lens_field(fields, "size");
     *squash = json_is_array(field);
     if (!json_is_object(field))
-        return lens_field_side(fields, "size", 1, SIDE_MOST, side, err);
+        return lens_field_side(fields, "size", 1, LENS_PREPARE_MOST, side, err);
     lens_fields size;
     if (lens_field_section(fields, "size", "size.", &size, err) != 0 || lens_field_refuse(&size, "longest_edge", err) != 0 ||
         lens_field_refuse(&size, "max_height", err) != 0 || lens_field_refuse(&size, "max_width", err) != 0)
         return -1;
     /* transformers looks at the shortest edge first. */
     if (lens_field(&size, "shortest_edge"))
-        return lens_field_whole(&size, "shortest_edge", 1, SIDE_MOST, side, err);
+        return lens_field_whole(&size, "shortest_edge", 1, LENS_PREPARE_MOST, side, err);
     if (read_height_width(&size, side, squash, err) != 0)
         return -1;
     return *squash ? 0 : lens_field_fail(fields, "size", LENS_E_FORMAT, "names no side", err);
@@ -60,7 +58,7 @@ static int read_resize(const lens_fields *fields, int *side, bool *squash, lens_
 static int read_crop(const lens_fields *fields, int *side, lens_error *err)
 {
     if (!json_is_object(lens_field(fields, "crop_size")))
-        return lens_field_side(fields, "crop_size", 1, SIDE_MOST, side, err);
+        return lens_field_side(fields, "crop_size", 1, LENS_PREPARE_MOST, side, err);
     lens_fields crop;
     bool there;
     if (lens_field_section(fields, "crop_size", "crop_size.", &crop, err) != 0 || read_height_width(&crop, side, &there, err) != 0)
@@ -161,7 +159,7 @@ int lens_clip_open_preparation(const json_t *config, const char *path, int size,
     if (lens_field_section(&top, "preprocess_cfg", "preprocess_cfg.", &fields, err) != 0 ||
         lens_field_colour(&fields, "mean", false, out->mean, err) != 0 || lens_field_colour(&fields, "std", true, out->std, err) != 0 ||
         lens_field_text(&fields, "interpolation", &filter, err) != 0 || lens_field_text(&fields, "resize_mode", &mode, err) != 0 ||
-        lens_field_text(&fields, "mode", &colours, err) != 0 || lens_field_side(&fields, "size", 1, SIDE_MOST, &side, err) != 0 ||
+        lens_field_text(&fields, "mode", &colours, err) != 0 || lens_field_side(&fields, "size", 1, LENS_PREPARE_MOST, &side, err) != 0 ||
         lens_field_whole(&fields, "fill_color", 0, 255, &fill, err) != 0)
         return -1;
     if (strcmp(filter, "bilinear") == 0)

@@ -45,7 +45,6 @@ struct model {
     const lens_layer *stem, *head;
     struct block *blocks;      /* [count], and one for the head, of which only the input is used */
     int count;
-    int positions;             /* of the head */
     lens_type type;            /* of what is multiplied */
     int size, before, framed;  /* of the pixels: without the zeros that the stem wants around them, the first ones, and with them */
     float *steps;              /* in int8: by what a line of pixels is multiplied to be bytes, [3 * size] */
@@ -378,6 +377,14 @@ static int add_stem(struct builder *builder, lens_error *err)
     return model->stem ? 0 : -1;
 }
 
+/* The weights must not go on where the variant ends: a larger one's are of the same shapes as far as they go, and would give vectors all the same. */
+static int check_end(const struct builder *builder, int stage, int repeat, lens_error *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "blocks.%d.%d.conv_dw.weight", stage, repeat);
+    return lens_timm_check_end(builder->source, name, err);
+}
+
 static int build(struct builder *builder, const struct variant *variant, lens_error *err)
 {
     struct model *model = builder->model;
@@ -396,10 +403,13 @@ static int build(struct builder *builder, const struct variant *variant, lens_er
         for (int repeat = 0; repeat < repeats; repeat++)
             if (add_block(builder, stage, repeat, channels, repeats == 1, block++, err) != 0)
                 return -1;
+        if (check_end(builder, stage, repeats, err) != 0)
+            return -1;
     }
+    if (check_end(builder, STAGES, 0, err) != 0)
+        return -1;
     model->head = add_conv(builder, "", "conv_head", "bn2", HEAD_PART, false,
                            (lens_conv_spec){.out = HEAD, .kernel = 1, .stride = 1, .activation = LENS_ACTIVATION_CLIP6}, &model->wide, err);
-    model->positions = builder->size * builder->size;
     return model->head ? 0 : -1;
 }
 
@@ -413,12 +423,6 @@ static void model_close(void *opened)
     free(model);
 }
 
-/* BYTES, so that the next buffer begins on a boundary of 64. */
-static size_t aligned(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 static int preparation(const lens_model_source *source, lens_preparation *out, lens_error *err)
 {
     return lens_timm_preparation(source->config, source->config_path, out, err);
@@ -427,13 +431,7 @@ static int preparation(const lens_model_source *source, lens_preparation *out, l
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
 {
     const struct variant *variant = variant_of(source->config);
-    const json_t *features = json_object_get(source->config, "num_features");
-    if (features && json_integer_value(features) != HEAD) {
-        lens_fail(err, LENS_E_FORMAT, "%s: num_features is not the %d of %s", source->config_path, (int)HEAD,
-                  variant->architecture);
-        return NULL;
-    }
-    if (preparation(source, &facts->preparation, err) != 0)
+    if (lens_timm_check(source, HEAD, err) != 0 || preparation(source, &facts->preparation, err) != 0)
         return NULL;
     struct model *model = calloc(1, sizeof *model);
     struct builder builder = {.source = source, .engine = engine, .model = model, .size = facts->preparation.size, .channels = 3,
@@ -443,16 +441,16 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
         free(model);
         return NULL;
     }
-    int result = build(&builder, variant, err);
+    int result = source->towers & LENS_TOWER_PICTURES ? build(&builder, variant, err) : 0;
     spread_free(&builder.wide);
     spread_free(&builder.narrow);
     if (result != 0) {
         model_close(model);
         return NULL;
     }
-    model->narrow = aligned(model->narrow);
-    model->input = aligned(model->input);
-    model->wide = aligned(model->wide);
+    model->narrow = lens_aligned(model->narrow);
+    model->input = lens_aligned(model->input);
+    model->wide = lens_aligned(model->wide);
     facts->dim = HEAD;
     facts->pictures = true;
     facts->grid = builder.size;
@@ -496,7 +494,6 @@ static const void *take_pixels(const struct model *model, int count, const float
     return input;
 }
 
-/* PIXELS -> the last map, [count, positions, HEAD] floats, in *MAP. */
 static int run_map(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, const float **map, lens_error *err)
 {
     const struct model *model = opened;
@@ -520,29 +517,7 @@ static int run_map(const void *opened, lens_stream *stream, void *workspace, con
     return 0;
 }
 
-static int run(const void *opened, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
-               lens_error *err)
-{
-    const struct model *model = opened;
-    const float *map;
-    if (run_map(opened, stream, workspace, pixels, count, &map, err) != 0)
-        return -1;
-    lens_mean_positions(count, model->positions, HEAD, map, features);
-    return 0;
-}
-
-/* The features are a mean over positions, so that each position's part in them is plain. */
-static int parts(const void *opened, lens_stream *stream, void *workspace, const float *pixels, float *out, lens_error *err)
-{
-    const struct model *model = opened;
-    const float *map;
-    if (run_map(opened, stream, workspace, pixels, 1, &map, err) != 0)
-        return -1;
-    lens_mean_parts(model->positions, HEAD, map, out);
-    return 0;
-}
-
 const lens_family lens_family_efficientnet_lite = {
-    .name = "efficientnet_lite", .quickest = LENS_PRECISION_INT8, .claims = claims, .preparation = preparation, .open = model_open, .close = model_close, .run = run,
-    .parts = parts,
+    .name = "efficientnet_lite", .quickest = LENS_PRECISION_INT8, .claims = claims, .preparation = preparation, .open = model_open,
+    .close = model_close, .map = run_map,
 };

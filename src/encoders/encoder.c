@@ -175,7 +175,7 @@ static int build(lens_encoder *encoder, const lens_model_source *source, const c
     if (result == 0) {
         encoder->info.dim = facts.dim;
         encoder->info.logit_scale = facts.logit_scale;
-        encoder->info.grid = encoder->family->parts ? facts.grid : 0;
+        encoder->info.grid = facts.grid;
         encoder->info.method = encoder->info.grid ? facts.method : NULL;
         encoder->info.precision = source->precision;
         encoder->info.preparation = facts.preparation;
@@ -274,7 +274,7 @@ int lens_encoder_kinds(const char *folder, lens_tower *towers, lens_error *err)
     json_t *config;
     const lens_family *family = read_config(folder, &path, &config, err);
     if (family)
-        *towers = (lens_tower)((family->run ? LENS_TOWER_PICTURES : 0) | (family->run_words ? LENS_TOWER_WORDS : 0));
+        *towers = (lens_tower)((family->run || family->map ? LENS_TOWER_PICTURES : 0) | (family->run_words ? LENS_TOWER_WORDS : 0));
     json_decref(config);
     free(path);
     return family ? 0 : -1;
@@ -316,24 +316,31 @@ int lens_encoder_preparation(const char *folder, const char *way, lens_preparati
     return result;
 }
 
-int lens_encoder_preparation_weightless(const char *base, const char *way, lens_preparation *preparation, lens_error *err)
+/* NULL on failure. */
+static const lens_family *find_weightless(const char *base, lens_error *err)
 {
     const lens_family *family = lens_family_weightless(base);
+    if (!family)
+        lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
+    return family;
+}
+
+int lens_encoder_preparation_weightless(const char *base, const char *way, lens_preparation *preparation, lens_error *err)
+{
+    const lens_family *family = find_weightless(base, err);
     const lens_model_source source = {base, base, NULL, NULL, LENS_TOWER_PICTURES, LENS_PRECISION_F32};
-    return family ? prepared(family, &source, way, preparation, err) : lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
+    return family ? prepared(family, &source, way, preparation, err) : -1;
 }
 
 lens_encoder *lens_encoder_open_weightless(const char *name, lens_tower towers, lens_error *err)
 {
     char base[32];
     snprintf(base, sizeof base, "%.*s", (int)strcspn(name, "@"), name);
-    const lens_family *family = lens_family_weightless(base);
+    const lens_family *family = find_weightless(base, err);
     lens_encoder *encoder = family ? calloc(1, sizeof *encoder) : NULL;
     if (!encoder) {
         if (family)
             no_memory(err, name);
-        else
-            lens_fail(err, LENS_E_MISSING, "%s: no encoder without weights is called that", base);
         return NULL;
     }
     encoder->family = family;

@@ -16,7 +16,7 @@ typedef struct lens_model_source {
     const char *config_path;
     const json_t *config; /* an object */
     const lens_weights *weights; /* NULL when the engine is warm, and knows all numbers */
-    lens_tower towers; /* what to make ready; what the family does not have is not asked for */
+    lens_tower towers; /* what to make ready; of what the family does not have it makes nothing ready, and the caller fails */
     lens_precision precision; /* not LENS_PRECISION_AUTO */
 } lens_model_source;
 
@@ -31,7 +31,7 @@ typedef struct lens_model_facts {
     int vocabulary;               /* rows of the embedding of tokens, which the tokenizer must fill */
     const char *embedding;        /* its tensor, for messages; static */
     double logit_scale;           /* what cosines of pictures and words are multiplied by before a softmax; 0: no such thing */
-    int grid;                     /* side of the map that PARTS fills; 0: none */
+    int grid;                     /* side of the map that MAP gives or PARTS fills; 0: none */
     const char *method;           /* how it does, for the person; static */
     lens_buffer description;      /* what of the configuration changes the vectors, for the fingerprint */
 } lens_model_facts;
@@ -55,13 +55,18 @@ typedef struct lens_family {
     /* The tokenizer of the model's words; the source's weights may be NULL. NULL: a family that knows pictures only. */
     lens_tokenizer *(*tokenizer)(const lens_model_source *source, lens_error *err);
 
-    /* PIXELS [count, size, size, 3], COUNT at most the slice -> FEATURES [count, dim], of any length. Everything that
-     * changes is in STREAM and WORKSPACE, so that threads share MODEL. 0 or -1. */
+    /* PIXELS [count, size, size, 3], COUNT at most the slice -> *MAP [count, grid * grid, dim], in WORKSPACE, whose mean over the positions the features are:
+     * so each position's part in them is plain. Everything that changes is in STREAM and WORKSPACE, so that threads share MODEL. 0 or -1. NULL: see RUN. */
+    int (*map)(const void *model, lens_stream *stream, void *workspace, const float *pixels, int count, const float **map, lens_error *err);
+
+    /* Of a family whose features are something else: PIXELS -> FEATURES [count, dim], of any length. 0 or -1. NULL where there is MAP, or a family knows words
+     * only. */
     int (*run)(const void *model, lens_stream *stream, void *workspace, const float *pixels, int count, float *features,
                lens_error *err);
 
     /* One picture's PIXELS -> PARTS [grid * grid + 1, dim]: rows that add up to what RUN gives, one for each position of the map, row by row,
-     * and at last what belongs to none. In f32 only: elsewhere roundings are not spread over parts. 0 or -1. NULL where there is no map. */
+     * and at last what belongs to none. In f32 only: elsewhere roundings are not spread over parts. 0 or -1. NULL where there is MAP, or no
+     * such map. */
     int (*parts)(const void *model, lens_stream *stream, void *workspace, const float *pixels, float *parts, lens_error *err);
 
     /* The tokenizer's IDS [count] -> FEATURES [dim], of any length. NULL where there is no tokenizer. */

@@ -21,10 +21,11 @@ const json_t *lens_field(const lens_fields *fields, const char *key);
 /* The object called KEY as a section of its own, called SECTION; without fields when it is absent or null. 0 or -1. */
 int lens_field_section(const lens_fields *fields, const char *key, const char *section, lens_fields *out, lens_error *err);
 
-/* A whole number of LEAST to MOST. 0 or -1. */
+/* A whole number of LEAST to MOST. 0 or -1: LENS_E_LIMIT for one above, else LENS_E_FORMAT. */
 int lens_field_whole(const lens_fields *fields, const char *key, int least, int most, int *value, lens_error *err);
 
-/* The side of a square, LEAST to MOST: a whole number, or a list of one or of two that are equal. 0 or -1. */
+/* The side of a square, LEAST to MOST: a whole number, or a list of one or of two that are equal. 0 or -1: LENS_E_UNSUPPORTED for
+ * two that differ. */
 int lens_field_side(const lens_fields *fields, const char *key, int least, int most, int *value, lens_error *err);
 
 /* A number of LEAST to MOST. 0 or -1. */

@@ -173,6 +173,19 @@ static int check_modules(const char *folder, lens_error *err)
     return result;
 }
 
+/* Words that the model's makers have before every text are no part of it here. */
+static int check_prompt(const char *folder, lens_error *err)
+{
+    json_t *json;
+    char *path;
+    int result = read_beside(folder, "config_sentence_transformers.json", &json, &path, err);
+    if (result == 0)
+        result = lens_field_refuse(&(lens_fields){json, path, ""}, "default_prompt_name", err);
+    json_decref(json);
+    free(path);
+    return result;
+}
+
 /* The tokenizer makes everything lower case and takes accents off; a vocabulary that was not made for this would find other tokens. */
 static int check_letters(const char *folder, lens_error *err)
 {
@@ -192,7 +205,7 @@ static int read_configuration(const lens_model_source *source, struct sizes *siz
 {
     if (read_sizes(source->config, source->config_path, sizes, err) != 0 || read_context(source->folder, sizes, err) != 0)
         return -1;
-    return check_pooling(source->folder, err) != 0 || check_modules(source->folder, err) != 0 ? -1 : 0;
+    return check_pooling(source->folder, err) != 0 || check_modules(source->folder, err) != 0 || check_prompt(source->folder, err) != 0 ? -1 : 0;
 }
 
 /* ---- the weights ------------------------------------------------------------------------------------------------- */
@@ -365,13 +378,12 @@ struct buffers {
 /* Lays them out from WORKSPACE on. */
 static struct buffers divide(const struct model *model, size_t count, void *workspace)
 {
-    enum { BOUNDARY = 64 };
     const size_t width = (size_t)model->sizes.width, rows = lens_items_size(model->row, count, width);
     const size_t qkv = lens_items_size(model->qkv, count, 3 * width), inner = lens_items_size(model->row, count, (size_t)model->sizes.inner);
     const size_t sizes[4] = {count * width * sizeof(float), model->row == LENS_TYPE_F32 ? 0 : rows, qkv > inner ? qkv : inner, rows};
     size_t at[5] = {0};
     for (int i = 0; i < 4; i++)
-        at[i + 1] = at[i] + (sizes[i] + BOUNDARY - 1) / BOUNDARY * BOUNDARY;
+        at[i + 1] = at[i] + lens_aligned(sizes[i]);
     char *base = workspace;
     struct buffers buffers = {.size = at[4]};
     if (base) {
@@ -466,5 +478,6 @@ static int run_words(const void *opened, lens_stream *stream, void *workspace, c
 }
 
 const lens_family lens_family_minilm = {
-    .name = "minilm", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close, .tokenizer = open_tokenizer, .run_words = run_words,
+    .name = "minilm", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close,
+    .tokenizer = open_tokenizer, .run_words = run_words,
 };

@@ -5,7 +5,7 @@
 #include "encoders/family.h"
 
 struct lens_encoder {
-    lens_encoder_info info; /* its strings are the four below */
+    lens_encoder_info info; /* its strings are the three below */
     char *name, *variant, *folder;
     const lens_family *family;
     lens_engine *engine;

@@ -87,6 +87,32 @@ struct helper {
     pthread_t thread;
 };
 
+/* The features of COUNT pictures, at most a slice. 0 or -1. */
+static int run_slice(const lens_encoder *encoder, const struct lane *lane, const float *pixels, int count, float *features, lens_error *err)
+{
+    const lens_family *family = encoder->family;
+    const float *map;
+    if (!family->map)
+        return family->run(encoder->model, lane->stream, lane->workspace, pixels, count, features, err);
+    if (family->map(encoder->model, lane->stream, lane->workspace, pixels, count, &map, err) != 0)
+        return -1;
+    lens_mean_positions(count, encoder->info.grid * encoder->info.grid, encoder->info.dim, map, features);
+    return 0;
+}
+
+/* lens_session_parts of an encoder that can. */
+static int run_parts(const lens_encoder *encoder, const struct lane *lane, const float *pixels, float *parts, lens_error *err)
+{
+    const lens_family *family = encoder->family;
+    const float *map;
+    if (!family->map)
+        return family->parts(encoder->model, lane->stream, lane->workspace, pixels, parts, err);
+    if (family->map(encoder->model, lane->stream, lane->workspace, pixels, 1, &map, err) != 0)
+        return -1;
+    lens_mean_parts(encoder->info.grid * encoder->info.grid, encoder->info.dim, map, parts);
+    return 0;
+}
+
 /* Takes slices until none is left, or one has failed. */
 static void run_lane(struct pass *pass, struct lane *lane)
 {
@@ -98,8 +124,7 @@ static void run_lane(struct pass *pass, struct lane *lane)
             return;
         int count = pass->count - first < encoder->slice ? pass->count - first : encoder->slice;
         lens_error err = {0};
-        if (encoder->family->run(encoder->model, lane->stream, lane->workspace, pass->pixels + (size_t)first * pixels, count,
-                                 pass->features + (size_t)first * dim, &err) == 0)
+        if (run_slice(encoder, lane, pass->pixels + (size_t)first * pixels, count, pass->features + (size_t)first * dim, &err) == 0)
             continue;
         pthread_mutex_lock(&pass->lock);
         if (!atomic_exchange(&pass->broken, true))
@@ -176,9 +201,8 @@ int lens_session_parts(lens_session *session, const float *pixels, float *parts,
     if (!encoder->info.grid || encoder->info.precision != LENS_PRECISION_F32)
         return lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s", encoder->name,
                          encoder->info.grid ? "where a vector comes from can be said in f32 only" : "has no map of where its vectors come from");
-    const struct lane *lane = &session->lane[0];
     lens_error own = {0};
-    if (encoder->family->parts(encoder->model, lane->stream, lane->workspace, pixels, parts, &own) != 0)
+    if (run_parts(encoder, &session->lane[0], pixels, parts, &own) != 0)
         return lens_fail(err, own.code, "%s: %s", encoder->folder, own.message);
     return 0;
 }

@@ -66,8 +66,8 @@ static int may_replace(const char *folder, lens_error *err)
     free(note);
     for (const struct dirent *entry = readdir(dir); result == 0 && entry; entry = readdir(dir)) {
         const char *name = entry->d_name;
-        bool ours = strcmp(name, LENS_PULL_NOTE) == 0 || lens_catalogue_side_file(name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-                    is_weights(name) || strstr(name, ".safetensors.index.json");
+        bool ours = strcmp(name, LENS_PULL_NOTE) == 0 || lens_catalogue_side_file(name) || strcmp(name, LENS_CATALOGUE_POOLING) == 0 ||
+                    strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || is_weights(name) || strstr(name, ".safetensors.index.json");
         if (!ours)
             result = lens_fail(err, LENS_E_ARGUMENT, "%s: does not open as this model, and holds something else too (%.100s): move it away first",
                                folder, name);

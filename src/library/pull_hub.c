@@ -245,12 +245,23 @@ static int complete(hub_pull *pull, wanted_file *file, const char *path, lens_er
     return 0;
 }
 
+static int make_folder_of(char *path, lens_error *err)
+{
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    const int result = lens_folder_make(path, err);
+    *slash = '/';
+    return result;
+}
+
 /* Fetches FILE into the workspace's model. */
 static int fetch(hub_pull *pull, wanted_file *file, uint64_t limit, lens_error *err)
 {
     char about[512], *path = NULL;
     char *url = lens_hub_file_url(pull->endpoint, pull->job->repository, file->revision, file->name);
     int result = url ? make_path(pull, file->name, &path, err) : no_memory(err);
+    if (result == 0)
+        result = make_folder_of(path, err);
     if (result == 0) {
         lens_download download = download_of(pull, url, what(pull, file->name, about, sizeof about));
         download.path = path;
@@ -421,10 +432,12 @@ static int check_room(const hub_pull *pull, lens_error *err)
                      pull->job->workspace, (double)there / 1e6);
 }
 
+/* Whether NAME is a file that is wanted, or a folder with one. */
 static bool wanted(const hub_pull *pull, const char *name)
 {
+    const size_t length = strlen(name);
     for (size_t i = 0; i < pull->count; i++)
-        if (strcmp(pull->files[i].name, name) == 0)
+        if (strncmp(pull->files[i].name, name, length) == 0 && (pull->files[i].name[length] == '\0' || pull->files[i].name[length] == '/'))
             return true;
     return false;
 }
@@ -511,7 +524,8 @@ static int explain_by_hand(const hub_pull *pull, lens_error *err)
     size_t folder = strlen(pull->job->workspace) - strlen(".part");
     lens_error said = *err;
     lens_fail(err, said.code, "%.500s. By hand: put %s of https://huggingface.co/%s into %.*s", said.message,
-              names.size ? names.data : "config.json, model.safetensors and, if there, preprocessor_config.json and the tokenizer's files",
+              names.size ? names.data : "config.json, model.safetensors and, if there, preprocessor_config.json, the tokenizer's files, modules.json and "
+                                        LENS_CATALOGUE_POOLING "/config.json",
               pull->job->repository, (int)folder, pull->job->workspace);
     lens_buffer_free(&names);
     return -1;

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -51,6 +52,18 @@ bool lens_hub_file_name(const char *name)
         if (!plain(name[i]))
             return false;
     return true;
+}
+
+bool lens_hub_file_path(const char *name)
+{
+    char folder[LONGEST_FILE + 1];
+    const char *slash = strchr(name, '/');
+    if (!slash)
+        return lens_hub_file_name(name);
+    if ((size_t)(slash - name) >= sizeof folder)
+        return false;
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
+    return lens_hub_file_name(folder) && lens_hub_file_name(slash + 1);
 }
 
 char *lens_hub_endpoint(lens_error *err)
@@ -131,8 +144,9 @@ static int print_part(lens_buffer *url, const char *text)
 char *lens_hub_file_url(const char *endpoint, const char *repository, const char *revision, const char *file)
 {
     lens_buffer url = {0};
+    const char *slash = strchr(file, '/'), *last = slash ? slash + 1 : file;
     if (lens_buffer_print(&url, "%s/%s/resolve/", endpoint, repository) == 0 && print_part(&url, revision) == 0 &&
-        lens_buffer_print(&url, "/") == 0 && print_part(&url, file) == 0)
+        lens_buffer_print(&url, "/%.*s", (int)(last - file), file) == 0 && print_part(&url, last) == 0)
         return url.data;
     lens_buffer_free(&url);
     return NULL;
@@ -192,7 +206,7 @@ int lens_hub_read_listing(const char *bytes, size_t size, const char *what, lens
         memcpy(commit, sha, LENS_COMMIT_DIGITS + 1);
     for (size_t i = 0; result == 0 && i < json_array_size(siblings); i++) {
         const char *name = text_of(json_object_get(json_array_get(siblings, i), "rfilename"));
-        if (name && lens_hub_file_name(name))
+        if (name && lens_hub_file_path(name))
             result = add_name(files, name, what, err);
     }
     json_decref(listing);

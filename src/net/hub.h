@@ -19,6 +19,9 @@ char *lens_hub_folder_name(const char *repository);
 /* Whether NAME can be a file of a model folder: plain, as "model-00001-of-00002.safetensors", not hidden, at most 128 bytes. */
 bool lens_hub_file_name(const char *name);
 
+/* Whether NAME is such a file, or one in such a folder: "1_Pooling/config.json". */
+bool lens_hub_file_path(const char *name);
+
 /* $HF_ENDPOINT without slashes at its end, else https://huggingface.co. NULL on failure: not http or https. The caller frees. */
 char *lens_hub_endpoint(lens_error *err);
 
@@ -29,7 +32,7 @@ int lens_hub_token(char **token, lens_error *err);
 /* Whether $HF_HUB_OFFLINE says 1, true, yes or on. */
 bool lens_hub_offline(void);
 
-/* ENDPOINT/REPOSITORY/resolve/REVISION/FILE. The caller frees; NULL when memory is short. */
+/* ENDPOINT/REPOSITORY/resolve/REVISION/FILE, which lens_hub_file_path allows. The caller frees; NULL when memory is short. */
 char *lens_hub_file_url(const char *endpoint, const char *repository, const char *revision, const char *file);
 
 /* ENDPOINT/api/models/REPOSITORY/revision/REVISION, and …/discussions: the open requests of the hub's converter alone, as a page of all
@@ -39,7 +42,7 @@ char *lens_hub_discussions_url(const char *endpoint, const char *repository);
 
 enum { LENS_COMMIT_DIGITS = 40 };
 
-/* Reads the SIZE bytes of a repository's listing. FILES: those at its top whose names lens_hub_file_name allows; COMMIT [41]: what the
+/* Reads the SIZE bytes of a repository's listing. FILES: those that lens_hub_file_path allows; COMMIT [41]: what the
  * revision came to, empty where it does not say. WHAT names it in messages. */
 int lens_hub_read_listing(const char *bytes, size_t size, const char *what, lens_names *files, char *commit, lens_error *err);
 

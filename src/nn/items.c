@@ -6,12 +6,7 @@
 #include "base/clones.h"
 #include "nn/backend.h"
 
-enum { BOUNDARY = 64, LANES = 64 };
-
-static size_t factors_offset(size_t count, size_t each)
-{
-    return (count * each + BOUNDARY - 1) / BOUNDARY * BOUNDARY;
-}
+enum { LANES = 64 };
 
 size_t lens_items_size(lens_type type, size_t count, size_t each)
 {
@@ -19,7 +14,7 @@ size_t lens_items_size(lens_type type, size_t count, size_t each)
     case LENS_TYPE_BF16:
         return count * each * sizeof(uint16_t);
     case LENS_TYPE_BYTES:
-        return factors_offset(count, each) + count * sizeof(float);
+        return lens_aligned(count * each) + count * sizeof(float);
     case LENS_TYPE_F32:
         break;
     }
@@ -28,7 +23,7 @@ size_t lens_items_size(lens_type type, size_t count, size_t each)
 
 float *lens_items_factors(void *items, size_t count, size_t each)
 {
-    return (float *)(void *)((char *)items + factors_offset(count, each));
+    return (float *)(void *)((char *)items + lens_aligned(count * each));
 }
 
 LENS_CLONES static void to_halves(const float *row, size_t count, uint16_t *out)

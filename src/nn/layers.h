@@ -58,6 +58,12 @@ void lens_stream_free(lens_stream *stream);
 /* COUNT floats on a boundary of 64 bytes. NULL when memory is short. Free with free. */
 float *lens_floats_new(size_t count);
 
+/* SIZE bytes, and as many more as what stands behind them needs to begin on such a boundary too. */
+static inline size_t lens_aligned(size_t size)
+{
+    return (size + 63) / 64 * 64;
+}
+
 /* ---- types of activations ---------------------------------------------------------------------------------------- */
 
 /* What the numbers between layers are kept in. A layer multiplies in the type that it gets: floats by floats, bytes by bytes. */
@@ -162,7 +168,7 @@ void lens_mean_parts(int positions, int channels, const float *in, float *parts)
 
 /* out = activation(weights * in + bias [+ out]) for each row. */
 typedef struct lens_linear_spec {
-    int in, out; /* floats of a row */
+    int in, out; /* numbers of a row */
     bool sum;    /* adds to what OUT holds, as in lens_conv_spec; OUT is floats then */
     lens_activation activation;
     lens_type from, to; /* of the rows of IN and of OUT; bytes only from bytes */
@@ -219,7 +225,8 @@ int lens_group_norm_run(lens_stream *stream, const lens_layer *layer, int count,
 
 const char *lens_layer_name(const lens_layer *layer);
 
-/* Calls WATCH with what each layer gave, as SIZE floats at OUT, after it has run: for comparing and explaining. NULL: no more. */
+/* Calls WATCH with what each layer gave, as SIZE floats at OUT, after it has run: for comparing it with a reference. NULL: no more. Where memory for
+ * those floats is short it is not called. */
 typedef void lens_layer_watch(void *context, const lens_layer *layer, int count, const float *out, size_t size);
 void lens_stream_watch(lens_stream *stream, lens_layer_watch *watch, void *context);
 

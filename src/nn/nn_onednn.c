@@ -21,13 +21,17 @@ struct plan {
     struct plan *next;
 };
 
+/* Memory that grows with what needs the most. */
+struct room {
+    void *memory;
+    size_t size; /* bytes */
+};
+
 struct state {
     dnnl_stream_t stream;
     struct plan **plans; /* [layers], each a list */
-    float *scratch;
-    size_t scratch_size; /* bytes */
-    int32_t *sums;       /* of a linear layer of bytes */
-    size_t sums_size;    /* bytes */
+    struct room scratch; /* oneDNN's own */
+    struct room sums;    /* of a linear layer of bytes: int32_t */
 };
 
 int lens_dnnl_fail(lens_error *err, const char *name, const char *what, dnnl_status_t status)
@@ -96,8 +100,8 @@ static void stream_close(lens_stream *stream)
             plan_free(plan);
         }
     free(state->plans);
-    free(state->scratch);
-    free(state->sums);
+    free(state->scratch.memory);
+    free(state->sums.memory);
     dnnl_stream_destroy(state->stream);
     free(state);
 }
@@ -114,20 +118,20 @@ static dnnl_status_t use_weights(dnnl_engine_t engine, const lens_dnnl_packed *p
     return dnnl_memory_create(&plan->weights, wanted, engine, plan->own ? plan->own : packed->weights);
 }
 
-static int reserve(float **room, size_t *room_size, size_t size)
+/* SIZE bytes at least, without what was in them. 0, or -1 when memory is short. */
+static int reserve(struct room *room, size_t size)
 {
-    if (size <= *room_size)
+    if (size <= room->size)
         return 0;
     float *more = lens_floats_new(size / sizeof *more + 1);
     if (!more)
         return -1;
-    free(*room);
-    *room = more;
-    *room_size = size;
+    free(room->memory);
+    *room = (struct room){more, size};
     return 0;
 }
 
-/* The memories of a vector of COUNT floats. */
+/* The memory of a vector of COUNT floats: of one dimension, or of four, one number a channel. */
 static dnnl_status_t vector_new(dnnl_memory_t *memory, dnnl_engine_t engine, int dims, int count, void *floats)
 {
     const dnnl_dims_t vector = {count}, channels = {1, count, 1, 1};
@@ -173,7 +177,7 @@ static dnnl_status_t plan_fill(dnnl_engine_t engine, struct state *state, const 
         status = fill_extras(engine, layer, desc, plan);
     if (status == dnnl_success) {
         const_memory_desc scratch = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
-        if (reserve(&state->scratch, &state->scratch_size, dnnl_memory_desc_get_size(scratch)) != 0)
+        if (reserve(&state->scratch, dnnl_memory_desc_get_size(scratch)) != 0)
             status = dnnl_out_of_memory;
         else
             status = dnnl_memory_create(&plan->scratch, scratch, engine, NULL);
@@ -237,7 +241,7 @@ static int execute(lens_stream *stream, const lens_layer *layer, int count, cons
     if (status == dnnl_success)
         status = dnnl_memory_set_data_handle(plan->out, out);
     if (status == dnnl_success)
-        status = dnnl_memory_set_data_handle(plan->scratch, state->scratch);
+        status = dnnl_memory_set_data_handle(plan->scratch, state->scratch.memory);
     if (status == dnnl_success && plan->factor)
         status = dnnl_memory_set_data_handle(plan->factor, factor);
     dnnl_exec_arg_t args[8];
@@ -278,14 +282,14 @@ static int run_rows_of_bytes(lens_stream *stream, const lens_layer *layer, int c
     const lens_dnnl_packed *packed = layer->packed;
     const float *factors = lens_items_factors((void *)in, (size_t)count, layer->in_size);
     float *scratch = lens_stream_scratch(stream, (size_t)stream->threads * layer->out_size * sizeof *scratch);
-    if (!scratch || reserve((float **)&state->sums, &state->sums_size, LENS_DNNL_CHUNK * layer->out_size * sizeof *state->sums) != 0)
+    if (!scratch || reserve(&state->sums, LENS_DNNL_CHUNK * layer->out_size * sizeof(int32_t)) != 0)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
     const int chunk = chunk_of(count);
     for (int first = 0; first < count; first += chunk) {
         const int rows = count - first < chunk ? count - first : chunk;
-        if (execute(stream, layer, rows, in + (size_t)first * layer->in_size, NULL, state->sums, err) != 0)
+        if (execute(stream, layer, rows, in + (size_t)first * layer->in_size, NULL, state->sums.memory, err) != 0)
             return -1;
-        lens_finish_rows(layer, stream->threads, rows, state->sums, packed->zeros, factors + first, packed->scales, packed->bias, scratch, out,
+        lens_finish_rows(layer, stream->threads, rows, state->sums.memory, packed->zeros, factors + first, packed->scales, packed->bias, scratch, out,
                          count, first);
     }
     return 0;
@@ -320,5 +324,7 @@ static bool is_fast(lens_type type)
 }
 
 const lens_backend_functions lens_backend_onednn = {
-    engine_open, engine_close, lens_dnnl_pack, lens_dnnl_unpack, lens_dnnl_take, lens_dnnl_keep, kind, stream_open, stream_close, product, lens_attention_fast, lens_norm_fast, is_fast,
+    .engine_open = engine_open, .engine_close = engine_close, .pack = lens_dnnl_pack, .unpack = lens_dnnl_unpack, .take = lens_dnnl_take, .keep = lens_dnnl_keep,
+    .kind = kind, .stream_open = stream_open, .stream_close = stream_close, .product = product, .attention = lens_attention_fast, .norm = lens_norm_fast,
+    .is_fast = is_fast,
 };

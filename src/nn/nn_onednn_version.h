@@ -1,4 +1,4 @@
-/* What differs between the versions of oneDNN, behind one set of names: Debian 12 has 2.6, Debian 13 has 3.7. For nn_onednn.c only. */
+/* What differs between the versions of oneDNN, behind one set of names: Debian 12 has 2.6, Debian 13 has 3.7. For the files nn_onednn* only. */
 #ifndef LENS_NN_ONEDNN_VERSION_H
 #define LENS_NN_ONEDNN_VERSION_H
 

@@ -72,16 +72,14 @@ static int to_bytes(const lens_layer *layer, const float *weights, const float *
     return 0;
 }
 
-/* LAYER's weights, PLAIN as described, in the layout that suits it best. */
-static dnnl_status_t choose_layout(dnnl_engine_t engine, const lens_layer *layer, const_memory_desc plain, const void *weights)
+/* The layout that suits LAYER's weights best, as it is run most, to its packed->desc. */
+static dnnl_status_t choose_layout(dnnl_engine_t engine, const lens_layer *layer)
 {
     lens_dnnl_packed *packed = layer->packed;
     dnnl_primitive_desc_t desc = NULL;
     dnnl_status_t status = lens_dnnl_describe(engine, layer, lens_dnnl_is_rows_of_bytes(layer) ? LENS_DNNL_CHUNK : 1, &desc);
     if (status == dnnl_success)
         status = desc_copy(&packed->desc, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
-    if (status == dnnl_success)
-        status = lens_dnnl_reorder(engine, plain, weights, packed->desc, &packed->weights);
     dnnl_primitive_desc_destroy(desc);
     return status;
 }
@@ -112,7 +110,9 @@ int lens_dnnl_pack(const lens_engine *engine, lens_layer *layer, const float *we
     memory_desc plain = NULL;
     dnnl_status_t status = desc_new(&plain, dims, sizes, bytes ? dnnl_s8 : dnnl_f32, tag);
     if (status == dnnl_success)
-        status = choose_layout(engine->state, layer, plain, bytes ? (const void *)small : weights);
+        status = choose_layout(engine->state, layer);
+    if (status == dnnl_success)
+        status = lens_dnnl_reorder(engine->state, plain, bytes ? (const void *)small : weights, packed->desc, &packed->weights);
     desc_free(plain);
     lens_dnnl_leave(1, before);
     free(small);
@@ -185,11 +185,7 @@ int lens_dnnl_take(const lens_engine *engine, lens_layer *layer, lens_error *err
     for (size_t o = 0; o < out; o++)
         packed->biased |= packed->bias[o] != 0;
     int before = lens_dnnl_enter(1);
-    dnnl_primitive_desc_t desc = NULL;
-    dnnl_status_t status = lens_dnnl_describe(engine->state, layer, lens_dnnl_is_rows_of_bytes(layer) ? LENS_DNNL_CHUNK : 1, &desc);
-    if (status == dnnl_success)
-        status = desc_copy(&packed->desc, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
-    dnnl_primitive_desc_destroy(desc);
+    dnnl_status_t status = choose_layout(engine->state, layer);
     lens_dnnl_leave(1, before);
     return status == dnnl_success ? take_weights(engine, layer, err) : lens_dnnl_fail(err, layer->name, "describe this layer", status);
 }

@@ -362,5 +362,6 @@ static bool is_fast(lens_type type)
 }
 
 const lens_backend_functions lens_backend_plain = {
-    engine_open, engine_close, pack, unpack, take, keep, kind, stream_open, stream_close, product, attention, norm, is_fast,
+    .engine_open = engine_open, .engine_close = engine_close, .pack = pack, .unpack = unpack, .take = take, .keep = keep, .kind = kind,
+    .stream_open = stream_open, .stream_close = stream_close, .product = product, .attention = attention, .norm = norm, .is_fast = is_fast,
 };

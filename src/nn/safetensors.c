@@ -21,8 +21,8 @@ static const struct type {
     int bits;
     lens_dtype dtype;
 } types[] = {
-    {"F32", 32, LENS_F32},      {"F16", 16, LENS_F16},      {"BF16", 16, LENS_BF16},   {"I64", 64, LENS_I64},
-    {"I32", 32, LENS_I32},      {"F64", 64, LENS_OTHER},    {"C64", 64, LENS_OTHER},   {"U64", 64, LENS_OTHER},
+    {"F32", 32, LENS_F32},      {"F16", 16, LENS_F16},      {"BF16", 16, LENS_BF16},   {"I64", 64, LENS_OTHER},
+    {"I32", 32, LENS_OTHER},    {"F64", 64, LENS_OTHER},    {"C64", 64, LENS_OTHER},   {"U64", 64, LENS_OTHER},
     {"U32", 32, LENS_OTHER},    {"I16", 16, LENS_OTHER},    {"U16", 16, LENS_OTHER},   {"I8", 8, LENS_OTHER},
     {"U8", 8, LENS_OTHER},      {"BOOL", 8, LENS_OTHER},    {"F8_E4M3", 8, LENS_OTHER}, {"F8_E5M2", 8, LENS_OTHER},
     {"F8_E8M0", 8, LENS_OTHER}, {"F6_E2M3", 6, LENS_OTHER}, {"F6_E3M2", 6, LENS_OTHER}, {"F4", 4, LENS_OTHER},
@@ -384,7 +384,7 @@ size_t lens_weights_count(const lens_weights *weights)
 
 const lens_tensor_view *lens_weights_at(const lens_weights *weights, size_t index)
 {
-    return index < weights->count ? &weights->entries[index].view : NULL;
+    return index < lens_weights_count(weights) ? &weights->entries[index].view : NULL;
 }
 
 static int name_against_entry(const void *name, const void *entry)

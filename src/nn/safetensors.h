@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-typedef enum lens_dtype { LENS_F32, LENS_F16, LENS_BF16, LENS_I64, LENS_I32, LENS_OTHER } lens_dtype;
+typedef enum lens_dtype { LENS_F32, LENS_F16, LENS_BF16, LENS_OTHER } lens_dtype;
 
 enum { LENS_MAX_DIMS = 8 };
 
@@ -38,7 +38,7 @@ void lens_weights_close(lens_weights *weights);
 
 /* WEIGHTS may be NULL: then nothing is in them. */
 size_t lens_weights_count(const lens_weights *weights);
-const lens_tensor_view *lens_weights_at(const lens_weights *weights, size_t index); /* in order of name */
+const lens_tensor_view *lens_weights_at(const lens_weights *weights, size_t index); /* in order of name; NULL behind the last */
 const lens_tensor_view *lens_weights_find(const lens_weights *weights, const char *name); /* NULL when it is not there */
 
 /* Of every name, type, shape and number: equal for the same tensors however they are ordered or sharded. HASH is filled;

@@ -1,6 +1,7 @@
 /* Small files that keep a decoder busy for hours, or fill the memory, without claiming many pixels. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "pixels/decoders.h"
 
 /* libvips asks for each frame of a WebP by its number, and libwebp counts from the first each time: 100,000 take minutes, and a file holds millions. */
@@ -13,7 +14,7 @@ static int check_webp(const uint8_t *bytes, size_t size, lens_error *err)
     size_t frames = 0;
     for (size_t at = 12; size > 8 && at < size - 8;) {
         const uint8_t *chunk = bytes + at;
-        const size_t length = chunk[4] | (size_t)chunk[5] << 8 | (size_t)chunk[6] << 16 | (size_t)chunk[7] << 24;
+        const size_t length = lens_little_32(chunk + 4);
         frames += memcmp(chunk, "ANMF", 4) == 0;
         if (frames > FRAMES_MOST)
             return lens_fail(err, LENS_E_LIMIT, "more than the %d frames allowed", FRAMES_MOST);

@@ -2,10 +2,7 @@
 
 #include <string.h>
 
-static uint32_t big32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
+#include "base/bytes.h"
 
 /* Length, name, body, check sum; the last is named IEND. */
 static bool png(const uint8_t *bytes, size_t size)
@@ -13,7 +10,7 @@ static bool png(const uint8_t *bytes, size_t size)
     for (size_t at = 8;;) {
         if (size - at < 12)
             return true;
-        size_t length = big32(bytes + at);
+        size_t length = lens_big_32(bytes + at);
         if (length > size - at - 12)
             return true;
         if (memcmp(bytes + at + 4, "IEND", 4) == 0)
@@ -24,7 +21,7 @@ static bool png(const uint8_t *bytes, size_t size)
 
 static bool webp(const uint8_t *bytes, size_t size)
 {
-    size_t length = size < 8 ? 0 : bytes[4] | (size_t)bytes[5] << 8 | (size_t)bytes[6] << 16 | (size_t)bytes[7] << 24;
+    size_t length = size < 8 ? 0 : lens_little_32(bytes + 4);
     return size < 12 || length > size - 8;
 }
 
@@ -35,13 +32,13 @@ static bool boxes(const uint8_t *bytes, size_t size)
         size_t left = size - at;
         if (left < 8)
             return true;
-        uint64_t length = big32(bytes + at);
+        uint64_t length = lens_big_32(bytes + at);
         if (length == 0)
             return false;
         if (length == 1) {
             if (left < 16)
                 return true;
-            length = (uint64_t)big32(bytes + at + 8) << 32 | big32(bytes + at + 12);
+            length = (uint64_t)lens_big_32(bytes + at + 8) << 32 | lens_big_32(bytes + at + 12);
         }
         if (length < 8)
             return false;

@@ -1,4 +1,4 @@
-/* File bytes -> lens_image. JPEG goes through TurboJPEG, all else through libvips. */
+/* File bytes -> lens_image. JPEG goes through TurboJPEG, BMP, ICO and PNM through our own hands, all else through libvips. */
 #ifndef LENS_PIXELS_DECODE_H
 #define LENS_PIXELS_DECODE_H
 

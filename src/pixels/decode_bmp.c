@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "pixels/decoders.h"
 
 enum { RGB = 0, RLE8 = 1, RLE4 = 2, BITFIELDS = 3, ALPHA_BITFIELDS = 6 }; /* how rows are stored */
@@ -21,16 +22,6 @@ typedef struct dib {
     uint8_t palette[256][3];
 } dib;
 
-static unsigned get16(const uint8_t *p)
-{
-    return p[0] | (unsigned)p[1] << 8;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return get16(p) | (uint32_t)get16(p + 2) << 16;
-}
-
 static int truncated(lens_error *err)
 {
     return lens_fail(err, LENS_E_FORMAT, "truncated BMP");
@@ -47,14 +38,14 @@ static int read_header(dib *d, size_t rows, const lens_decode_limits *limits, le
     const uint8_t *p = d->bytes;
     if (d->size < 4)
         return truncated(err);
-    size_t header = get32(p);
+    size_t header = lens_little_32(p);
     if (header != CORE_HEADER && (header < 16 || header > 1024))
         return damaged(err, "a header of an unknown size");
     if (d->size < header)
         return truncated(err);
     bool core = header == CORE_HEADER;
-    int64_t width = core ? (int64_t)get16(p + 4) : (int32_t)get32(p + 4);
-    int64_t height = core ? (int64_t)get16(p + 6) : (int32_t)get32(p + 8);
+    int64_t width = core ? (int64_t)lens_little_16(p + 4) : (int32_t)lens_little_32(p + 4);
+    int64_t height = core ? (int64_t)lens_little_16(p + 6) : (int32_t)lens_little_32(p + 8);
     d->top_down = height < 0;
     height = height < 0 ? -height : height;
     if (d->icon)
@@ -63,8 +54,8 @@ static int read_header(dib *d, size_t rows, const lens_decode_limits *limits, le
         return -1;
     d->width = (int)width;
     d->height = (int)height;
-    d->bits = get16(p + (core ? 10 : 14));
-    d->compression = header >= 20 ? get32(p + 16) : RGB;
+    d->bits = lens_little_16(p + (core ? 10 : 14));
+    d->compression = header >= 20 ? lens_little_32(p + 16) : RGB;
     d->stride = ((size_t)width * d->bits + 31) / 32 * 4;
 
     switch (d->bits) {
@@ -87,7 +78,7 @@ static int read_header(dib *d, size_t rows, const lens_decode_limits *limits, le
         if (d->size < from + 4 * count)
             return truncated(err);
         for (unsigned i = 0; i < count; i++)
-            d->masks[i] = get32(p + from + 4 * i);
+            d->masks[i] = lens_little_32(p + from + 4 * i);
         if (at < from + 4 * count)
             at = from + 4 * count;
     } else if (d->bits == 16) {
@@ -98,7 +89,7 @@ static int read_header(dib *d, size_t rows, const lens_decode_limits *limits, le
             d->masks[3] = 0xff000000;
     }
     if (d->bits <= 8) {
-        unsigned used = header >= 36 ? get32(p + 32) : 0, most = 1u << d->bits, each = core ? 3 : 4;
+        unsigned used = header >= 36 ? lens_little_32(p + 32) : 0, most = 1u << d->bits, each = core ? 3 : 4;
         d->colours = used && used < most ? used : most;
         /* A core header does not say how many: the rows begin behind the last. */
         if (rows > at && (rows - at) / each < d->colours)
@@ -108,8 +99,8 @@ static int read_header(dib *d, size_t rows, const lens_decode_limits *limits, le
         for (unsigned i = 0; i < d->colours; i++, at += each)
             for (int c = 0; c < 3; c++)
                 d->palette[i][c] = p[at + (size_t)(2 - c)];
-    } else if (header >= 36 && get32(p + 32) <= 256) {
-        at += 4 * (size_t)get32(p + 32); /* colours meant for a poorer screen */
+    } else if (header >= 36 && lens_little_32(p + 32) <= 256) {
+        at += 4 * (size_t)lens_little_32(p + 32); /* colours meant for a poorer screen */
     }
     d->rows = rows ? rows : at;
     if (d->rows < header || d->rows > d->size)
@@ -181,6 +172,12 @@ static void put_colour(const dib *d, unsigned index, uint8_t *rgb)
         memset(rgb, 0, 3);
 }
 
+/* Of 16 or 32 bits. */
+static uint32_t pixel_at(const dib *d, const uint8_t *row, int x)
+{
+    return d->bits == 16 ? lens_little_16(row + 2 * (size_t)x) : lens_little_32(row + 4 * (size_t)x);
+}
+
 static void unpack_row(const dib *d, const uint8_t *row, bool alpha, uint8_t *rgb)
 {
     for (int x = 0; x < d->width; x++, rgb += 3) {
@@ -191,7 +188,7 @@ static void unpack_row(const dib *d, const uint8_t *row, bool alpha, uint8_t *rg
             const uint8_t *bgr = row + 3 * (size_t)x;
             rgb[0] = bgr[2], rgb[1] = bgr[1], rgb[2] = bgr[0];
         } else {
-            uint32_t pixel = d->bits == 16 ? get16(row + 2 * (size_t)x) : get32(row + 4 * (size_t)x);
+            uint32_t pixel = pixel_at(d, row, x);
             unsigned cover = alpha ? field(pixel, d->masks[3]) : 255;
             for (int c = 0; c < 3; c++)
                 rgb[c] = lens_on_white(field(pixel, d->masks[c]), cover);
@@ -212,7 +209,7 @@ static bool has_alpha(const dib *d)
     for (int y = 0; y < d->height; y++) {
         const uint8_t *row = row_at(d, y);
         for (int x = 0; x < d->width; x++)
-            if (field(d->bits == 16 ? get16(row + 2 * (size_t)x) : get32(row + 4 * (size_t)x), d->masks[3]))
+            if (field(pixel_at(d, row, x), d->masks[3]))
                 return true;
     }
     return false;
@@ -278,7 +275,7 @@ int lens_decode_bmp(const uint8_t *bytes, size_t size, const lens_decode_limits 
 {
     if (size < FILE_HEADER + CORE_HEADER)
         return truncated(err);
-    size_t pixels = get32(bytes + 10);
+    size_t pixels = lens_little_32(bytes + 10);
     if (pixels < FILE_HEADER || pixels > size)
         return truncated(err);
     return lens_decode_dib(bytes + FILE_HEADER, size - FILE_HEADER, pixels - FILE_HEADER, false, limits, out, err);

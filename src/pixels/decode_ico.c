@@ -1,11 +1,12 @@
 /* Windows icons: a list of bitmaps and PNGs of which the largest is taken, of those the one with the most colours. */
+#include "base/bytes.h"
 #include "pixels/decoders.h"
 
 enum { HEADER = 6, ENTRY = 16 };
 
 int lens_decode_ico(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
 {
-    unsigned count = size < HEADER ? 0 : bytes[4] | (unsigned)bytes[5] << 8;
+    unsigned count = size < HEADER ? 0 : lens_little_16(bytes + 4);
     if (size < HEADER + (size_t)ENTRY * count)
         return lens_fail(err, LENS_E_FORMAT, "truncated ICO");
     const uint8_t *best = NULL;
@@ -21,8 +22,7 @@ int lens_decode_ico(const uint8_t *bytes, size_t size, const lens_decode_limits 
     }
     if (!best)
         return lens_fail(err, LENS_E_FORMAT, "damaged ICO: no picture inside");
-    size_t length = best[8] | (size_t)best[9] << 8 | (size_t)best[10] << 16 | (size_t)best[11] << 24;
-    size_t from = best[12] | (size_t)best[13] << 8 | (size_t)best[14] << 16 | (size_t)best[15] << 24;
+    size_t length = lens_little_32(best + 8), from = lens_little_32(best + 12);
     if (from > size || length > size - from)
         return lens_fail(err, LENS_E_FORMAT, "truncated ICO");
     if (lens_sniff(bytes + from, length) == LENS_FORMAT_PNG) {

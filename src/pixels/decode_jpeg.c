@@ -6,6 +6,7 @@
 #include <string.h>
 #include <turbojpeg.h>
 
+#include "base/bytes.h"
 #include "pixels/decoders.h"
 
 /* Whether the picture's own end marker is there. libjpeg tells the first of its warnings only, so one about something
@@ -29,7 +30,7 @@ static bool has_end(const uint8_t *bytes, size_t size)
             continue; /* these have no body; 0 stands for a data byte of 255 */
         if (size - at < 2)
             return false;
-        size_t length = (size_t)bytes[at] << 8 | bytes[at + 1];
+        size_t length = lens_big_16(bytes + at);
         if (length > size - at)
             return false;
         at += length;

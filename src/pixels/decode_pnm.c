@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "pixels/decoders.h"
 
 typedef struct reader {
@@ -79,7 +80,7 @@ static int read_row(reader *from, bool plain, int width, int bands, int64_t most
         if (!bands)
             out[i] = from->at[i / 8] >> (7 - i % 8) & 1 ? 0 : 255;
         else if (most > 255)
-            out[i] = to_8_bits(from->at[2 * i] << 8 | from->at[2 * i + 1], most);
+            out[i] = to_8_bits(lens_big_16(from->at + 2 * i), most);
         else
             out[i] = to_8_bits(from->at[i], most);
     }

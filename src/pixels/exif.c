@@ -3,16 +3,18 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 enum { TAG_ORIENTATION = 0x0112, TYPE_SHORT = 3, TYPE_LONG = 4, ENTRY_BYTES = 12 };
 
 static uint32_t get16(const uint8_t *p, bool big)
 {
-    return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+    return big ? lens_big_16(p) : lens_little_16(p);
 }
 
 static uint32_t get32(const uint8_t *p, bool big)
 {
-    return big ? get16(p, big) << 16 | get16(p + 2, big) : get16(p + 2, big) << 16 | get16(p, big);
+    return big ? lens_big_32(p) : lens_little_32(p);
 }
 
 int lens_exif_orientation(const uint8_t *block, size_t size)
@@ -47,7 +49,7 @@ int lens_exif_orientation_of_jpeg(const uint8_t *bytes, size_t size)
         if (at >= size || size - at < 3)
             return 1;
         uint8_t marker = bytes[at];
-        size_t length = (size_t)bytes[at + 1] << 8 | bytes[at + 2];
+        size_t length = lens_big_16(bytes + at + 1);
         /* SOS: pixels follow. EOI, RSTn, TEM and a lone byte have no length: nothing sensible follows. */
         if (marker == 0xda || marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd9) || length < 2 || length > size - at - 1)
             return 1;
@@ -61,7 +63,7 @@ int lens_exif_orientation_of_jpeg(const uint8_t *bytes, size_t size)
 int lens_exif_orientation_of_png(const uint8_t *bytes, size_t size)
 {
     for (size_t at = 8; at < size && size - at >= 12;) {
-        size_t length = get32(bytes + at, true);
+        size_t length = lens_big_32(bytes + at);
         if (length > size - at - 12)
             return 1;
         if (memcmp(bytes + at + 4, "eXIf", 4) == 0)

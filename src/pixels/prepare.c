@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE_MOST = 4096, SIDE_LEAST = 8, JINA_RESIZE = 256 };
+enum { SIDE_LEAST = 8, JINA_RESIZE = 256 };
 
 /* "64" -> 64; -1 for anything but digits, or a number outside LEAST..MOST. */
 static int side_of(const char *digits, int least, int most)
@@ -32,14 +32,14 @@ int lens_preparation_override(lens_preparation *preparation, const char *name, l
         changed.fit = LENS_FIT_SQUASH;
     } else if (strcmp(name, "pad") == 0) {
         changed.fit = LENS_FIT_PAD;
-    } else if ((side = side_of(name, SIDE_LEAST, SIDE_MOST)) > 0) {
+    } else if ((side = side_of(name, SIDE_LEAST, LENS_PREPARE_MOST)) > 0) {
         changed.before = side;
     } else if (strncmp(name, "jina", 4) == 0 && (side = side_of(name + 4, SIDE_LEAST, JINA_RESIZE)) > 0) {
         changed.jina = side;
     } else {
         return lens_fail(err, LENS_E_ARGUMENT,
                          "no preparation is called '%s': crop, squash, pad, a side from %d to %d, or jina and a side from %d to %d", name,
-                         SIDE_LEAST, SIDE_MOST, SIDE_LEAST, JINA_RESIZE);
+                         SIDE_LEAST, LENS_PREPARE_MOST, SIDE_LEAST, JINA_RESIZE);
     }
     *preparation = changed;
     return 0;
@@ -190,7 +190,7 @@ int lens_prepare_picture(const lens_image *image, const lens_preparation *prepar
 {
     const lens_preparation *p = preparation;
     *seen = (lens_image){0};
-    if (p->size < 1 || p->size > SIDE_MOST || p->resize > SIDE_MOST || p->before < 0 || p->before > SIDE_MOST || p->jina < 0 ||
+    if (p->size < 1 || p->size > LENS_PREPARE_MOST || p->resize > LENS_PREPARE_MOST || p->before < 0 || p->before > LENS_PREPARE_MOST || p->jina < 0 ||
         p->jina > JINA_RESIZE)
         return lens_fail(err, LENS_E_ARGUMENT, "a preparation for %d pixels (resized to %d, before %d, jina %d)", p->size, p->resize,
                          p->before, p->jina);

@@ -8,6 +8,8 @@
 #include "pixels/image.h"
 #include "pixels/resample.h"
 
+enum { LENS_PREPARE_MOST = 4096 }; /* pixels of any side that a preparation names */
+
 typedef enum lens_fit {
     LENS_FIT_CROP,   /* shortest side to RESIZE, centre crop of SIZE */
     LENS_FIT_SQUASH, /* straight to SIZE x SIZE */

@@ -5,6 +5,7 @@
  * more than twice as much height as width, and we follow that. Weights are computed in double precision, normalised to a sum
  * of 1, and rounded to 22 bits behind the point; sums are exact integers, so the order of additions does not matter. That
  * leaves the passes free to add up as suits the processor: this file has the weights and chooses among the passes. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,15 +50,27 @@ static void axis_free(lens_axis *a)
     *a = (lens_axis){0};
 }
 
+/* How far to both sides an output of an axis resized from IN to OUT looks, in inputs. */
+static double support_of(int in, int out, lens_filter filter)
+{
+    const double support = filter == LENS_FILTER_BILINEAR ? 1 : filter == LENS_FILTER_BICUBIC ? 2 : 3;
+    return in > out ? support * ((double)in / out) : support; /* shrinking averages over more */
+}
+
+/* The most inputs that an output depends on. */
+static int64_t most_taps(double support)
+{
+    return (int64_t)ceil(support) * 2 + 1;
+}
+
 /* The weights of outputs FROM to FROM + COUNT of an axis resized from IN to OUT. */
 static int axis_new(int in, int out, int from, int count, lens_filter filter, lens_axis *result, lens_error *err)
 {
     double (*weigh)(double) = filter == LENS_FILTER_BILINEAR ? triangle : filter == LENS_FILTER_BICUBIC ? cubic : lanczos;
-    double support = filter == LENS_FILTER_BILINEAR ? 1 : filter == LENS_FILTER_BICUBIC ? 2 : 3;
-    double scale = (double)in / out, stretch = scale < 1 ? 1 : scale; /* shrinking averages over more */
-    support *= stretch;
-    double narrow = 1 / stretch;
-    int most = (int)ceil(support) * 2 + 1;
+    double scale = (double)in / out, support = support_of(in, out, filter), narrow = scale < 1 ? 1 : 1 / scale;
+    if (most_taps(support) > INT_MAX)
+        return lens_fail(err, LENS_E_LIMIT, "%d pixels are too many to be resized to %d", in, out);
+    int most = (int)most_taps(support);
 
     lens_axis a = {.count = count, .most = most};
     double *exact = calloc((size_t)most, sizeof *exact);
@@ -71,9 +84,8 @@ static int axis_new(int in, int out, int from, int count, lens_filter filter, le
     }
     for (int i = 0; i < count; i++) {
         double centre = (from + i + 0.5) * scale;
-        int first = (int)(centre - support + 0.5), end = (int)(centre + support + 0.5);
-        first = first < 0 ? 0 : first;
-        end = end > in ? in : end;
+        double begin = centre - support + 0.5, limit = centre + support + 0.5;
+        int first = begin < 0 ? 0 : (int)begin, end = limit > in ? in : (int)limit;
         int taps = end - first;
         double sum = 0;
         for (int j = 0; j < taps; j++) {
@@ -156,12 +168,10 @@ const lens_resampler *lens_resampler_nth(size_t n)
     return n == 0 ? &plain : NULL;
 }
 
-int lens_resample_with(const lens_resampler *with, const lens_image *source, int width, int height, lens_window window,
-                       lens_filter filter, lens_image *out, lens_error *err)
+/* WINDOW of SOURCE resized to WIDTH x HEIGHT, into OUT, which has its size. 0 or -1. */
+static int resize(const lens_resampler *with, const lens_image *source, int width, int height, lens_window window, lens_filter filter, lens_image *out,
+                  lens_error *err)
 {
-    *out = (lens_image){0};
-    if (check(source, width, height, window, err) != 0 || lens_image_new(window.width, window.height, out, err) != 0)
-        return -1;
     lens_axis horizontal = {0}, vertical = {0};
     bool wider = width != source->width, taller = height != source->height;
     int64_t narrowed = (int64_t)source->width - width, lowered = (int64_t)source->height - height;
@@ -179,6 +189,50 @@ int lens_resample_with(const lens_resampler *with, const lens_image *source, int
     }
     axis_free(&horizontal);
     axis_free(&vertical);
+    return result;
+}
+
+/* The same of a BAND of WINDOW, which may reach beyond it, into its place in OUT. */
+static int resize_band(const lens_resampler *with, const lens_image *source, int width, int height, lens_window window, lens_window band, lens_filter filter,
+                       lens_image *out, lens_error *err)
+{
+    lens_image part;
+    const int right = window.width - band.x, below = window.height - band.y;
+    band.width = band.width < right ? band.width : right;
+    band.height = band.height < below ? band.height : below;
+    if (lens_image_new(band.width, band.height, &part, err) != 0)
+        return -1;
+    const lens_window own = {window.x + band.x, window.y + band.y, band.width, band.height};
+    const int result = resize(with, source, width, height, own, filter, &part, err);
+    const size_t line = 3 * (size_t)band.width;
+    for (size_t y = 0; y < (size_t)band.height && result == 0; y++)
+        memcpy(out->rgb + 3 * (((size_t)band.y + y) * (size_t)window.width + (size_t)band.x), part.rgb + y * line, line);
+    lens_image_free(&part);
+    return result;
+}
+
+/* How many of COUNT outputs of an axis are weighed at once: fewer where each depends on so much that their weights would take more memory than the picture. */
+static int band_of(int in, int out, int count, lens_filter filter)
+{
+    enum { WEIGHTS_MOST = 1 << 22 };
+    const int64_t fit = WEIGHTS_MOST / most_taps(support_of(in, out, filter));
+    return in == out || filter == LENS_FILTER_NEAREST || fit >= count ? count : fit < 1 ? 1 : (int)fit;
+}
+
+int lens_resample_with(const lens_resampler *with, const lens_image *source, int width, int height, lens_window window,
+                       lens_filter filter, lens_image *out, lens_error *err)
+{
+    *out = (lens_image){0};
+    if (check(source, width, height, window, err) != 0 || lens_image_new(window.width, window.height, out, err) != 0)
+        return -1;
+    const int columns = band_of(source->width, width, window.width, filter), rows = band_of(source->height, height, window.height, filter);
+    int result = 0;
+    if (columns == window.width && rows == window.height)
+        result = resize(with, source, width, height, window, filter, out, err);
+    else
+        for (int y = 0; y < window.height && result == 0; y += rows)
+            for (int x = 0; x < window.width && result == 0; x += columns)
+                result = resize_band(with, source, width, height, window, (lens_window){x, y, columns, rows}, filter, out, err);
     if (result != 0)
         lens_image_free(out);
     return result;

@@ -15,6 +15,7 @@ enum {
     RUN = 16,
     LANES = RUN * 3,
     AHEAD = 4 * RUN, /* rows that the first pass makes beyond what the second needs at the moment */
+    ROWS_MOST = 1024, /* that it makes for one output of the second, which sums up more of them bit by bit: there may be millions */
 };
 
 static inline uint8_t narrow(int32_t sum)
@@ -23,13 +24,17 @@ static inline uint8_t narrow(int32_t sum)
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
+static inline __attribute__((always_inline)) void begin_lanes(int32_t *sums)
+{
+    for (int l = 0; l < LANES; l++)
+        sums[l] = 1 << (LENS_WEIGHT_BITS - 1); /* rounds */
+}
+
 /* LANES weighted sums at once: sum over t < TAPS of weights[t] * in[t * step + l]. Values wait in 16 bits, because widening
  * from those to the 32 of the sums is one step for a vector, and from 8 it is two. */
 static inline __attribute__((always_inline)) void sum_lanes(const uint16_t *restrict in, size_t step, const int32_t *restrict weights,
                                                             int taps, int32_t *restrict sums)
 {
-    for (int l = 0; l < LANES; l++)
-        sums[l] = 1 << (LENS_WEIGHT_BITS - 1);
     for (int t = 0; t < taps; t++, in += step)
         for (int l = 0; l < LANES; l++)
             sums[l] += weights[t] * in[l];
@@ -39,6 +44,7 @@ LENS_CLONES static void weigh_to_16(const uint16_t *restrict in, size_t step, co
                                     uint16_t *restrict out)
 {
     int32_t sums[LANES];
+    begin_lanes(sums);
     sum_lanes(in, step, weights, taps, sums);
     for (int l = 0; l < LANES; l++)
         out[l] = narrow(sums[l]);
@@ -48,9 +54,18 @@ LENS_CLONES static void weigh_to_8(const uint16_t *restrict in, size_t step, con
                                    uint8_t *restrict out)
 {
     int32_t sums[LANES];
+    begin_lanes(sums);
     sum_lanes(in, step, weights, taps, sums);
     for (int l = 0; l < LANES; l++)
         out[l] = narrow(sums[l]);
+}
+
+LENS_CLONES static void weigh_more(const uint16_t *restrict in, size_t step, const int32_t *restrict weights, int taps, int32_t *restrict out)
+{
+    int32_t sums[LANES];
+    memcpy(sums, out, sizeof sums);
+    sum_lanes(in, step, weights, taps, sums);
+    memcpy(out, sums, sizeof sums);
 }
 
 /* Four bytes, each in 16 bits. */
@@ -84,7 +99,7 @@ static void mix(const uint8_t *restrict in, size_t row, int columns, int count, 
 typedef struct across {
     const lens_axis *axis;
     int low, columns; /* the input's columns that the window depends on */
-    uint16_t *mixed;  /* [columns, rows at a time, 3], and LANES more that may be read */
+    uint16_t *mixed;  /* [columns, rows at a time, 3], and LANES more that may be read; at a time are RUN at most, or all */
 } across;
 
 /* Resizes COUNT rows, at most RUN, from IN on, ROW bytes apart, which begin with column LOW. They get [axis->count, 3] and
@@ -111,6 +126,7 @@ typedef struct rows {
     size_t stride;         /* values from row to row: whole LANES, and at least one more than a row has */
     uint16_t *lines;       /* rows BASE to BASE + COUNT, each [width, 3] */
     int base, count, capacity, last; /* LAST: the end of the rows that the window depends on */
+    int32_t *sums;         /* [stride]; NULL where no output depends on more than ROWS_MOST rows */
 } rows;
 
 /* Makes rows Y to Y + COUNT, at most RUN, at TO. */
@@ -127,9 +143,11 @@ static void make_rows(const rows *r, int y, int count, uint16_t *to)
             to[x] = in[x];
 }
 
-/* Row FIRST, followed by those up to END, made where they are not there yet. FIRST never falls from call to call. */
+/* Row FIRST, followed by those up to END, made where they are not there yet. FIRST falls from call to call only behind an output of more than ROWS_MOST. */
 static const uint16_t *get_rows(rows *r, int first, int end)
 {
+    if (first < r->base)
+        r->base = first, r->count = 0;
     if (end > r->base + r->count) {
         int keep = first < r->base + r->count ? r->base + r->count - first : 0;
         if (keep)
@@ -147,6 +165,21 @@ static const uint16_t *get_rows(rows *r, int first, int end)
     return r->lines + (size_t)(first - r->base) * r->stride;
 }
 
+/* Bytes TO [width] of an output that depends on more rows than are made at a time. */
+static void sum_up_down(rows *r, int first, int taps, const int32_t *weights, size_t width, uint8_t *to)
+{
+    for (size_t x = 0; x < r->stride; x += LANES)
+        begin_lanes(r->sums + x);
+    for (int t = 0; t < taps; t += ROWS_MOST) {
+        const int some = taps - t < ROWS_MOST ? taps - t : ROWS_MOST;
+        const uint16_t *in = get_rows(r, first + t, first + t + some);
+        for (size_t x = 0; x < width; x += LANES)
+            weigh_more(in + x, r->stride, weights + t, some, r->sums + x);
+    }
+    for (size_t x = 0; x < width; x++)
+        to[x] = narrow(r->sums[x]);
+}
+
 /* The pass along columns: the window's row Y, or row TOP + Y as it is where the height stays (DOWN is NULL), to the bytes
  * [width, 3] at TO. */
 static void resize_down(rows *r, const lens_axis *down, int top, int y, uint8_t *to)
@@ -159,8 +192,12 @@ static void resize_down(rows *r, const lens_axis *down, int top, int y, uint8_t 
         return;
     }
     int first = down->first[y], taps = down->taps[y];
-    const uint16_t *in = get_rows(r, first, first + taps);
     const int32_t *weights = down->weights + (size_t)y * (size_t)down->most;
+    if (taps > ROWS_MOST) {
+        sum_up_down(r, first, taps, weights, width, to);
+        return;
+    }
+    const uint16_t *in = get_rows(r, first, first + taps);
     size_t x = 0;
     for (; x + LANES <= width; x += LANES)
         weigh_to_8(in + x, r->stride, weights, taps, to + x);
@@ -206,6 +243,8 @@ int lens_passes_plain(const lens_image *source, const lens_axis *horizontal, con
     rows r = {.source = source, .resized = horizontal && !columns_first ? &a : NULL};
     int high, most;
     lens_axis_needs(vertical, window.y, window.height, &r.base, &r.last, &most);
+    const bool far = most > ROWS_MOST;
+    most = far ? ROWS_MOST : most;
     r.capacity = r.last - r.base - most < AHEAD ? r.last - r.base : most + AHEAD;
     lens_axis_needs(horizontal, window.x, window.width, &a.low, &high, &most);
     a.columns = high - a.low;
@@ -214,17 +253,20 @@ int lens_passes_plain(const lens_image *source, const lens_axis *horizontal, con
     r.stride = stride_of(r.width);
 
     r.lines = calloc((size_t)r.capacity, r.stride * sizeof *r.lines);
-    a.mixed = horizontal ? calloc((size_t)a.columns + 1, LANES * sizeof *a.mixed) : NULL;
+    r.sums = far ? malloc(r.stride * sizeof *r.sums) : NULL;
+    const int resized_rows = columns_first ? out->height : r.last - r.base, at_once = resized_rows < RUN ? resized_rows : RUN;
+    a.mixed = horizontal ? calloc((size_t)a.columns * (size_t)at_once * 3 + LANES, sizeof *a.mixed) : NULL;
     uint8_t *strip = columns_first ? malloc(RUN * (size_t)r.width * 3) : NULL;
     uint16_t *resized = columns_first ? malloc(RUN * stride_of(window.width) * sizeof *resized) : NULL;
     int result = 0;
-    if (!r.lines || (horizontal && !a.mixed) || (columns_first && (!strip || !resized)))
+    if (!r.lines || (far && !r.sums) || (horizontal && !a.mixed) || (columns_first && (!strip || !resized)))
         result = lens_fail(err, LENS_E_MEMORY, "not enough memory to resize %d x %d pixels", source->width, source->height);
     else if (columns_first)
         down_first(&r, vertical, &a, strip, resized, out);
     else
         across_first(&r, vertical, window.y, out);
     free(r.lines);
+    free(r.sums);
     free(a.mixed);
     free(strip);
     free(resized);

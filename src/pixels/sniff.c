@@ -4,16 +4,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bytes.h"
+
 #define BEGINS(bytes, size, magic) begins(bytes, size, magic, sizeof(magic) - 1)
 
 static bool begins(const uint8_t *bytes, size_t size, const char *magic, size_t length)
 {
     return size >= length && memcmp(bytes, magic, length) == 0;
-}
-
-static uint32_t big32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* ISO base media files name what they are in a box "ftyp": one major brand, then those they are compatible with. The
@@ -22,7 +19,7 @@ static lens_format sniff_brands(const uint8_t *bytes, size_t size)
 {
     if (size < 16 || memcmp(bytes + 4, "ftyp", 4) != 0)
         return LENS_FORMAT_NONE;
-    size_t end = big32(bytes);
+    size_t end = lens_big_32(bytes);
     if (end < 16 || end % 4 != 0)
         return LENS_FORMAT_NONE;
     if (end > size)
@@ -133,8 +130,7 @@ static bool is_ico(const uint8_t *bytes, size_t size)
 {
     if (size < 22 || memcmp(bytes, "\0\0\1\0", 4) != 0)
         return false;
-    unsigned count = bytes[4] | (unsigned)bytes[5] << 8;
-    uint32_t offset = bytes[18] | (uint32_t)bytes[19] << 8 | (uint32_t)bytes[20] << 16 | (uint32_t)bytes[21] << 24;
+    uint32_t count = lens_little_16(bytes + 4), offset = lens_little_32(bytes + 18);
     return count > 0 && bytes[9] == 0 && bytes[11] == 0 && offset >= 6 + 16 * count;
 }
 

@@ -8,16 +8,6 @@
 
 enum { AHEAD = 6 /* slots that are fetched before they are looked at */ };
 
-static void set_seen(uint64_t *seen, uint32_t slot)
-{
-    seen[slot / 64] |= UINT64_C(1) << slot % 64;
-}
-
-static bool is_seen(const uint64_t *seen, uint32_t slot)
-{
-    return seen[slot / 64] >> slot % 64 & 1;
-}
-
 /* A search on its way. */
 struct look {
     const lens_cells *cells;
@@ -47,10 +37,8 @@ static bool look_through(struct look *self, uint32_t leader)
     size_t count = 0;
     for (uint32_t i = begin; i < end; i++) {
         const uint32_t slot = cells->slots[i];
-        if (slot >= cells->count || is_seen(self->seen, slot) || self->rows->first[slot] == LENS_GRAPH_NONE)
-            continue;
-        set_seen(self->seen, slot);
-        self->fresh[count++] = slot;
+        if (slot < cells->count && lens_first_seen(self->seen, slot) && self->rows->first[slot] != LENS_GRAPH_NONE)
+            self->fresh[count++] = slot;
     }
     for (size_t i = 0; i < count && i < AHEAD; i++)
         lens_graph_query_fetch(&self->query, self->fresh[i]);

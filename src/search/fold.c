@@ -36,7 +36,6 @@ typedef struct list {
     uint32_t count;
     uint32_t before, after; /* the twins next to the node in order, or NONE: of many that tie, a list holds only some, and these
                              * two chain them all together */
-    bool ready;
 } list;
 
 typedef struct graph {
@@ -56,6 +55,11 @@ typedef struct slot_row {
     size_t row;
 } slot_row;
 
+static int no_memory(lens_error *err)
+{
+    return lens_fail(err, LENS_E_MEMORY, "not enough memory to fold");
+}
+
 static int by_slot(const void *a, const void *b)
 {
     const slot_row *x = a, *y = b;
@@ -63,7 +67,6 @@ static int by_slot(const void *a, const void *b)
         return x->slot < y->slot ? -1 : 1;
     return x->row < y->row ? -1 : x->row > y->row;
 }
-
 
 static void graph_free(graph *g)
 {
@@ -191,7 +194,6 @@ static void end_list(graph *g, uint32_t node)
     list *l = &g->lists[node];
     l->items[l->count++] = (neighbour){node, 1};
     qsort(l->items, l->count, sizeof *l->items, by_node);
-    l->ready = true;
 }
 
 static int offer_pair(void *context, size_t a, size_t b, float score)
@@ -209,12 +211,14 @@ static int offer_pair(void *context, size_t a, size_t b, float score)
 static int all_lists(graph *g, lens_error *err)
 {
     int result = lens_pairs_above(&g->nodes, least_score, g->threads, offer_pair, g, err);
+    if (result > 0)
+        return no_memory(err);
     for (size_t i = 0; result == 0 && i < g->nodes.count; i++) {
-        result = begin_list(g, (uint32_t)i);
-        if (result == 0)
-            end_list(g, (uint32_t)i);
+        if (begin_list(g, (uint32_t)i) != 0)
+            return no_memory(err);
+        end_list(g, (uint32_t)i);
     }
-    return result > 0 || (result < 0 && err && err->code == LENS_E_NONE) ? lens_fail(err, LENS_E_MEMORY, "not enough memory to fold") : result;
+    return result;
 }
 
 /* Some lists, four at a time on each thread. */
@@ -254,11 +258,9 @@ static void *make_lists(void *context)
     }
 }
 
-static int some_lists(graph *g, const uint32_t *nodes, size_t count, lens_error *err)
+/* Fills the lists of NODES, which have begun. */
+static void some_lists(graph *g, const uint32_t *nodes, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (begin_list(g, nodes[i]) != 0)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory to fold");
     some s = {.g = g, .kernels = lens_dot_best(), .nodes = nodes, .count = count};
     pthread_t *others = calloc((size_t)g->threads, sizeof *others);
     int started = 0;
@@ -269,12 +271,11 @@ static int some_lists(graph *g, const uint32_t *nodes, size_t count, lens_error 
     for (int i = 0; i < started; i++)
         pthread_join(others[i], NULL);
     free(others);
-    return 0;
 }
 
 /* ---- the rule ---- */
 
-/* Whether A and B, whose lists are ready and of which B is in A's, belong together. */
+/* Whether A and B, whose lists are made and of which B is in A's, belong together. */
 static bool together(const graph *g, uint32_t a, uint32_t b)
 {
     const list *x = &g->lists[a], *y = &g->lists[b];
@@ -309,7 +310,7 @@ int lens_fold_groups(const lens_view *view, const float *shapes, int threads, si
         return -1;
     uint32_t *parents = malloc((g.nodes.count + 1) * sizeof *parents);
     size_t *first = malloc((g.nodes.count + 1) * sizeof *first);
-    int result = parents && first ? all_lists(&g, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory to fold");
+    int result = parents && first ? all_lists(&g, err) : no_memory(err);
     if (result == 0) {
         for (uint32_t a = 0; a < g.nodes.count; a++) {
             parents[a] = a;
@@ -347,23 +348,35 @@ typedef struct walk {
     size_t count;
 } walk;
 
-/* Makes the lists of nodes QUEUE[from..count) and of all their neighbours. */
-static int prepare(walk *w, size_t from, bool neighbours, lens_error *err)
+/* Adds NODE to the WANTED lists unless it has one, or is among them: both show in its items. -1 when memory is short. */
+static int want(walk *w, uint32_t node, size_t *wanted)
 {
-    size_t wanted = 0;
+    if (w->g->lists[node].items)
+        return 0;
+    if (begin_list(w->g, node) != 0)
+        return -1;
+    w->wanted[(*wanted)++] = node;
+    return 0;
+}
+
+/* Makes the lists of nodes QUEUE[from..count), and then those of all their neighbours. */
+static int prepare(walk *w, size_t from, lens_error *err)
+{
     graph *g = w->g;
+    size_t wanted = 0;
+    for (size_t i = from; i < w->count; i++)
+        if (want(w, w->queue[i], &wanted) != 0)
+            return no_memory(err);
+    some_lists(g, w->wanted, wanted);
+    wanted = 0;
     for (size_t i = from; i < w->count; i++) {
-        list *l = &g->lists[w->queue[i]];
-        if (!neighbours && !l->items && begin_list(g, w->queue[i]) == 0)
-            w->wanted[wanted++] = w->queue[i];
-        for (uint32_t j = 0; neighbours && j < l->count; j++) {
-            uint32_t node = l->items[j].node;
-            /* Having items and not being ready marks what is in WANTED already. */
-            if (!g->lists[node].items && begin_list(g, node) == 0)
-                w->wanted[wanted++] = node;
-        }
+        const list *l = &g->lists[w->queue[i]];
+        for (uint32_t j = 0; j < l->count; j++)
+            if (want(w, l->items[j].node, &wanted) != 0)
+                return no_memory(err);
     }
-    return some_lists(g, w->wanted, wanted, err);
+    some_lists(g, w->wanted, wanted);
+    return 0;
 }
 
 static void reach(walk *w, uint32_t node)
@@ -383,7 +396,7 @@ static int64_t gather(walk *w, uint32_t node, lens_error *err)
     reach(w, node);
     for (size_t done = 0; done < w->count;) {
         size_t end = w->count;
-        if (prepare(w, done, false, err) != 0 || prepare(w, done, true, err) != 0)
+        if (prepare(w, done, err) != 0)
             return -1;
         for (; done < end; done++) {
             uint32_t a = w->queue[done];
@@ -418,7 +431,7 @@ static int walk_new(walk *w, graph *g, lens_error *err)
 {
     const size_t nodes = g->nodes.count + 1;
     *w = (walk){g, calloc(nodes, sizeof *w->reached), malloc(nodes * sizeof *w->queue), malloc(nodes * sizeof *w->wanted), 0};
-    return w->reached && w->queue && w->wanted ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory to fold");
+    return w->reached && w->queue && w->wanted ? 0 : no_memory(err);
 }
 
 static void walk_free(walk *w)
@@ -458,8 +471,7 @@ int lens_fold_scan(const lens_view *view, const float *shapes, const float *quer
         depth = depth < view->count ? depth : view->count;
         lens_hit *scanned = malloc((depth + 1) * sizeof *scanned);
         size_t count = 0;
-        result = scanned ? lens_scan(view, query, depth, min_score, threads, scanned, &count, err)
-                         : lens_fail(err, LENS_E_MEMORY, "not enough memory to fold");
+        result = scanned ? lens_scan(view, query, depth, min_score, threads, scanned, &count, err) : no_memory(err);
         if (result == 0)
             result = fold_hits(&w, scanned + last, count - last, k, hits, found, err);
         free(scanned);

@@ -94,15 +94,6 @@ static lens_graph_place descend(const walk *self)
     return at;
 }
 
-static bool first_time(const walk *self, uint32_t slot)
-{
-    uint64_t *word = &self->seen[slot / 64];
-    const uint64_t bit = UINT64_C(1) << slot % 64;
-    const bool first = !(*word & bit);
-    *word |= bit;
-    return first;
-}
-
 /* Takes ONE in where it is among the best or leads to them. False when memory is short. */
 static bool offer(walk *self, lens_graph_place one)
 {
@@ -122,7 +113,7 @@ static bool offer(walk *self, lens_graph_place one)
 static bool spread(walk *self, lens_graph_place from)
 {
     const lens_graph *graph = self->graph;
-    first_time(self, from.slot);
+    lens_first_seen(self->seen, from.slot);
     if (!offer(self, from))
         return false;
     while (self->open_count) {
@@ -133,7 +124,7 @@ static bool spread(walk *self, lens_graph_place from)
         uint32_t slots[LENS_GRAPH_LINKS];
         const uint32_t *links = links_of(graph, at.slot, 0, &most);
         for (size_t i = 0; i < most && links[i] != LENS_GRAPH_NONE; i++)
-            if (links[i] < graph->count && first_time(self, links[i])) {
+            if (links[i] < graph->count && lens_first_seen(self->seen, links[i])) {
                 lens_graph_query_fetch(&self->query, links[i]); /* all at once, for each alone is waited for longer than it is worked with */
                 slots[fresh++] = links[i];
             }

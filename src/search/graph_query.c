@@ -3,23 +3,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LINE = 64, ZERO = 128 };
+enum { LINE = 64 };
 
 bool lens_graph_query_make(lens_graph_query *self, const lens_bytes_view *bytes, const float *query, int dim)
 {
     *self = (lens_graph_query){.bytes = bytes, .dot = lens_dot_bytes_nth(0), .size = lens_code_size(dim)};
-    uint8_t *code = aligned_alloc(LINE, self->size);
-    self->code = (int8_t *)code;
-    if (!code)
+    self->code = aligned_alloc(LINE, self->size);
+    if (!self->code)
         return false;
     lens_row_bounds bounds;
-    lens_code_row(query, dim, code, &bounds);
-    int32_t sum = 0;
-    for (size_t i = 0; i < self->size; i++) {
-        self->code[i] = (int8_t)((int)code[i] - ZERO);
-        sum += self->code[i];
-    }
-    self->zeros = ZERO * sum;
+    self->zeros = lens_code_query(query, dim, self->code, &bounds);
     self->step = bounds.step;
     return true;
 }

@@ -1,4 +1,4 @@
-/* What searches by way of copies in bytes share: a query in bytes, and heaps of what it found. */
+/* What searches by way of copies in bytes share (graph.c, cells.c): a query in bytes, what was seen, and heaps of what was found. */
 #ifndef LENS_SEARCH_GRAPH_QUERY_H
 #define LENS_SEARCH_GRAPH_QUERY_H
 
@@ -28,6 +28,15 @@ typedef struct lens_graph_place {
     float score;
     uint32_t slot;
 } lens_graph_place;
+
+/* Whether SLOT's bit of SEEN, [slots / 64 + 1], was not set; it is now. */
+static inline bool lens_first_seen(uint64_t *seen, uint32_t slot)
+{
+    const uint64_t bit = UINT64_C(1) << slot % 64;
+    const bool first = !(seen[slot / 64] & bit);
+    seen[slot / 64] |= bit;
+    return first;
+}
 
 /* Heaps with what is largest by SIGN on top. */
 void lens_graph_push(lens_graph_place *heap, size_t *count, lens_graph_place one, float sign);

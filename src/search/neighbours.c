@@ -30,9 +30,12 @@ static bool better(const lens_neighbour *a, const lens_neighbour *b)
     return a->score > b->score || (a->score == b->score && a->row < b->row);
 }
 
-/* Puts CANDIDATE into the sorted LIST of K, when it is among the best. */
+/* Puts CANDIDATE into the sorted LIST of K, when it is among the best. What is no number is further off than any: a list is full in the end, and names
+ * rows only, whatever lies in a vector file. */
 static void offer(lens_neighbour *list, size_t k, lens_neighbour candidate)
 {
+    if (isnan(candidate.score))
+        candidate.score = -INFINITY;
     if (!better(&candidate, &list[k - 1]))
         return;
     size_t at = k - 1;

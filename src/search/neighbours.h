@@ -16,8 +16,8 @@ typedef struct lens_neighbour {
 } lens_neighbour;
 
 /* For each of the ASKERS among VIEW's rows the K nearest of the ANSWERERS, itself left out: NEAREST [askers, k], best first, ties by lower
- * row. K is less than the count of the answerers. Every pair is computed, on at most THREADS threads, which do not change the answer.
- * 0 or -1. */
+ * row; a score that is not a number is -INFINITY. K is less than the count of the answerers. Every pair is computed, on at most THREADS threads,
+ * which do not change the answer. 0 or -1. */
 int lens_neighbours(const lens_view *view, lens_rows askers, lens_rows answerers, size_t k, int threads, lens_neighbour *nearest, lens_error *err);
 
 /* COUNT rows evenly over VIEW into ROWS (room for MOST): all of them when they are no more than MOST. Returns how many. */

@@ -57,6 +57,19 @@ void lens_code_row(const float *row, int dim, uint8_t *code, lens_row_bounds *bo
     bounds->norm = (float)(sqrt(kept) * (1 + 1e-6));
 }
 
+int32_t lens_code_query(const float *query, int dim, int8_t *code, lens_row_bounds *bounds)
+{
+    const size_t size = lens_code_size(dim);
+    uint8_t *unsigned_code = (uint8_t *)code;
+    lens_code_row(query, dim, unsigned_code, bounds);
+    int32_t sum = 0;
+    for (size_t i = 0; i < size; i++) {
+        code[i] = (int8_t)((int)unsigned_code[i] - ZERO);
+        sum += code[i];
+    }
+    return ZERO * sum;
+}
+
 /* The query in bytes, and what its rounding can cost: |q . v - q' . v'| <= |q| |v - v'| + |q - q'| |v'|, Cauchy and Schwarz twice. */
 struct question {
     int8_t *code;
@@ -68,18 +81,10 @@ struct question {
 
 static int question_make(const float *query, int dim, struct question *question)
 {
-    const size_t size = lens_code_size(dim);
-    uint8_t *code = aligned_alloc(RUN, size);
-    if (!code)
+    question->code = aligned_alloc(RUN, lens_code_size(dim));
+    if (!question->code)
         return -1;
-    lens_code_row(query, dim, code, &question->bounds);
-    question->code = (int8_t *)code;
-    int32_t sum = 0;
-    for (size_t i = 0; i < size; i++) {
-        question->code[i] = (int8_t)((int)code[i] - ZERO);
-        sum += question->code[i];
-    }
-    question->zeros = ZERO * sum;
+    question->zeros = lens_code_query(query, dim, question->code, &question->bounds);
     question->norm = length(query, dim);
     question->rounding = (double)dim * 6e-8 + 1e-6;
     return 0;
@@ -220,7 +225,8 @@ static int compare(const lens_view *view, const float *above, float least, const
 int lens_scan_bytes(const lens_view *view, const lens_bytes_view *bytes, const float *query, size_t k, float min_score, int threads,
                     lens_hit *hits, size_t *found, size_t *compared, lens_error *err)
 {
-    if (view->count == 0 || k == 0 || view->dim < 1 || view->dim > LENS_DOT_BYTES_MOST || bytes->count == 0 || view->count > UINT32_MAX) {
+    if (view->count == 0 || k == 0 || view->dim < 1 || view->dim > LENS_DOT_BYTES_MOST || bytes->count == 0 || view->count > UINT32_MAX ||
+        view->penalty) {
         if (compared)
             *compared = view->count;
         return lens_scan(view, query, k, min_score, threads, hits, found, err);

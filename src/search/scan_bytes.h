@@ -26,8 +26,12 @@ size_t lens_code_size(int dim);
 /* ROW [dim] -> CODE [lens_code_size(dim)] and its bounds. A row that is not finite gets bounds that make it be compared always. */
 void lens_code_row(const float *row, int dim, uint8_t *code, lens_row_bounds *bounds);
 
-/* lens_scan of VIEW, to the last bit and the last tie, by way of BYTES; rows whose slots have no copy are compared as they are. *COMPARED
- * (may be NULL): how many rows were compared in floats. 0 or -1. */
+/* The same of a QUERY, in signed bytes as lens_dot_bytes takes it: CODE [lens_code_size(dim)]. Returns what the zeros of any row come to in a product
+ * with it, which is to be taken off. */
+int32_t lens_code_query(const float *query, int dim, int8_t *code, lens_row_bounds *bounds);
+
+/* lens_scan of VIEW, to the last bit and the last tie, by way of BYTES; rows whose slots have no copy are compared as they are, and so are all of a view
+ * with penalties, of which bounds know nothing. *COMPARED (may be NULL): how many rows were compared in floats. 0 or -1. */
 int lens_scan_bytes(const lens_view *view, const lens_bytes_view *bytes, const float *query, size_t k, float min_score, int threads,
                     lens_hit *hits, size_t *found, size_t *compared, lens_error *err);
 

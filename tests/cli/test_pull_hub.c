@@ -114,6 +114,40 @@ static void test_each_family(void **state)
     }
 }
 
+static void expect_file(const test_place *here, const char *name, const char *text)
+{
+    char *path = test_path(here->folder, "%s", name);
+    lens_buffer bytes = test_read(path);
+    assert_string_equal(bytes.data, text);
+    lens_buffer_free(&bytes);
+    free(path);
+}
+
+/* What a family only looks at to refuse a model comes with it too: without it the model would open, and give other vectors than it should. */
+static void test_what_refuses_a_model(void **state)
+{
+    const test_place *here = *state;
+    static const char cls[] = "{\"pooling_mode_cls_token\":true}", modules[] = "[]", bert[] = "{\"model_type\":\"bert\"}";
+    test_hub_add(here->hub, "1_Pooling/config.json", NULL, cls, sizeof cls - 1);
+    test_hub_add(here->hub, "modules.json", NULL, modules, sizeof modules - 1);
+    test_hub_add(here->hub, "processor_config.json", NULL, "{}", 2);
+    test_hub_add(here->hub, "onnx/config.json", NULL, "{}", 2);
+    expect(test_pull(here), 0, " is in ");
+    assert_whole(here);
+    expect_file(here, "1_Pooling/config.json", cls);
+    expect_file(here, "modules.json", modules);
+    expect_file(here, "processor_config.json", "{}");
+    char *path = test_path(here->folder, "onnx");
+    assert_false(lens_file_exists(path));
+    free(path);
+
+    lens_error err = {0};
+    assert_done(lens_folder_remove(here->folder, &err), &err);
+    lens_buffer_free(&here->hub->files[0].bytes);
+    assert_int_equal(lens_buffer_append(&here->hub->files[0].bytes, bert, sizeof bert - 1), 0);
+    expect_refused(here, test_pull(here), "1_Pooling/config.json: pooling_mode_cls_token is true: only the mean over tokens is supported");
+}
+
 static void test_shards(void **state)
 {
     const test_place *here = *state;
@@ -303,6 +337,7 @@ int main(void)
         PLACE_TEST(test_a_name_of_the_catalogue),
         PLACE_TEST(test_weights_from_the_conversion),
         PLACE_TEST(test_each_family),
+        PLACE_TEST(test_what_refuses_a_model),
         PLACE_TEST(test_shards),
         PLACE_TEST(test_a_plain_mirror),
         PLACE_TEST(test_what_is_there_stays_until_the_new_one_opens),

@@ -128,6 +128,8 @@ void test_efficientnet_write(const char *path, uint64_t seed, const test_faults 
             in = out;
         }
     add_conv(&writer, "", "conv_head", "bn2", 1280, in, 1);
+    if (writer.faults.further)
+        test_random_add(&writer, writer.faults.further, 1, (int64_t[]){1}, 0, 1);
     test_checkpoint_write(&writer.checkpoint, path);
 }
 

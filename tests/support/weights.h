@@ -31,6 +31,7 @@ typedef struct test_faults {
     const char *nan_in;   /* its last number is NaN */
     const char *negative; /* its first number is -2 */
     const char *zero;     /* every tensor whose name begins so holds zeros */
+    const char *further;  /* is there too, with one number */
 } test_faults;
 
 /* A checkpoint of random numbers, with FAULTS. */

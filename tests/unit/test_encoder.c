@@ -187,6 +187,9 @@ static void test_lying_weights(void **state)
          "model.safetensors: tensor blocks.0.0.conv_dw.weight holds a number that is not finite"},
         {{.nan_in = "bn2.bias"}, "model.safetensors: tensor bn2.bias holds a number that is not finite"},
         {{.negative = "blocks.2.1.bn3.running_var"}, "tensors blocks.2.1.bn3.*: the batch norm of channel 0 is not finite"},
+        /* lite1's: of the same shapes as far as lite0 goes */
+        {{.further = "blocks.1.2.conv_dw.weight"}, "config.json: tensor blocks.1.2.conv_dw.weight is in the weights, but the configuration ends before it"},
+        {{.further = "blocks.7.0.conv_dw.weight"}, "config.json: tensor blocks.7.0.conv_dw.weight is in the weights, but the configuration ends before it"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = test_model_new(good_config, 1, &cases[i].faults);
@@ -215,10 +218,14 @@ static void test_lying_configurations(void **state)
         {CONFIG("tf_efficientnet_lite1", ",\"crop_pct\":1.0"), LENS_E_FORMAT, "model.safetensors: no tensor blocks.1.2."},
         {"{\"architecture\":\"tf_efficientnet_lite0\"}", LENS_E_FORMAT, "config.json: no pretrained_cfg"},
         {"{\"architecture\":\"tf_efficientnet_lite0\",\"num_features\":1000}", LENS_E_FORMAT, "num_features is not the 1280"},
+        {"{\"architecture\":\"tf_efficientnet_lite0\",\"global_pool\":\"max\"}", LENS_E_UNSUPPORTED, "config.json: global_pool is 'max', not avg"},
+        {"{\"architecture\":\"tf_efficientnet_lite0\",\"model_args\":{\"act_layer\":\"silu\"}}", LENS_E_UNSUPPORTED,
+         "config.json: model_args are not supported"},
         {CONFIG("tf_efficientnet_lite0", ""), LENS_E_FORMAT, "crop_pct"},
         {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0"), LENS_E_FORMAT, "crop_pct"},
         {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1.5"), LENS_E_FORMAT, "crop_pct"},
-        {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1e-30"), LENS_E_FORMAT, "crop_pct"},
+        {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1e-30"), LENS_E_LIMIT, "crop_pct"},
+        {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0.0148"), LENS_E_LIMIT, "crop_pct: pictures would be resized to more than 4096 pixels"},
         {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":\"1\""), LENS_E_FORMAT, "crop_pct"},
         {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1.0,\"crop_mode\":\"border\""), LENS_E_UNSUPPORTED, "crop_mode"},
         {CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0.9,\"crop_mode\":\"squash\""), LENS_E_UNSUPPORTED, "crop_mode"},
@@ -244,6 +251,7 @@ static void test_lying_configurations(void **state)
         {"input_size", "[3,61,62]", LENS_E_UNSUPPORTED, "input_size is [3, 61, 62]"},
         {"input_size", "[3,0,0]", LENS_E_UNSUPPORTED, "input_size is [3, 0, 0]"},
         {"input_size", "[3,100000,100000]", LENS_E_UNSUPPORTED, "input_size is [3, 100000, 100000]"},
+        {"input_size", "[3,4097,4097]", LENS_E_UNSUPPORTED, "input_size is [3, 4097, 4097], not three colours of a square up to 4096"},
         {"interpolation", "\"random\"", LENS_E_UNSUPPORTED, "interpolation"},
         {"interpolation", "null", LENS_E_FORMAT, "interpolation"},
         {"mean", "[0.5,0.5]", LENS_E_FORMAT, "mean"},

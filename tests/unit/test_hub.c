@@ -125,8 +125,16 @@ static void test_names(void **state)
     const char *no_files[] = {"", ".", "..", ".git", "a/b", "a\\b", "a b", "a\n"};
     for (size_t i = 0; i < sizeof no_files / sizeof *no_files; i++)
         assert_false(lens_hub_file_name(no_files[i]));
+    const char *no_paths[] = {"", "/", "a/", "/a", "../a", "a/..", "a/b/c", ".git/a", "a/.b", "a\\b/c"};
+    for (size_t i = 0; i < sizeof no_paths / sizeof *no_paths; i++)
+        assert_false(lens_hub_file_path(no_paths[i]));
+    assert_true(lens_hub_file_path("config.json"));
+    assert_true(lens_hub_file_path("1_Pooling/config.json"));
     char *url = lens_hub_file_url("https://huggingface.co", "a/b", "refs/pr/1", "config.json");
     assert_string_equal(url, "https://huggingface.co/a/b/resolve/refs%2Fpr%2F1/config.json");
+    free(url);
+    url = lens_hub_file_url("https://huggingface.co", "a/b", "main", "1_Pooling/config.json"); /* that slash is the address's */
+    assert_string_equal(url, "https://huggingface.co/a/b/resolve/main/1_Pooling/config.json");
     free(url);
 }
 
@@ -141,7 +149,8 @@ static void test_listing(void **state)
     lens_error err = {0};
     assert_done(lens_hub_read_listing(text, sizeof text - 1, "a/b", &names, commit, &err), &err);
     assert_string_equal(commit, "0123456789abcdef0123456789abcdef01234567");
-    assert_int_equal(names.count, 2);
+    assert_int_equal(names.count, 3);
+    assert_true(lens_names_have(&names, "onnx/model.onnx"));
     assert_true(lens_names_have(&names, "model.safetensors"));
     lens_names_free(&names);
     const char *bad[] = {"", "[]", "{}", "{\"siblings\":{}}", "\xff"};

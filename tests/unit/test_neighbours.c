@@ -70,6 +70,23 @@ static void test_against_plain_loops(void **state)
     assert_int_equal(lens_neighbours(&view, all, (lens_rows){NULL, K}, K, 1, nearest, &err), -1);
 }
 
+/* Of a vector file that is damaged: whoever reads the answer counts with the rows that it names. */
+static void test_rows_that_are_no_numbers(void **state)
+{
+    (void)state;
+    static lens_neighbour nearest[ROWS * K];
+    lens_error err = {0};
+    lens_view view = view_of_all();
+    for (size_t row = 0; row < ROWS; row++)
+        if (row != 3 && row != 50)
+            data[row * DIM] = NAN;
+    const lens_rows all = {NULL, ROWS};
+    assert_done(lens_neighbours(&view, all, all, K, 2, nearest, &err), &err);
+    for (size_t i = 0; i < ROWS * K; i++)
+        assert_true(nearest[i].row < ROWS && nearest[i].row != i / K && !isnan(nearest[i].score));
+    assert_int_equal(nearest[3 * K].row, 50);
+}
+
 static void test_an_even_choice(void **state)
 {
     (void)state;
@@ -103,7 +120,8 @@ static void test_a_penalty_ranks_and_the_cosine_decides(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_plain_loops), cmocka_unit_test(test_an_even_choice),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_plain_loops), cmocka_unit_test(test_rows_that_are_no_numbers),
+        cmocka_unit_test(test_an_even_choice),
                                        cmocka_unit_test(test_a_penalty_ranks_and_the_cosine_decides)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

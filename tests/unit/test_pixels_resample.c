@@ -1,6 +1,7 @@
 /* Resampling against a plain twin of its definition: src/pixels/resample.c. With the passes for every kind of processor that this
  * one can stand in for. */
 #include <math.h>
+#include <sys/resource.h>
 
 #include "pictures.h"
 #include "pixels/resample_passes.h"
@@ -170,6 +171,48 @@ static void test_long_pictures_pass_through_little_memory(void **state)
     }
 }
 
+static long peak_kilobytes(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+/* Where each output depends on millions of inputs, the weights are made for some outputs at a time: what comes is what windows of one output give. */
+static void test_very_long_pictures(void **state)
+{
+    (void)state;
+    enum { LONG = 12 * 1000 * 1000, TO = 9 };
+    lens_image source, all, one;
+    lens_error err = {0};
+    unsigned random = 3;
+    assert_done(lens_image_new(LONG, 2, &source, &err), &err);
+    for (size_t i = 0; i < (size_t)LONG * 6; i++)
+        source.rgb[i] = (uint8_t)(next_random(&random) & 255u >> i / 9000000 % 5); /* brighter and darker, so that outputs differ */
+    const long before = peak_kilobytes();
+    for (int upright = 0; upright < 2; upright++) {
+        const int width = upright ? 3 : TO, height = upright ? TO : 3;
+        if (upright)
+            source.width = 2, source.height = LONG;
+        assert_done(lens_resample(&source, width, height, (lens_window){0, 0, width, height}, LENS_FILTER_BICUBIC, &all, &err), &err);
+        for (int i = 0; i < TO; i++) {
+            const lens_window window = upright ? (lens_window){0, i, 3, 1} : (lens_window){i, 0, 1, 3};
+            assert_done(lens_resample(&source, width, height, window, LENS_FILTER_BICUBIC, &one, &err), &err);
+            for (size_t k = 0; k < 3; k++)
+                assert_memory_equal(all.rgb + 3 * (upright ? (size_t)i * 3 + k : k * TO + (size_t)i), one.rgb + 3 * k, 3);
+            lens_image_free(&one);
+        }
+        assert_true(all.rgb[0] != all.rgb[3 * (TO - 1)] || upright);
+        lens_image_free(&all);
+    }
+    const long more = peak_kilobytes() - before;
+    printf("measured: a picture of %d x 2 pixels (72 MB) is resized to %d x 3 and back with %.0f MB more\n", (int)LONG, (int)TO, (double)more / 1024);
+#ifndef __SANITIZE_ADDRESS__
+    assert_true(more < 220 * 1024);
+#endif
+    lens_image_free(&source);
+}
+
 static void test_extremes(void **state)
 {
     (void)state;
@@ -263,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_to_the_definition),
         cmocka_unit_test(test_long_pictures_pass_through_little_memory),
+        cmocka_unit_test(test_very_long_pictures),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_there_is_always_a_way),
         cmocka_unit_test(test_one_colour_stays),

@@ -135,6 +135,20 @@ static void test_odd_rows(void **state)
     world_free(&w);
 }
 
+static void test_penalties(void **state)
+{
+    (void)state;
+    enum { ROWS = 500, DIM = 70 };
+    struct world w = world_new(ROWS, DIM, ROWS, 3);
+    float penalty[ROWS];
+    uint64_t seed = 4;
+    test_random_fill(&seed, 0, 1, ROWS, penalty);
+    code(&w);
+    w.view.penalty = penalty;
+    expect_same(&w, w.data, 10, -INFINITY, 2);
+    world_free(&w);
+}
+
 static void test_kernels_agree(void **state)
 {
     (void)state;
@@ -187,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_random_rows),
         cmocka_unit_test(test_few_rows_are_compared),
         cmocka_unit_test(test_odd_rows),
+        cmocka_unit_test(test_penalties),
         cmocka_unit_test(test_kernels_agree),
         cmocka_unit_test(test_kernels_at_their_ends),
     };
