@@ -343,8 +343,13 @@ int lens_errand_wait(lens_errand *errand, const char *path, lens_error *err)
         state->next = left;
         left = state;
     }
+    /* Before its thread can end the errand, which PATH may be a part of. */
+    if (code == LENS_E_CANCELLED)
+        lens_fail(err, code, "%s: interrupted", path);
+    else
+        lens_fail(err, code, "%s: no answer for %.0f s", path, seconds);
     pthread_mutex_unlock(&lock);
-    return code == LENS_E_CANCELLED ? lens_fail(err, code, "%s: interrupted", path) : lens_fail(err, code, "%s: no answer for %.0f s", path, seconds);
+    return -1;
 }
 
 int lens_errand_do(lens_errand *errand, const char *path, lens_error *err)

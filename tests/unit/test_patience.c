@@ -208,6 +208,44 @@ static void test_a_stop_ends_the_waiting(void **state)
     wait_for_ended(1);
 }
 
+/* So long that to read it takes longer than to end what it is a part of. */
+enum { LONG_PATH = 128 << 20 };
+
+typedef struct named {
+    lens_errand errand; /* first */
+    char path[LONG_PATH + 1];
+} named;
+
+static void run_until_free(lens_errand *errand)
+{
+    (void)errand;
+    while (atomic_load(&gate) == HELD)
+        ;
+}
+
+static bool free_and_stop(void *context)
+{
+    (void)context;
+    atomic_store(&gate, FREE);
+    return false;
+}
+
+static void test_a_path_within_the_errand_is_told_before_that_is_ended(void **state)
+{
+    (void)state;
+    lens_patience_set((lens_disk_patience){.goes_on = free_and_stop});
+    named *self = calloc(1, sizeof *self);
+    assert_non_null(self);
+    self->errand = (lens_errand){.run = run_until_free, .end = end};
+    memset(self->path, '/', LONG_PATH);
+    lens_error err = {0};
+    assert_int_equal(lens_errand_begin(&self->errand, self->path, &err), 0);
+    assert_int_equal(lens_errand_wait(&self->errand, self->path, &err), -1); /* the answer comes just now */
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    assert_int_equal(err.message[0], '/');
+    wait_for_ended(1);
+}
+
 static void test_silence_counts_from_the_beginning(void **state)
 {
     (void)state;
@@ -245,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_talks_is_waited_for, setup),
         cmocka_unit_test_setup(test_a_stop_ends_the_waiting, setup),
         cmocka_unit_test_setup(test_silence_counts_from_the_beginning, setup),
+        cmocka_unit_test_setup(test_a_path_within_the_errand_is_told_before_that_is_ended, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
