@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,23 +121,6 @@ static void test_a_good_picture_that_turns_bad_leaves_the_results(void **state)
     assert_int_equal(run.out.size, strlen(b) + 1);
     test_run_free(&run);
     free(b);
-}
-
-static void test_a_bomb_costs_little_memory(void **state)
-{
-    const test_world *world = *state;
-    lens_buffer bomb = test_png_bomb(60000, 60000);
-    write_picture_file(world, "bomb.png", bomb.data, bomb.size);
-    lens_buffer_free(&bomb);
-    char *path = test_world_path(world, "bomb.png");
-    test_run run = test_world_expect(world, 2, "embed", path, NULL);
-    assert_non_null(strstr(run.err.data, "60000 x 60000"));
-    struct rusage usage;
-    getrusage(RUSAGE_CHILDREN, &usage); /* the largest of all children so far */
-    printf("measured: largest process so far %ld MB\n", usage.ru_maxrss / 1024);
-    assert_true(usage.ru_maxrss < 2048L * 1024); /* its pixels would be 10 GB; the sanitizers have their own share in this */
-    test_run_free(&run);
-    free(path);
 }
 
 /* Every model fault is one line on stderr that names the file and what is wrong. */
@@ -279,7 +261,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_one_bad_file_of_each_kind),
         WORLD_TEST(test_a_good_picture_that_turns_bad_leaves_the_results),
-        WORLD_TEST(test_a_bomb_costs_little_memory),
         WORLD_TEST(test_models_that_are_not_whole),
         WORLD_TEST(test_a_model_that_is_not_here_says_how_to_get_it),
         WORLD_TEST(test_libraries_that_cannot_be_used),
