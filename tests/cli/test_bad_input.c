@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,23 +123,6 @@ static void test_a_good_picture_that_turns_bad_leaves_the_results(void **state)
     free(b);
 }
 
-static void test_a_bomb_costs_little_memory(void **state)
-{
-    const test_world *world = *state;
-    lens_buffer bomb = test_png_bomb(60000, 60000);
-    write_picture_file(world, "bomb.png", bomb.data, bomb.size);
-    lens_buffer_free(&bomb);
-    char *path = test_world_path(world, "bomb.png");
-    test_run run = test_world_expect(world, 2, "embed", path, NULL);
-    assert_non_null(strstr(run.err.data, "60000 x 60000"));
-    struct rusage usage;
-    getrusage(RUSAGE_CHILDREN, &usage); /* the largest of all children so far */
-    printf("measured: largest process so far %ld MB\n", usage.ru_maxrss / 1024);
-    assert_true(usage.ru_maxrss < 2048L * 1024); /* its pixels would be 10 GB; the sanitizers have their own share in this */
-    test_run_free(&run);
-    free(path);
-}
-
 /* Every model fault is one line on stderr that names the file and what is wrong. */
 static void expect_model_error(const test_world *world, const char *file, const char *words)
 {
@@ -239,26 +221,38 @@ static void test_libraries_that_cannot_be_used(void **state)
     free(database);
 }
 
+/* A disk of its own, where one can be made, that has room for the first pictures only; and then for all. */
 static void test_a_full_disk_keeps_what_was_done(void **state)
 {
+    enum { DONE = 12, MORE = 100 };
+    static const char script[] = "mount -t tmpfs -o size=600k none \"$MEMELENS_LIBRARY\" || exit 77; cd \"$1\"; shift\n"
+                                 "\"$@\" index -q 0*.jpg || exit 3\n"
+                                 "\"$@\" index .; [ $? -eq 2 ] || exit 4\n"
+                                 "\"$@\" search --paths -n1 000.jpg | grep -q /000.jpg || exit 5\n"
+                                 "\"$@\" check || exit 6\n"
+                                 "mount -o remount,size=8m none \"$MEMELENS_LIBRARY\"\n"
+                                 "\"$@\" index --json . && \"$@\" check || exit 7\n";
     const test_world *world = *state;
-    for (unsigned i = 0; i < 12; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%02u.jpg", i);
-        test_world_picture(world, name, TEST_JPEG_420, i + 1);
-    }
-    /* A limit on the size of files stands for the disk: the vector file of twelve pictures is larger. */
-    char command[8192];
-    snprintf(command, sizeof command, "trap '' XFSZ; ulimit -f 40; exec '%s' index '%s'", test_program(), world->pictures);
-    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    lens_error err = {0};
+    test_world_pictures(world, 0, DONE);
+    test_world_pictures(world, 100, MORE);
+    assert_done(lens_folder_make(world->library, &err), &err);
+    const char *argv[] = {"/bin/sh", "-c", "exec unshare -m sh -c \"$@\"", "sh", script, "sh", world->pictures, test_program(), NULL};
     test_run run = test_run_program(argv, test_world_environment(world), NULL);
-    assert_int_equal(run.status, 2);
-    assert_non_null(strstr(run.err.data, world->library));
-    test_run_free(&run);
-    json_t *report = test_world_index(world);
-    assert_int_equal(test_json_integer(report, "indexed") + test_json_integer(report, "unchanged"), 12);
-    json_decref(report);
-    run = test_world_expect(world, 0, "check", NULL);
+    if (run.status == 77 || (run.status != 0 && strstr(run.err.data, "unshare: "))) {
+        test_run_free(&run);
+        printf("skipped: no small disk can be made here\n");
+        fflush(stdout);
+        skip();
+    }
+    if (run.status != 0 || !strstr(run.err.data, world->library))
+        fail_msg("exit %d: %s%s", run.status, run.out.data, run.err.data);
+    json_t *lines = test_json_lines(&run.out);
+    const json_t *report = json_array_get(lines, 0);
+    assert_true(test_json_integer(report, "unchanged") >= DONE);
+    assert_true(test_json_integer(report, "indexed") > 0);
+    assert_int_equal(test_json_integer(report, "indexed") + test_json_integer(report, "unchanged"), DONE + MORE);
+    json_decref(lines);
     test_run_free(&run);
 }
 
@@ -279,7 +273,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_one_bad_file_of_each_kind),
         WORLD_TEST(test_a_good_picture_that_turns_bad_leaves_the_results),
-        WORLD_TEST(test_a_bomb_costs_little_memory),
         WORLD_TEST(test_models_that_are_not_whole),
         WORLD_TEST(test_a_model_that_is_not_here_says_how_to_get_it),
         WORLD_TEST(test_libraries_that_cannot_be_used),

@@ -36,6 +36,16 @@ float *test_items_floats(lens_type type, const void *items, size_t count, size_t
     return rows;
 }
 
+double test_largest_difference(const float *a, const float *b, size_t count)
+{
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double difference = fabs((double)a[i] - (double)b[i]);
+        largest = isnan(difference) ? INFINITY : fmax(largest, difference);
+    }
+    return largest;
+}
+
 lens_engine *test_engine(lens_backend backend)
 {
     lens_error err = {0};

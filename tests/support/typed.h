@@ -16,6 +16,9 @@ void *test_items_room(lens_type type, size_t count, size_t each);
 /* ITEMS as floats, ZERO being the byte that stands for 0. The caller frees. */
 float *test_items_floats(lens_type type, const void *items, size_t count, size_t each, float zero);
 
+/* The largest difference of numbers in the same place; infinite where one of them is none, in whatever place. */
+double test_largest_difference(const float *a, const float *b, size_t count);
+
 /* Engines and streams, or the test fails. */
 lens_engine *test_engine(lens_backend backend);
 lens_stream *test_stream(lens_engine *engine, int threads);

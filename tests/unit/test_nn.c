@@ -4,21 +4,13 @@
 
 #include "nn/layers.h"
 #include "support.h"
-#include "weights.h"
+#include "typed.h"
 
 /* A layer's weights, bias and input, random but for SEED. */
 struct numbers {
     float *weights, *bias, *in, *before; /* BEFORE: what a sum adds to */
     size_t in_count, out_count;
 };
-
-static float *some(uint64_t *seed, float range, size_t count)
-{
-    float *numbers = lens_floats_new(count);
-    assert_non_null(numbers);
-    test_random_fill(seed, -range, range, count, numbers);
-    return numbers;
-}
 
 static struct numbers numbers_for(const lens_conv_spec *spec, int count, uint64_t seed)
 {
@@ -27,10 +19,10 @@ static struct numbers numbers_for(const lens_conv_spec *spec, int count, uint64_
     numbers.in_count = (size_t)count * (size_t)spec->height * (size_t)spec->width * (size_t)spec->in;
     numbers.out_count =
         (size_t)count * (size_t)lens_conv_out_height(spec) * (size_t)lens_conv_out_width(spec) * (size_t)spec->out;
-    numbers.weights = some(&seed, 4 / sqrtf((float)taps), taps * (size_t)spec->out);
-    numbers.bias = some(&seed, 3, (size_t)spec->out);
-    numbers.in = some(&seed, 3, numbers.in_count);
-    numbers.before = some(&seed, 3, numbers.out_count);
+    numbers.weights = test_some(&seed, 4 / sqrtf((float)taps), taps * (size_t)spec->out);
+    numbers.bias = test_some(&seed, 3, (size_t)spec->out);
+    numbers.in = test_some(&seed, 3, numbers.in_count);
+    numbers.before = test_some(&seed, 3, numbers.out_count);
     return numbers;
 }
 
@@ -43,13 +35,11 @@ static void numbers_free(struct numbers *numbers)
 static float *run(lens_backend backend, const lens_conv_spec *spec, const struct numbers *numbers, int count, int threads)
 {
     lens_error err = {0};
-    lens_engine *engine = lens_engine_new(backend, &err);
-    assert_done(engine ? 0 : -1, &err);
+    lens_engine *engine = test_engine(backend);
     lens_layer *layer = lens_conv_new(engine, "layer", spec, numbers->weights, numbers->bias, &err);
     assert_done(layer ? 0 : -1, &err);
     assert_string_equal(lens_layer_name(layer), "layer");
-    lens_stream *stream = lens_stream_new(engine, threads, &err);
-    assert_done(stream ? 0 : -1, &err);
+    lens_stream *stream = test_stream(engine, threads);
     /* NaN where nothing is to be added: a layer that reads its output then shows. */
     float *out = lens_floats_new(numbers->out_count);
     for (size_t i = 0; i < numbers->out_count; i++)
@@ -58,17 +48,6 @@ static float *run(lens_backend backend, const lens_conv_spec *spec, const struct
     lens_stream_free(stream);
     lens_engine_free(engine);
     return out;
-}
-
-static double largest_difference(const float *a, const float *b, size_t count)
-{
-    double largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        double difference = fabs((double)a[i] - (double)b[i]);
-        if (!(difference <= largest))
-            largest = difference; /* a NaN too */
-    }
-    return largest;
 }
 
 /* The pads are TensorFlow's unless they are given. */
@@ -103,7 +82,7 @@ static void test_convolutions_agree(void **state)
             struct numbers numbers = numbers_for(&spec, count, 17 * i + (unsigned)count);
             float *fast = run(LENS_BACKEND_ONEDNN, &spec, &numbers, count, 1 + count / 3);
             float *plain = run(LENS_BACKEND_PLAIN, &spec, &numbers, count, 1);
-            double difference = largest_difference(fast, plain, numbers.out_count);
+            double difference = test_largest_difference(fast, plain, numbers.out_count);
             if (!(difference < 1e-4)) /* of outputs about as large as 20 */
                 fail_msg("convolution %zu, %d pictures: %g apart", i, count, difference);
             worst = fmax(worst, difference);
@@ -132,7 +111,7 @@ static void test_a_convolution_by_hand(void **state)
     const float bias[] = {0.25f, -1};
     const float expected[] = {1 + 1.5f + 0.25f, 1, 3 + 0.25f, 3};
     for (int backend = LENS_BACKEND_ONEDNN; backend <= LENS_BACKEND_PLAIN; backend++) {
-        struct numbers numbers = {.weights = weights, .bias = (float *)bias, .in = (float *)in, .out_count = 4};
+        struct numbers numbers = {.weights = weights, .bias = (float *)bias, .in = (float *)in, .before = (float *)in, .out_count = 4};
         float *out = run((lens_backend)backend, &spec, &numbers, 1, 1);
         for (int i = 0; i < 4; i++)
             if (fabsf(out[i] - expected[i]) > 1e-6f)
@@ -164,8 +143,7 @@ static void test_one_stream_runs_any_count(void **state)
     struct numbers numbers = numbers_for(&spec, 9, 5);
     size_t in_size = numbers.in_count / 9, out_size = numbers.out_count / 9;
     lens_error err = {0};
-    lens_engine *engine = lens_engine_new(LENS_BACKEND_ONEDNN, &err);
-    assert_done(engine ? 0 : -1, &err);
+    lens_engine *engine = test_engine(LENS_BACKEND_ONEDNN);
     lens_layer *layer = lens_conv_new(engine, "layer", &spec, numbers.weights, numbers.bias, &err);
     lens_stream *stream = lens_stream_new(engine, 1, &err);
     assert_done(layer && stream ? 0 : -1, &err);
@@ -175,7 +153,7 @@ static void test_one_stream_runs_any_count(void **state)
     size_t at = 0;
     for (size_t i = 0; i < 4; at += (size_t)counts[i++])
         assert_done(lens_conv_run(stream, layer, counts[i], numbers.in + at * in_size, parts + at * out_size, &err), &err);
-    double difference = largest_difference(whole, parts, numbers.out_count);
+    double difference = test_largest_difference(whole, parts, numbers.out_count);
     assert_true(difference < 1e-5);
     assert_int_equal(lens_conv_run(stream, layer, 0, numbers.in, whole, &err), -1);
     assert_int_equal(err.code, LENS_E_ARGUMENT);
@@ -214,8 +192,7 @@ static void test_threads_share_an_engine(void **state)
     struct numbers numbers = numbers_for(&spec, COUNT, 6);
     float *expected = run(LENS_BACKEND_ONEDNN, &spec, &numbers, COUNT, 1);
     lens_error err = {0};
-    lens_engine *engine = lens_engine_new(LENS_BACKEND_ONEDNN, &err);
-    assert_done(engine ? 0 : -1, &err);
+    lens_engine *engine = test_engine(LENS_BACKEND_ONEDNN);
     lens_layer *layer = lens_conv_new(engine, "layer", &spec, numbers.weights, numbers.bias, &err);
     assert_done(layer ? 0 : -1, &err);
     pthread_t threads[THREADS];
