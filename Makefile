@@ -67,7 +67,7 @@ REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
 .PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall dist \
-	deb sbom reproducible clean faults limits print-fuzz races run-races
+	deb sbom reproducible clean faults limits print-fuzz races run-races always
 
 all: $(PROGRAM)
 
@@ -93,12 +93,18 @@ help:
 deps:
 	@tools/deps.sh
 
-$(BUILD)/%.o: %.c
+# What is compiled with, warnings aside: when that is another, as after a new release of this file, all objects are made again.
+COMPILED_WITH := $(CC) $(CPPFLAGS_ALL) $(filter-out $(WARN),$(CFLAGS_ALL))
+$(BUILD)/flags: always
+	@mkdir -p $(@D)
+	@$(file >$@.now,$(COMPILED_WITH)) cmp -s $@.now $@ || cp $@.now $@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(BUILD)/%.o: %.cc
+$(BUILD)/%.o: %.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,c++)
 	$(Q)$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
