@@ -246,6 +246,8 @@ int lens_upload_body(lens_exchange *exchange, void **bytes, size_t *size)
     }
     if (*bytes && *size)
         return 0;
+    if (*size)
+        return lens_answer_error(exchange, 500, "internal", "not enough memory");
     free(*bytes);
     *bytes = NULL;
     return lens_answer_error(exchange, 400, "bad_request", "there is no picture in the request");
