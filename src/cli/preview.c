@@ -23,7 +23,7 @@ static void cell_size(int *width, int *height)
     struct winsize size;
     *width = 8;
     *height = 16;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && size.ws_row && size.ws_xpixel && size.ws_ypixel) {
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && size.ws_row && size.ws_xpixel >= size.ws_col && size.ws_ypixel >= size.ws_row) {
         *width = size.ws_xpixel / size.ws_col;
         *height = size.ws_ypixel / size.ws_row;
     }

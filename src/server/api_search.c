@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "server/asking.h"
+#include "server/form.h"
 #include "server/picture.h"
 #include "server/server.h"
 

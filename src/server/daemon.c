@@ -312,10 +312,11 @@ static struct MHD_Daemon *open_daemon(lens_server *server)
         flags |= IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr) ? MHD_USE_DUAL_STACK : MHD_USE_IPv6;
     /* Nobody takes all the connections. On loopback everybody may come by one proxy. */
     const unsigned most = connections_most(), each = server->loopback ? 0 : most / 2;
+    const unsigned silence = (unsigned)server->options.patience + 1; /* the sweep comes first, save where memory was too short to know the connection */
     errno = 0;
     return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
                             MHD_OPTION_URI_LOG_CALLBACK, meet_address, server, MHD_OPTION_NOTIFY_COMPLETED, forget, server,
-                            MHD_OPTION_NOTIFY_CONNECTION, meet, server, MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_LIMIT, most,
+                            MHD_OPTION_NOTIFY_CONNECTION, meet, server, MHD_OPTION_CONNECTION_TIMEOUT, silence, MHD_OPTION_CONNECTION_LIMIT, most,
                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, each, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 }
 

@@ -248,7 +248,8 @@ static void notes_tell_paths_to_this_machine_alone(void **state)
     (void)state;
     test_world *own = test_world_of_scenes(2);
     char *captions = test_path(own->folder, "captions.tsv");
-    test_write(captions, "file\tcaption\nscene0.png\tone\n", 32);
+    static const char table[] = "file\tcaption\nscene0.png\tone\n";
+    test_write(captions, table, sizeof table - 1);
     test_run run = test_world_expect(own, 0, "index", "--captions", captions, NULL);
     test_run_free(&run);
     unlink(captions);
