@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "encoders/fields.h"
+
 const char *lens_timm_architecture(const json_t *config)
 {
     return json_string_value(json_object_get(config, "architecture"));
@@ -28,20 +30,13 @@ int lens_timm_check_end(const lens_model_source *source, const char *name, lens_
     return lens_fail(err, LENS_E_FORMAT, "%s: tensor %s is in the weights, but the configuration ends before it", source->config_path, name);
 }
 
-/* KEY [3] -> OUT, finite; above 0 when POSITIVE. */
+/* KEY, which must be there, and be a list: one number for all colours is nothing that timm writes. */
 static int read_colour(const json_t *from, const char *key, bool positive, const char *path, float *out, lens_error *err)
 {
-    const json_t *list = json_object_get(from, key);
-    if (json_array_size(list) != 3)
-        return lens_fail(err, LENS_E_FORMAT, "%s: %s is not a list of three numbers", path, key);
-    for (size_t i = 0; i < 3; i++) {
-        const json_t *value = json_array_get(list, i);
-        out[i] = (float)json_number_value(value);
-        if (!json_is_number(value) || !isfinite(out[i]) || (positive && out[i] <= 0))
-            return lens_fail(err, LENS_E_FORMAT, "%s: %s is not a list of three %snumbers", path, key,
-                             positive ? "positive " : "");
-    }
-    return 0;
+    const lens_fields fields = {from, path, "pretrained_cfg."};
+    if (!json_is_array(lens_field(&fields, key)))
+        return lens_field_fail(&fields, key, LENS_E_FORMAT, "is not a list of three numbers", err);
+    return lens_field_colour(&fields, key, positive, out, err);
 }
 
 /* [3, side, side] -> the side. */

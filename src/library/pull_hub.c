@@ -524,8 +524,8 @@ static int explain_by_hand(const hub_pull *pull, lens_error *err)
     size_t folder = strlen(pull->job->workspace) - strlen(".part");
     lens_error said = *err;
     lens_fail(err, said.code, "%.500s. By hand: put %s of https://huggingface.co/%s into %.*s", said.message,
-              names.size ? names.data : "config.json, model.safetensors and, if there, preprocessor_config.json, the tokenizer's files, modules.json and "
-                                        LENS_CATALOGUE_POOLING "/config.json",
+              names.size ? names.data : "config.json, model.safetensors and, if there, preprocessor_config.json, the tokenizer's files, and of a model of "
+                                        "sentences modules.json, config_sentence_transformers.json and " LENS_CATALOGUE_POOLING "/config.json",
               pull->job->repository, (int)folder, pull->job->workspace);
     lens_buffer_free(&names);
     return -1;

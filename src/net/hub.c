@@ -60,7 +60,7 @@ bool lens_hub_file_path(const char *name)
     const char *slash = strchr(name, '/');
     if (!slash)
         return lens_hub_file_name(name);
-    if ((size_t)(slash - name) >= sizeof folder)
+    if (name[0] < '0' || name[0] > '9' || name[1] != '_' || (size_t)(slash - name) >= sizeof folder)
         return false;
     snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
     return lens_hub_file_name(folder) && lens_hub_file_name(slash + 1);

@@ -19,7 +19,8 @@ char *lens_hub_folder_name(const char *repository);
 /* Whether NAME can be a file of a model folder: plain, as "model-00001-of-00002.safetensors", not hidden, at most 128 bytes. */
 bool lens_hub_file_name(const char *name);
 
-/* Whether NAME is such a file, or one in such a folder: "1_Pooling/config.json". */
+/* Whether NAME is such a file, or one in the folder of a sentence model's module, whose name begins with its number: "1_Pooling/config.json". Other folders
+ * hold other forms of a model, or thousands of files of something else. */
 bool lens_hub_file_path(const char *name);
 
 /* $HF_ENDPOINT without slashes at its end, else https://huggingface.co. NULL on failure: not http or https. The caller frees. */

@@ -125,7 +125,7 @@ static void test_names(void **state)
     const char *no_files[] = {"", ".", "..", ".git", "a/b", "a\\b", "a b", "a\n"};
     for (size_t i = 0; i < sizeof no_files / sizeof *no_files; i++)
         assert_false(lens_hub_file_name(no_files[i]));
-    const char *no_paths[] = {"", "/", "a/", "/a", "../a", "a/..", "a/b/c", ".git/a", "a/.b", "a\\b/c"};
+    const char *no_paths[] = {"", "/", "1_a/", "/a", "../a", "1_a/..", "1_a/b/c", ".git/a", "1_a/.b", "1_a\\b/c", "1_a b/c", "onnx/a", "1/a", "1_/"};
     for (size_t i = 0; i < sizeof no_paths / sizeof *no_paths; i++)
         assert_false(lens_hub_file_path(no_paths[i]));
     assert_true(lens_hub_file_path("config.json"));
@@ -142,7 +142,7 @@ static void test_listing(void **state)
 {
     (void)state;
     static const char text[] = "{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"config.json\"},"
-                               "{\"rfilename\":\"onnx/model.onnx\"},{\"rfilename\":\"../../evil\"},{\"rfilename\":7},{},7,"
+                               "{\"rfilename\":\"onnx/model.onnx\"},{\"rfilename\":\"1_Pooling/config.json\"},{\"rfilename\":\"../../evil\"},{\"rfilename\":7},{},7,"
                                "{\"rfilename\":\"config.json\"},{\"rfilename\":\"model.safetensors\"}]}";
     lens_names names;
     char commit[LENS_COMMIT_DIGITS + 1];
@@ -150,7 +150,7 @@ static void test_listing(void **state)
     assert_done(lens_hub_read_listing(text, sizeof text - 1, "a/b", &names, commit, &err), &err);
     assert_string_equal(commit, "0123456789abcdef0123456789abcdef01234567");
     assert_int_equal(names.count, 3);
-    assert_true(lens_names_have(&names, "onnx/model.onnx"));
+    assert_true(lens_names_have(&names, "1_Pooling/config.json"));
     assert_true(lens_names_have(&names, "model.safetensors"));
     lens_names_free(&names);
     const char *bad[] = {"", "[]", "{}", "{\"siblings\":{}}", "\xff"};
