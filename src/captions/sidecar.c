@@ -224,7 +224,7 @@ int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visit
     for (size_t i = 0; i < list.count && result == 0; i++) {
         lens_buffer file = {0};
         lens_error why = {0};
-        if (lens_buffer_append(&file, picture, (size_t)(name_of(picture) - picture)) != 0 || lens_buffer_append(&file, list.names[i], strlen(list.names[i])) != 0)
+        if (lens_buffer_append(&file, picture, (size_t)(list.own - picture)) != 0 || lens_buffer_append(&file, list.names[i], strlen(list.names[i])) != 0)
             result = lens_fail(&why, LENS_E_MEMORY, "%s: not enough memory", picture);
         else
             result = read_one(file.data, list.own, visitor, &why);

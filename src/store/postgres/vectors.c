@@ -107,8 +107,8 @@ static int open_all(lens_postgres *store, int64_t model, const lens_store_scope 
 {
     int dim = 0;
     int64_t count = 0, last = INT64_MIN;
-    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 || reserve(out, (size_t)count, dim, err) != 0 ||
-        seats_make(taken, (size_t)count, err) != 0)
+    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 ||
+        reserve(out, (size_t)count, dim, err) != 0 || seats_make(taken, (size_t)count, err) != 0)
         return -1;
     for (int got = PAGE; got == PAGE;) {
         lens_buffer text = {0};
