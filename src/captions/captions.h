@@ -50,6 +50,9 @@ int lens_captions_parse(const void *bytes, size_t size, lens_caption_format form
  * `each` returned, or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, and whatever keeps it from being read. */
 int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 
+/* Whether the name of PATH may be that of such a file. */
+bool lens_captions_is_sidecar(const char *path);
+
 /* The picture that Google Takeout means by FILE, a path, where that is not called as the picture is with more behind it: appended to PICTURE as a path,
  * "a/dog(1).jpg" for "a/dog.jpg(1).json"; *BEGINS: only as much of it as Takeout leaves of a long name. 1; 0 where FILE is called otherwise; -1 when memory is
  * short. */
