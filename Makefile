@@ -36,8 +36,8 @@ HARDENING := $(HARDENING)
 HARDENING_LINK := $(if $(HARDENING),$(call known,-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now -Wl$(comma)-z$(comma)noexecstack))
 endif
 PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc libmicrohttpd expat zlib
-# Opened at run time (src/pixels/decode_vips.c, src/net/http.c, src/ocr/engine.c and src/store/postgres/libpq.h say why): their headers are needed, and the tests
-# link them.
+# Opened at run time (src/pixels/decode_vips.c, src/net/http.c, src/ocr/engine.c and src/store/postgres/libpq.h say why): their headers are needed, and the
+# tests link them.
 HEADERS  := vips libcurl tesseract libpq
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -include src/base/machine.h -Iinclude -Isrc -Itests/support \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)

@@ -45,13 +45,17 @@ typedef enum lens_caption_format { LENS_CAPTIONS_ANY, LENS_CAPTIONS_TABLE, LENS_
 int lens_captions_parse(const void *bytes, size_t size, lens_caption_format format, const char *name, const lens_caption_options *options,
                         const lens_caption_visitor *visitor, lens_error *err);
 
-/* Calls `each` with all that the file FILE says about PICTURE, which it lies beside, and its path for NAME: if it is called dog.jpg.txt, dog.txt, dog.jpg.json,
- * dog.json, dog.jpg.xmp, dog.xmp, or as Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Nothing of one that is called otherwise. 0, what `each` returned,
- * or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, and whatever keeps it from being read. */
+/* Calls `each` with all that the file FILE says about PICTURE, which it lies beside, and its path for NAME: if it is called dog.jpg.txt, dog.txt,
+ * dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, or as Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Nothing of one that is called otherwise. 0, what
+ * `each` returned, or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, and whatever keeps it from being read. */
 int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 
-/* The picture that Google Takeout means by FILE, a path, where that is not called as the picture is with more behind it: appended to PICTURE as a path, "a/dog(1).jpg"
- * for "a/dog.jpg(1).json"; *BEGINS: only as much of it as Takeout leaves of a long name. 1; 0 where FILE is called otherwise; -1 when memory is short. */
+/* Whether the name of PATH may be that of such a file. */
+bool lens_captions_is_sidecar(const char *path);
+
+/* The picture that Google Takeout means by FILE, a path, where that is not called as the picture is with more behind it: appended to PICTURE as a path,
+ * "a/dog(1).jpg" for "a/dog.jpg(1).json"; *BEGINS: only as much of it as Takeout leaves of a long name. 1; 0 where FILE is called otherwise; -1 when memory is
+ * short. */
 int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *begins);
 
 /* The same as lens_captions_beside for all such files that lie beside PICTURE. Those that cannot be read are problems. */

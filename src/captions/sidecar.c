@@ -7,7 +7,11 @@
 #include "captions/reading.h"
 #include "captions/sayings.h"
 
-enum { NAME_MOST = 255, TAKEOUT_MOST = 46 /* characters of Google Takeout's names, without ".json" */, CANDIDATES_MOST = 16 };
+enum {
+    NAME_MOST = 255,
+    TAKEOUT_MOST = 46,   /* characters of Google Takeout's names, without ".json" */
+    CANDIDATES_MOST = 16 /* two for each ending, and four of Takeout */
+};
 
 /* ---- one file ---------------------------------------------------------------------------------------------------- */
 
@@ -101,6 +105,18 @@ static int read_one(const char *path, const char *own, const lens_caption_visito
 
 /* ---- which files ------------------------------------------------------------------------------------------------- */
 
+enum { ENDINGS = 6 };
+static const char *const endings[ENDINGS] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
+
+bool lens_captions_is_sidecar(const char *path)
+{
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < ENDINGS; i++)
+        if (length > strlen(endings[i]) && strcmp(path + length - strlen(endings[i]), endings[i]) == 0)
+            return true;
+    return false;
+}
+
 struct candidates {
     const char *own; /* what the picture is called */
     char *names[CANDIDATES_MOST];
@@ -188,10 +204,9 @@ int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *
 /* How a file may be called that lies beside PICTURE and is of it. LIST is to be freed in any case. */
 static int list_candidates(const char *picture, struct candidates *list, lens_error *err)
 {
-    static const char *const endings[] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
     const char *own = name_of(picture);
     *list = (struct candidates){.own = own};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    for (size_t i = 0; i < ENDINGS; i++) {
         add(list, own, strlen(own), endings[i], "");
         add(list, own, stem_size(own), endings[i], "");
     }
@@ -224,7 +239,7 @@ int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visit
     for (size_t i = 0; i < list.count && result == 0; i++) {
         lens_buffer file = {0};
         lens_error why = {0};
-        if (lens_buffer_append(&file, picture, (size_t)(name_of(picture) - picture)) != 0 || lens_buffer_append(&file, list.names[i], strlen(list.names[i])) != 0)
+        if (lens_buffer_append(&file, picture, (size_t)(list.own - picture)) != 0 || lens_buffer_append(&file, list.names[i], strlen(list.names[i])) != 0)
             result = lens_fail(&why, LENS_E_MEMORY, "%s: not enough memory", picture);
         else
             result = read_one(file.data, list.own, visitor, &why);

@@ -32,7 +32,8 @@ typedef struct lens_listing {
     char path[];
 } lens_listing;
 
-/* Of the folder PATH, with an errand that will read it. WANTS (may be NULL) says whether a file is wanted, and may open it. NULL when memory is short. Free with lens_listing_free. */
+/* Of the folder PATH, with an errand that will read it. WANTS (may be NULL) says whether a file is wanted, and may open it. NULL when memory is short. Free
+ * with lens_listing_free. */
 lens_listing *lens_listing_new(const char *path, bool include_hidden, bool link, bool (*wants)(const char *path));
 void lens_listing_free(lens_listing *listing);
 
@@ -42,7 +43,8 @@ void lens_listing_read(lens_errand *listing);
 /* Then, where the caller says so: WANTS is asked of the entries that are to be ASKED. */
 void lens_listing_ask(lens_errand *listing);
 
-/* "FOLDER/NAME": lens_path_join for NAMEs without slashes at a tenth of its time, as a walk has two for each file. The caller frees; NULL when memory is short. */
+/* "FOLDER/NAME": lens_path_join for NAMEs without slashes, at a tenth of its time, as a walk makes two for each file. The caller frees; NULL when memory is
+ * short. */
 char *lens_listing_path(const char *folder, const char *name);
 
 #endif

@@ -42,8 +42,8 @@ char *lens_store_place_shown(const char *place);
  * server that cannot be reached, now or later, is tried again. A library of a newer version is LENS_E_VERSION; an unfinished copy is LENS_E_UNSUPPORTED. */
 lens_store *lens_store_open(const char *place, lens_store_mode mode, double wait, lens_error *err);
 
-/* Asks GO_ON some times a second while STORE waits for its turn to write, or for a server that cannot be reached: false ends the wait, and what was asked for fails
- * with LENS_E_CANCELLED. In a folder nothing waits but lens_store_open. */
+/* Asks GO_ON some times a second while STORE waits for its turn to write, or for a server that cannot be reached: false ends the wait, and what was asked for
+ * fails with LENS_E_CANCELLED. In a folder nothing waits but lens_store_open. */
 void lens_store_wait_while(lens_store *store, bool (*go_on)(void *context), void *context);
 void lens_store_close(lens_store *store);
 

@@ -195,7 +195,8 @@ static void test_beside(void **state)
     fixture *f = *state;
     static const char *const pictures[] = {"/p/dog.jpg", "/p/dog.png", "/p/dog-2.jpg", "/p/dog.old.jpg", "/p/d/dog.jpg", "/p/cat", "/p/cat.d/x", "/p/.jpg",
                                           "/p/dog(1).jpg", "/p/0123456789012345678901234567890123456789_0123456789.jpg",
-                                          "/q/0123456789012345678901234567890123456789_0123456789.jpg", "/q/0123456789012345678901234567890123456789_0123499999.jpg",
+                                          "/q/0123456789012345678901234567890123456789_0123456789.jpg",
+                                          "/q/0123456789012345678901234567890123456789_0123499999.jpg",
                                           "/q/0123456789012345678901234567890123456789_01234/dog.jpg", "/q/(1).jpg"};
     for (uint64_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         put(f, pictures[i], i + 1);

@@ -502,7 +502,8 @@ int main(void)
         cmocka_unit_test(test_xmp), cmocka_unit_test(test_xmp_that_means_no_good), cmocka_unit_test(test_jpeg),
             cmocka_unit_test(test_jpeg_with_extended_xmp),
         cmocka_unit_test(test_exif), cmocka_unit_test(test_iptc), cmocka_unit_test(test_png), cmocka_unit_test(test_png_that_inflates),
-        cmocka_unit_test(test_work_is_bounded), cmocka_unit_test(test_webp), cmocka_unit_test(test_other_formats), cmocka_unit_test(test_defaults_and_repetitions),
+        cmocka_unit_test(test_work_is_bounded), cmocka_unit_test(test_webp), cmocka_unit_test(test_other_formats),
+        cmocka_unit_test(test_defaults_and_repetitions),
         cmocka_unit_test(test_a_text_that_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -430,8 +430,8 @@ static void test_sweep_keeps_what_was_not_seen(void **state)
     static const struct {
         const char *path;
         bool stays;
-    } pictures[] = {{"/p/a/b/1.jpg", true}, {"/p/a/b.jpg", false}, {"/p/a/2.jpg", false}, {"/p/link.jpg", true}, {"/p/link.jpg2", false}, {"/p/m/n/o/3.jpg", true},
-                    {"/p/m-4.jpg", false}, {"/p/z.jpg", true}, {"/p/zz.jpg", false}, {"/p/a/b/c/5.jpg", true}, {"/p/l", false}};
+    } pictures[] = {{"/p/a/b/1.jpg", true}, {"/p/a/b.jpg", false}, {"/p/a/2.jpg", false}, {"/p/link.jpg", true}, {"/p/link.jpg2", false},
+                    {"/p/m/n/o/3.jpg", true}, {"/p/m-4.jpg", false}, {"/p/z.jpg", true}, {"/p/zz.jpg", false}, {"/p/a/b/c/5.jpg", true}, {"/p/l", false}};
     const size_t count = sizeof pictures / sizeof *pictures;
     add_root(f, "/p");
     for (size_t i = 0; i < count; i++)

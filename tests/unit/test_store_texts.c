@@ -164,7 +164,8 @@ static void test_many_pictures_with_texts(void **state)
     texts_fixture *f = *state;
     lens_error err = {0};
     const int64_t source = texts_source(f, ""), other = texts_source(f, "/c.tsv");
-    static const char *const paths[] = {"/p/a.jpg", "/p/b.jpg", "/p/c.jpg", "/p/d.jpg", "/p/a.jpg", "/p/e.jpg"}, *texts[] = {"old", "one dog", "", NULL, "two dogs", "three"};
+    static const char *const paths[] = {"/p/a.jpg", "/p/b.jpg", "/p/c.jpg", "/p/d.jpg", "/p/a.jpg", "/p/e.jpg"},
+                            *texts[] = {"old", "one dog", "", NULL, "two dogs", "three"};
     enum { COUNT = sizeof paths / sizeof *paths };
     float values[COUNT][TEXTS_DIM];
     struct lens_store_vector vectors[COUNT];
@@ -172,8 +173,8 @@ static void test_many_pictures_with_texts(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         test_vector(i + 1, values[i], TEXTS_DIM);
         vectors[i] = (struct lens_store_vector){f->model, values[i]};
-        entries[i] = (lens_store_entry){.path = paths[i], .hash = test_hash(i + 1), .width = 1, .height = 1, .format = "JPEG", .vector_count = 1, .vectors = &vectors[i],
-                                        .text = texts[i], .folded = texts[i], .source = i == 1 ? other : source};
+        entries[i] = (lens_store_entry){.path = paths[i], .hash = test_hash(i + 1), .width = 1, .height = 1, .format = "JPEG", .vector_count = 1,
+                                        .vectors = &vectors[i], .text = texts[i], .folded = texts[i], .source = i == 1 ? other : source};
     }
     entries[5].reason = "broken";
     assert_done(lens_store_write(f->store, entries, COUNT, NULL, &err), &err);

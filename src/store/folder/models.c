@@ -244,7 +244,9 @@ int lens_folder_add_sentence_model(lens_folder *store, const char *name, int dim
 
 static int remove_rows(lens_folder *store, int64_t id, lens_error *err)
 {
-    return lens_sql_run_with(store, "DELETE FROM vector WHERE model = ?1", id, err) == 0 ? lens_sql_run_with(store, "DELETE FROM model WHERE id = ?1", id, err) : -1;
+    if (lens_sql_run_with(store, "DELETE FROM vector WHERE model = ?1", id, err) != 0)
+        return -1;
+    return lens_sql_run_with(store, "DELETE FROM model WHERE id = ?1", id, err);
 }
 
 int lens_folder_forget_model(lens_folder *store, const char *name, lens_error *err)

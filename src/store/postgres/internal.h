@@ -31,7 +31,7 @@ struct lens_postgres {
     } statements[LENS_PG_STATEMENTS]; /* prepared, number I as "sI" */
     size_t statement_count;
     lens_met seen;
-    bool loose_unknown; /* contents may have lost their last picture of which we do not know: by an interrupted run, or by what was written since the last sweep */
+    bool loose_unknown; /* contents may have lost their last picture that we do not know of: in an interrupted run, or by what was written since a sweep */
     int64_t worker; /* lens_store_work_begin; 0: none */
     size_t worker_models;
     bool (*go_on)(void *context); /* lens_store_wait_while; NULL: nobody is asked */

@@ -40,8 +40,8 @@ int lens_postgres_seen_keep(lens_postgres *store, const char *path, lens_error *
 
 #define HELD_BY_NONE "NOT EXISTS (SELECT FROM picture WHERE picture.content = content.id)"
 
-/* Removes contents that no picture holds: of all, where it is not known which those may be, else of LOOSE, which have just lost one. Looking at all holds up every
- * other writer, and a run sweeps once for each folder. */
+/* Removes contents that no picture holds: of all, where it is not known which those may be, else of LOOSE, which have just lost one. Looking at all holds up
+ * every other writer, and a run sweeps once for each folder. */
 static int drop_loose(lens_postgres *store, const lens_id_list *loose, lens_error *err)
 {
     if (store->loose_unknown)

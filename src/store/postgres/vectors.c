@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/id_map.h"
 #include "store/postgres/internal.h"
 
 enum { PAGE = 8192 /* vectors asked for at once, of many */, SLACK = 16, EF_LEAST = 200, EF_MOST = 1000 /* pgvector's */ };
@@ -17,51 +18,24 @@ static int reserve(lens_store_vectors *out, size_t rows, int dim, lens_error *er
     return lens_store_vectors_room(out, rows) ? 0 : lens_pg_memory(err);
 }
 
-/* Which slot a content has: copies share one, by which whoever folds knows them. */
-typedef struct seats {
-    int64_t *contents; /* hashed; 0: nobody's */
-    uint32_t *slots;
-    size_t size; /* a power of two */
-} seats;
-
-static int seats_make(seats *self, size_t rows, lens_error *err)
+/* The slot of CONTENT, NEXT when it has none yet: copies share one, by which whoever folds knows them. -1 when memory is short. */
+static int64_t slot_of(lens_id_map *taken, int64_t content, int64_t next)
 {
-    self->size = 4;
-    while (self->size < rows * 2)
-        self->size *= 2;
-    self->contents = calloc(self->size, sizeof *self->contents);
-    self->slots = malloc(self->size * sizeof *self->slots);
-    return self->contents && self->slots ? 0 : lens_pg_memory(err);
+    const int64_t slot = lens_id_map_get(taken, content, -1);
+    return slot >= 0 ? slot : lens_id_map_put(taken, content, next) == 0 ? next : -1;
 }
 
-static void seats_free(seats *self)
-{
-    free(self->contents);
-    free(self->slots);
-}
-
-/* The slot of CONTENT, which is NEXT when it has none yet. */
-static uint32_t seat_of(seats *self, int64_t content, uint32_t next)
-{
-    size_t at = (size_t)((uint64_t)content * 0x9e3779b97f4a7c15u >> 32) & (self->size - 1);
-    while (self->contents[at] && self->contents[at] != content)
-        at = (at + 1) & (self->size - 1);
-    if (!self->contents[at]) {
-        self->contents[at] = content;
-        self->slots[at] = next;
-    }
-    return self->slots[at];
-}
-
-/* ROWS: id, vector and content, in order of id. */
-static int fill(lens_postgres *store, const PGresult *rows, seats *taken, lens_store_vectors *out, lens_error *err)
+/* ROWS: id, vector and content, in order of id. TAKEN: the slots of the contents so far. */
+static int fill(lens_postgres *store, const PGresult *rows, lens_id_map *taken, lens_store_vectors *out, lens_error *err)
 {
     for (int i = 0; i < lens_pg_rows(store, rows); i++) {
-        const uint32_t next = (uint32_t)out->committed, slot = seat_of(taken, lens_pg_int_at(store, rows, i, 2), next);
-        if (slot == next && !lens_pg_vector_at(store, rows, i, 1, (float *)out->map + slot * (size_t)out->dim, out->dim))
+        const int64_t next = (int64_t)out->committed, slot = slot_of(taken, lens_pg_int_at(store, rows, i, 2), next);
+        if (slot < 0)
+            return lens_pg_memory(err);
+        if (slot == next && !lens_pg_vector_at(store, rows, i, 1, (float *)out->map + (size_t)slot * (size_t)out->dim, out->dim))
             return lens_fail(err, LENS_E_FORMAT, "%s: the vector of picture %lld has another length", store->name, (long long)lens_pg_int_at(store, rows, i, 0));
         out->ids[out->count] = lens_pg_int_at(store, rows, i, 0);
-        out->slots[out->count++] = slot;
+        out->slots[out->count++] = (uint32_t)slot;
         out->committed += slot == next;
     }
     return 0;
@@ -70,12 +44,9 @@ static int fill(lens_postgres *store, const PGresult *rows, seats *taken, lens_s
 /* The same where ROWS are all that there are. */
 static int fill_all(lens_postgres *store, const PGresult *rows, int dim, lens_store_vectors *out, lens_error *err)
 {
-    seats taken = {0};
-    const size_t count = (size_t)lens_pg_rows(store, rows);
-    int result = reserve(out, count, dim, err) == 0 ? seats_make(&taken, count, err) : -1;
-    if (result == 0)
-        result = fill(store, rows, &taken, out, err);
-    seats_free(&taken);
+    lens_id_map taken = {0};
+    const int result = reserve(out, (size_t)lens_pg_rows(store, rows), dim, err) == 0 ? fill(store, rows, &taken, out, err) : -1;
+    lens_id_map_free(&taken);
     return result;
 }
 
@@ -103,12 +74,12 @@ static int put_scope(lens_buffer *sql, const char *begin, const char *where, con
     return lens_buffer_print(sql, "%s", end) == 0 ? 0 : lens_pg_memory(err);
 }
 
-static int open_all(lens_postgres *store, int64_t model, const lens_store_scope *scope, seats *taken, lens_store_vectors *out, lens_error *err)
+static int open_all(lens_postgres *store, int64_t model, const lens_store_scope *scope, lens_id_map *taken, lens_store_vectors *out, lens_error *err)
 {
     int dim = 0;
     int64_t count = 0, last = INT64_MIN;
-    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 || reserve(out, (size_t)count, dim, err) != 0 ||
-        seats_make(taken, (size_t)count, err) != 0)
+    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0 || lens_postgres_scope_count(store, model, scope, &count, err) != 0 ||
+        reserve(out, (size_t)count, dim, err) != 0)
         return -1;
     for (int got = PAGE; got == PAGE;) {
         lens_buffer text = {0};
@@ -143,9 +114,9 @@ int lens_postgres_vectors_open(lens_postgres *store, int64_t model, const char *
     *out = (lens_store_vectors){0};
     if (lens_pg_begin_read(store, err) != 0)
         return -1;
-    seats taken = {0};
+    lens_id_map taken = {0};
     const int result = open_all(store, model, &scope, &taken, out, err);
-    seats_free(&taken);
+    lens_id_map_free(&taken);
     lens_pg_end(store, 0, NULL);
     if (result != 0)
         lens_store_vectors_free(out);
