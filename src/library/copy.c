@@ -118,7 +118,7 @@ static int look_through(copy *self, lens_error *err)
     for (size_t i = 0; i < self->steps.count; i++) {
         self->step = &self->steps.items[i];
         self->step_at = i;
-        if (lens_pairs(self->from, self->to, self->step, NULL, look, self, err) < 0 || remove_batch(self, err) != 0)
+        if (lens_pairs_walk(self->from, self->to, self->step, NULL, look, self, err) < 0 || remove_batch(self, err) != 0)
             return -1;
     }
     return 0;
@@ -168,7 +168,7 @@ static int bring_all(copy *self, lens_error *err)
         /* Where all that is missing lies behind what is there, nothing that is there is read. A text that came took away the vectors of sentences that it
          * made untrue. */
         const bool anew = end->size > 0 && (holes || (self->step->part == LENS_STORE_VECTORS && self->brought_texts));
-        if (lens_pairs(self->from, anew ? self->to : NULL, self->step, anew || !end->size ? NULL : &last, bring, self, err) < 0 || bring_batch(self, err) != 0)
+        if (lens_pairs_walk(self->from, anew ? self->to : NULL, self->step, anew || !end->size ? NULL : &last, bring, self, err) < 0 || bring_batch(self, err) != 0)
             return -1;
     }
     lens_store_ids ids;
@@ -256,7 +256,7 @@ static int meet(void *context, const lens_record *a, const lens_record *b, bool 
 static int check_kin(copy *self, lens_error *err)
 {
     bool any = false;
-    const int met = lens_pairs(self->from, self->to, &self->steps.items[LENS_STORE_CONTENTS], NULL, meet, &any, err);
+    const int met = lens_pairs_walk(self->from, self->to, &self->steps.items[LENS_STORE_CONTENTS], NULL, meet, &any, err);
     return met < 0 ? -1 : met || !any ? 0 : lens_fail(err, LENS_E_ARGUMENT, "%s: holds another library, and no copy of %s; nothing was changed", self->to_place.shown, self->from_place.shown);
 }
 
