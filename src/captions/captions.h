@@ -50,6 +50,9 @@ int lens_captions_parse(const void *bytes, size_t size, lens_caption_format form
  * 0, what `each` returned, or -1. */
 int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err);
 
+/* Whether the name of the file PATH ends as one of those does. */
+bool lens_captions_may_be_sidecar(const char *path);
+
 /* Appends what the SIZE bytes of a picture say about it to OUT: titles, descriptions and comments, a line each, then keywords in one line, each once,
  * from XMP, IPTC, EXIF and the texts of PNG; of formats other than JPEG, PNG, WebP and TIFF only from XMP. What cameras and programs write without
  * being asked (the list in sayings.c) is left out. Nothing is appended when there is nothing, or nothing sensible: a picture is not refused for its

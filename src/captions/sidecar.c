@@ -153,9 +153,19 @@ static void add_takeout(struct candidates *list, const char *own)
     add(list, plain, strlen(plain), more, number);
 }
 
+static const char *const endings[] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
+
+bool lens_captions_may_be_sidecar(const char *path)
+{
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (length > strlen(endings[i]) && strcmp(path + length - strlen(endings[i]), endings[i]) == 0)
+            return true;
+    return false;
+}
+
 int lens_captions_sidecar(const char *path, const lens_caption_visitor *visitor, lens_error *err)
 {
-    static const char *const endings[] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
     const char *slash = strrchr(path, '/'), *own = slash ? slash + 1 : path;
     struct candidates list = {0};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {

@@ -23,16 +23,6 @@ static const double tell_every = 0.1; /* seconds between progress events */
 
 /* ---- what the walk met ---- */
 
-bool lens_is_sidecar(const char *path)
-{
-    static const char *const ends[] = {".txt", ".json", ".xmp", ".TXT", ".JSON", ".XMP"};
-    const size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (length > strlen(ends[i]) && strcmp(path + length - strlen(ends[i]), ends[i]) == 0)
-            return true;
-    return false;
-}
-
 int lens_run_sidecar(lens_run *run, const lens_walk_file *file)
 {
     lens_sidecar *items = lens_list_room(run->sidecars, run->sidecar_count, &run->sidecar_capacity, sizeof *items);

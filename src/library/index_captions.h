@@ -10,9 +10,6 @@ typedef struct lens_sidecar {
     int64_t size, mtime_ns;
 } lens_sidecar;
 
-/* Whether the name of PATH may be that of a file beside a picture. */
-bool lens_is_sidecar(const char *path);
-
 /* Keeps what the walk met. 0, or -1 when memory is short. */
 int lens_run_sidecar(lens_run *run, const lens_walk_file *file);
 void lens_run_sidecars_free(lens_run *run);

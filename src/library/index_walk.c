@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "captions/captions.h"
 #include "library/index_captions.h"
 
 /* Whether the walk of the present target has no business with PATH: it was forgotten, or is a target of its own. */
@@ -62,7 +63,7 @@ static int meet_file(void *context, const lens_walk_file *file)
         return 1;
     if (left_out(run, file->path) || (run->options->wants && !run->options->wants(run->options->context, file->path)))
         return 0;
-    if (lens_is_sidecar(file->path) && lens_run_sidecar(run, file) != 0) {
+    if (lens_captions_may_be_sidecar(file->path) && lens_run_sidecar(run, file) != 0) {
         lens_error error = {0};
         lens_fail(&error, LENS_E_MEMORY, "not enough memory");
         lens_run_fail(run, &error);

@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/patience.h"
+#include "captions/captions.h"
 #include "files/watch.h"
-#include "library/index_captions.h"
+#include "library/internal.h"
 #include "library/root_settings.h"
 #include "store/texts.h"
 
@@ -301,7 +302,7 @@ static void hear(void *context, lens_watch_kind kind, const char *folder, const 
             continue;
         }
         root->stale |= kind == LENS_WATCH_FOLDER || itself;
-        if (kind != LENS_WATCH_FILE || itself || lens_named_as_picture(path) || lens_is_sidecar(path) || lens_is_picture_file(path))
+        if (kind != LENS_WATCH_FILE || itself || lens_named_as_picture(path) || lens_captions_may_be_sidecar(path) || lens_is_picture_file(path))
             note_folder(self, root, folder);
     }
     lens_buffer_free(&buffer);
