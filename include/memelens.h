@@ -19,8 +19,9 @@
  * tensors, SQL or file formats.
  *
  * Functions return 0 or -1 (or a pointer or NULL) and fill the caller's lens_error, which may be NULL. Nothing here prints
- * or exits. Paths are bytes ended by NUL, not necessarily UTF-8. Text is UTF-8. A lens_library may be used from one thread
- * at a time; several processes may hold the same library, one of them writing. */
+ * or exits. Paths are bytes ended by NUL, not necessarily UTF-8. Text is UTF-8. MAX_PIXELS are width times height of the
+ * largest picture that is decoded, 0: 100 million. A lens_library may be used from one thread at a time; several processes
+ * may hold the same library, one of them writing. */
 #ifndef MEMELENS_H
 #define MEMELENS_H
 
@@ -42,6 +43,8 @@ char *lens_models_folder(lens_error *err);
 /* Does not touch the disk beyond reading: a library that is not there yet is made by lens_index. FOLDER NULL: the default. */
 lens_library *lens_library_open(const char *folder, lens_error *err);
 void lens_library_close(lens_library *library);
+
+/* Its absolute folder, or the address of its database as it may be shown, without a password. Lives as long as LIBRARY. */
 const char *lens_library_path(const lens_library *library);
 
 /* The same as lens_library_open takes it: the address of a database with all that is in it, a password too. */
@@ -96,7 +99,7 @@ typedef struct lens_index_options {
     const char *const *exclude; /* glob patterns */
     size_t exclude_count;
     bool include_hidden;
-    uint64_t max_pixels; /* of one picture */
+    uint64_t max_pixels; /* of one picture; here 0 lets none in */
     double wait;         /* seconds to wait for another writer, or for a database that is away */
     double lease;        /* in a database: seconds without a word from a run, after which others take up what it has in hand */
     const char *const *captions; /* files of captions to take in, and to look at again in every later run */
@@ -285,7 +288,8 @@ typedef struct lens_results {
 } lens_results;
 
 /* The normalised weighted sum of the terms' vectors against every picture, exactly (but see EXACT); for words also what is written in pictures and said about them
- * ("a phrase", prefi*, -without), and what that means. NULL on failure. */
+ * ("a phrase", prefi*, -without), and what that means. The caller frees with lens_results_free. NULL on failure: LENS_E_ARGUMENT for terms that make no query,
+ * LENS_E_MISSING for a library, model, file or id that is not there, LENS_E_UNSUPPORTED where nothing here can answer words. */
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err);
 void lens_results_free(lens_results *results);
@@ -415,7 +419,8 @@ typedef struct lens_fit_report {
 } lens_fit_report;
 
 /* Fits the map from words to pictures on the captions of LIBRARY (not on what was read in them), beside what the built-in map was fitted on. Twice the
- * same library gives twice the same bytes. LENS_E_ARGUMENT for fewer than ten captioned pictures. 0 or -1; free REPORT with lens_fit_report_free. */
+ * same library gives twice the same bytes. LENS_E_ARGUMENT for fewer than ten captioned pictures, LENS_E_MISSING without the model of sentences, LENS_E_CANCELLED
+ * when the event function stopped it. 0 or -1; free REPORT with lens_fit_report_free either way. */
 int lens_fit_words(lens_library *library, const lens_fit_options *options, lens_fit_report *report, lens_error *err);
 void lens_fit_report_free(lens_fit_report *report);
 
@@ -541,7 +546,7 @@ int lens_forget_model(lens_library *library, const char *model, lens_error *err)
 int lens_forget_captions(lens_library *library, const char *path, int64_t *removed, lens_error *err);
 int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err);
 
-/* Looks for faults in the library, calling FAULT with a line for each. The number of faults, or -1. */
+/* Looks for faults in the library, calling FAULT (may be NULL) with a line for each. The number of faults, or -1. */
 int lens_check(lens_library *library, void (*fault)(void *context, const char *line), void *context, lens_error *err);
 
 /* How much of the truth the approximate index of a model finds, on the library's own vectors: some pictures are queries, themselves left out, by way of the

@@ -29,7 +29,7 @@ typedef struct lens_study_info {
     size_t count; /* rows: pictures with a vector */
 } lens_study_info;
 
-/* NULL on failure. Free with lens_study_close. */
+/* MODEL NULL: the library's first. NULL on failure: LENS_E_BUSY when pictures went while it was opened. Free with lens_study_close. */
 lens_study *lens_study_open(lens_library *library, const char *model, const char *precision, lens_error *err);
 void lens_study_close(lens_study *study);
 const lens_study_info *lens_study_about(const lens_study *study);

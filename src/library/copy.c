@@ -4,8 +4,10 @@
  * have changed that since. It ends where the copy ends, so it costs nothing the first time, and what was copied before is not copied again. The second brings
  * what is missing, each batch a transaction, so a kill costs one batch. The third is the proof: all of both, held against each other. All of it reads the
  * source as it was at one moment. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -116,7 +118,7 @@ static int look_through(copy *self, lens_error *err)
     for (size_t i = 0; i < self->steps.count; i++) {
         self->step = &self->steps.items[i];
         self->step_at = i;
-        if (lens_pairs(self->from, self->to, self->step, NULL, look, self, err) < 0 || remove_batch(self, err) != 0)
+        if (lens_pairs_walk(self->from, self->to, self->step, NULL, look, self, err) < 0 || remove_batch(self, err) != 0)
             return -1;
     }
     return 0;
@@ -166,7 +168,7 @@ static int bring_all(copy *self, lens_error *err)
         /* Where all that is missing lies behind what is there, nothing that is there is read. A text that came took away the vectors of sentences that it
          * made untrue. */
         const bool anew = end->size > 0 && (holes || (self->step->part == LENS_STORE_VECTORS && self->brought_texts));
-        if (lens_pairs(self->from, anew ? self->to : NULL, self->step, anew || !end->size ? NULL : &last, bring, self, err) < 0 || bring_batch(self, err) != 0)
+        if (lens_pairs_walk(self->from, anew ? self->to : NULL, self->step, anew || !end->size ? NULL : &last, bring, self, err) < 0 || bring_batch(self, err) != 0)
             return -1;
     }
     lens_store_ids ids;
@@ -218,6 +220,28 @@ static int bring_map(void *context, const char *path, lens_error *err)
     return result;
 }
 
+/* One that the source has no more answers words otherwise than the source does. */
+static int drop_map(void *context, const char *path, lens_error *err)
+{
+    const copy *self = context;
+    const char *slash = strrchr(path, '/');
+    struct stat info;
+    lens_error why = {0};
+    char *from = lens_path_join(self->from_place.folder, slash ? slash + 1 : path);
+    int result = from ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (result == 0 && lens_file_look(from, &info, &why) != 0 && why.code == LENS_E_MISSING && unlink(path) != 0)
+        result = lens_fail_errno(err, errno, "%s: cannot be removed", path);
+    free(from);
+    return result;
+}
+
+static int copy_maps(copy *self, lens_error *err)
+{
+    if (lens_word_bridge_each(self->from_place.folder, bring_map, self, err) != 0)
+        return -1;
+    return self->may_remove ? lens_word_bridge_each(self->to_place.folder, drop_map, self, err) : 0;
+}
+
 /* ---- all of it ---- */
 
 static int meet(void *context, const lens_record *a, const lens_record *b, bool more, lens_error *err)
@@ -232,7 +256,7 @@ static int meet(void *context, const lens_record *a, const lens_record *b, bool 
 static int check_kin(copy *self, lens_error *err)
 {
     bool any = false;
-    const int met = lens_pairs(self->from, self->to, &self->steps.items[LENS_STORE_CONTENTS], NULL, meet, &any, err);
+    const int met = lens_pairs_walk(self->from, self->to, &self->steps.items[LENS_STORE_CONTENTS], NULL, meet, &any, err);
     return met < 0 ? -1 : met || !any ? 0 : lens_fail(err, LENS_E_ARGUMENT, "%s: holds another library, and no copy of %s; nothing was changed", self->to_place.shown, self->from_place.shown);
 }
 
@@ -266,7 +290,7 @@ static int fill(copy *self, lens_error *err)
     if (check_mark(self, err) != 0 || look_through(self, err) != 0 || lens_store_mark(self->to, self->from_place.shown, err) != 0 || bring_all(self, err) != 0 ||
         lens_store_compact(self->to, false, err) != 0 || prove(self, err) != 0)
         return -1;
-    return lens_word_bridge_each(self->from_place.folder, bring_map, self, err) == 0 ? lens_store_mark(self->to, NULL, err) : -1;
+    return copy_maps(self, err) == 0 ? lens_store_mark(self->to, NULL, err) : -1;
 }
 
 static int copy_moment(copy *self, lens_error *err)

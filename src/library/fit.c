@@ -134,7 +134,10 @@ static int fit(lens_library *library, const lens_store_model *model, const lens_
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
     else if (map)
         result = lens_word_map_write(map, path, err);
-    report->path = path;
+    report->kept = result == 0;
+    report->path = result == 0 ? path : NULL;
+    if (result != 0)
+        free(path);
     lens_word_map_free(map);
     return result;
 }

@@ -411,7 +411,9 @@ int lens_run_captions_there(const lens_run *run, lens_error *err)
     struct stat info;
     for (size_t i = 0; i < run->options->caption_count; i++) {
         char *path = lens_path_absolute(run->options->captions[i], err);
-        const int result = path ? lens_file_look(path, &info, err) : -1;
+        int result = path ? lens_file_look(path, &info, err) : -1;
+        if (result == 0 && !S_ISREG(info.st_mode))
+            result = lens_fail(err, LENS_E_FORMAT, "%s: %s", path, S_ISDIR(info.st_mode) ? "is a folder" : "not a regular file");
         free(path);
         if (result != 0)
             return -1;

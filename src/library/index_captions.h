@@ -14,7 +14,7 @@ typedef struct lens_sidecar {
 int lens_run_sidecar(lens_run *run, const lens_walk_file *file);
 void lens_run_sidecars_free(lens_run *run);
 
-/* Whether the files of captions that the options name are there: to be asked before hours of encoding. 0 or -1. */
+/* Whether the files of captions that the options name are there, and files: to be asked before hours of encoding. 0 or -1. */
 int lens_run_captions_there(const lens_run *run, lens_error *err);
 
 /* Reads the files of captions that the options name or the library knows, and the files beside pictures, where they are not what was read last.

@@ -33,14 +33,14 @@ static int work_out(const lens_store_vectors *vectors, int threads, float *penal
     const lens_view view = lens_vectors_view(vectors);
     const size_t most = view.count < LENS_NEARNESS_MOST ? view.count : LENS_NEARNESS_MOST;
     size_t *others = malloc((most + 1) * sizeof *others);
-    const size_t count = others ? lens_rows_spread(&view, most, others) : 0;
+    const size_t count = others ? lens_chosen_spread(&view, most, others) : 0;
     const size_t k = count > LENS_NEARNESS_K ? LENS_NEARNESS_K : count > 1 ? count - 1 : 0;
     lens_neighbour *nearest = malloc((view.count * k + 1) * sizeof *nearest);
     int result = 0;
     if (!others || !nearest)
         result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
     else if (k > 0)
-        result = lens_neighbours(&view, (lens_rows){NULL, view.count}, (lens_rows){others, count}, k, threads, nearest, err);
+        result = lens_neighbours(&view, (lens_chosen){NULL, view.count}, (lens_chosen){others, count}, k, threads, nearest, err);
     for (size_t row = 0; result == 0 && row < view.count; row++) {
         double sum = 0;
         for (size_t i = 0; i < k; i++)

@@ -133,7 +133,7 @@ static int walk(cursor *a, cursor *b, lens_pair_each each, void *context, lens_e
     }
 }
 
-int lens_pairs(lens_store *a, lens_store *b, const lens_pair_step *step, const lens_record *after, lens_pair_each each, void *context, lens_error *err)
+int lens_pairs_walk(lens_store *a, lens_store *b, const lens_pair_step *step, const lens_record *after, lens_pair_each each, void *context, lens_error *err)
 {
     cursor x, y = {0};
     int result = begin(&x, a, step, after, err);
@@ -221,7 +221,7 @@ int lens_pairs_compare(lens_store *a, lens_store *b, lens_pair_names names, void
         self.step = steps.items[i].name;
         self.only_a = self.only_b = self.other = 0;
         self.first.size = 0;
-        result = lens_pairs(a, b, &steps.items[i], NULL, compare, &self, err);
+        result = lens_pairs_walk(a, b, &steps.items[i], NULL, compare, &self, err);
         if (result == 0 && self.only_a + self.only_b + self.other) {
             differ++;
             result = difference ? say_step(&self, difference, context, err) : 0;

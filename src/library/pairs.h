@@ -26,7 +26,7 @@ void lens_pair_steps_free(lens_pair_steps *steps);
 /* Calls EACH with every record of STEP that A or B (NULL: nothing is in it) has behind AFTER (NULL: with all), in order of key, until it returns other than 0,
  * which is then returned; -1 with ERR. Two of one key come together; what one of them has not is NULL. MORE: B has more behind this. EACH may write to B. */
 typedef int (*lens_pair_each)(void *context, const lens_record *a, const lens_record *b, bool more, lens_error *err);
-int lens_pairs(lens_store *a, lens_store *b, const lens_pair_step *step, const lens_record *after, lens_pair_each each, void *context, lens_error *err);
+int lens_pairs_walk(lens_store *a, lens_store *b, const lens_pair_step *step, const lens_record *after, lens_pair_each each, void *context, lens_error *err);
 
 /* Holds A, named A_NAME, against B. DIFFERENCE (may be NULL) gets a line for each step in which they are not the same. OUT (may be NULL): of A. TELL (may be
  * NULL) is called now and then with how many records were looked at, and ends it with LENS_E_CANCELLED by returning false. How many steps differ, or -1. */

@@ -161,8 +161,8 @@ int lens_study_hubs(lens_study *study, size_t k, bool unhub, uint32_t *listed, s
     if (!askers || !nearest) {
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
     } else {
-        *asked = lens_rows_spread(&view, most, askers);
-        result = lens_neighbours(&view, (lens_rows){askers, *asked}, (lens_rows){NULL, view.count}, k, lens_processors(), nearest, err);
+        *asked = lens_chosen_spread(&view, most, askers);
+        result = lens_neighbours(&view, (lens_chosen){askers, *asked}, (lens_chosen){NULL, view.count}, k, lens_processors(), nearest, err);
     }
     memset(listed, 0, view.count * sizeof *listed);
     for (size_t i = 0; result == 0 && i < *asked * k; i++)

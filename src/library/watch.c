@@ -10,7 +10,7 @@
 #include "base/patience.h"
 #include "captions/captions.h"
 #include "files/watch.h"
-#include "library/index_captions.h"
+#include "library/internal.h"
 #include "library/root_settings.h"
 #include "store/texts.h"
 

@@ -20,7 +20,7 @@ typedef struct pairs {
     const lens_dot_kernels *kernels;
     float threshold;
     size_t block, blocks; /* rows in a block; blocks */
-    lens_pair_each each;
+    lens_near_each each;
     void *context;
     pthread_mutex_t lock; /* of all that follows, and of EACH */
     size_t next_a, next_b;
@@ -80,7 +80,7 @@ static void *work(void *context)
     return NULL;
 }
 
-int lens_pairs_above(const lens_view *view, float threshold, int threads, lens_pair_each each, void *context, lens_error *err)
+int lens_pairs_above(const lens_view *view, float threshold, int threads, lens_near_each each, void *context, lens_error *err)
 {
     if (view->dim < 1)
         return lens_fail(err, LENS_E_ARGUMENT, "rows of %d numbers cannot be compared", view->dim);

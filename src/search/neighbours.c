@@ -14,13 +14,13 @@ enum { RUN = 64 }; /* askers */
 typedef struct task {
     const lens_view *view;
     const lens_dot_kernels *kernels;
-    lens_rows askers, answerers;
+    lens_chosen askers, answerers;
     size_t k;
     lens_neighbour *nearest;
     atomic_size_t next;
 } task;
 
-static size_t row_of(lens_rows rows, size_t i)
+static size_t row_of(lens_chosen rows, size_t i)
 {
     return rows.rows ? rows.rows[i] : i;
 }
@@ -45,7 +45,7 @@ static void offer(lens_neighbour *list, size_t k, lens_neighbour candidate)
 }
 
 /* Rows FROM to FROM + 3 of ROWS, the last one again where there are no more. */
-static void four(const lens_view *view, lens_rows rows, size_t from, size_t end, const float *out[LENS_DOT_ROWS])
+static void four(const lens_view *view, lens_chosen rows, size_t from, size_t end, const float *out[LENS_DOT_ROWS])
 {
     for (size_t i = 0; i < LENS_DOT_ROWS; i++)
         out[i] = lens_view_row(view, row_of(rows, from + i < end ? from + i : end - 1));
@@ -85,7 +85,7 @@ static void *work(void *context)
     }
 }
 
-int lens_neighbours(const lens_view *view, lens_rows askers, lens_rows answerers, size_t k, int threads, lens_neighbour *nearest, lens_error *err)
+int lens_neighbours(const lens_view *view, lens_chosen askers, lens_chosen answerers, size_t k, int threads, lens_neighbour *nearest, lens_error *err)
 {
     if (view->dim < 1 || k < 1 || k >= answerers.count)
         return lens_fail(err, LENS_E_ARGUMENT, "%zu neighbours among %zu rows of %d numbers", k, answerers.count, view->dim);
@@ -103,7 +103,7 @@ int lens_neighbours(const lens_view *view, lens_rows askers, lens_rows answerers
     return 0;
 }
 
-size_t lens_rows_spread(const lens_view *view, size_t most, size_t *rows)
+size_t lens_chosen_spread(const lens_view *view, size_t most, size_t *rows)
 {
     const size_t count = view->count < most ? view->count : most;
     for (size_t i = 0; i < count; i++)

@@ -147,6 +147,10 @@ static void test_fitted_maps_go_along(void **state)
     lens_buffer bytes = test_read(copy);
     assert_true(bytes.size == 5 && memcmp(bytes.data, "a map", 5) == 0);
     lens_buffer_free(&bytes);
+    /* And what was gone back from goes with the rest. */
+    assert_int_equal(unlink(map), 0);
+    expect_run(0, "both hold the same", "copy", "--update", from, back);
+    assert_false(lens_file_exists(copy));
     free(map), free(copy);
     store_place_remove(to);
     test_folder_remove(from);

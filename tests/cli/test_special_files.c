@@ -78,8 +78,16 @@ static void test_named(void **state)
     expect_refusal(world, not_regular, "embed", "/dev/zero", "--model", "colour");
     expect_refusal(world, "socket.jpg", "embed", listening, "--model", "colour");
     expect_refusal(world, "neither a folder nor a regular file", "index", fifo);
+    /* Captions are refused before pictures are encoded. */
+    test_world_picture(world, "late.png", TEST_PNG, 3);
     expect_refusal(world, not_regular, "index", "--captions", fifo);
     expect_refusal(world, not_regular, "index", "--captions", "/dev/zero");
+    expect_refusal(world, "is a folder", "index", "--captions", world->pictures);
+    index = test_world_expect(world, 0, "index", "-q", "--json", NULL);
+    json_t *reports = test_json_lines(&index.out);
+    assert_int_equal(test_json_integer(json_array_get(reports, 0), "indexed"), 1);
+    json_decref(reports);
+    test_run_free(&index);
     expect_refusal(world, not_regular, "compare", fifo, "--pictures", world->pictures, "--model", "colour");
     expect_refusal(world, "fifo.jpg", "status", "--library", fifo);
     expect_refusal(world, "fifo.jpg", "serve", "--token-file", fifo);

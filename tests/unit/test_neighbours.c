@@ -27,7 +27,7 @@ static double score_of(const lens_view *view, size_t a, size_t b)
 }
 
 /* Every neighbour is better than every row that is none, and they are in order. */
-static void check(const lens_view *view, lens_rows askers, lens_rows answerers, const lens_neighbour *nearest)
+static void check(const lens_view *view, lens_chosen askers, lens_chosen answerers, const lens_neighbour *nearest)
 {
     for (size_t i = 0; i < askers.count; i++) {
         const size_t row = askers.rows ? askers.rows[i] : i;
@@ -53,8 +53,8 @@ static void test_against_plain_loops(void **state)
     lens_error err = {0};
     lens_view view = view_of_all();
     size_t some[50];
-    assert_int_equal(lens_rows_spread(&view, 50, some), 50);
-    const lens_rows all = {NULL, ROWS}, few = {some, 50};
+    assert_int_equal(lens_chosen_spread(&view, 50, some), 50);
+    const lens_chosen all = {NULL, ROWS}, few = {some, 50};
     for (int penal = 0; penal < 2; penal++) {
         view.penalty = penal ? penalty : NULL;
         assert_done(lens_neighbours(&view, all, all, K, 1, nearest, &err), &err);
@@ -67,7 +67,7 @@ static void test_against_plain_loops(void **state)
         assert_done(lens_neighbours(&view, all, few, K, 2, nearest, &err), &err);
         check(&view, all, few, nearest);
     }
-    assert_int_equal(lens_neighbours(&view, all, (lens_rows){NULL, K}, K, 1, nearest, &err), -1);
+    assert_int_equal(lens_neighbours(&view, all, (lens_chosen){NULL, K}, K, 1, nearest, &err), -1);
 }
 
 /* Of a vector file that is damaged: whoever reads the answer counts with the rows that it names. */
@@ -92,10 +92,10 @@ static void test_an_even_choice(void **state)
     (void)state;
     lens_view view = view_of_all();
     size_t rows[ROWS];
-    assert_int_equal(lens_rows_spread(&view, ROWS * 2, rows), ROWS);
+    assert_int_equal(lens_chosen_spread(&view, ROWS * 2, rows), ROWS);
     for (size_t i = 0; i < ROWS; i++)
         assert_int_equal(rows[i], i);
-    assert_int_equal(lens_rows_spread(&view, 10, rows), 10);
+    assert_int_equal(lens_chosen_spread(&view, 10, rows), 10);
     for (size_t i = 1; i < 10; i++)
         assert_true(rows[i] - rows[i - 1] >= 20 && rows[i] - rows[i - 1] <= 21);
 }
