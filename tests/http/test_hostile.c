@@ -221,6 +221,24 @@ static void what_is_no_picture(void **state)
     free(path);
 }
 
+static void a_drawing_runs_nothing(void **state)
+{
+    (void)state;
+    test_world *own = test_world_new();
+    test_world_picture(own, "drawing.svg", TEST_SVG, 1);
+    test_run run = test_world_expect(own, 0, "index", "--model", "colour", own->pictures, NULL);
+    test_run_free(&run);
+    test_serving at = test_serving_start(own, NULL);
+    test_reply reply = test_serving_ask(&at, "GET", "/api/pictures/1/file", "", NULL, 0);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.head.data, "Content-Type: image/svg+xml\r\n"));
+    assert_non_null(strstr(reply.head.data, "X-Content-Type-Options: nosniff\r\n"));
+    assert_non_null(strstr(reply.head.data, "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\r\n"));
+    test_reply_free(&reply);
+    test_serving_stop(&at);
+    test_world_free(own);
+}
+
 static void too_large(void **state)
 {
     (void)state;
@@ -506,6 +524,7 @@ int main(void)
         cmocka_unit_test(wrong_methods),
         cmocka_unit_test(malformed_queries),
         cmocka_unit_test(what_is_no_picture),
+        cmocka_unit_test(a_drawing_runs_nothing),
         cmocka_unit_test(too_large),
         cmocka_unit_test(documents_are_held_one_after_another),
         cmocka_unit_test(broken_off),
