@@ -1,9 +1,9 @@
 /* memelens compare as a person runs it, on small folders: figures, reports, what is said of what cannot be done, and going on where it was. */
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "world.h"
+#include "base/clock.h"
+#include "started.h"
 
 enum { LABELS = 3, EACH = 6 };
 
@@ -218,35 +218,32 @@ static void test_what_cannot_be_done_is_said_and_the_rest_goes_on(void **state)
     free(broken);
 }
 
-/* Kills the run again and again at some moment; in the end it gives what a run in peace gives. */
+/* Kills the run again and again, each time at a later moment; in the end it gives what a run in peace gives. */
 static void test_killed_it_goes_on(void **state)
 {
+    enum { KILLS = 8 };
     compare_world *self = *state;
+    const double begun = lens_seconds();
     json_t *peace = compare_json(self, self->queries);
+    const double whole = lens_seconds() - begun;
     lens_error err = {0};
     assert_done(lens_folder_remove(self->work, &err), &err);
-    int ended = 0;
-    for (unsigned delay = 5; delay < 900 && !ended; delay += 45) {
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            for (const char *const *at = test_world_environment(self->world); *at; at++)
-                putenv((char *)*at);
-            if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
-                _exit(99);
-            execl(test_program(), "memelens", "compare", self->queries, "--pictures", self->world->pictures, "--model", "colour", "--model",
-                  "efficientnet-lite0@64", "--work", self->work, "--json", (char *)NULL);
-            _exit(98);
-        }
-        usleep(delay * 1000);
-        kill(child, delay % 2 ? SIGKILL : SIGTERM);
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 130)
-            fail_msg("after %u ms it ended with %d", delay, WEXITSTATUS(status));
+    int killed = 0, moment = 0;
+    for (bool ended = false; moment < KILLS && !ended; moment++) {
+        test_started compare = test_start(self->world, "compare", self->queries, "--pictures", self->world->pictures, "--model", "colour", "--model",
+                                          "efficientnet-lite0@64", "--work", self->work, "--json");
+        lens_sleep(whole * moment / KILLS);
+        kill(compare.pid, moment % 2 ? SIGKILL : SIGTERM);
+        test_run run = test_started_wait(&compare);
+        ended = run.status == 0;
+        killed += !ended;
+        if (!ended && run.status != 130 && run.status != 128 + SIGTERM && run.status != 128 + SIGKILL)
+            fail_msg("after %d of %d of its time it ended with %d: %s", moment, KILLS, run.status, run.err.data);
+        test_run_free(&run);
     }
     json_t *after = compare_json(self, self->queries);
+    printf("measured: %d kills, the last one after %d/%d of its time\n", killed, moment - 1, KILLS);
+    assert_true(killed > 1); /* and the first one comes before anything is done */
     take_out_times(peace);
     take_out_times(after);
     assert_true(json_equal(peace, after));

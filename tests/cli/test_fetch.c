@@ -1,4 +1,6 @@
 /* Pictures by their address: `memelens search http://…`, and lens_fetch_picture by itself, which a server can keep off its own network. */
+#include <sys/socket.h>
+
 #include "memelens.h"
 #include "server.h"
 #include "world.h"
@@ -8,6 +10,15 @@ typedef struct place {
     test_server *server;
     lens_buffer picture;
 } place;
+
+/* A page without an end, which is sent until the other side hangs up. */
+static void send_for_ever(const test_request *request)
+{
+    static const char line[] = "<p>more</p>";
+    test_answer(request, "200 OK", "Content-Type: text/html\r\n", "<html>", 6);
+    while (send(request->fd, line, sizeof line - 1, MSG_NOSIGNAL) > 0)
+        ;
+}
 
 static void handler(void *context, const test_request *request)
 {
@@ -33,6 +44,8 @@ static void handler(void *context, const test_request *request)
         test_answer(request, "200 OK", "Content-Length: 99999999999\r\n", here->picture.data, here->picture.size);
     else if (strcmp(path, "/empty") == 0)
         test_answer(request, "204 No Content", "", "", 0);
+    else if (strcmp(path, "/endless") == 0)
+        send_for_ever(request);
     else if (strcmp(path, "/slow") == 0)
         test_server_hang(here->server, request);
     else
@@ -175,6 +188,17 @@ static void test_bounds(void **state)
     assert_int_equal(err.code, LENS_E_CANCELLED);
 }
 
+static void test_no_picture_is_fetched_to_its_end(void **state)
+{
+    const place *here = *state;
+    lens_fetch_options options = lens_fetch_options_default();
+    lens_error err = {0};
+    void *bytes;
+    size_t size;
+    assert_int_equal(lens_fetch_picture(address(here, "/endless"), &options, &bytes, &size, &err), -1);
+    assert_says(&err, "not a picture: the server sent text/html");
+}
+
 int main(void)
 {
     setenv("no_proxy", "127.0.0.1", 1);
@@ -184,6 +208,7 @@ int main(void)
         PLACE_TEST(test_passwords_are_not_shown),
         PLACE_TEST(test_a_server_keeps_off_its_own_network),
         PLACE_TEST(test_bounds),
+        PLACE_TEST(test_no_picture_is_fetched_to_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "processes.h"
 #include "world.h"
 
 enum { PICTURES = 240, TIMES = 5 };
@@ -108,12 +109,42 @@ static void test_a_signal_to_both(void **state)
     expect_stop(*state, SIGTERM, true, true);
 }
 
+/* One that a slow disk holds, which a worker that is stopped stands for, ends at the second signal, and its worker with it. */
+static void test_a_second_signal(void **state)
+{
+    const test_world *world = *state;
+    const int numbers[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        char byte;
+        pid_t worker;
+        put_first(world, i);
+        const index_run run = start(world);
+        lens_buffer said = {0};
+        assert_int_equal(read(run.said, &byte, 1), 1);
+        test_processes_wait(run.program, TEST_ALIVE, 1, &worker);
+        kill(worker, SIGSTOP);
+        int sent = 0; /* the program takes those that come within a moment for one */
+        for (siginfo_t ended = {0}; !ended.si_pid && sent < 200; sent++) {
+            kill(run.program, numbers[i]);
+            lens_sleep(0.25);
+            assert_int_equal(waitid(P_PID, (id_t)run.program, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+        }
+        assert_in_range(sent, 2, 199);
+        const int status = end(&run, &said);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != numbers[i])
+            fail_msg("signal %d: status %#x: %s", numbers[i], (unsigned)status, said.data);
+        test_process_wait_end(worker);
+        lens_buffer_free(&said);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_signal_to_the_program, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_signal_to_the_group, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_signal_to_both, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_second_signal, setup, test_world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

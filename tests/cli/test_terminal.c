@@ -70,6 +70,8 @@ static void test_previews(void **state)
     assert_non_null(strstr(run.out.data, "a.jpg"));
     test_run_free(&run);
     run = on_terminal(world, "dumb", "search --preview id:1");
+    assert_int_equal(run.status, 0);
+    assert_non_null(strstr(run.out.data, "a.jpg"));
     assert_null(strchr(run.out.data, '\x1b'));
     test_run_free(&run);
     run = test_world_expect(world, 0, "search", "--preview", "id:1", NULL); /* into a pipe */

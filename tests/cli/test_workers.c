@@ -1,72 +1,44 @@
 /* Several `memelens index` share one library in a database: every picture is there once, and one that is killed is replaced by the others. */
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "world.h"
+#include "started.h"
 
-enum { PICTURES = 120, WORKERS = 3, KILLS = 6 };
+enum { PICTURES = 120, WORKERS = 3, KILLS = 6, PATIENCE = 60 /* seconds */ };
 
-/* Starts `memelens index`, whose last line goes into a file of its own. */
-static pid_t start(const test_world *world, int number)
+/* Waits until so many PICTURES are in the database, and there is work left. */
+static void wait_for_pictures(const test_world *world, int pictures)
 {
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child > 0)
-        return child;
-    char name[64];
-    snprintf(name, sizeof name, "worker-%d.json", number);
-    char *path = lens_path_join(world->folder, name);
-    const int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600), null = open("/dev/null", O_WRONLY);
-    dup2(out, 1), dup2(null, 2);
-    for (const char *const *entry = test_world_environment(world); *entry; entry++)
-        putenv((char *)*entry);
-    execl(test_program(), test_program(), "index", "-q", "-t1", "--lease", "1", "--json", world->pictures, (char *)NULL);
-    _exit(127);
+    char sql[256];
+    bool there = false;
+    snprintf(sql, sizeof sql, "SELECT (SELECT count(*) FROM memelens.picture WHERE content IS NOT NULL) >= %d AND EXISTS (SELECT FROM memelens.work)", pictures);
+    for (const double end = lens_seconds() + PATIENCE; !there; lens_sleep(0.01)) {
+        char *answer = store_place_ask(world->library, sql);
+        there = strcmp(answer, "t\n") == 0;
+        free(answer);
+        if (!there && lens_seconds() > end)
+            fail_msg("there are no %d pictures with work left", pictures);
+    }
 }
 
-/* How many pictures worker NUMBER says that it has indexed. */
-static long indexed_by(const test_world *world, int number)
+/* Runs the workers to their end, killing VICTIM (-1: none) once AFTER pictures are there, and gives how many pictures those that lived say they have indexed. */
+static long run_workers(const test_world *world, int victim, int after)
 {
-    char name[64];
-    lens_error err = {0};
-    lens_buffer text = {0};
-    snprintf(name, sizeof name, "worker-%d.json", number);
-    char *path = lens_path_join(world->folder, name);
-    assert_done(lens_file_read(path, 1 << 20, &text, &err), &err);
-    json_t *report = json_loads(text.data ? text.data : "", 0, NULL);
-    assert_non_null(report);
-    const long count = test_json_integer(report, "indexed");
-    json_decref(report);
-    lens_buffer_free(&text);
-    free(path);
-    return count;
-}
-
-/* Runs the workers to their end, killing VICTIM after SECONDS (-1: none), and gives how many pictures those that lived say they have indexed. */
-static long run_workers(const test_world *world, int victim, double seconds)
-{
-    pid_t workers[WORKERS];
+    test_started workers[WORKERS];
     long indexed = 0;
     for (int i = 0; i < WORKERS; i++)
-        workers[i] = start(world, i);
+        workers[i] = test_start(world, "index", "-q", "-t1", "--lease", "1", "--json", world->pictures);
     if (victim >= 0) {
-        lens_sleep(seconds);
-        kill(workers[victim], SIGKILL);
+        wait_for_pictures(world, after);
+        kill(workers[victim].pid, SIGKILL);
     }
     for (int i = 0; i < WORKERS; i++) {
-        int status;
-        assert_int_equal(waitpid(workers[i], &status, 0), workers[i]);
-        const bool killed = WIFSIGNALED(status);
-        if (!killed && WEXITSTATUS(status) != 0)
-            fail_msg("worker %d ended with %d", i, WEXITSTATUS(status));
-        assert_true(!killed || i == victim);
-        if (!killed)
-            indexed += indexed_by(world, i);
+        test_run run = test_started_expect(&workers[i], i == victim ? 128 + SIGKILL : 0);
+        json_t *report = test_json_lines(&run.out);
+        if (i != victim)
+            indexed += test_json_integer(json_array_get(report, 0), "indexed");
+        json_decref(report);
+        test_run_free(&run);
     }
     return indexed;
 }
@@ -99,7 +71,7 @@ static void test_one_is_killed(void **state)
     for (int i = 0; i < KILLS; i++) {
         test_run run = test_world_expect(world, 0, "forget", "--all", NULL);
         test_run_free(&run);
-        run_workers(world, i % WORKERS, 0.05 + 0.1 * i);
+        assert_in_range(run_workers(world, i % WORKERS, i * PICTURES / 2 / KILLS), 1, PICTURES);
         assert_whole(world);
     }
 }
