@@ -132,6 +132,12 @@ static void test_fingerprints(void **state)
             assert_memory_not_equal(&prints[i], &prints[j], sizeof prints[i]);
         assert_true(lens_encoder_about(encoder)->words && lens_encoder_about(encoder)->pictures);
         lens_encoder_close(encoder);
+        if (i == 0) {
+            test_clip_write_vocabulary(folder, "");
+            encoder = test_encoder(folder, "two", LENS_TOWER_BOTH, LENS_BACKEND_ONEDNN);
+            assert_memory_equal(&lens_encoder_about(encoder)->fingerprint, &prints[i], sizeof prints[i]);
+            lens_encoder_close(encoder);
+        }
         test_folder_remove(folder);
     }
 }

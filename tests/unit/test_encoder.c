@@ -169,7 +169,6 @@ static void test_fingerprints(void **state)
     test_folder_remove(folder);
 }
 
-/* Opening FOLDER must fail with CODE, saying WORDS, the folder, and nothing over two lines. */
 static void test_lying_weights(void **state)
 {
     (void)state;

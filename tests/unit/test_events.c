@@ -1,5 +1,6 @@
 /* The stream of events, to those who are slow to read it. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -44,7 +45,7 @@ static place *begin(void)
                                            MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_END);
     assert_non_null(self->server.daemon);
     address.sin_port = htons(MHD_get_daemon_info(self->server.daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
-    static const char request[] = "GET /api/index/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char request[] = "GET /api/index/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     const int room = 4096;
     const struct timeval patience = {.tv_sec = 30};
     self->client = socket(AF_INET, SOCK_STREAM, 0);
@@ -66,7 +67,7 @@ static void end(place *self)
     free(self);
 }
 
-/* Reads until MARK came (true) or the stream ended. */
+/* Reads until MARK came (true) or the stream ended; fails the test when it is only silent. */
 static bool reads(place *self, const char *mark)
 {
     const size_t length = strlen(mark);
@@ -81,6 +82,8 @@ static bool reads(place *self, const char *mark)
         memmove(part, part + kept - tail, tail);
         kept = tail;
     }
+    if (!found && size < 0 && errno != ECONNRESET)
+        fail_msg("no %s, and no end: %s", mark, strerror(errno));
     return found != NULL;
 }
 

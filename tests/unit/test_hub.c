@@ -192,7 +192,7 @@ static void test_conversions(void **state)
         {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"draft\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 0},
         {"{\"discussions\":[{\"num\":3,\"isPullRequest\":false,\"status\":\"open\",\"author\":{\"name\":\"SFconvertbot\"}}]}", 0},
         {"{\"discussions\":[{\"num\":3,\"isPullRequest\":true,\"status\":\"open\",\"author\":{\"name\":\"someone\"}}]}", 0},
-        {"{\"discussions\":[{\"num\":-3,\"isPullRequest\":true,\"author\":{\"name\":\"SFconvertbot\"}},{},1]}", 0},
+        {"{\"discussions\":[{\"num\":-3,\"isPullRequest\":true,\"status\":\"open\",\"author\":{\"name\":\"SFconvertbot\"}},{},1]}", 0},
         {"{}", -1},
         {"", -1},
     };

@@ -38,7 +38,7 @@ static void test_the_mean_and_its_interval(void **state)
     assert_done(lens_estimate_mean(values, 400, 42, &again, &err), &err);
     assert_memory_equal(&estimate, &again, sizeof again);
     assert_done(lens_estimate_mean(values, 400, 43, &again, &err), &err);
-    assert_true(memcmp(&estimate, &again, sizeof again) != 0 || estimate.low == again.low);
+    assert_true(memcmp(&estimate, &again, sizeof again) != 0); /* drawn by another lot */
 }
 
 static void test_the_sign_test(void **state)

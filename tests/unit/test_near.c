@@ -139,6 +139,7 @@ static void test_speed(void **state)
 #endif
     float *data = vectors(COUNT, DIM, 2000 < COUNT ? 2000 : 200);
     lens_view view = {data, NULL, NULL, COUNT, DIM, NULL};
+    size_t counts[3] = {0};
     for (int threads = 1; threads <= 2; threads++) {
         size_t count = 0;
         lens_error err;
@@ -147,7 +148,9 @@ static void test_speed(void **state)
         double spent = lens_seconds() - start;
         printf("measured: all pairs of %d x %d in %.2f s on %d thread%s, %.0f GFLOP/s, %zu near\n", COUNT, DIM, spent, threads,
                threads > 1 ? "s" : "", (double)COUNT * COUNT * DIM / spent / 1e9, count);
+        counts[threads] = count;
     }
+    assert_true(counts[1] > COUNT && counts[1] == counts[2]);
     free(data);
 }
 

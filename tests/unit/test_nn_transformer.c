@@ -226,6 +226,13 @@ static void test_max_pool(void **state)
     assert_int_equal(lens_pool_out_width(&padded), 2);
     lens_max_pool(&padded, 1, in, out);
     assert_memory_equal(out, corners, sizeof corners);
+    lens_pool_spec lopsided = inside; /* the zeros are above and on the left only */
+    lopsided.before = 1;
+    const float cornered[] = {1, 0, 2, 0, 3, 0, 4, 0, 4, -10, 6, -20, 7, 0, 8, -40, 9, -50};
+    float more[18];
+    assert_int_equal(lens_pool_out_height(&lopsided), 3);
+    lens_max_pool(&lopsided, 1, in, more);
+    assert_memory_equal(more, cornered, sizeof cornered);
     const lens_pool_spec large = {.height = 2, .width = 9, .channels = 1, .kernel = 3, .stride = 1};
     assert_int_equal(lens_pool_out_height(&large), 0);
 }

@@ -16,7 +16,7 @@ struct world {
     lens_row_bounds *bounds;
 };
 
-/* ROWS rows of DIM numbers, with copies of the first COPIED slots. Slots are shuffled, ids fall. */
+/* ROWS rows of DIM numbers, with copies of the first COPIED slots. Slots fall, ids rise. */
 static struct world world_new(size_t rows, int dim, size_t copied, uint64_t seed)
 {
     struct world w = {.data = calloc(rows * (size_t)dim + 1, sizeof(float)), .slots = calloc(rows + 1, sizeof(uint32_t)),

@@ -135,6 +135,7 @@ static void test_sentences_are_compacted(void **state)
     assert_true(models.items[0].file_bytes < before && models.items[0].vectors == 2);
     lens_store_models_free(&models);
     assert_int_equal(test_store_sound(f->store, f->model, TEXTS_DIM), 2);
+    assert_int_equal(test_store_sound(f->store, sentences, TEXTS_DIM), 2);
     assert_int_equal(lens_store_has_vector(f->store, sentences, texts_content(f, 1), &err), 1);
     texts_sound(f);
 }

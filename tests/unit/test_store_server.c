@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "store/texts.h"
 #include "support_store.h"
 
@@ -19,18 +18,17 @@ static lens_store *open_patiently(const char *place, lens_store_mode mode)
     return store;
 }
 
-/* Writes batches of its own numbers until SECONDS are over, through whatever happens to the server; each one that was taken goes down the pipe. */
-static void write_through(const char *place, uint64_t first, double seconds, int acknowledge)
+/* Writes batches of its own numbers until STOP is closed, through whatever happens to the server; each one that was taken goes down the pipe. */
+static void write_through(const char *place, uint64_t first, int stop, int acknowledge)
 {
     lens_error err = {0};
-    const double end = lens_seconds() + seconds;
     lens_store *store = lens_store_open(place, LENS_STORE_WRITE, 30, &err);
     int64_t model;
     if (!store || lens_store_add_model(store, "m", DIM, lens_hash_of("m", 1), &model, &err) != 0) {
         fprintf(stderr, "%s\n", err.message);
         _exit(1);
     }
-    for (; lens_seconds() < end; first += BATCH)
+    for (; poll(&(struct pollfd){stop, POLLIN, 0}, 1, 0) == 0; first += BATCH)
         if (test_write_pictures(store, model, DIM, "/keep", first, BATCH, &err) != 0 || write(acknowledge, &first, sizeof first) != sizeof first) {
             fprintf(stderr, "the writer stopped: %s\n", err.message);
             _exit(2);
@@ -39,50 +37,69 @@ static void write_through(const char *place, uint64_t first, double seconds, int
     _exit(0);
 }
 
-/* Several write for SECONDS, while the server is told WHAT now and then (NULL: nothing). What was acknowledged is there, whole, and nothing is off. */
-static void write_while(const char *place, const char *what, double seconds)
+/* Takes what was acknowledged so far to ALL, and then as much as it takes for COUNT more. */
+static void take_acknowledged(int from, size_t count, lens_buffer *all)
 {
-    int ends[2], status;
+    uint64_t first;
+    while (poll(&(struct pollfd){from, POLLIN, 0}, 1, 0) > 0 && read(from, &first, sizeof first) == sizeof first)
+        test_put(all, &first, sizeof first);
+    for (; count; count--) {
+        if (poll(&(struct pollfd){from, POLLIN, 0}, 1, 60000) <= 0 || read(from, &first, sizeof first) != sizeof first)
+            fail_msg("nobody writes any more");
+        test_put(all, &first, sizeof first);
+    }
+}
+
+/* Several write, while the server is told WHAT now and then (NULL: nothing), and go on each time. What was acknowledged is there, whole, and nothing is off. */
+static void write_while(const char *place, const char *what)
+{
+    enum { TIMES = 4, MORE = 3 * WRITERS };
+    int ends[2], stop[2], status;
     pid_t writers[WRITERS];
-    const double begun = lens_seconds();
-    assert_int_equal(pipe(ends), 0);
+    lens_buffer taken = {0};
+    assert_int_equal(pipe(ends) | pipe(stop), 0);
     for (uint64_t w = 0; w < WRITERS; w++)
         if ((writers[w] = fork()) == 0) {
-            close(ends[0]);
-            write_through(place, w * 10000000, seconds, ends[1]);
+            close(ends[0]), close(stop[1]);
+            write_through(place, w * 10000000, stop[0], ends[1]);
         }
-    close(ends[1]);
-    poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 20000); /* until there is a library */
-    size_t told = 0, count = 0;
-    while (what && lens_seconds() - begun < seconds - 1.5) {
-        lens_sleep(0.7);
+    close(ends[1]), close(stop[0]);
+    take_acknowledged(ends[0], what ? MORE : 10 * MORE, &taken);
+    for (int i = 0; what && i < TIMES; i++) {
         store_place_server(what);
         if (strcmp(what, "crash") == 0)
             store_place_server("start");
-        told++;
+        take_acknowledged(ends[0], MORE, &taken);
     }
+    close(stop[1]);
+    for (size_t w = 0; w < WRITERS; w++) {
+        assert_int_equal(waitpid(writers[w], &status, 0), writers[w]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    take_acknowledged(ends[0], 0, &taken);
+    close(ends[0]);
     lens_store *store = open_patiently(place, LENS_STORE_READ);
     lens_error err = {0};
-    for (uint64_t first; read(ends[0], &first, sizeof first) == sizeof first; count++)
+    const size_t count = taken.size / sizeof(uint64_t);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t first;
+        memcpy(&first, taken.data + i * sizeof first, sizeof first);
         for (uint64_t n = first; n < first + BATCH; n += BATCH - 1) {
             char path[64];
             snprintf(path, sizeof path, "/keep/%05llu.jpg", (unsigned long long)n);
             if (test_id(store, path) == 0)
                 fail_msg("%s was acknowledged and is not there", path);
         }
-    close(ends[0]);
-    for (size_t w = 0; w < WRITERS; w++) {
-        assert_int_equal(waitpid(writers[w], &status, 0), writers[w]);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 0);
     }
     lens_store_counts counts;
     assert_done(lens_store_count(store, &counts, &err), &err);
     assert_int_equal(counts.pictures % BATCH, 0);
-    assert_true((size_t)counts.pictures >= count * BATCH && count >= WRITERS);
+    assert_true((size_t)counts.pictures >= count * BATCH);
     assert_int_equal(test_store_sound(store, 1, DIM), counts.pictures);
     lens_store_close(store);
-    printf("measured: %zu batches by %d writers, none lost; the server was told %zu times to %s\n", count, WRITERS, told, what ? what : "nothing");
+    lens_buffer_free(&taken);
+    printf("measured: %zu batches by %d writers, none lost; the server was told %d times to %s\n", count, WRITERS, what ? TIMES : 0, what ? what : "do nothing");
 }
 
 static void test_several_writers(void **state)
@@ -90,7 +107,7 @@ static void test_several_writers(void **state)
     (void)state;
     char *place = store_place("writers");
     free(store_place_ask(place, "DROP EXTENSION vector")); /* they find nothing at all */
-    write_while(place, NULL, 1.5);
+    write_while(place, NULL);
     store_place_remove(place);
 }
 
@@ -98,7 +115,7 @@ static void test_a_server_that_crashes(void **state)
 {
     (void)state;
     char *place = store_place("crash");
-    write_while(place, "crash", 5);
+    write_while(place, "crash");
     store_place_remove(place);
 }
 
@@ -106,7 +123,7 @@ static void test_a_server_that_is_restarted(void **state)
 {
     (void)state;
     char *place = store_place("restart");
-    write_while(place, "restart", 5);
+    write_while(place, "restart");
     store_place_remove(place);
 }
 
@@ -160,16 +177,16 @@ static void test_who_may_not_come_in(void **state)
     snprintf(password, sizeof password, "%.*s", (int)length, secret);
     assert_null(strstr(shown, password));
     free(shown);
-    /* A wrong one is refused, at once, and neither is told. */
+    /* A wrong one is refused, at once and not only when no more patience is left, and neither is told. */
     char *wrong = strdup(right);
     wrong[secret - right] = wrong[secret - right] == 'x' ? 'y' : 'x';
-    const double begun = lens_seconds();
+    alarm(120);
     for (int mode = 0; mode < 2; mode++) {
-        assert_null(lens_store_open(wrong, mode ? LENS_STORE_WRITE : LENS_STORE_READ, 20, &err));
+        assert_null(lens_store_open(wrong, mode ? LENS_STORE_WRITE : LENS_STORE_READ, 1e6, &err));
         assert_says(&err, "password authentication failed");
         assert_null(strstr(err.message, password + 1));
     }
-    assert_true(lens_seconds() - begun < 10);
+    alarm(0);
     /* A database that is not there, and an address that is none. */
     char *name = strstr(place, "/memelens_test_");
     name[1] = 'M';

@@ -381,11 +381,17 @@ static void test_very_deep(void **state)
     free(root);
 }
 
-static int on_count(void *context, const lens_walk_file *file)
+typedef struct crowd {
+    char last[32];
+    unsigned count;
+} crowd;
+
+static int on_one_of_many(void *context, const lens_walk_file *file)
 {
-    char *last = context;
-    assert_true(strcmp(last, strrchr(file->path, '/')) < 0);
-    snprintf(last, 32, "%s", strrchr(file->path, '/'));
+    crowd *all = context;
+    assert_true(strcmp(all->last, strrchr(file->path, '/')) < 0);
+    snprintf(all->last, sizeof all->last, "%s", strrchr(file->path, '/'));
+    all->count++;
     return 0;
 }
 
@@ -393,7 +399,8 @@ static void test_a_crowded_folder(void **state)
 {
     (void)state;
     enum { COUNT = 100000 };
-    char *root = test_folder_new(), last[32] = "";
+    char *root = test_folder_new();
+    crowd all = {0};
     int fd = open(root, O_RDONLY | O_DIRECTORY);
     for (unsigned i = 0; i < COUNT; i++) {
         char name[32];
@@ -402,11 +409,12 @@ static void test_a_crowded_folder(void **state)
         assert_true(file >= 0);
         close(file);
     }
-    lens_walk_visitor visitor = {.file = on_count, .context = last};
+    lens_walk_visitor visitor = {.file = on_one_of_many, .context = &all};
     lens_error err;
     double start = lens_seconds();
     assert_done(lens_walk(root, NULL, &visitor, &err), &err);
     printf("measured: a folder of %d files walked in %.0f ms\n", COUNT, (lens_seconds() - start) * 1e3);
+    assert_int_equal(all.count, COUNT);
     for (unsigned i = 0; i < COUNT; i++) {
         char name[32];
         snprintf(name, sizeof name, "%08x", i * 2654435761u);

@@ -127,8 +127,7 @@ static void what_goes_moves_or_is_linked_is_told(void **state)
     (void)state;
     place self = begin(NULL);
     expect(&self, 20, "all");
-    char *b = test_path(self.pictures, "below/b.ppm"), *a = test_path(self.pictures, "a.ppm"), *link_path = test_path(self.pictures, "below/l.ppm"),
-         *hidden = test_path(self.pictures, "below/.b.ppm");
+    char *b = test_path(self.pictures, "below/b.ppm"), *a = test_path(self.pictures, "a.ppm"), *link_path = test_path(self.pictures, "below/l.ppm");
     assert_int_equal(unlink(b), 0);
     expect(&self, 20, "/below");
     assert_int_equal(link(a, link_path), 0);
@@ -142,7 +141,7 @@ static void what_goes_moves_or_is_linked_is_told(void **state)
     test_write(text, "no picture", 10); /* ...and now they do not */
     put(self.pictures, "below/.hidden.ppm", 8);
     expect(&self, 2, "nothing");
-    free(text), free(a), free(b), free(link_path), free(hidden);
+    free(text), free(a), free(b), free(link_path);
     end(&self);
 }
 
@@ -242,8 +241,7 @@ static void a_root_that_goes_and_comes_back_is_watched_again(void **state)
     char *away = test_path(self.folder, "away");
     expect(&self, 20, "all");
     assert_int_equal(rename(self.pictures, away), 0);
-    char *got = wait_for(&self, 3);
-    free(got);
+    expect(&self, 3, "nothing"); /* a disk that went is not to be swept away */
     put(self.folder, "away/q.ppm", 15);
     assert_int_equal(rename(away, self.pictures), 0);
     expect(&self, 20, "");
