@@ -213,7 +213,9 @@ static int take_pixels(worker *self, opened *next)
         job->format = before->decoding.format;
         job->width = image.width;
         job->height = image.height;
-        if (!decoded || place(self, job, &image, before->needed, &error) != 0) {
+        if (!decoded && error.code == LENS_E_CANCELLED) { /* a stop, while its decoder gave no answer */
+            lens_job_free(self->run, job);
+        } else if (!decoded || place(self, job, &image, before->needed, &error) != 0) {
             fail_job(job, &error);
             finish(self->run, job);
         }

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/patience.h"
 #include "pixels/decoders.h"
 #include "pixels/helper_loop.h"
 #include "pixels/helper_message.h"
@@ -36,7 +37,7 @@ struct lens_helper {
     size_t room;
     size_t size;               /* of the file it was asked to decode, bytes */
     lens_decode_limits limits; /* then */
-    int errnum;                /* why it could not be asked; 0 */
+    int errnum;                /* why it could not be asked, and another can; 0 */
     bool large;                /* large_lock is held for its picture */
 };
 
@@ -55,7 +56,8 @@ void lens_helper_forget_lifeline(void)
             close(lifeline[i]);
         lifeline[i] = -1;
     }
-    pthread_mutex_init(&large_lock, NULL); /* whoever held it is not here */
+    pthread_mutex_init(&large_lock, NULL); /* whoever held these is not here */
+    pthread_mutex_init(&lifeline_lock, NULL);
 }
 
 /* FD, or what takes its place above the fixed ones. */
@@ -278,24 +280,32 @@ static double spent(const lens_helper *self)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* Nobody wants the picture any more. */
+static lens_helper_outcome given_up(lens_helper *self, lens_error *err)
+{
+    return end_for(self, LENS_E_CANCELLED, "interrupted", 0, err);
+}
+
 /* LENS_HELPER_DONE: ANSWER is there, of the right length. */
 static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_answer *answer, lens_error *err)
 {
     /* The socket wakes us once a second. Counted like that, and not by a clock, a suspended machine or program takes nothing from the time. */
     double begun = 0, last = 0;
-    int rest = 0;
-    for (int tick = 0;; tick++) {
+    int ticks = 0, rest = 0;
+    for (;;) {
         const ssize_t size = recv(self->socket, answer, sizeof *answer, 0);
         if (size == (ssize_t)sizeof *answer)
             return LENS_HELPER_DONE;
-        if (size < 0 && errno == EINTR)
+        if (size < 0 && errno == EINTR) /* which is no tick: the first of those sees when it began */
             continue;
         if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             const double now = spent(self);
-            begun = tick ? begun : now - 1;
-            rest = tick && now - last < moving ? rest + 1 : 0;
+            begun = ticks ? begun : now - 1;
+            rest = ticks && now - last < moving ? rest + 1 : 0;
             last = now;
-            if (now - begun >= seconds || rest >= seconds || tick >= patience * seconds)
+            if (lens_patience_ended())
+                return given_up(self, err);
+            if (now - begun >= seconds || rest >= seconds || ticks++ >= patience * seconds)
                 return end_for(self, LENS_E_LIMIT, "its decoder took more than %.0f seconds", seconds, err);
             continue;
         }
@@ -303,10 +313,25 @@ static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_a
     }
 }
 
+/* One that reads its questions has room for the next; we wait for no other. */
 static bool ask(const lens_helper *self)
 {
     const lens_helper_question question = {self->size, self->limits.max_pixels, self->room};
-    return send(self->socket, &question, sizeof question, MSG_NOSIGNAL) == (ssize_t)sizeof question;
+    return send(self->socket, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof question;
+}
+
+/* Waits until it may decode a large picture. False: the thread is to wait no longer. */
+static bool take_turn(lens_helper *self)
+{
+    struct timespec until;
+    while (!self->large) {
+        if (lens_patience_ended())
+            return false;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec++;
+        self->large = pthread_mutex_clocklock(&large_lock, CLOCK_MONOTONIC, &until) == 0;
+    }
+    return true;
 }
 
 /* The bytes of WIDTH x HEIGHT pixels; 0 when no picture within LIMITS has that many. */
@@ -314,6 +339,13 @@ static size_t pixel_bytes(const lens_helper_answer *answer, const lens_decode_li
 {
     lens_error error;
     return lens_decode_check_size(answer->width, answer->height, limits, &error) == 0 ? (size_t)answer->width * (size_t)answer->height * 3 : 0;
+}
+
+/* The same; 0 as well for a large picture before its turn. */
+static size_t allowed_bytes(const lens_helper *self, const lens_helper_answer *answer)
+{
+    const size_t bytes = pixel_bytes(answer, &self->limits);
+    return bytes / 3 > LENS_LARGE_PIXELS && !self->large ? 0 : bytes;
 }
 
 /* What it says of itself is shown to people: one line, and none of the codes that move a terminal's cursor. */
@@ -342,7 +374,8 @@ void lens_helper_ask(lens_helper *self, const void *bytes, size_t size, const le
     if (self->errnum != 0)
         return;
     memcpy(self->map, bytes, size);
-    ask(self); /* of one that has ended nothing will be heard */
+    if (!ask(self) && errno != EPIPE && errno != ECONNRESET) /* of one that has ended nothing will be heard */
+        self->errnum = errno;
 }
 
 static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_image *out, lens_error *err)
@@ -360,14 +393,14 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
     if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_LARGE) {
         if (pixel_bytes(&answer, &self->limits) / 3 <= LENS_LARGE_PIXELS)
             return lied(self, err);
-        pthread_mutex_lock(&large_lock);
-        self->large = true;
+        if (!take_turn(self))
+            return given_up(self, err);
         if (!ask(self))
             return died(self, err);
         outcome = hear(self, seconds, &answer, err);
     }
     if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_ROOM) {
-        const size_t wanted = pixel_bytes(&answer, &self->limits);
+        const size_t wanted = allowed_bytes(self, &answer);
         if (!wanted)
             return lied(self, err);
         if (wanted > self->room - at && resize(self, at + wanted) != 0)
@@ -380,7 +413,7 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
         return outcome;
     if (answer.kind == LENS_ANSWER_FAILED)
         return failed(self, &answer, err);
-    const size_t length = pixel_bytes(&answer, &self->limits);
+    const size_t length = allowed_bytes(self, &answer);
     if (answer.kind != LENS_ANSWER_PICTURE || !length || length > self->room - at)
         return lied(self, err);
     /* A copy, which nothing changes any more. */
@@ -395,10 +428,10 @@ lens_helper_outcome lens_helper_hear(lens_helper *self, double seconds, lens_ima
 {
     *out = (lens_image){0};
     const lens_helper_outcome outcome = hear_picture(self, seconds, out, err);
+    if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
+        fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
     if (self->large)
         pthread_mutex_unlock(&large_lock);
     self->large = false;
-    if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
-        fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
     return outcome;
 }
