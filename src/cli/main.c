@@ -96,6 +96,7 @@ int main(int argc, char **argv)
     if (lens_decode_apart(argc, argv, &decoded))
         return decoded;
     cli_catch_lost_files();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a reason to be told */
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */
     int at = 1;
     while (at < argc && argv[at][0] == '-' && argv[at][1])

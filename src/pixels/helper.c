@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -167,6 +168,15 @@ static int resize(lens_helper *self, size_t size)
     return 0;
 }
 
+/* Whoever limits files (`ulimit -f`) limits this memory too. */
+static size_t first_room(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_FSIZE, &files) != 0 || files.rlim_cur >= room_first)
+        return room_first;
+    return lens_helper_pixels_at((size_t)files.rlim_cur / 2);
+}
+
 static int start(lens_helper *self)
 {
     int ends[2] = {-1, -1};
@@ -175,7 +185,7 @@ static int start(lens_helper *self)
     /* A memory that became shorter would end us, by SIGBUS, where we read it; and one that was sealed by a helper could not grow. */
     if (self->memory < 0 || fcntl(self->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0 || open_lifeline() != 0)
         return errno;
-    int errnum = resize(self, room_first);
+    int errnum = resize(self, first_room());
     if (errnum == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         errnum = errno;
     self->socket = ends[0];
@@ -370,7 +380,7 @@ void lens_helper_ask(lens_helper *self, const void *bytes, size_t size, const le
     const size_t at = lens_helper_pixels_at(size);
     self->size = size;
     self->limits = *limits;
-    self->errnum = at > self->room ? resize(self, at + room_first) : 0;
+    self->errnum = at > self->room ? resize(self, at + first_room()) : 0;
     if (self->errnum != 0)
         return;
     memcpy(self->map, bytes, size);
