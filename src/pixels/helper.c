@@ -39,7 +39,7 @@ struct lens_helper {
     size_t size;               /* of the file it was asked to decode, bytes */
     lens_decode_limits limits; /* then */
     int errnum;                /* why it could not be asked, and another can; 0 */
-    bool large;                /* large_lock is held for its picture */
+    bool large;                /* it has the turn for large pictures */
 };
 
 /* One pipe for all helpers. The end that would be written to is held by this process alone, so that the kernel closes it whatever this process ends of. (A
@@ -47,8 +47,22 @@ struct lens_helper {
 static int lifeline[2] = {-1, -1};
 static pthread_mutex_t lifeline_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Held while a large picture is decoded (LENS_LARGE_PIXELS). */
-static pthread_mutex_t large_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Taken while a large picture is decoded (LENS_LARGE_PIXELS). */
+static bool turn_taken;
+static pthread_mutex_t turn_lock;
+static pthread_cond_t turn_free;
+static pthread_once_t turns = PTHREAD_ONCE_INIT;
+
+static void begin_turns(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&turn_free, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&turn_lock, NULL);
+    turn_taken = false;
+}
 
 void lens_helper_forget_lifeline(void)
 {
@@ -57,8 +71,8 @@ void lens_helper_forget_lifeline(void)
             close(lifeline[i]);
         lifeline[i] = -1;
     }
-    pthread_mutex_init(&large_lock, NULL); /* whoever held these is not here */
-    pthread_mutex_init(&lifeline_lock, NULL);
+    pthread_mutex_init(&lifeline_lock, NULL); /* whoever held it is not here, nor whose turn it was */
+    begin_turns();
 }
 
 /* FD, or what takes its place above the fixed ones. */
@@ -333,15 +347,33 @@ static bool ask(const lens_helper *self)
 /* Waits until it may decode a large picture. False: the thread is to wait no longer. */
 static bool take_turn(lens_helper *self)
 {
-    struct timespec until;
-    while (!self->large) {
-        if (lens_patience_ended())
-            return false;
+    bool ended = false;
+    pthread_once(&turns, begin_turns);
+    pthread_mutex_lock(&turn_lock);
+    while (turn_taken && !ended) {
+        struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec++;
-        self->large = pthread_mutex_clocklock(&large_lock, CLOCK_MONOTONIC, &until) == 0;
+        if (pthread_cond_timedwait(&turn_free, &turn_lock, &until) != ETIMEDOUT)
+            continue;
+        pthread_mutex_unlock(&turn_lock); /* who is asked may ask for anything */
+        ended = lens_patience_ended();
+        pthread_mutex_lock(&turn_lock);
     }
-    return true;
+    if (!turn_taken)
+        self->large = turn_taken = true;
+    pthread_mutex_unlock(&turn_lock);
+    return self->large;
+}
+
+static void end_turn(lens_helper *self)
+{
+    if (!self->large)
+        return;
+    pthread_mutex_lock(&turn_lock);
+    turn_taken = self->large = false;
+    pthread_cond_signal(&turn_free);
+    pthread_mutex_unlock(&turn_lock);
 }
 
 /* The bytes of WIDTH x HEIGHT pixels; 0 when no picture within LIMITS has that many. */
@@ -440,8 +472,6 @@ lens_helper_outcome lens_helper_hear(lens_helper *self, double seconds, lens_ima
     const lens_helper_outcome outcome = hear_picture(self, seconds, out, err);
     if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
         fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
-    if (self->large)
-        pthread_mutex_unlock(&large_lock);
-    self->large = false;
+    end_turn(self);
     return outcome;
 }

@@ -131,7 +131,7 @@ static double processor_time(void)
 static int work_or_rest(bool work, lens_error *err)
 {
     const double begun = processor_time();
-    while (work && processor_time() - begun < 1.3)
+    while (work && processor_time() - begun < 1.6)
         ;
     if (!work)
         nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 700000000}, NULL);

@@ -273,7 +273,7 @@ static void test_an_interruption_takes_no_time_from_a_picture(void **state)
     pthread_t thread, self = pthread_self();
     sigaction(SIGUSR2, &action, &before);
     lens_apart_end();
-    lens_apart_begin(2);
+    lens_apart_begin(3);
     for (int i = 0; i < 2; i++) {
         lens_error err = ask(jpeg, "work");
         assert_string_equal(err.message, "done");
