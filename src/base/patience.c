@@ -73,6 +73,11 @@ lens_disk_patience lens_patience_set(lens_disk_patience patience)
     return before;
 }
 
+bool lens_patience_ended(void)
+{
+    return own.goes_on && !own.goes_on(own.context);
+}
+
 double lens_patience(void)
 {
     const char *set = getenv("MEMELENS_PATIENCE");

@@ -44,6 +44,9 @@ typedef struct lens_disk_patience {
 /* Sets that of the calling thread, and gives what it was. */
 lens_disk_patience lens_patience_set(lens_disk_patience patience);
 
+/* Whether that GOES_ON says now that the calling thread is to wait no longer: for what is waited for in other ways. */
+bool lens_patience_ended(void);
+
 /* Waiting is multiplied by this in tests: $MEMELENS_PATIENCE, else 1. */
 double lens_patience(void);
 

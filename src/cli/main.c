@@ -97,6 +97,7 @@ int main(int argc, char **argv)
         return decoded;
     signal(SIGCHLD, SIG_DFL); /* ignored, as some that start programs hand it on, it would keep from us how our own children end */
     cli_catch_lost_files();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a reason to be told */
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */
     int at = 1;
     while (at < argc && argv[at][0] == '-' && argv[at][1])

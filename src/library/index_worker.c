@@ -9,6 +9,9 @@
 #include "captions/captions.h"
 #include "library/index_run.h"
 
+/* A larger file is read when nothing else is in hand: memory is for one such for each worker, not for three. */
+static const int64_t ahead_most = (int64_t)64 << 20; /* bytes */
+
 /* Prepared pictures that wait for one model. */
 typedef struct pending {
     lens_session *session;
@@ -213,7 +216,9 @@ static int take_pixels(worker *self, opened *next)
         job->format = before->decoding.format;
         job->width = image.width;
         job->height = image.height;
-        if (!decoded || place(self, job, &image, before->needed, &error) != 0) {
+        if (!decoded && error.code == LENS_E_CANCELLED) { /* a stop, while its decoder gave no answer */
+            lens_job_free(self->run, job);
+        } else if (!decoded || place(self, job, &image, before->needed, &error) != 0) {
             fail_job(job, &error);
             finish(self->run, job);
         }
@@ -242,11 +247,11 @@ static void begin_reading(worker *self, lens_job *job)
 /* Reads the file of JOB into FILE, and begins with that of AFTER (may be NULL). */
 static int read_file(worker *self, lens_job *job, lens_job *after, lens_buffer *file, lens_error *err)
 {
-    if (self->ahead != job)
+    if (self->ahead != job || !self->reading) /* what could not begin then may now */
         begin_reading(self, job);
     *err = self->why_not;
     const int result = self->reading ? lens_file_read_end(self->reading, file, err) : -1;
-    begin_reading(self, after);
+    begin_reading(self, after && after->size <= ahead_most ? after : NULL);
     return result;
 }
 
@@ -276,7 +281,11 @@ static int process(worker *self, lens_job *job, lens_job *after)
     lens_run *run = self->run;
     opened *next = &self->hands[self->next];
     lens_error error = {0};
-    if (read_file(self, job, after, &next->file, &error) != 0) {
+    if (job->size > ahead_most && take_pixels(self, NULL) != 0) {
+        lens_job_free(run, job);
+        return -1;
+    }
+    if (read_file(self, job, job->size > ahead_most ? NULL : after, &next->file, &error) != 0) {
         fail_to_read(self, job, &error);
         return 0;
     }

@@ -159,8 +159,10 @@ int lens_apart_hear(lens_decoding *self, lens_image *out, lens_error *err)
     *out = (lens_image){0};
     int result = hear(self, kind, out, &error);
     /* A JPEG that TurboJPEG has no name for is libvips' business. */
-    if (result != 0 && kind == LENS_HELPER_PLAIN && self->format == LENS_FORMAT_JPEG && error.code == LENS_E_UNSUPPORTED)
+    if (result != 0 && kind == LENS_HELPER_PLAIN && self->format == LENS_FORMAT_JPEG && error.code == LENS_E_UNSUPPORTED) {
+        self->fresh = false; /* that was one of the other kind */
         result = hear(self, LENS_HELPER_VIPS, out, &error);
+    }
     if (result != 0 && err)
         *err = error;
     return result;

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/patience.h"
 #include "pixels/decoders.h"
 #include "pixels/helper_loop.h"
 #include "pixels/helper_message.h"
@@ -36,8 +38,8 @@ struct lens_helper {
     size_t room;
     size_t size;               /* of the file it was asked to decode, bytes */
     lens_decode_limits limits; /* then */
-    int errnum;                /* why it could not be asked; 0 */
-    bool large;                /* large_lock is held for its picture */
+    int errnum;                /* why it could not be asked, and another can; 0 */
+    bool large;                /* it has the turn for large pictures */
 };
 
 /* One pipe for all helpers. The end that would be written to is held by this process alone, so that the kernel closes it whatever this process ends of. (A
@@ -45,8 +47,22 @@ struct lens_helper {
 static int lifeline[2] = {-1, -1};
 static pthread_mutex_t lifeline_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Held while a large picture is decoded (LENS_LARGE_PIXELS). */
-static pthread_mutex_t large_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Taken while a large picture is decoded (LENS_LARGE_PIXELS). */
+static bool turn_taken;
+static pthread_mutex_t turn_lock;
+static pthread_cond_t turn_free;
+static pthread_once_t turns = PTHREAD_ONCE_INIT;
+
+static void begin_turns(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&turn_free, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&turn_lock, NULL);
+    turn_taken = false;
+}
 
 void lens_helper_forget_lifeline(void)
 {
@@ -55,7 +71,8 @@ void lens_helper_forget_lifeline(void)
             close(lifeline[i]);
         lifeline[i] = -1;
     }
-    pthread_mutex_init(&large_lock, NULL); /* whoever held it is not here */
+    pthread_mutex_init(&lifeline_lock, NULL); /* whoever held it is not here, nor whose turn it was */
+    begin_turns();
 }
 
 /* FD, or what takes its place above the fixed ones. */
@@ -165,6 +182,15 @@ static int resize(lens_helper *self, size_t size)
     return 0;
 }
 
+/* Whoever limits files (`ulimit -f`) limits this memory too. */
+static size_t first_room(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_FSIZE, &files) != 0 || files.rlim_cur >= room_first)
+        return room_first;
+    return lens_helper_pixels_at((size_t)files.rlim_cur / 2);
+}
+
 static int start(lens_helper *self)
 {
     int ends[2] = {-1, -1};
@@ -173,7 +199,7 @@ static int start(lens_helper *self)
     /* A memory that became shorter would end us, by SIGBUS, where we read it; and one that was sealed by a helper could not grow. */
     if (self->memory < 0 || fcntl(self->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0 || open_lifeline() != 0)
         return errno;
-    int errnum = resize(self, room_first);
+    int errnum = resize(self, first_room());
     if (errnum == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         errnum = errno;
     self->socket = ends[0];
@@ -278,24 +304,32 @@ static double spent(const lens_helper *self)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* Nobody wants the picture any more. */
+static lens_helper_outcome given_up(lens_helper *self, lens_error *err)
+{
+    return end_for(self, LENS_E_CANCELLED, "interrupted", 0, err);
+}
+
 /* LENS_HELPER_DONE: ANSWER is there, of the right length. */
 static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_answer *answer, lens_error *err)
 {
     /* The socket wakes us once a second. Counted like that, and not by a clock, a suspended machine or program takes nothing from the time. */
     double begun = 0, last = 0;
-    int rest = 0;
-    for (int tick = 0;; tick++) {
+    int ticks = 0, rest = 0;
+    for (;;) {
         const ssize_t size = recv(self->socket, answer, sizeof *answer, 0);
         if (size == (ssize_t)sizeof *answer)
             return LENS_HELPER_DONE;
-        if (size < 0 && errno == EINTR)
+        if (size < 0 && errno == EINTR) /* which is no tick: the first of those sees when it began */
             continue;
         if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             const double now = spent(self);
-            begun = tick ? begun : now - 1;
-            rest = tick && now - last < moving ? rest + 1 : 0;
+            begun = ticks ? begun : now - 1;
+            rest = ticks && now - last < moving ? rest + 1 : 0;
             last = now;
-            if (now - begun >= seconds || rest >= seconds || tick >= patience * seconds)
+            if (lens_patience_ended())
+                return given_up(self, err);
+            if (now - begun >= seconds || rest >= seconds || ticks++ >= patience * seconds)
                 return end_for(self, LENS_E_LIMIT, "its decoder took more than %.0f seconds", seconds, err);
             continue;
         }
@@ -303,10 +337,43 @@ static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_a
     }
 }
 
+/* One that reads its questions has room for the next; we wait for no other. */
 static bool ask(const lens_helper *self)
 {
     const lens_helper_question question = {self->size, self->limits.max_pixels, self->room};
-    return send(self->socket, &question, sizeof question, MSG_NOSIGNAL) == (ssize_t)sizeof question;
+    return send(self->socket, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof question;
+}
+
+/* Waits until it may decode a large picture. False: the thread is to wait no longer. */
+static bool take_turn(lens_helper *self)
+{
+    bool ended = false;
+    pthread_once(&turns, begin_turns);
+    pthread_mutex_lock(&turn_lock);
+    while (turn_taken && !ended) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec++;
+        if (pthread_cond_timedwait(&turn_free, &turn_lock, &until) != ETIMEDOUT)
+            continue;
+        pthread_mutex_unlock(&turn_lock); /* who is asked may ask for anything */
+        ended = lens_patience_ended();
+        pthread_mutex_lock(&turn_lock);
+    }
+    if (!turn_taken)
+        self->large = turn_taken = true;
+    pthread_mutex_unlock(&turn_lock);
+    return self->large;
+}
+
+static void end_turn(lens_helper *self)
+{
+    if (!self->large)
+        return;
+    pthread_mutex_lock(&turn_lock);
+    turn_taken = self->large = false;
+    pthread_cond_signal(&turn_free);
+    pthread_mutex_unlock(&turn_lock);
 }
 
 /* The bytes of WIDTH x HEIGHT pixels; 0 when no picture within LIMITS has that many. */
@@ -314,6 +381,13 @@ static size_t pixel_bytes(const lens_helper_answer *answer, const lens_decode_li
 {
     lens_error error;
     return lens_decode_check_size(answer->width, answer->height, limits, &error) == 0 ? (size_t)answer->width * (size_t)answer->height * 3 : 0;
+}
+
+/* The same; 0 as well for a large picture before its turn. */
+static size_t allowed_bytes(const lens_helper *self, const lens_helper_answer *answer)
+{
+    const size_t bytes = pixel_bytes(answer, &self->limits);
+    return bytes / 3 > LENS_LARGE_PIXELS && !self->large ? 0 : bytes;
 }
 
 /* What it says of itself is shown to people: one line, and none of the codes that move a terminal's cursor. */
@@ -338,11 +412,12 @@ void lens_helper_ask(lens_helper *self, const void *bytes, size_t size, const le
     const size_t at = lens_helper_pixels_at(size);
     self->size = size;
     self->limits = *limits;
-    self->errnum = at > self->room ? resize(self, at + room_first) : 0;
+    self->errnum = at > self->room ? resize(self, at + first_room()) : 0;
     if (self->errnum != 0)
         return;
     memcpy(self->map, bytes, size);
-    ask(self); /* of one that has ended nothing will be heard */
+    if (!ask(self) && errno != EPIPE && errno != ECONNRESET) /* of one that has ended nothing will be heard */
+        self->errnum = errno;
 }
 
 static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_image *out, lens_error *err)
@@ -360,14 +435,14 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
     if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_LARGE) {
         if (pixel_bytes(&answer, &self->limits) / 3 <= LENS_LARGE_PIXELS)
             return lied(self, err);
-        pthread_mutex_lock(&large_lock);
-        self->large = true;
+        if (!take_turn(self))
+            return given_up(self, err);
         if (!ask(self))
             return died(self, err);
         outcome = hear(self, seconds, &answer, err);
     }
     if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_ROOM) {
-        const size_t wanted = pixel_bytes(&answer, &self->limits);
+        const size_t wanted = allowed_bytes(self, &answer);
         if (!wanted)
             return lied(self, err);
         if (wanted > self->room - at && resize(self, at + wanted) != 0)
@@ -380,7 +455,7 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
         return outcome;
     if (answer.kind == LENS_ANSWER_FAILED)
         return failed(self, &answer, err);
-    const size_t length = pixel_bytes(&answer, &self->limits);
+    const size_t length = allowed_bytes(self, &answer);
     if (answer.kind != LENS_ANSWER_PICTURE || !length || length > self->room - at)
         return lied(self, err);
     /* A copy, which nothing changes any more. */
@@ -395,10 +470,8 @@ lens_helper_outcome lens_helper_hear(lens_helper *self, double seconds, lens_ima
 {
     *out = (lens_image){0};
     const lens_helper_outcome outcome = hear_picture(self, seconds, out, err);
-    if (self->large)
-        pthread_mutex_unlock(&large_lock);
-    self->large = false;
     if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
         fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
+    end_turn(self);
     return outcome;
 }

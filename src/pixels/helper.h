@@ -46,7 +46,7 @@ lens_helper_outcome lens_helper_hear(lens_helper *helper, double seconds, lens_i
 /* The most pixels that it was started for. */
 uint64_t lens_helper_max_pixels(const lens_helper *helper);
 
-/* After a fork, in the child: the pipe that ends the parent's helpers is the parent's alone. */
+/* After a fork, in the child: the pipe that ends the parent's helpers is the parent's alone, and so is the turn of its large pictures. */
 void lens_helper_forget_lifeline(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* The processes that decode for the real program: killed in the middle of its work, left alone by what a terminal sends, and gone with it. */
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +108,65 @@ static void test_ctrl_c_is_no_crash(void **state)
     assert_int_equal(known(world, "pictures"), PICTURES);
 }
 
+/* Helpers that give no answer, as one that is busy for a minute: a stop does not wait for them, and what they had is no failure. */
+static void test_ctrl_c_waits_for_no_helper(void **state)
+{
+    const test_world *world = *state;
+    draw(world);
+    const pid_t program = start(world), worker = worker_of(program);
+    for (int i = 0; i < 200; i++, lens_sleep(0.01)) { /* until both workers wait for one */
+        pid_t helpers[8];
+        for (int count = test_processes_below(worker, TEST_ALIVE, helpers, 8); count > 0; count--)
+            kill(helpers[count - 1], SIGSTOP);
+    }
+    const double begun = lens_seconds();
+    kill(-program, SIGINT);
+    assert_int_equal(end(program), 130);
+    assert_true(lens_seconds() - begun < 30);
+    assert_int_equal(known(world, "failed"), 0);
+    json_decref(test_world_index(world));
+    assert_int_equal(known(world, "pictures"), PICTURES);
+}
+
+/* Such files are read with nothing else in hand. */
+static void test_large_files_between_others(void **state)
+{
+    const test_world *world = *state;
+    draw(world);
+    for (int i = 0; i < PICTURES; i += 40) {
+        char name[32];
+        snprintf(name, sizeof name, "%03d.%s", i + i / 40 % 2, i / 40 % 2 ? "jpg" : "png");
+        char *path = test_world_path(world, name);
+        assert_int_equal(truncate(path, (off_t)65 << 20), 0); /* nothing, behind the picture */
+        free(path);
+    }
+    json_decref(test_world_index(world));
+    assert_int_equal(known(world, "pictures"), PICTURES);
+    assert_int_equal(known(world, "failed"), 0);
+}
+
+/* A limit on the size of files is one on the memory that is shared with helpers too. */
+static void test_a_limit_on_files_is_no_end(void **state)
+{
+    const test_world *world = *state;
+    for (unsigned i = 0; i < 3; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%u.jpg", i);
+        test_world_picture(world, name, TEST_JPEG_420, i);
+    }
+    struct rlimit before, narrow;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    narrow = before;
+    narrow.rlim_cur = (rlim_t)32 << 20;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &narrow), 0);
+    test_run run = test_world_run(world, "index", world->pictures, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(run.status, 0);
+    test_run_free(&run);
+    assert_int_equal(known(world, "pictures"), 3);
+    assert_int_equal(known(world, "failed"), 0);
+}
+
 /* In a test program libvips is there already; in the real one only a helper that loads it before files are out of its reach can have it. */
 static void test_what_only_libvips_can_read_finds_it(void **state)
 {
@@ -144,6 +204,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed_helpers_cost_nothing, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_no_helper_outlives_a_killed_program, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_is_no_crash, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_ctrl_c_waits_for_no_helper, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_large_files_between_others, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_limit_on_files_is_no_end, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_only_libvips_can_read_finds_it, test_world_setup, test_world_teardown),
         cmocka_unit_test(test_a_helper_is_not_started_by_hand),
     };

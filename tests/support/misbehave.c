@@ -41,6 +41,15 @@ static void lie(const char *how)
         answer_raw(LENS_ANSWER_LARGE, 5000, 5000), answer_raw(LENS_ANSWER_LARGE, 5000, 5000);
     else if (strcmp(how, "room") == 0)
         answer_raw(LENS_ANSWER_ROOM, 4, 4), answer_raw(LENS_ANSWER_ROOM, 4, 4);
+    else if (strcmp(how, "at once") == 0) /* large, and did not wait for its turn */
+        answer_raw(LENS_ANSWER_PICTURE, 5000, 4000);
+    else if (strcmp(how, "room at once") == 0)
+        answer_raw(LENS_ANSWER_ROOM, 5000, 5000), answer_raw(LENS_ANSWER_PICTURE, 5000, 5000);
+    else if (strcmp(how, "turn") == 0)
+        answer_raw(LENS_ANSWER_LARGE, 5000, 5000);
+    else if (strcmp(how, "ahead") == 0) /* answers, and reads no questions */
+        for (answer.error.code = LENS_E_FORMAT;;)
+            send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
     else if (strcmp(how, "short") == 0)
         send(LENS_HELPER_SOCKET, "x", 1, 0);
     else if (strcmp(how, "code") == 0)
@@ -55,7 +64,7 @@ static void lie(const char *how)
 static int try_forbidden(const char *place, lens_error *err)
 {
     const pid_t parent = getppid();
-    int made, opened, written, started, killed, traced, mapped;
+    int made, opened, written, started, killed, traced, mapped, broken;
     errno = 0;
     opened = open("/etc/passwd", O_RDONLY) < 0 ? errno : 0;
     written = open(place, O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
@@ -68,8 +77,9 @@ static int try_forbidden(const char *place, lens_error *err)
     killed = kill(parent, 0) < 0 ? errno : 0;
     traced = ptrace(PTRACE_ATTACH, parent, NULL, NULL) < 0 ? errno : 0;
     mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
-    return lens_fail(err, LENS_E_FORMAT, "open %d write %d socket %d exec %d fork %d kill %d trace %d code %d", opened, written, made, started, forked, killed,
-                     traced, mapped);
+    broken = madvise((void *)1, 4096, 100 /* MADV_HWPOISON, at no place that could be */) < 0 ? errno : 0;
+    return lens_fail(err, LENS_E_FORMAT, "open %d write %d socket %d exec %d fork %d kill %d trace %d break %d code %d", opened, written, made, started, forked,
+                     killed, traced, broken, mapped);
 }
 
 /* The calls that a drawing's decoder may make in part: the errno of each use of them that must not be, and what is left. */
@@ -108,6 +118,24 @@ static int take_time(const lens_decode_limits *limits, lens_error *err)
     nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
     clock_gettime(CLOCK_MONOTONIC, &ended);
     return lens_fail(err, LENS_E_FORMAT, "%lld to %lld", begun.tv_sec * 1000000000LL + begun.tv_nsec, ended.tv_sec * 1000000000LL + ended.tv_nsec);
+}
+
+static double processor_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Works for a while, or rests for one. */
+static int work_or_rest(bool work, lens_error *err)
+{
+    const double begun = processor_time();
+    while (work && processor_time() - begun < 1.6)
+        ;
+    if (!work)
+        nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 700000000}, NULL);
+    return lens_fail(err, LENS_E_FORMAT, "done");
 }
 
 static int take_memory(lens_error *err)
@@ -155,6 +183,8 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
                          fcntl(LENS_HELPER_MEMORY, F_ADD_SEALS, F_SEAL_GROW) == 0);
     else if (strcmp(words, "time") == 0)
         return take_time(limits, err);
+    else if (strcmp(words, "work") == 0 || strcmp(words, "rest") == 0)
+        return work_or_rest(words[0] == 'w', err);
     else if (strcmp(words, "memory") == 0)
         return take_memory(err);
     else if (strcmp(words, "cursor") == 0)

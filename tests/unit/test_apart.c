@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "misbehave.h"
 #include "pictures.h"
 #include "pixels/apart.h"
@@ -251,6 +253,40 @@ static void test_hanging_is_ended(void **state)
     }
 }
 
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+static void *interrupt_soon(void *thread)
+{
+    lens_sleep(0.4);
+    pthread_kill(*(pthread_t *)thread, SIGUSR2);
+    return NULL;
+}
+
+/* The time of a picture is its own: what the helper took for others before is none of it, whatever wakes who waits for it, as a stop and going on does. */
+static void test_an_interruption_takes_no_time_from_a_picture(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, before;
+    pthread_t thread, self = pthread_self();
+    sigaction(SIGUSR2, &action, &before);
+    lens_apart_end();
+    lens_apart_begin(3);
+    for (int i = 0; i < 2; i++) {
+        lens_error err = ask(jpeg, "work");
+        assert_string_equal(err.message, "done");
+    }
+    assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, &self), 0);
+    lens_error err = ask(jpeg, "rest");
+    pthread_join(thread, NULL);
+    lens_apart_begin(LENS_APART_SECONDS);
+    sigaction(SIGUSR2, &before, NULL);
+    assert_string_equal(err.message, "done");
+    assert_goes_on();
+}
+
 static void test_memory_is_bounded(void **state)
 {
     (void)state;
@@ -289,6 +325,18 @@ static void test_lies_are_seen(void **state)
     assert_says(&err, "its decoder was killed");
     err = ask(jpeg, "cursor");
     assert_string_equal(err.message, "two?lines, ?[2J and ?");
+    assert_goes_on();
+    /* Nobody waits for one that reads no questions: once no more go to it another is asked. */
+    lens_apart_end();
+    ask(jpeg, "lie ahead");
+    lens_buffer picture = test_picture(TEST_JPEG_420, 83, 61, 3);
+    limits.max_pixels = pixels_most; /* with more it would be another at once */
+    int tries = 1;
+    while (lens_decode(picture.data, picture.size, &limits, &image, NULL, &err) != 0 && tries++ < 10000)
+        assert_int_equal(err.code, LENS_E_FORMAT);
+    assert_in_range(tries, 1, 9999);
+    lens_image_free(&image);
+    lens_buffer_free(&picture);
     assert_goes_on();
 }
 
@@ -446,13 +494,13 @@ static void test_nothing_else_is_within_reach(void **state)
     char *folder = test_folder_new(), *place = test_path(folder, "made"), words[300];
     snprintf(words, sizeof words, "forbidden %s", place);
     lens_error err = ask(jpeg, words);
-    assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 1");
+    assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 break 1 code 1");
     err = ask(png, words);
-    assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 0");
+    assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 break 1 code 0");
     err = ask(svg, words); /* may read, but where the kernel has Landlock not that */
     const bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
     assert_int_equal(strncmp(err.message, landlock ? "open 13 " : "open 0 ", 7), 0);
-    assert_says(&err, " write 1 socket 1 exec 1 fork 1 kill 1 trace 1 code 0");
+    assert_says(&err, " write 1 socket 1 exec 1 fork 1 kill 1 trace 1 break 1 code 0");
     snprintf(words, sizeof words, "more %s", place);
     err = ask(svg, words);
 #ifdef SYS_open
@@ -603,12 +651,58 @@ static void test_large_pictures_are_decoded_one_at_a_time(void **state)
     }
     lens_error err = ask(jpeg, "lie small");
     assert_string_equal(err.message, "its decoder gave an answer that cannot be");
-    err = ask(jpeg, "lie again");
-    assert_string_equal(err.message, "its decoder gave an answer that cannot be");
+    const char *lies[] = {"lie again", "lie at once", "lie room at once"};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        err = ask(jpeg, lies[i]);
+        assert_string_equal(err.message, "its decoder gave an answer that cannot be");
+    }
     pixels_most = before;
     assert_goes_on(); /* nobody holds what is for one */
     err = ask(jpeg, "time");
     assert_says(&err, "pixels, more than the");
+}
+
+static bool goes_on(void *stop)
+{
+    return !atomic_load((atomic_bool *)stop);
+}
+
+typedef struct asking {
+    atomic_bool *stop;
+    const char *words;
+    lens_error found;
+} asking;
+
+static void *ask_until_stop(void *context)
+{
+    asking *self = context;
+    lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = self->stop});
+    self->found = ask(jpeg, self->words);
+    return NULL;
+}
+
+/* Two wait for their turn with a large picture, or one has it, and its helper does nothing more; a third waits for a small one. */
+static void test_a_stop_ends_the_waiting(void **state)
+{
+    (void)state;
+    const uint64_t before = pixels_most;
+    atomic_bool stop = false;
+    asking all[] = {{.stop = &stop, .words = "lie turn"}, {.stop = &stop, .words = "lie turn"}, {.stop = &stop, .words = "sleep"}};
+    pthread_t threads[3];
+    pixels_most = 100 << 20;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_until_stop, &all[i]), 0);
+    lens_sleep(1);
+    atomic_store(&stop, true);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_string_equal(all[i].found.message, "interrupted");
+        assert_int_equal(all[i].found.code, LENS_E_CANCELLED);
+    }
+    lens_error err = ask(jpeg, "time"); /* nobody has it now */
+    assert_says(&err, " to ");
+    pixels_most = before;
+    assert_goes_on();
 }
 
 static void test_threads_have_helpers_of_their_own(void **state)
@@ -643,6 +737,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_room_is_for_one_picture),
         cmocka_unit_test(test_crashes_cost_one_picture),
         cmocka_unit_test(test_hanging_is_ended),
+        cmocka_unit_test(test_an_interruption_takes_no_time_from_a_picture),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_lies_are_seen),
         cmocka_unit_test(test_a_killed_helper_is_replaced),
@@ -655,6 +750,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nothing_is_decoded_without_the_confinement_there_could_be),
         cmocka_unit_test(test_no_helper_survives_the_program),
         cmocka_unit_test(test_large_pictures_are_decoded_one_at_a_time),
+        cmocka_unit_test(test_a_stop_ends_the_waiting),
         cmocka_unit_test(test_threads_have_helpers_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
