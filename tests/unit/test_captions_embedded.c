@@ -424,7 +424,7 @@ static void test_work_is_bounded(void **state)
         put(&body, "0123456789abcdef0123456789abcdef", 32);
         put_number(&body, piece ? strlen(XMP_TITLE) : half, 4, true); /* the first says that it is all */
         put_number(&body, piece ? half : 0, 4, true);
-        put(&body, XMP_TITLE + (piece ? half : 0), piece ? strlen(XMP_TITLE) - half : half);
+        put(&body, &XMP_TITLE[piece ? half : 0], piece ? strlen(XMP_TITLE) - half : half);
         put_segment(&out, 0xe1, "http://ns.adobe.com/xmp/extension/", 35, &body);
         lens_buffer_free(&body);
     }
