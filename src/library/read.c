@@ -159,7 +159,7 @@ static int keep(pass *self, const char *place, const char *version, lens_read_re
 
 static bool tell(const lens_read_options *options, const lens_read_report *report, int64_t total, double begun)
 {
-    const lens_index_event event = {.kind = LENS_INDEX_PROGRESS, .done = report->read + report->failed, .total = total, .seconds = lens_seconds() - begun};
+    const lens_index_event event = {.kind = LENS_INDEX_PROGRESS, .done = report->read + report->failed + report->absent, .total = total, .seconds = lens_seconds() - begun};
     return !options->event || options->event(options->context, &event);
 }
 

@@ -146,6 +146,26 @@ static void test_pictures_without_a_look(void **state)
     lens_library_close(library);
 }
 
+/* Each of many terms counts. */
+static void test_many_terms(void **state)
+{
+    enum { TERMS = 70 };
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    texts_say(f, texts_source(f, "/c.tsv"), true, texts_picture(f, "/a/00001.jpg", 1), "dog", 0, NULL);
+    lens_library *library = lens_library_open(f->place, &err);
+    lens_search_options options = lens_search_options_default();
+    lens_term terms[TERMS];
+    for (size_t t = 0; t < TERMS; t++)
+        terms[t] = (lens_term){.kind = LENS_TERM_WORDS, .text = t + 1 < TERMS ? "xylophone" : "dog", .weight = 1};
+    lens_results *results = lens_search(library, terms, TERMS, &options, &err);
+    if (!results)
+        fail_msg("%s", err.message);
+    assert_int_equal(results->count, 1);
+    lens_results_free(results);
+    lens_library_close(library);
+}
+
 static int setup_small(void **state)
 {
     const int result = texts_setup(state);
@@ -163,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_words_that_come_later, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_the_first_words, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_without_a_look, setup_small, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_many_terms, setup_small, texts_teardown),
     };
     return store_place_run(tests);
 }
