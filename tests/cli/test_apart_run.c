@@ -113,15 +113,17 @@ static void test_ctrl_c_waits_for_no_helper(void **state)
 {
     const test_world *world = *state;
     draw(world);
-    const pid_t program = start(world), worker = worker_of(program);
+    test_started program = start(world);
+    const pid_t worker = worker_of(program.pid);
     for (int i = 0; i < 200; i++, lens_sleep(0.01)) { /* until both workers wait for one */
         pid_t helpers[8];
         for (int count = test_processes_below(worker, TEST_ALIVE, helpers, 8); count > 0; count--)
             kill(helpers[count - 1], SIGSTOP);
     }
     const double begun = lens_seconds();
-    kill(-program, SIGINT);
-    assert_int_equal(end(program), 130);
+    kill(-program.pid, SIGINT);
+    test_run run = test_started_expect(&program, 130);
+    test_run_free(&run);
     assert_true(lens_seconds() - begun < 30);
     assert_int_equal(known(world, "failed"), 0);
     json_decref(test_world_index(world));

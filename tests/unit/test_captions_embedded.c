@@ -8,16 +8,11 @@
 
 /* ---- pictures made by hand --------------------------------------------------------------------------------------- */
 
-static void put(lens_buffer *out, const void *bytes, size_t size)
-{
-    assert_int_equal(lens_buffer_append(out, bytes, size), 0);
-}
-
 static void put_number(lens_buffer *out, uint64_t number, int bytes, bool big_endian)
 {
     for (int i = 0; i < bytes; i++) {
         const uint8_t byte = (uint8_t)(number >> 8 * (big_endian ? bytes - 1 - i : i));
-        put(out, &byte, 1);
+        test_put(out, &byte, 1);
     }
 }
 
@@ -26,15 +21,15 @@ static void put_segment(lens_buffer *out, int marker, const char *head, size_t h
 {
     put_number(out, 0xff00 | (unsigned)marker, 2, true);
     put_number(out, 2 + head_size + body->size, 2, true);
-    put(out, head, head_size);
-    put(out, body->data, body->size);
+    test_put(out, head, head_size);
+    test_put(out, body->data, body->size);
 }
 
 static void put_chunk(lens_buffer *out, const char *type, const void *body, size_t size)
 {
     put_number(out, size, 4, true);
-    put(out, type, 4);
-    put(out, body, size);
+    test_put(out, type, 4);
+    test_put(out, body, size);
     put_number(out, 0, 4, true); /* the checksum, at which no one looks */
 }
 
@@ -48,7 +43,7 @@ struct tag {
 static lens_buffer tiff_of(bool big_endian, const struct tag *tags, size_t count, const struct tag *exif, size_t exif_count)
 {
     lens_buffer out = {0}, data = {0};
-    put(&out, big_endian ? "MM\0*" : "II*\0", 4);
+    test_put(&out, big_endian ? "MM\0*" : "II*\0", 4);
     put_number(&out, 8, 4, big_endian);
     const size_t exif_at = 8 + 2 + 12 * (count + 1) + 4, data_at = exif_at + 2 + 12 * exif_count + 4;
     for (int directory = 0; directory < 2; directory++) {
@@ -60,11 +55,11 @@ static lens_buffer tiff_of(bool big_endian, const struct tag *tags, size_t count
             put_number(&out, own[i].type, 2, big_endian);
             put_number(&out, own[i].size, 4, big_endian);
             if (own[i].size <= 4) {
-                put(&out, own[i].value, own[i].size);
+                test_put(&out, own[i].value, own[i].size);
                 put_number(&out, 0, 4 - (int)own[i].size, big_endian);
             } else {
                 put_number(&out, data_at + data.size, 4, big_endian);
-                put(&data, own[i].value, own[i].size);
+                test_put(&data, own[i].value, own[i].size);
             }
         }
         if (!directory) {
@@ -75,7 +70,7 @@ static lens_buffer tiff_of(bool big_endian, const struct tag *tags, size_t count
         }
         put_number(&out, 0, 4, big_endian);
     }
-    put(&out, data.data, data.size);
+    test_put(&out, data.data, data.size);
     lens_buffer_free(&data);
     return out;
 }
@@ -84,20 +79,20 @@ static lens_buffer tiff_of(bool big_endian, const struct tag *tags, size_t count
 static lens_buffer photoshop_of(const lens_buffer *iim)
 {
     lens_buffer out = {0};
-    put(&out, "8BIM\x03\xed\x03" "abc\0\0\0\3xyz\0", 18);
-    put(&out, "8BIM\x04\x04\0\0", 8);
+    test_put(&out, "8BIM\x03\xed\x03" "abc\0\0\0\3xyz\0", 18);
+    test_put(&out, "8BIM\x04\x04\0\0", 8);
     put_number(&out, iim->size, 4, true);
-    put(&out, iim->data, iim->size);
-    put(&out, "", iim->size & 1);
+    test_put(&out, iim->data, iim->size);
+    test_put(&out, "", iim->size & 1);
     return out;
 }
 
 static void put_dataset(lens_buffer *out, int number, const char *text)
 {
-    put(out, "\x1c\x02", 2);
+    test_put(out, "\x1c\x02", 2);
     put_number(out, (unsigned)number, 1, true);
     put_number(out, strlen(text), 2, true);
-    put(out, text, strlen(text));
+    test_put(out, text, strlen(text));
 }
 
 #define XMP_HEAD "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>" \
@@ -173,13 +168,13 @@ static void test_xmp_that_means_no_good(void **state)
     lens_buffer deep = {0};
     lens_buffer_print(&deep, "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>before</dc:title>");
     for (int i = 0; i < 1000000; i++)
-        put(&deep, "<a>", 3);
+        test_put(&deep, "<a>", 3);
     expect_xmp(deep.data, "before");
     lens_buffer_free(&deep);
     for (int depth = 50; depth <= 150; depth += 100) {
         lens_buffer_print(&deep, "<x xmlns:dc='http://purl.org/dc/elements/1.1/'>");
         for (int i = 0; i < depth; i++)
-            put(&deep, "<a>", 3);
+            test_put(&deep, "<a>", 3);
         lens_buffer_print(&deep, "<dc:title>inside</dc:title>");
         expect_xmp(deep.data, depth == 50 ? "inside" : "");
         lens_buffer_free(&deep);
@@ -191,7 +186,7 @@ static void test_xmp_that_means_no_good(void **state)
 static lens_buffer text_buffer(const char *text)
 {
     lens_buffer out = {0};
-    put(&out, text, strlen(text));
+    test_put(&out, text, strlen(text));
     return out;
 }
 
@@ -205,15 +200,15 @@ static void test_jpeg(void **state)
     put_dataset(&iim, 80, "by line");
     put_dataset(&iim, 120, "From IPTC");
     lens_buffer photoshop = photoshop_of(&iim);
-    put(&out, "\xff\xd8", 2);
+    test_put(&out, "\xff\xd8", 2);
     put_segment(&out, 0xe0, "JFIF", 4, &(lens_buffer){0});
     put_segment(&out, 0xe1, "Exif\0", 6, &tiff);
-    put(&out, "\xff\xff", 2); /* fill bytes */
+    test_put(&out, "\xff\xff", 2); /* fill bytes */
     put_segment(&out, 0xe1, "http://ns.adobe.com/xap/1.0/", 29, &xmp);
     /* Resources of Photoshop may be spread over segments. */
     put_segment(&out, 0xed, "Photoshop 3.0", 14, &(lens_buffer){.data = photoshop.data, .size = 40});
     put_segment(&out, 0xed, "Photoshop 3.0", 14, &(lens_buffer){.data = photoshop.data + 40, .size = photoshop.size - 40});
-    put(&out, "\xff\xda\0\2", 4);
+    test_put(&out, "\xff\xda\0\2", 4);
     put_segment(&out, 0xe1, "http://ns.adobe.com/xap/1.0/", 29, &late);
     expect(out.data, out.size, "From EXIF\nTitle\nName\nFrom IPTC\nword");
     for (size_t size = 0; size < out.size; size++) { /* cut off anywhere */
@@ -240,15 +235,15 @@ static void test_jpeg_with_extended_xmp(void **state)
     static const char head[] = "http://ns.adobe.com/xmp/extension/";
     lens_buffer out = {0};
     const char *xmp = XMP_TITLE;
-    put(&out, "\xff\xd8", 2);
+    test_put(&out, "\xff\xd8", 2);
     const size_t places[] = {0, 100, 200, strlen(xmp)};
     for (int i = 0; i < 4; i++) { /* the second comes twice */
         const size_t from = places[i < 2 ? i : i - 1], to = places[i < 2 ? i + 1 : i];
         lens_buffer piece = {0};
-        put(&piece, "0123456789abcdef0123456789abcdef", 32);
+        test_put(&piece, "0123456789abcdef0123456789abcdef", 32);
         put_number(&piece, strlen(xmp), 4, true);
         put_number(&piece, from, 4, true);
-        put(&piece, xmp + from, to - from);
+        test_put(&piece, xmp + from, to - from);
         put_segment(&out, 0xe1, head, sizeof head, &piece);
         lens_buffer_free(&piece);
     }
@@ -295,11 +290,11 @@ static void test_iptc(void **state)
     (void)state;
     lens_sayings sayings = {0};
     lens_buffer iim = {0}, out = {0};
-    put(&iim, "\x1c\1\x5a\0\3\x1b%G", 8); /* 1:90, UTF-8 */
+    test_put(&iim, "\x1c\1\x5a\0\3\x1b%G", 8); /* 1:90, UTF-8 */
     put_dataset(&iim, 25, "\xc3\xa4");
     put_dataset(&iim, 25, "\xe4pfel"); /* and this was not, after all */
-    put(&iim, "\x1c\2\x78\x80\4\0\0\0\5Hello", 14); /* a dataset that may be long */
-    put(&iim, "\x1c\2\x78\x7f\xff???", 8);
+    test_put(&iim, "\x1c\2\x78\x80\4\0\0\0\5Hello", 14); /* a dataset that may be long */
+    test_put(&iim, "\x1c\2\x78\x7f\xff???", 8);
     assert_int_equal(lens_captions_iim((const unsigned char *)iim.data, iim.size, &sayings), 0);
     assert_int_equal(lens_sayings_write(&sayings, &out), 0);
     assert_string_equal(out.data, "Hello\n\xc3\xa4, \xc3\xa4pfel");
@@ -313,7 +308,7 @@ static lens_buffer packed(const char *key, size_t key_size, const char *text, si
 {
     lens_buffer out = {0};
     uLongf room = compressBound(size);
-    put(&out, key, key_size);
+    test_put(&out, key, key_size);
     lens_buffer_reserve(&out, room);
     assert_int_equal(compress((Bytef *)out.data + out.size, &room, (const Bytef *)text, size), Z_OK);
     out.size += room;
@@ -324,9 +319,8 @@ static void test_png(void **state)
 {
     (void)state;
     lens_buffer out = {0}, compressed = packed("Description\0", 13, "Packed", 6),
-        international = packed("Comment\0\1\0de\0Kommentar\0", 23, "\xc3\xa4", 2),
-                broken = text_buffer("x");
-    put(&out, "\x89PNG\r\n\x1a\n", 8);
+        international = packed("Comment\0\1\0de\0Kommentar\0", 23, "\xc3\xa4", 2);
+    test_put(&out, "\x89PNG\r\n\x1a\n", 8);
     put_chunk(&out, "tEXt", "Title\0A \xe4", 9);
     put_chunk(&out, "tEXt", "Software\0Something", 18);
     put_chunk(&out, "tEXt", "Comment\0Created with GIMP", 25);
@@ -339,11 +333,10 @@ static void test_png(void **state)
     const struct tag tags[] = {{0x10e, 2, "EXIF here", 9}};
     lens_buffer tiff = tiff_of(false, tags, 1, NULL, 0);
     put_chunk(&out, "eXIf", tiff.data, tiff.size);
-    put(&out, "\0\xff\xff\xfftEXtTitle\0cut", 17);
+    test_put(&out, "\0\xff\xff\xfftEXtTitle\0cut", 17);
     expect_freed(&out, "A \xc3\xa4\nPacked\n\xc3\xa4\nTitle\nEXIF here");
     lens_buffer_free(&compressed);
     lens_buffer_free(&international);
-    lens_buffer_free(&broken);
     lens_buffer_free(&tiff);
 }
 
@@ -353,7 +346,7 @@ static lens_buffer bomb_of(const char *key, size_t key_size)
     static Bytef text[1 << 20], piece[1 << 16];
     memset(text, 'x', sizeof text);
     lens_buffer out = {0};
-    put(&out, key, key_size);
+    test_put(&out, key, key_size);
     z_stream stream = {0};
     assert_int_equal(deflateInit(&stream, 1), Z_OK);
     for (int i = 0; i < 400; i++) {
@@ -363,7 +356,7 @@ static lens_buffer bomb_of(const char *key, size_t key_size)
             stream.next_out = piece;
             stream.avail_out = sizeof piece;
             deflate(&stream, i == 399 ? Z_FINISH : Z_NO_FLUSH);
-            put(&out, piece, sizeof piece - stream.avail_out);
+            test_put(&out, piece, sizeof piece - stream.avail_out);
         } while (stream.avail_out == 0);
     }
     deflateEnd(&stream);
@@ -374,7 +367,7 @@ static void test_png_that_inflates(void **state)
 {
     (void)state;
     lens_buffer out = {0}, said = {0}, bomb = bomb_of("Title\0", 7), metadata = bomb_of("XML:com.adobe.xmp\0\1\0\0", 22);
-    put(&out, "\x89PNG\r\n\x1a\n", 8);
+    test_put(&out, "\x89PNG\r\n\x1a\n", 8);
     put_chunk(&out, "zTXt", bomb.data, bomb.size);
     put_chunk(&out, "iTXt", metadata.data, metadata.size);
     put_chunk(&out, "tEXt", "Title\0after", 11);
@@ -438,15 +431,15 @@ static void test_webp(void **state)
     lens_buffer out = {0};
     const struct tag tags[] = {{0x10e, 2, "EXIF here", 9}};
     lens_buffer tiff = tiff_of(false, tags, 1, NULL, 0);
-    put(&out, "RIFF????WEBPVP8X\3\0\0\0abc\0", 24);
-    put(&out, "EXIF", 4);
+    test_put(&out, "RIFF????WEBPVP8X\3\0\0\0abc\0", 24);
+    test_put(&out, "EXIF", 4);
     put_number(&out, tiff.size + 6, 4, false);
-    put(&out, "Exif\0", 6);
-    put(&out, tiff.data, tiff.size);
-    put(&out, "", tiff.size & 1);
-    put(&out, "XMP ", 4);
+    test_put(&out, "Exif\0", 6);
+    test_put(&out, tiff.data, tiff.size);
+    test_put(&out, "", tiff.size & 1);
+    test_put(&out, "XMP ", 4);
     put_number(&out, strlen(XMP_TITLE), 4, false);
-    put(&out, XMP_TITLE, strlen(XMP_TITLE));
+    test_put(&out, XMP_TITLE, strlen(XMP_TITLE));
     expect_freed(&out, "EXIF here\nTitle");
     lens_buffer_free(&tiff);
 }

@@ -92,6 +92,24 @@ static void test_only_the_ports_of_the_web(void **state)
     }
 }
 
+/* Behind a proxy nobody could see which address it is: it is the one of the picture that is refused, and not that of the proxy, which has another port. */
+static void test_no_proxy_for_strangers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"http_proxy", "all_proxy"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        setenv(names[i], "http://1.1.1.1:22", 1);
+        lens_http_request request = {.url = "http://10.0.0.1/a.png", .allow_private = false, .seconds = 5};
+        lens_http_answer answer;
+        lens_error error = {0};
+        bool again;
+        assert_int_equal(lens_http(&request, &answer, &again, &error), -1);
+        assert_null(strstr(error.message, "ports 80 and 443"));
+        assert_says(&error, "10.0.0.1");
+        unsetenv(names[i]);
+    }
+}
+
 static void test_plain_urls(void **state)
 {
     (void)state;
@@ -252,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_public_addresses),
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_only_the_ports_of_the_web),
+        cmocka_unit_test(test_no_proxy_for_strangers),
         cmocka_unit_test(test_plain_urls),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_listing),

@@ -3,14 +3,6 @@
 #include "pixels/decode.h"
 #include "support.h"
 
-static void put(lens_buffer *out, uint32_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        uint8_t byte = (uint8_t)(value >> 8 * i);
-        assert_int_equal(lens_buffer_append(out, &byte, 1), 0);
-    }
-}
-
 typedef struct bmp {
     int header, width, height, bits, compression, colours; /* header: 12, 40, 56 */
     const uint32_t *masks;                                 /* four, for compression 3 and 6 */
@@ -23,26 +15,26 @@ typedef struct bmp {
 static lens_buffer dib_of(const bmp *b)
 {
     lens_buffer out = {0};
-    put(&out, (uint32_t)b->header, 4);
+    test_put_number(&out, (uint32_t)b->header, 4);
     if (b->header == 12) {
-        put(&out, (uint32_t)b->width, 2);
-        put(&out, (uint32_t)b->height, 2);
-        put(&out, 1, 2);
-        put(&out, (uint32_t)b->bits, 2);
+        test_put_number(&out, (uint32_t)b->width, 2);
+        test_put_number(&out, (uint32_t)b->height, 2);
+        test_put_number(&out, 1, 2);
+        test_put_number(&out, (uint32_t)b->bits, 2);
     } else {
-        put(&out, (uint32_t)b->width, 4);
-        put(&out, (uint32_t)(b->icon ? 2 * b->height : b->height), 4);
-        put(&out, 1, 2);
-        put(&out, (uint32_t)b->bits, 2);
-        put(&out, (uint32_t)b->compression, 4);
-        put(&out, 0, 4);
-        put(&out, 0, 4);
-        put(&out, 0, 4);
-        put(&out, (uint32_t)b->colours, 4);
-        put(&out, 0, 4);
+        test_put_number(&out, (uint32_t)b->width, 4);
+        test_put_number(&out, (uint32_t)(b->icon ? 2 * b->height : b->height), 4);
+        test_put_number(&out, 1, 2);
+        test_put_number(&out, (uint32_t)b->bits, 2);
+        test_put_number(&out, (uint32_t)b->compression, 4);
+        test_put_number(&out, 0, 4);
+        test_put_number(&out, 0, 4);
+        test_put_number(&out, 0, 4);
+        test_put_number(&out, (uint32_t)b->colours, 4);
+        test_put_number(&out, 0, 4);
         int masks = b->compression == 6 || b->header >= 56 ? 4 : b->compression == 3 ? 3 : 0;
         for (int i = 0; i < masks; i++)
-            put(&out, b->masks ? b->masks[i] : 0, 4);
+            test_put_number(&out, b->masks ? b->masks[i] : 0, 4);
     }
     for (int i = 0; i < b->colours; i++)
         lens_buffer_append(&out, b->palette + 4 * i, b->header == 12 ? 3 : 4);
@@ -53,9 +45,9 @@ static lens_buffer bmp_of(const bmp *b)
 {
     lens_buffer dib = dib_of(b), out = {0};
     lens_buffer_append(&out, "BM", 2);
-    put(&out, (uint32_t)(14 + dib.size + b->size), 4);
-    put(&out, 0, 4);
-    put(&out, (uint32_t)(14 + dib.size), 4);
+    test_put_number(&out, (uint32_t)(14 + dib.size + b->size), 4);
+    test_put_number(&out, 0, 4);
+    test_put_number(&out, (uint32_t)(14 + dib.size), 4);
     lens_buffer_append(&out, dib.data, dib.size);
     assert_int_equal(lens_buffer_append(&out, b->rows, b->size), 0);
     lens_buffer_free(&dib);
@@ -67,16 +59,16 @@ static lens_buffer ico_of(const bmp *b, const char *mask, size_t mask_size)
 {
     lens_buffer dib = dib_of(b), out = {0};
     size_t size = dib.size + b->size + mask_size;
-    put(&out, 0x10000, 4);
-    put(&out, 2, 2);
+    test_put_number(&out, 0x10000, 4);
+    test_put_number(&out, 2, 2);
     for (int i = 0; i < 2; i++) {
-        put(&out, i ? (uint32_t)b->width : 1, 1);
-        put(&out, i ? (uint32_t)b->height : 1, 1);
-        put(&out, 0, 2);
-        put(&out, 1, 2);
-        put(&out, (uint32_t)b->bits, 2);
-        put(&out, i ? (uint32_t)size : 7, 4);
-        put(&out, 6 + 32, 4);
+        test_put_number(&out, i ? (uint32_t)b->width : 1, 1);
+        test_put_number(&out, i ? (uint32_t)b->height : 1, 1);
+        test_put_number(&out, 0, 2);
+        test_put_number(&out, 1, 2);
+        test_put_number(&out, (uint32_t)b->bits, 2);
+        test_put_number(&out, i ? (uint32_t)size : 7, 4);
+        test_put_number(&out, 6 + 32, 4);
     }
     lens_buffer_append(&out, dib.data, dib.size);
     lens_buffer_append(&out, b->rows, b->size);

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "pictures.h"
 #include "pixels/decode.h"
 #include "support.h"
@@ -106,20 +107,34 @@ static void test_svg_is_drawn_large_enough_and_not_larger(void **state)
     }
 }
 
+/* A drawing of nothing but the picture at ADDRESS, and how many of its values are not white. */
+static int drawn_from(const char *address)
+{
+    lens_buffer bytes = {0};
+    lens_buffer_print(&bytes, "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"600\" height=\"600\">"
+                      "<image xlink:href=\"%s\" width=\"600\" height=\"600\"/></svg>", address);
+    lens_image image = decode(&bytes, NULL);
+    int count = 0;
+    for (int i = 0; i < image.width * image.height * 3; i++)
+        count += image.rgb[i] != 255;
+    lens_image_free(&image);
+    lens_buffer_free(&bytes);
+    return count;
+}
+
 static void test_svg_reaches_no_other_file(void **state)
 {
     (void)state;
-    char *folder = test_folder_new(), *inner = test_path(folder, "inner.png");
+    char *folder = test_folder_new(), *inner = test_path(folder, "inner.png"), *address = test_path("file:///", "%s", inner + 1);
     test_picture_write(inner, TEST_PNG, 64, 64, 1);
-    lens_buffer bytes = {0};
-    lens_buffer_print(&bytes, "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"600\" height=\"600\">"
-                      "<image xlink:href=\"file://%s\" width=\"600\" height=\"600\"/></svg>", inner);
-    lens_image image = decode(&bytes, NULL);
-    for (int i = 0; i < image.width * image.height * 3; i++)
-        assert_int_equal(image.rgb[i], 255);
-    lens_image_free(&image);
-    lens_buffer_free(&bytes);
-    free(inner);
+    lens_buffer png = test_read(inner), within = {0};
+    lens_buffer_print(&within, "data:image/png;base64,");
+    assert_int_equal(lens_base64_encode(png.data, png.size, &within), 0);
+    assert_true(drawn_from(within.data) > 600 * 600); /* it would be drawn, if it were reached */
+    assert_int_equal(drawn_from(address), 0);
+    assert_int_equal(drawn_from(inner), 0);
+    lens_buffer_free(&png), lens_buffer_free(&within);
+    free(inner), free(address);
     test_folder_remove(folder);
 }
 

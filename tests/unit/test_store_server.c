@@ -199,6 +199,38 @@ static void test_who_may_not_come_in(void **state)
     store_place_remove(place);
 }
 
+/* A role that may look is enough to search, and one line says that it may not write: SECURITY.md promises both. */
+static void test_a_role_that_may_only_look(void **state)
+{
+    (void)state;
+    char *place = store_place("looks"), role[64];
+    test_library_fill(place, DIM, 5);
+    snprintf(role, sizeof role, "memelens_test_looks_%ld", (long)getpid());
+    lens_buffer sql = {0}, address = {0};
+    lens_buffer_print(&sql, "CREATE ROLE %s; GRANT USAGE ON SCHEMA memelens TO %s; GRANT SELECT ON ALL TABLES IN SCHEMA memelens TO %s", role, role, role);
+    free(store_place_ask(place, sql.data));
+    lens_buffer_print(&address, "%s%coptions=-c%%20role%%3D%s", place, strchr(place, '?') ? '&' : '?', role);
+    lens_error err = {0};
+    lens_store_vectors near;
+    float query[DIM];
+    test_vector(3, query, DIM);
+    lens_store *store = test_store(address.data, LENS_STORE_READ);
+    assert_int_equal(test_store_sound(store, 1, DIM), 5);
+    assert_done(lens_store_nearest(store, 1, query, &(lens_store_scope){0}, 1, true, &near, &err), &err);
+    assert_true(near.count > 0);
+    lens_store_vectors_free(&near);
+    assert_int_equal(lens_store_add_root(store, "/q", &err), -1);
+    lens_store_close(store);
+    assert_null(lens_store_open(address.data, LENS_STORE_WRITE, 0, &err));
+    assert_says(&err, "may only read this library");
+    assert_null(strchr(err.message, '\n'));
+    sql.size = 0;
+    lens_buffer_print(&sql, "DROP OWNED BY %s; DROP ROLE %s", role, role);
+    free(store_place_ask(place, sql.data));
+    lens_buffer_free(&sql), lens_buffer_free(&address);
+    store_place_remove(place);
+}
+
 /* Whatever a password did to the address that it was written into, no message and nothing that is shown has a part of it. */
 static void test_addresses_keep_their_secrets(void **state)
 {
@@ -483,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_several_writers), cmocka_unit_test(test_a_server_that_crashes),
                                        cmocka_unit_test(test_a_server_that_is_restarted), cmocka_unit_test(test_a_reader_lives_on),
                                        cmocka_unit_test(test_who_may_not_come_in),
+                                       cmocka_unit_test(test_a_role_that_may_only_look),
                                        cmocka_unit_test(test_addresses_keep_their_secrets),
                                        cmocka_unit_test(test_what_changes_under_a_worker),
                                        cmocka_unit_test(test_a_wait_that_is_given_up), cmocka_unit_test(test_a_wait_for_the_server_that_is_given_up),
