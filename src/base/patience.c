@@ -8,10 +8,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/processors.h"
 
 /* So many calls without an answer from one place, and it is not asked for more until one of them has come back. Behind symbolic links the place of a path is
- * its folder, of which there may be many on one disk: so many calls left in all, and those are not asked any more. So many under way in all. */
-enum { SILENT_MOST = 3, LEFT_MOST = 64, RUNNING_MOST = 256 };
+ * its folder, of which there may be many on one disk: so many calls left in all, and those are not asked any more. So many under way in
+ * all, or so many for each processor where that is more: each has a worker, which waits for one file at a time. */
+enum { SILENT_MOST = 3, LEFT_MOST = 64, RUNNING_LEAST = 256, RUNNING_EACH = 4 };
 static const double seconds_default = 60, look_every = 0.1, idle_most = 5;
 
 struct lens_errand_state {
@@ -29,6 +31,7 @@ static pthread_cond_t queued;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct lens_errand_state *first, *left; /* not begun; begun, and left by who waited for them */
 static int waiting, idle, running;             /* errands in the queue; threads */
+static int running_most;
 static int sent;                               /* errands that nobody ever waited for, until they are ended */
 static _Thread_local lens_disk_patience own;
 
@@ -63,6 +66,8 @@ static void in_child(void)
 static void begin(void)
 {
     begin_empty();
+    running_most = RUNNING_EACH * lens_processors();
+    running_most = running_most < RUNNING_LEAST ? RUNNING_LEAST : running_most;
     pthread_atfork(before_fork, after_fork, in_child);
 }
 
@@ -223,14 +228,14 @@ static void *serve(void *unused)
     return NULL;
 }
 
-/* With the lock held. Whether a thread will take what is queued. */
-static bool have_thread(void)
+/* With the lock held. Whether a thread will take what is queued; one more is started where fewer than MOST are there. */
+static bool have_thread(int most)
 {
     if (idle > waiting)
         return true;
     pthread_t thread;
     pthread_attr_t attributes;
-    if (running >= RUNNING_MOST || pthread_attr_init(&attributes) != 0)
+    if (running >= most || pthread_attr_init(&attributes) != 0)
         return false;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     const bool started = pthread_create(&thread, &attributes, serve, NULL) == 0;
@@ -306,7 +311,7 @@ int lens_errand_begin(lens_errand *errand, const char *path, lens_error *err)
     char *place = left ? place_of(path, &listed) : NULL;
     const bool silent = place && silent_at(place) >= SILENT_MOST, many = !listed && silent_unlisted() >= LEFT_MOST;
     struct lens_errand_state *state = silent || many ? NULL : state_of(errand, true);
-    const bool starts = state && have_thread(), full = running >= RUNNING_MOST;
+    const bool starts = state && have_thread(running_most), full = running >= running_most;
     if (!starts) {
         pthread_mutex_unlock(&lock);
         if (silent)
@@ -367,7 +372,7 @@ void lens_errand_send(lens_errand *errand)
     pthread_once(&once, begin);
     pthread_mutex_lock(&lock);
     struct lens_errand_state *state = left ? NULL : state_of(errand, false);
-    const bool starts = state && have_thread();
+    const bool starts = state && have_thread(running_most / 2); /* the others are for those that are waited for */
     if (starts) {
         state->sent = true;
         sent++;
