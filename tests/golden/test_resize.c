@@ -1,7 +1,7 @@
 /* Decoding, resampling and preparation against what Pillow, timm and transformers gave: ../shared/golden. */
 #include <math.h>
 
-#include "npy.h"
+#include "golden.h"
 #include "pictures.h"
 #include "pixels/decode.h"
 #include "pixels/prepare.h"
@@ -64,32 +64,10 @@ static void test_resize_equals_pillow(void **state)
     free(folder);
 }
 
-/* picture0.png of FOLDER against pixels0.npy, (3, size, size). */
 static void compare_pixels(const char *name, const lens_preparation *p)
 {
-    char *folder = test_shared(name), *path = test_path(folder, "pixels0.npy");
-    test_npy expected = test_npy_read(path);
-    size_t size = (size_t)p->size;
-    const float *data = expected.data;
-    /* transformers keeps the batch's dimension. */
-    assert_int_equal(expected.count, 3 * size * size);
-    lens_image image = decode_in(folder, "picture0.png"), seen;
-    lens_error err = {0};
-    assert_done(lens_prepare_picture(&image, p, &seen, &err), &err);
-    float *pixels = malloc(3 * size * size * sizeof *pixels);
-    assert_non_null(pixels);
-    lens_prepare_pixels(&seen, p, pixels);
-    double worst = 0;
-    for (size_t i = 0; i < size * size; i++)
-        for (size_t c = 0; c < 3; c++)
-            worst = isnan(pixels[3 * i + c]) ? INFINITY : fmax(worst, fabs((double)pixels[3 * i + c] - (double)data[c * size * size + i]));
-    printf("measured: %s: prepared pixels differ by at most %.2g\n", name, worst);
-    assert_true(worst <= 1e-6);
-    free(pixels);
-    lens_image_free(&image);
-    lens_image_free(&seen);
-    test_npy_free(&expected);
-    free(path);
+    char *folder = test_shared(name);
+    test_golden_prepared(folder, p);
     free(folder);
 }
 

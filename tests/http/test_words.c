@@ -291,10 +291,7 @@ static void pictures_are_read_when_it_is_asked_for(void **state)
     skip_without_tesseract();
     finds("", "GET", "/api/search?text=mole", "", NULL);
     test_serving_expect(&serving, 202, "POST", "/api/index", json, "{\"ocr\": false}");
-    usleep(500000);
-    json_t *status = test_serving_json(&serving, 200, "GET", "/api/status", "", NULL);
-    assert_int_equal(test_json_integer(status, "read"), 0);
-    json_decref(status);
+    until_read(&serving, 0);
     test_serving_expect(&serving, 202, "POST", "/api/index", json, "{\"ocr\": true}");
     until_read(&serving, 5);
     json_t *answer = test_serving_json(&serving, 200, "GET", "/api/search?text=mole", "", NULL);

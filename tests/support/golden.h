@@ -6,12 +6,16 @@
 #include <stdint.h>
 
 #include "encoders/family.h"
+#include "npy.h"
 
 /* The picture at PATH -> pixels for an encoder. The caller frees. */
 float *test_pixels(const char *path, const lens_preparation *preparation);
 
 /* The same for FOLDER/pictureN.png. */
 float *test_golden_pixels(const char *folder, size_t n, const lens_preparation *preparation);
+
+/* How far PIXELS [size, size, 3] are from EXPECTED, the same with channels first; more than 1e-6 fails the test. */
+double test_golden_apart(const float *pixels, const lens_preparation *preparation, const test_npy *expected);
 
 /* The first picture of FOLDER as PREPARATION prepares it is FOLDER/pixels0.npy [3, size, size], or the test fails. */
 void test_golden_prepared(const char *folder, const lens_preparation *preparation);
