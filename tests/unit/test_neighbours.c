@@ -80,7 +80,7 @@ static void test_rows_that_are_no_numbers(void **state)
     for (size_t row = 0; row < ROWS; row++)
         if (row != 3 && row != 50)
             data[row * DIM] = NAN;
-    const lens_rows all = {NULL, ROWS};
+    const lens_chosen all = {NULL, ROWS};
     assert_done(lens_neighbours(&view, all, all, K, 2, nearest, &err), &err);
     for (size_t i = 0; i < ROWS * K; i++)
         assert_true(nearest[i].row < ROWS && nearest[i].row != i / K && !isnan(nearest[i].score));
