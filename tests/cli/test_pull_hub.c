@@ -309,18 +309,10 @@ static void test_a_bar_on_a_terminal(void **state)
 {
     const test_place *here = *state;
     char command[4200];
-    const char *try[] = {"/bin/sh", "-c", "exec script -qec true /dev/null", NULL};
-    test_run run = test_run_program(try, NULL, NULL);
-    bool able = run.status == 0;
-    test_run_free(&run);
-    if (!able) {
-        printf("skipped: script(1) can make no terminal here\n");
-        fflush(stdout);
-        skip();
-    }
+    test_need_terminal();
     snprintf(command, sizeof command, "exec script -qec \"'%s' pull " REPOSITORY "\" /dev/null", test_program());
     const char *argv[] = {"/bin/sh", "-c", command, NULL};
-    run = test_run_program(argv, test_place_environment(here, "TERM=xterm"), NULL);
+    test_run run = test_run_program(argv, test_place_environment(here, "TERM=xterm"), NULL);
     assert_int_equal(run.status, 0);
     assert_non_null(strstr(run.out.data, "[####"));
     assert_non_null(strstr(run.out.data, "13.7 MB of 13.7 MB"));

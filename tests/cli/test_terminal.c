@@ -3,20 +3,6 @@
 
 #include "world.h"
 
-/* Skips the test, saying so, where no terminal can be made: in a container without /dev/pts. */
-static void need_terminal(void)
-{
-    const char *argv[] = {"/bin/sh", "-c", "exec script -qec true /dev/null", NULL};
-    test_run run = test_run_program(argv, NULL, NULL);
-    bool able = run.status == 0;
-    test_run_free(&run);
-    if (!able) {
-        printf("skipped: script(1) can make no terminal here\n");
-        fflush(stdout);
-        skip();
-    }
-}
-
 /* Runs WORDS, a shell command, on a terminal of TERM's kind; its output and errors come as one. */
 static test_run on_terminal(const test_world *world, const char *term, const char *words)
 {
@@ -37,7 +23,7 @@ static test_run on_terminal(const test_world *world, const char *term, const cha
 static void test_a_progress_bar_on_a_terminal_only(void **state)
 {
     const test_world *world = *state;
-    need_terminal();
+    test_need_terminal();
     for (unsigned i = 0; i < 40; i++) {
         char name[32];
         snprintf(name, sizeof name, "%02u.jpg", i);
@@ -61,7 +47,7 @@ static void test_a_progress_bar_on_a_terminal_only(void **state)
 static void test_previews(void **state)
 {
     const test_world *world = *state;
-    need_terminal();
+    test_need_terminal();
     test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
     json_decref(test_world_index(world));
     test_run run = on_terminal(world, "xterm-256color", "search --preview id:1");
@@ -82,7 +68,7 @@ static void test_previews(void **state)
 static void test_a_path_cannot_steer_the_terminal(void **state)
 {
     const test_world *world = *state;
-    need_terminal();
+    test_need_terminal();
     test_world_picture(world, "red \x1b[31m.jpg", TEST_JPEG_420, 1);
     json_decref(test_world_index(world));
     test_run run = on_terminal(world, "xterm", "search --paths id:1");

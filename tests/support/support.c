@@ -197,3 +197,16 @@ void test_run_free(test_run *run)
     lens_buffer_free(&run->out);
     lens_buffer_free(&run->err);
 }
+
+void test_need_terminal(void)
+{
+    const char *argv[] = {"/bin/sh", "-c", "exec script -qec true /dev/null", NULL};
+    test_run run = test_run_program(argv, NULL, NULL);
+    const bool able = run.status == 0;
+    test_run_free(&run);
+    if (!able) {
+        printf("skipped: script(1) can make no terminal here\n");
+        fflush(stdout);
+        skip();
+    }
+}

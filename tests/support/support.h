@@ -64,6 +64,9 @@ typedef struct test_run {
 test_run test_run_program(const char *const *argv, const char *const *environment, const lens_buffer *input);
 void test_run_free(test_run *run);
 
+/* Skips the test, saying so, where script(1) can make no terminal, as in a container without /dev/pts: before anything is allocated. */
+void test_need_terminal(void);
+
 /* The program under test. */
 const char *test_program(void);
 
