@@ -33,7 +33,6 @@ test_captions test_captions_of(const void *text, size_t size, const lens_caption
 {
     test_captions heard;
     lens_caption_visitor visitor = test_captions_visitor(&heard);
-    visitor.context = &heard;
     *err = (lens_error){0};
     const int got = lens_captions_parse(text, size, LENS_CAPTIONS_ANY, "t", options, &visitor, err);
     if (got != result)

@@ -35,7 +35,6 @@ static bool is(char state, test_process_state wanted)
     return wanted == TEST_ZOMBIES ? dead : !dead;
 }
 
-
 int test_processes_below(pid_t parent, test_process_state wanted, pid_t *found, int most)
 {
     int count = 0;

@@ -91,6 +91,13 @@ void test_library_fill(const char *place, int dim, size_t count)
     lens_store_close(store);
 }
 
+char *test_library_new(int dim, size_t count)
+{
+    char *folder = test_folder_new();
+    test_library_fill(folder, dim, count);
+    return folder;
+}
+
 int64_t test_id(lens_store *store, const char *path)
 {
     lens_error err = {0};

@@ -26,6 +26,9 @@ int64_t test_write_picture(lens_store *store, int64_t model, int dim, const char
 /* Makes a library at PLACE, closed: COUNT pictures of contents from 0 on in /p, a root, with vectors of the model "m", the first one. */
 void test_library_fill(const char *place, int dim, size_t count);
 
+/* The same in a new folder, where its vectors are in "m-1.vectors". The caller removes it with test_folder_remove. */
+char *test_library_new(int dim, size_t count);
+
 /* The id of the picture at PATH, or 0. */
 int64_t test_id(lens_store *store, const char *path);
 

@@ -124,7 +124,7 @@ static void who_reads_nothing_at_all_is_sent_away(void **state)
     (void)state;
     place *self = begin();
     fill(self);
-    tell(self, "done", 4096); /* the runs of weeks: nobody keeps those for it */
+    tell(self, "done", 16384); /* the runs of weeks, several times what any connection holds: nobody keeps those for it */
     lens_events_tell(self->server.events, "done", json_pack("{si}", "indexed", 77));
     assert_false(reads(self, "{\"indexed\":77}"));
     end(self);

@@ -31,18 +31,10 @@ static void test_names_of_files(void **state)
     test_folder_remove(folder);
 }
 
-/* A library of COUNT pictures of one model, closed. Its vectors are in "m-1.vectors". */
-static char *some_library(void)
-{
-    char *folder = test_folder_new();
-    test_library_fill(folder, DIM, COUNT);
-    return folder;
-}
-
 static void test_compaction(void **state)
 {
     (void)state;
-    char *folder = some_library();
+    char *folder = test_library_new(DIM, COUNT);
     char *first = test_path(folder, "m-1.vectors"), *second = test_path(folder, "m-2.vectors");
     char *stray = test_path(folder, "m-77.vectors"), *theirs = test_path(folder, "notes.vectors");
     lens_error err;

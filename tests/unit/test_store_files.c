@@ -13,14 +13,6 @@
 
 enum { DIM = 16, COUNT = 40 };
 
-/* A library of COUNT pictures of one model, closed. Its vectors are in "m-1.vectors". */
-static char *some_library(void)
-{
-    char *folder = test_folder_new();
-    test_library_fill(folder, DIM, COUNT);
-    return folder;
-}
-
 static void sql(const char *folder, const char *words)
 {
     char *path = test_path(folder, "library.db");
@@ -140,7 +132,7 @@ static void test_a_database_that_is_no_file(void **state)
 static void test_other_versions_and_other_files(void **state)
 {
     (void)state;
-    char *folder = some_library();
+    char *folder = test_library_new(DIM, COUNT);
     char *database = test_path(folder, "library.db");
     sql(folder, "PRAGMA user_version = 7");
     for (int mode = 0; mode < 2; mode++)
@@ -165,7 +157,7 @@ static void test_other_versions_and_other_files(void **state)
 static void test_a_vector_file_that_is_not_the_one(void **state)
 {
     (void)state;
-    char *folder = some_library(), *other = some_library();
+    char *folder = test_library_new(DIM, COUNT), *other = test_library_new(DIM, COUNT);
     char *path = test_path(folder, "m-1.vectors"), *foreign = test_path(other, "m-1.vectors");
     lens_buffer good = test_read(path), stolen = test_read(foreign);
     assert_int_equal(good.size, 64 + COUNT * DIM * 4);
@@ -240,7 +232,7 @@ static void test_rows_that_lie(void **state)
         {"DROP INDEX vector_slot; UPDATE vector SET slot = 3 WHERE slot = 4", "belongs to another content too", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = some_library();
+        char *folder = test_library_new(DIM, COUNT);
         sql(folder, cases[i].change);
         assert_faults(folder, cases[i].faults, cases[i].says);
         /* A search refuses, or leaves out what is not there; it does not read where it must not. */
@@ -272,7 +264,7 @@ static void test_a_schema_of_others(void **state)
         "CREATE VIRTUAL TABLE more USING fts5 (words)",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = some_library();
+        char *folder = test_library_new(DIM, COUNT);
         sql(folder, cases[i]);
         for (int mode = 0; mode < 3; mode++)
             assert_no_open(folder, mode == 0 ? LENS_STORE_READ : mode == 1 ? LENS_STORE_WRITE : LENS_STORE_COPY, LENS_E_FORMAT, "that is not of memelens");
@@ -284,7 +276,7 @@ static void test_a_schema_of_others(void **state)
 static void test_noise_in_the_database(void **state)
 {
     (void)state;
-    char *folder = some_library(), *path = test_path(folder, "library.db");
+    char *folder = test_library_new(DIM, COUNT), *path = test_path(folder, "library.db");
     char *log = test_path(folder, "library.db-wal"), *shared = test_path(folder, "library.db-shm");
     lens_buffer good = test_read(path);
     char *bytes = malloc(good.size);
@@ -325,7 +317,7 @@ static void test_noise_in_the_database(void **state)
             test_folder_remove(folder);
             lens_store_close(store);
             free(path), free(log), free(shared);
-            folder = some_library();
+            folder = test_library_new(DIM, COUNT);
             path = test_path(folder, "library.db"), log = test_path(folder, "library.db-wal"), shared = test_path(folder, "library.db-shm");
             lens_buffer_free(&good);
             good = test_read(path);
@@ -346,7 +338,7 @@ static void test_noise_in_the_database(void **state)
 static void test_one_writer(void **state)
 {
     (void)state;
-    char *folder = some_library();
+    char *folder = test_library_new(DIM, COUNT);
     int ready[2], go[2];
     assert_int_equal(pipe(ready) | pipe(go), 0);
     pid_t child = fork();
@@ -387,7 +379,7 @@ static void test_one_writer(void **state)
 static void test_what_killed_processes_left(void **state)
 {
     (void)state;
-    char *folder = some_library();
+    char *folder = test_library_new(DIM, COUNT);
     pid_t child = fork();
     if (child == 0)
         _exit(0);

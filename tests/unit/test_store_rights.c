@@ -8,14 +8,6 @@
 
 enum { DIM = 16, COUNT = 40 };
 
-/* A library of COUNT pictures of one model, closed. Its vectors are in "m-1.vectors". */
-static char *some_library(void)
-{
-    char *folder = test_folder_new();
-    test_library_fill(folder, DIM, COUNT);
-    return folder;
-}
-
 /* Runs BODY on FOLDER as a user who owns nothing there. */
 static void as_a_stranger(int (*body)(const char *folder), const char *folder)
 {
@@ -67,7 +59,7 @@ static int says_why_not(const char *folder)
 static void test_a_folder_of_someone_else(void **state)
 {
     (void)state;
-    char *folder = some_library();
+    char *folder = test_library_new(DIM, COUNT);
     char *shared = test_path(folder, "library.db-shm");
     static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm", "writer.lock", "m-1.vectors"};
     bool root = geteuid() == 0;
@@ -97,7 +89,7 @@ static void test_a_folder_of_someone_else(void **state)
 static void test_a_read_only_disk(void **state)
 {
     (void)state;
-    char *folder = some_library();
+    char *folder = test_library_new(DIM, COUNT);
     char *shared = test_path(folder, "library.db-shm"), *log = test_path(folder, "library.db-wal");
     if (mount(folder, folder, NULL, MS_BIND, NULL) != 0) {
         free(shared), free(log);
