@@ -83,7 +83,7 @@ static void test_a_path_cannot_steer_the_terminal(void **state)
 static void test_labels_cannot_steer_the_terminal(void **state)
 {
     const test_world *world = *state;
-    need_terminal();
+    test_need_terminal();
     char *folder = test_world_path(world, "red \x1b[31m"), *queries = test_path(world->folder, "q.tsv"), words[4096];
     assert_int_equal(lens_folder_make(folder, NULL), 0);
     test_world_picture(world, "red \x1b[31m/a.jpg", TEST_JPEG_420, 1);

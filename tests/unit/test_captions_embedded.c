@@ -421,7 +421,7 @@ static void test_work_is_bounded(void **state)
         put_segment(&out, 0xe1, "http://ns.adobe.com/xmp/extension/", 35, &body);
         lens_buffer_free(&body);
     }
-    put(&out, "\xff\xda", 2);
+    test_put(&out, "\xff\xda", 2);
     expect_freed(&out, "");
 }
 
