@@ -70,4 +70,5 @@ const cli_command cli_duplicates = {
                "bytes. A line: cosine to the first, size, bytes, path.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

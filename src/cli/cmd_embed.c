@@ -80,4 +80,5 @@ const cli_command cli_embed = {
                "that cannot be read is named, the rest goes on, and the exit status is 2.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

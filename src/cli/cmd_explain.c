@@ -198,4 +198,5 @@ const cli_command cli_explain = {
                "that went into it. Computed in f32: scores of a library in another precision differ in the third or fourth digit.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

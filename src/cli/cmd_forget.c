@@ -58,4 +58,5 @@ const cli_command cli_forget = {
     .details = "The files themselves are never touched. A path that was forgotten stays out until `memelens index` names it.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

@@ -155,4 +155,5 @@ const cli_command cli_label = {
                "\"a photo of a cat\" works better than \"cat\". Needs a model that knows words: `memelens pull clip-vit-b-32`.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

@@ -46,4 +46,5 @@ const cli_command cli_search = {
                "each one's share of the look.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

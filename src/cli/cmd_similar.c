@@ -29,4 +29,5 @@ const cli_command cli_similar = {
     .details = "Like search, but the picture itself is no result. A picture that the library knows need not be read again.",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

@@ -204,4 +204,5 @@ const cli_command cli_status = {
     .usage = "[--failed | --texts] [--json]",
     CLI_OPTIONS(options),
     .run = run,
+    .behind_front = true,
 };

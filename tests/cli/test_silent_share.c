@@ -137,7 +137,7 @@ static void test_a_silent_share_loses_nothing(void **state)
     lens_buffer_free(&said);
 }
 
-/* A file of captions on it is shown as not there, sooner than a run would give it up. */
+/* A file of captions on it is shown as not there, sooner than a run would give it up; and what only looks ends behind a front too. */
 static void test_the_status_is_soon_there(void **state)
 {
     scene *self = *state;
@@ -155,6 +155,15 @@ static void test_the_status_is_soon_there(void **state)
     assert_true(lens_seconds() - begun < 30);
     assert_int_equal(status->caption_file_count, 1);
     assert_false(status->caption_file_present[0]);
+
+    /* The commands end as well, though their calls do not. */
+    test_run ended = test_world_expect(self->world, 0, "status", NULL);
+    test_run_free(&ended);
+    patience("0.02");
+    ended = test_world_expect(self->world, 2, "search", "--model", "colour", there, NULL);
+    expect_said(ended.err, "no answer for 1 s");
+    ended.err = (lens_buffer){0};
+    test_run_free(&ended);
     test_share_silence(self->share, TEST_SILENT_NEVER);
     lens_status_free(status);
     lens_library_close(library);
