@@ -4,11 +4,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-bad=0
+bad=0 checked=
 # FOLDER may include its own headers, the public ones it implements or serves, and those of the folders named.
 check() {
     folder=$1; shift
     allowed="$folder $*"
+    checked="$checked $folder "
     for file in src/"$folder"/*.[ch] src/"$folder"/*.cc src/"$folder"/*/*.[ch]; do
         [ -e "$file" ] || continue
         for include in $(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file"); do
@@ -40,6 +41,10 @@ check library  captions ocr words encoders text nn pixels files store search net
 check compare  base memelens.h memelens_study.h
 check cli      compare server base memelens.h
 check server   compare base memelens.h memelens_error.h
+for folder in src/*/; do
+    folder=$(basename "$folder")
+    case $checked in *" $folder "*) ;; *) echo "src/$folder: nothing says what it may include" >&2; bad=1 ;; esac
+done
 
 for file in $(grep -lE '(dnnl|oneapi/dnnl)[a-z_/]*\.h' -r src include || true); do
     [ "$file" = src/nn/nn_onednn_version.h ] || { echo "$file: only src/nn/nn_onednn_version.h names oneDNN" >&2; bad=1; }

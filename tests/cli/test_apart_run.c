@@ -34,16 +34,6 @@ static pid_t worker_of(pid_t program)
     return worker;
 }
 
-static long known(const test_world *world, const char *what)
-{
-    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
-    json_t *lines = test_json_lines(&run.out);
-    const long count = test_json_integer(json_array_get(lines, 0), what);
-    json_decref(lines);
-    test_run_free(&run);
-    return count;
-}
-
 static void test_killed_helpers_cost_nothing(void **state)
 {
     const test_world *world = *state;
@@ -62,10 +52,10 @@ static void test_killed_helpers_cost_nothing(void **state)
     test_run run = test_started_expect(&program, 0);
     test_run_free(&run);
     assert_true(kills > 0);
-    printf("measured: %d kills of helpers, %ld pictures failed by them\n", kills, known(world, "failed"));
+    printf("measured: %d kills of helpers, %ld pictures failed by them\n", kills, test_world_status(world, "failed"));
     json_decref(test_world_index(world)); /* one that was killed twice over is tried again */
-    assert_int_equal(known(world, "pictures"), PICTURES);
-    assert_int_equal(known(world, "failed"), 0);
+    assert_int_equal(test_world_status(world, "pictures"), PICTURES);
+    assert_int_equal(test_world_status(world, "failed"), 0);
     run = test_world_expect(world, 0, "check", NULL);
     test_run_free(&run);
 }
@@ -102,10 +92,10 @@ static void test_ctrl_c_is_no_crash(void **state)
     close(program.out), close(program.err);
     assert_true(WIFEXITED(status)); /* and was not killed by SIGINT, which a shell tells as 130 too */
     assert_true(WEXITSTATUS(status) == 130 || WEXITSTATUS(status) == 0); /* 0: it was done just then */
-    if (known(world, "pictures") > 0)
-        assert_int_equal(known(world, "failed"), 0);
+    if (test_world_status(world, "pictures") > 0)
+        assert_int_equal(test_world_status(world, "failed"), 0);
     json_decref(test_world_index(world));
-    assert_int_equal(known(world, "pictures"), PICTURES);
+    assert_int_equal(test_world_status(world, "pictures"), PICTURES);
 }
 
 /* Helpers that give no answer, as one that is busy for a minute: a stop does not wait for them, and what they had is no failure. */

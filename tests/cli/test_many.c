@@ -270,21 +270,11 @@ static void crowd_part(crowd *self)
     printf("measured: %ld commands and %ld queries to a server meanwhile, none failed\n", self->searches, self->queries);
 }
 
-static long pictures_known(const test_world *world)
-{
-    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
-    json_t *lines = test_json_lines(&run.out);
-    const long count = test_json_integer(json_array_get(lines, 0), "pictures");
-    json_decref(lines);
-    test_run_free(&run);
-    return count;
-}
-
 static void assert_sound(const test_world *world, long pictures)
 {
     test_run run = test_world_expect(world, 0, "check", NULL);
     test_run_free(&run);
-    assert_int_equal(pictures_known(world), pictures);
+    assert_int_equal(test_world_status(world, "pictures"), pictures);
 }
 
 /* ---- the tests ---- */

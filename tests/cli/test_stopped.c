@@ -11,21 +11,11 @@
 enum { THERE = 6, NEW = 240, STOPS = 5, PATIENCE = 60 /* seconds */ };
 static const char waits[] = "another run is writing to the library; waiting for it", writing[] = "is writing to this library";
 
-static long known(const test_world *world)
-{
-    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
-    json_t *lines = test_json_lines(&run.out);
-    const long count = test_json_integer(json_array_get(lines, 0), "pictures");
-    json_decref(lines);
-    test_run_free(&run);
-    return count;
-}
-
 static void assert_pictures(const test_world *world, long pictures)
 {
     test_run run = test_world_expect(world, 0, "check", "-q", NULL);
     test_run_free(&run);
-    assert_int_equal(known(world), pictures);
+    assert_int_equal(test_world_status(world, "pictures"), pictures);
 }
 
 /* All that only reads, while nobody moves. */
@@ -102,11 +92,11 @@ static void in_a_folder(void **state)
         lens_sleep(0.05);
         stop(&writer);
         assert_readable(world);
-        if (i >= STOPS && known(world) > THERE)
+        if (i >= STOPS && test_world_status(world, "pictures") > THERE)
             break;
         kill(-writer.pid, SIGCONT);
     }
-    assert_in_range(known(world), THERE + 1, THERE + NEW - 1);
+    assert_in_range(test_world_status(world, "pictures"), THERE + 1, THERE + NEW - 1);
     test_started refused[] = {test_start(world, "index", "-q", world->pictures), test_start(world, "forget", "-q", some),
                               test_start(world, "copy", "-q", copy, world->library)},
                  waiting = test_start(world, "index", world->pictures);

@@ -159,6 +159,16 @@ long test_json_integer(const json_t *object, const char *name)
     return (long)json_integer_value(value);
 }
 
+long test_world_status(const test_world *world, const char *name)
+{
+    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    const long number = test_json_integer(json_array_get(lines, 0), name);
+    json_decref(lines);
+    test_run_free(&run);
+    return number;
+}
+
 json_t *test_world_index(const test_world *world)
 {
     test_run run = test_world_expect(world, 0, "index", "--json", world->pictures, NULL);

@@ -52,6 +52,9 @@ json_t *test_world_index(const test_world *world);
 /* The integer NAME of OBJECT, or the test fails. */
 long test_json_integer(const json_t *object, const char *name);
 
+/* The integer NAME of `memelens status --json`, or the test fails. */
+long test_world_status(const test_world *world, const char *name);
+
 /* The objects of a text with one a line. The caller frees. */
 json_t *test_json_lines(const lens_buffer *text);
 
