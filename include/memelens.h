@@ -63,8 +63,8 @@ lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
 /* ---- decoding apart ------------------------------------------------------------------------------------------------- */
 
 /* For the first lines of main, before there is any thread: from then on pictures are decoded in processes of their own, which are this program started
- * once more, so that a fault in a decoder costs one picture. True in such a process: its work is done, and *STATUS is what main returns. A program that does
- * not call this decodes pictures in itself. */
+ * once more, so that a fault in a decoder costs one picture. True in such a process: its work is done, and *STATUS is what main returns. SIGCHLD is not ignored
+ * from then on. A program that does not call this decodes pictures in itself. */
 bool lens_decode_apart(int argc, char **argv, int *status);
 
 /* Ends those that have nothing to do. They end with the program by themselves; this is for one whose own end a silent disk may hold up. */

@@ -1,4 +1,5 @@
 /* The library's door to decoding in processes of their own. */
+#include <signal.h>
 #include <string.h>
 
 #include "memelens.h"
@@ -10,6 +11,7 @@ bool lens_decode_apart(int argc, char **argv, int *status)
 {
     if (lens_helper_was(argc, argv, lens_decode_here, status))
         return true;
+    signal(SIGCHLD, SIG_DFL); /* whoever started us may have ignored it: the number of a process that ended would be another's before we have looked */
     lens_apart_begin(LENS_APART_SECONDS);
     return false;
 }

@@ -402,6 +402,8 @@ static lens_helper_outcome failed(lens_helper *self, lens_helper_answer *answer,
     for (char *at = told->message; *at; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = '?';
+        else if ((unsigned char)at[0] == 0xc2 && ((unsigned char)at[1] & 0xe0) == 0x80) /* U+0080 to U+009F */
+            at[0] = at[1] = '?';
     if (err)
         *err = *told;
     return LENS_HELPER_FAILED;

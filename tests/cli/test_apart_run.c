@@ -79,6 +79,26 @@ static void test_no_helper_outlives_a_killed_program(void **state)
     json_decref(report);
 }
 
+/* The number of a process that has ended is its own until the program has looked, whoever started the program: another's might be killed for it. */
+static void test_who_ignored_its_children_does_not_matter(void **state)
+{
+    const test_world *world = *state;
+    draw(world);
+    signal(SIGCHLD, SIG_IGN);
+    const pid_t program = start(world);
+    signal(SIGCHLD, SIG_DFL);
+    const pid_t worker = worker_of(program);
+    pid_t helper, seen;
+    test_processes_wait(worker, TEST_ALIVE, 1, &helper);
+    kill(worker, SIGSTOP);
+    lens_sleep(0.2); /* until it has */
+    kill(helper, SIGKILL);
+    test_processes_wait(worker, TEST_ZOMBIES, 1, &seen);
+    assert_int_equal(seen, helper);
+    kill(worker, SIGCONT);
+    assert_int_equal(end(program), 0);
+}
+
 static void test_ctrl_c_is_no_crash(void **state)
 {
     const test_world *world = *state;
@@ -195,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_killed_helpers_cost_nothing, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_no_helper_outlives_a_killed_program, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_who_ignored_its_children_does_not_matter, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_is_no_crash, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_waits_for_no_helper, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_large_files_between_others, test_world_setup, test_world_teardown),

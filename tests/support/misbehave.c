@@ -189,6 +189,8 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
         return take_memory(err);
     else if (strcmp(words, "cursor") == 0)
         return lens_fail(err, LENS_E_FORMAT, "two\nlines, \x1b[2J and \x7f");
+    else if (strcmp(words, "eight bits") == 0) /* which are such a code once UTF-8 is read */
+        return lens_fail(err, LENS_E_FORMAT, "\xc2\x9b" "2J \xc3\x9c \xc2");
     else if (strncmp(words, "lie ", 4) == 0)
         lie(words + 4);
     return lens_fail(err, LENS_E_FORMAT, "%s: what is that?", words);

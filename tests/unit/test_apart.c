@@ -326,6 +326,8 @@ static void test_lies_are_seen(void **state)
     err = ask(jpeg, "cursor");
     assert_string_equal(err.message, "two?lines, ?[2J and ?");
     assert_goes_on();
+    err = ask(jpeg, "eight bits");
+    assert_string_equal(err.message, "??2J \xc3\x9c \xc2");
     /* Nobody waits for one that reads no questions: once no more go to it another is asked. */
     lens_apart_end();
     ask(jpeg, "lie ahead");
