@@ -95,7 +95,6 @@ int main(int argc, char **argv)
     int decoded;
     if (lens_decode_apart(argc, argv, &decoded))
         return decoded;
-    signal(SIGCHLD, SIG_DFL); /* ignored, as some that start programs hand it on, it would keep from us how our own children end */
     cli_catch_lost_files();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a reason to be told */
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */

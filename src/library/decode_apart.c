@@ -11,7 +11,7 @@ bool lens_decode_apart(int argc, char **argv, int *status)
 {
     if (lens_helper_was(argc, argv, lens_decode_here, status))
         return true;
-    signal(SIGCHLD, SIG_DFL); /* whoever started us may have ignored it: the number of a process that ended would be another's before we have looked */
+    signal(SIGCHLD, SIG_DFL); /* whoever started us may have ignored it: how children end would be lost, and their numbers be others' */
     lens_apart_begin(LENS_APART_SECONDS);
     return false;
 }

@@ -85,9 +85,9 @@ static void test_who_ignored_its_children_does_not_matter(void **state)
     const test_world *world = *state;
     draw(world);
     signal(SIGCHLD, SIG_IGN);
-    const pid_t program = start(world);
+    test_started program = start(world);
     signal(SIGCHLD, SIG_DFL);
-    const pid_t worker = worker_of(program);
+    const pid_t worker = worker_of(program.pid);
     pid_t helper, seen;
     test_processes_wait(worker, TEST_ALIVE, 1, &helper);
     kill(worker, SIGSTOP);
@@ -96,7 +96,8 @@ static void test_who_ignored_its_children_does_not_matter(void **state)
     test_processes_wait(worker, TEST_ZOMBIES, 1, &seen);
     assert_int_equal(seen, helper);
     kill(worker, SIGCONT);
-    assert_int_equal(end(program), 0);
+    test_run run = test_started_expect(&program, 0);
+    test_run_free(&run);
 }
 
 static void test_ctrl_c_is_no_crash(void **state)
@@ -135,9 +136,9 @@ static void test_ctrl_c_waits_for_no_helper(void **state)
     test_run run = test_started_expect(&program, 130);
     test_run_free(&run);
     assert_true(lens_seconds() - begun < 30);
-    assert_int_equal(known(world, "failed"), 0);
+    assert_int_equal(test_world_status(world, "failed"), 0);
     json_decref(test_world_index(world));
-    assert_int_equal(known(world, "pictures"), PICTURES);
+    assert_int_equal(test_world_status(world, "pictures"), PICTURES);
 }
 
 /* Such files are read with nothing else in hand. */
@@ -153,8 +154,8 @@ static void test_large_files_between_others(void **state)
         free(path);
     }
     json_decref(test_world_index(world));
-    assert_int_equal(known(world, "pictures"), PICTURES);
-    assert_int_equal(known(world, "failed"), 0);
+    assert_int_equal(test_world_status(world, "pictures"), PICTURES);
+    assert_int_equal(test_world_status(world, "failed"), 0);
 }
 
 /* A limit on the size of files is one on the memory that is shared with helpers too. */
@@ -175,8 +176,8 @@ static void test_a_limit_on_files_is_no_end(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(run.status, 0);
     test_run_free(&run);
-    assert_int_equal(known(world, "pictures"), 3);
-    assert_int_equal(known(world, "failed"), 0);
+    assert_int_equal(test_world_status(world, "pictures"), 3);
+    assert_int_equal(test_world_status(world, "failed"), 0);
 }
 
 /* In a test program libvips is there already; in the real one only a helper that loads it before files are out of its reach can have it. */
