@@ -58,9 +58,6 @@ bool lens_captions_is_sidecar(const char *path);
  * short. */
 int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *begins);
 
-/* The same as lens_captions_beside for all such files that lie beside PICTURE. Those that cannot be read are problems. */
-int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visitor, lens_error *err);
-
 /* Appends what the SIZE bytes of a picture say about it to OUT: titles, descriptions and comments, a line each, then keywords in one line, each once,
  * from XMP, IPTC, EXIF and the texts of PNG; of formats other than JPEG, PNG, WebP and TIFF only from XMP. What cameras and programs write without
  * being asked (the list in sayings.c) is left out. Nothing is appended when there is nothing, or nothing sensible: a picture is not refused for its

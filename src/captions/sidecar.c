@@ -231,30 +231,3 @@ int lens_captions_beside(const char *file, const char *picture, const lens_capti
     free_candidates(&list);
     return result == 0 && of_it ? read_one(file, own, visitor, err) : result;
 }
-
-int lens_captions_sidecar(const char *picture, const lens_caption_visitor *visitor, lens_error *err)
-{
-    struct candidates list;
-    int result = list_candidates(picture, &list, err);
-    for (size_t i = 0; i < list.count && result == 0; i++) {
-        lens_buffer file = {0};
-        lens_error why = {0};
-        if (lens_buffer_append(&file, picture, (size_t)(list.own - picture)) != 0 || lens_buffer_append(&file, list.names[i], strlen(list.names[i])) != 0)
-            result = lens_fail(&why, LENS_E_MEMORY, "%s: not enough memory", picture);
-        else
-            result = read_one(file.data, list.own, visitor, &why);
-        lens_buffer_free(&file);
-        if (result >= 0)
-            continue;
-        if (why.code == LENS_E_NONE || why.code == LENS_E_MEMORY) { /* the visitor's own, or ours */
-            if (err && why.code)
-                *err = why;
-            break;
-        }
-        if (why.code != LENS_E_MISSING && visitor->problem)
-            visitor->problem(visitor->context, why.message);
-        result = 0;
-    }
-    free_candidates(&list);
-    return result;
-}

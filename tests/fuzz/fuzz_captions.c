@@ -60,7 +60,12 @@ static void read_beside(const uint8_t *data, size_t size)
     fuzz_put(path, data + 1, size - 1);
     const lens_caption_visitor visitor = {.each = each_beside};
     lens_error err = {0};
-    if (lens_captions_sidecar(picture, &visitor, &err) != 0)
+    bool begins;
+    lens_buffer named = {0};
+    if (lens_captions_takeout_picture(path, &named, &begins) > 0 && !begins && strcmp(named.data, picture) != 0)
+        abort();
+    lens_buffer_free(&named);
+    if (lens_captions_beside(path, picture, &visitor, &err) != 0)
         abort();
     unlink(path);
     free(picture);

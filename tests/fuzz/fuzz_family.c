@@ -7,7 +7,7 @@
 #include "fuzzing.h"
 
 static const char *const names[] = {"config.json", "sentence_bert_config.json", "1_Pooling/config.json", "modules.json",
-                                    "tokenizer_config.json"};
+                                    "tokenizer_config.json", "config_sentence_transformers.json"};
 enum { NAMES = sizeof names / sizeof *names };
 
 static void make_folder(void)

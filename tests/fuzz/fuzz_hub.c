@@ -6,10 +6,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check(lens_names *names)
+static void check(lens_names *names, bool (*plain)(const char *name))
 {
     for (size_t i = 0; i < names->count; i++)
-        if (!lens_hub_file_name(names->items[i]))
+        if (!plain(names->items[i]))
             abort();
     lens_names_free(names);
 }
@@ -22,11 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lens_names names;
     if (lens_hub_read_listing(bytes, size, "input", &names, commit, &err) != 0 && !err.message[0])
         abort();
-    check(&names);
+    check(&names, lens_hub_file_path);
     err.message[0] = '\0';
     if (lens_hub_read_index(bytes, size, "input", &names, &err) != 0 && !err.message[0])
         abort();
-    check(&names);
+    check(&names, lens_hub_file_name);
     err.message[0] = '\0';
     if (lens_hub_read_conversion(bytes, size, "input", &err) < 0 && !err.message[0])
         abort();

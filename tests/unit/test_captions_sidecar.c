@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-/* Writes NAME in FOLDER with TEXT, and expects what lies beside PICTURE there to say GIVEN ("NAME|text;", without the folder). */
+/* FILES that lie beside PICTURE are expected to say GIVEN of it, in this order ("NAME|text;", without the folder). */
 struct beside {
     const char *name, *text;
 };
@@ -12,15 +12,15 @@ struct beside {
 static void expect(const char *picture, const struct beside *files, size_t count, const char *given, const char *problems)
 {
     char *folder = test_folder_new(), *path = test_path(folder, "%s", picture);
-    for (size_t i = 0; i < count; i++) {
-        char *file = test_path(folder, "%s", files[i].name);
-        test_write(file, files[i].text, strlen(files[i].text));
-        free(file);
-    }
     test_captions heard;
     lens_caption_visitor visitor = test_captions_visitor(&heard);
     lens_error err = {0};
-    assert_done(lens_captions_sidecar(path, &visitor, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        char *file = test_path(folder, "%s", files[i].name);
+        test_write(file, files[i].text, strlen(files[i].text));
+        assert_done(lens_captions_beside(file, path, &visitor, &err), &err);
+        free(file);
+    }
     /* The folder's name, wherever it stands. */
     char *at;
     lens_buffer *both[] = {&heard.given, &heard.problems};
@@ -83,7 +83,7 @@ static void test_takeout(void **state)
 static void test_xmp(void **state)
 {
     (void)state;
-    EXPECT("a.jpg", "a.jpg.xmp|T\nw;a.xmp|T\nw;", "", {"a.xmp", XMP}, {"a.jpg.xmp", XMP});
+    EXPECT("a.jpg", "a.jpg.xmp|T\nw;a.xmp|T\nw;", "", {"a.jpg.xmp", XMP}, {"a.xmp", XMP});
     EXPECT("a.jpg", "a.xmp|T;", "a.xmp: no XMP, or broken; what comes before that is taken\n",
            {"a.xmp", "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>T</dc:title>"});
 }
@@ -104,15 +104,16 @@ static void test_what_cannot_be_read(void **state)
     lens_buffer_print(&xmp, "</dc:title>");
     test_write(metadata, xmp.data, xmp.size);
     lens_buffer_free(&xmp);
-    free(metadata);
     test_captions heard;
     lens_caption_visitor visitor = test_captions_visitor(&heard);
     lens_error err = {0};
-    assert_done(lens_captions_sidecar(path, &visitor, &err), &err);
+    assert_done(lens_captions_beside(metadata, path, &visitor, &err), &err);
+    assert_done(lens_captions_beside(large, path, &visitor, &err), &err);
     assert_string_equal(heard.given.data, "");
     assert_non_null(strstr(heard.problems.data, "a.xmp: a caption of more than 1 MiB; left out\n"));
     assert_non_null(strstr(heard.problems.data, "a.jpg.txt: a caption of more than 1 MiB; left out\n"));
-    assert_non_null(strstr(heard.problems.data, "a.txt: is a folder\n"));
+    assert_int_equal(lens_captions_beside(text, path, &visitor, &err), -1);
+    assert_non_null(strstr(err.message, "a.txt: is a folder"));
     test_captions_free(&heard);
     lens_buffer_free(&long_text);
     /* A name that has no room for an ending. */
@@ -121,10 +122,11 @@ static void test_what_cannot_be_read(void **state)
     name[255] = '\0';
     char *longest = test_path(folder, "%s", name);
     visitor = test_captions_visitor(&heard);
-    assert_done(lens_captions_sidecar(longest, &visitor, &err), &err);
+    assert_done(lens_captions_beside(large, longest, &visitor, &err), &err);
     assert_string_equal(heard.problems.data, "");
     test_captions_free(&heard);
     free(longest);
+    free(metadata);
     free(path);
     free(text);
     free(large);
@@ -134,20 +136,17 @@ static void test_what_cannot_be_read(void **state)
 static void test_stopping(void **state)
 {
     (void)state;
-    char *folder = test_folder_new(), *path = test_path(folder, "a.jpg"), *first = test_path(folder, "a.jpg.txt"),
-        *second = test_path(folder, "a.jpg.json");
+    char *folder = test_folder_new(), *path = test_path(folder, "a.jpg"), *first = test_path(folder, "a.jpg.txt");
     test_write(first, "one", 3);
-    test_write(second, "{\"text\": \"two\"}", 15);
     test_captions heard;
     lens_caption_visitor visitor = test_captions_visitor(&heard);
     heard.stop_after = 1;
     lens_error err = {0};
-    assert_int_equal(lens_captions_sidecar(path, &visitor, &err), 7);
+    assert_int_equal(lens_captions_beside(first, path, &visitor, &err), 7);
     assert_int_equal(heard.count, 1);
     test_captions_free(&heard);
     free(path);
     free(first);
-    free(second);
     test_folder_remove(folder);
 }
 
