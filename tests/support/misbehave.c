@@ -15,8 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pictures.h"
 #include "pixels/decoders.h"
 #include "pixels/helper_message.h"
+#include "processes.h"
+#include "support.h"
 
 static void answer_raw(lens_answer_kind kind, int width, int height)
 {
@@ -194,4 +197,63 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
     else if (strncmp(words, "lie ", 4) == 0)
         lie(words + 4);
     return lens_fail(err, LENS_E_FORMAT, "%s: what is that?", words);
+}
+
+/* ---- asking for it ---- */
+
+uint64_t test_ask_pixels = 1 << 20;
+
+lens_error test_ask(const char *head, const char *words)
+{
+    char bytes[400];
+    lens_decode_limits limits = {test_ask_pixels};
+    lens_image image;
+    lens_error err = {0};
+    const int size = snprintf(bytes, sizeof bytes, "%s%s", head, words);
+    assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
+    assert_null(image.rgb);
+    return err;
+}
+
+void test_decoding_goes_on(void)
+{
+    lens_decode_limits limits = {test_ask_pixels};
+    lens_buffer bytes = test_picture(TEST_JPEG_420, 83, 61, 3);
+    lens_image image, here;
+    lens_error err = {0};
+    assert_done(lens_decode(bytes.data, bytes.size, &limits, &image, NULL, &err), &err);
+    assert_done(lens_decode_here(bytes.data, bytes.size, &limits, &here, &err), &err);
+    assert_memory_equal(image.rgb, here.rgb, 83 * 61 * 3);
+    lens_image_free(&image);
+    lens_image_free(&here);
+    lens_buffer_free(&bytes);
+    assert_int_equal(test_processes_below(getpid(), TEST_ZOMBIES, NULL, 0), 0);
+}
+
+void test_decoded_the_same(const void *bytes, size_t size, const char *what)
+{
+    lens_decode_limits limits = {test_ask_pixels};
+    lens_image apart, here;
+    lens_error apart_error = {0}, here_error = {0};
+    const int result = lens_decode(bytes, size, &limits, &apart, NULL, &apart_error);
+    const int expected = lens_decode_here(bytes, size, &limits, &here, &here_error);
+    if (result != expected || apart.width != here.width || apart.height != here.height || apart_error.code != here_error.code ||
+        strcmp(apart_error.message, here_error.message) != 0)
+        fail_msg("%s, %zu bytes: %d x %d '%s' apart, %d x %d '%s' here", what, size, apart.width, apart.height, apart_error.message, here.width, here.height,
+                 here_error.message);
+    if (result == 0 && memcmp(apart.rgb, here.rgb, (size_t)here.width * (size_t)here.height * 3) != 0)
+        fail_msg("%s: other pixels", what);
+    lens_image_free(&apart);
+    lens_image_free(&here);
+}
+
+void test_decoding_goes_on_by_all(void)
+{
+    const test_kind kinds[] = {TEST_JPEG_420, TEST_PNG, TEST_SVG};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        lens_buffer bytes = test_picture(kinds[i], 83, 61, 3);
+        test_decoded_the_same(bytes.data, bytes.size, "after a kill");
+        lens_buffer_free(&bytes);
+    }
+    test_decoding_goes_on();
 }

@@ -1,5 +1,5 @@
 /* Decoding in processes of their own: src/pixels/apart.c, helper.c, helper_loop.c, confine.c. The decoder is one that does what it must not where a picture
- * asks for it by its words. */
+ * asks for it by its words. What goes on at the same time is test_apart_together.c's. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,77 +15,26 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/patience.h"
 #include "misbehave.h"
 #include "pictures.h"
 #include "pixels/apart.h"
 #include "pixels/confine.h"
-#include "pixels/decoders.h"
 #include "pixels/helper_loop.h"
 #include "processes.h"
 #include "support.h"
 
-static uint64_t pixels_most = 1 << 20;
-
-static const char jpeg[] = "\xff\xd8\xff\xe0 do:", png[] = "\x89PNG\r\n\x1a\n do:", svg[] = "<svg xmlns='http://www.w3.org/2000/svg'/> do:";
-
-/* Decodes a picture that begins as HEAD and asks for WORDS. */
-static lens_error ask(const char *head, const char *words)
-{
-    char bytes[400];
-    lens_decode_limits limits = {pixels_most};
-    lens_image image;
-    lens_error err = {0};
-    const int size = snprintf(bytes, sizeof bytes, "%s%s", head, words);
-    assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
-    assert_null(image.rgb);
-    return err;
-}
-
-/* The same as a file of SIZE bytes. */
+/* Asks for WORDS as a file of SIZE bytes. */
 static lens_error ask_at_length(const char *words, size_t size)
 {
-    lens_decode_limits limits = {pixels_most};
+    lens_decode_limits limits = {test_ask_pixels};
     lens_image image;
     lens_error err = {0};
     char *bytes = calloc(1, size);
     assert_non_null(bytes);
-    snprintf(bytes, size, "%s%s", jpeg, words);
+    snprintf(bytes, size, "%s%s", TEST_ASK_JPEG, words);
     assert_int_equal(lens_decode(bytes, size, &limits, &image, NULL, &err), -1);
     free(bytes);
     return err;
-}
-
-static void assert_goes_on(void)
-{
-    lens_decode_limits limits = {pixels_most};
-    lens_buffer bytes = test_picture(TEST_JPEG_420, 83, 61, 3);
-    lens_image image, here;
-    lens_error err = {0};
-    assert_done(lens_decode(bytes.data, bytes.size, &limits, &image, NULL, &err), &err);
-    assert_done(lens_decode_here(bytes.data, bytes.size, &limits, &here, &err), &err);
-    assert_memory_equal(image.rgb, here.rgb, 83 * 61 * 3);
-    lens_image_free(&image);
-    lens_image_free(&here);
-    lens_buffer_free(&bytes);
-    assert_int_equal(test_processes_below(getpid(), TEST_ZOMBIES, NULL, 0), 0);
-}
-
-static void assert_the_same(const void *bytes, size_t size, const char *what)
-{
-    lens_decode_limits limits = {pixels_most};
-    lens_image apart, here;
-    lens_error apart_error = {0}, here_error = {0};
-    const int result = lens_decode(bytes, size, &limits, &apart, NULL, &apart_error);
-    const int expected = lens_decode_here(bytes, size, &limits, &here, &here_error);
-    if (result != expected || apart.width != here.width || apart.height != here.height || apart_error.code != here_error.code ||
-        strcmp(apart_error.message, here_error.message) != 0)
-        fail_msg("%s, %zu bytes: %d x %d '%s' apart, %d x %d '%s' here", what, size, apart.width, apart.height, apart_error.message, here.width, here.height,
-                 here_error.message);
-    if (result == 0 && memcmp(apart.rgb, here.rgb, (size_t)here.width * (size_t)here.height * 3) != 0)
-        fail_msg("%s: other pixels", what);
-    lens_image_free(&apart);
-    lens_image_free(&here);
 }
 
 static void test_every_kind_is_what_it_is_here(void **state)
@@ -94,12 +42,12 @@ static void test_every_kind_is_what_it_is_here(void **state)
     (void)state;
     for (test_kind kind = 0; kind < TEST_KINDS; kind++) {
         lens_buffer bytes = test_picture(kind, 83, 61, 5);
-        assert_the_same(bytes.data, bytes.size, test_kind_name(kind));
-        assert_the_same(bytes.data, bytes.size * 2 / 3, test_kind_name(kind));
+        test_decoded_the_same(bytes.data, bytes.size, test_kind_name(kind));
+        test_decoded_the_same(bytes.data, bytes.size * 2 / 3, test_kind_name(kind));
         lens_buffer_free(&bytes);
         for (int orientation = 2; orientation <= 8 && test_kind_turns(kind); orientation += 3) {
             bytes = test_picture_turned(kind, 83, 61, 6, orientation);
-            assert_the_same(bytes.data, bytes.size, test_kind_name(kind));
+            test_decoded_the_same(bytes.data, bytes.size, test_kind_name(kind));
             lens_buffer_free(&bytes);
         }
     }
@@ -111,7 +59,7 @@ static void test_letters_of_a_drawing_are_what_they_are_here(void **state)
     (void)state;
     static const char text[] = "<svg xmlns='http://www.w3.org/2000/svg' width='640' height='520'>"
                                "<text x='20' y='200' font-size='90'>Gr\xc3\xbc\xc3\x9f dich</text></svg>";
-    assert_the_same(text, strlen(text), "letters");
+    test_decoded_the_same(text, strlen(text), "letters");
 }
 
 static void test_a_jpeg_for_libvips_finds_it(void **state)
@@ -121,7 +69,7 @@ static void test_a_jpeg_for_libvips_finds_it(void **state)
     uint8_t *frame = memmem(bytes.data, bytes.size, "\xff\xc0", 2);
     assert_non_null(frame);
     frame[11] = 0x14; /* a ratio that TurboJPEG has no name for */
-    assert_the_same(bytes.data, bytes.size, "an odd ratio");
+    test_decoded_the_same(bytes.data, bytes.size, "an odd ratio");
     lens_buffer_free(&bytes);
 }
 
@@ -143,7 +91,7 @@ static void test_more_room_than_at_first(void **state)
     }
     lens_buffer_free(&bytes);
     lens_image_free(&large);
-    assert_goes_on();
+    test_decoding_goes_on();
 }
 
 /* The memory that is shared with helpers: their file descriptors here. */
@@ -176,7 +124,7 @@ static void test_a_large_file_leaves_nothing(void **state)
         assert_int_equal(fcntl(found[i], F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_SEAL);
     }
     assert_true(grown > 0);
-    assert_goes_on();
+    test_decoding_goes_on();
 }
 
 static long addresses(void)
@@ -200,8 +148,8 @@ static void test_no_room_is_for_one_picture(void **state)
     pid_t helpers[64];
     for (int i = test_processes_below(getpid(), TEST_ALIVE, helpers, 64); i > 0; i--)
         kill(helpers[i - 1], SIGKILL);
-    ask(png, "cursor"), ask(svg, "cursor"); /* so that the dead are found */
-    assert_goes_on(); /* with no more room than at first */
+    test_ask(TEST_ASK_PNG, "cursor"), test_ask(TEST_ASK_SVG, "cursor"); /* so that the dead are found */
+    test_decoding_goes_on(); /* with no more room than at first */
     const size_t large = (size_t)256 << 20;
     struct rlimit before, narrow;
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
@@ -214,7 +162,7 @@ static void test_no_room_is_for_one_picture(void **state)
     assert_says(&err, "no memory for its decoder");
     err = ask_at_length("cursor", large / 2);
     assert_string_equal(err.message, "two?lines, ?[2J and ?");
-    assert_goes_on();
+    test_decoding_goes_on();
 }
 
 static void test_crashes_cost_one_picture(void **state)
@@ -227,15 +175,15 @@ static void test_crashes_cost_one_picture(void **state)
                  {"abort", "its decoder crashed (signal 6)", LENS_E_FORMAT},
                  {"kill", "its decoder was killed (signal 9)", LENS_E_SYSTEM},
                  {"exit", "its decoder ended (status 7)", LENS_E_SYSTEM}};
-    const char *heads[] = {jpeg, png, svg};
+    const char *heads[] = {TEST_ASK_JPEG, TEST_ASK_PNG, TEST_ASK_SVG};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t h = 0; h < 3; h++) {
             if (LENS_CONFINE_SANITIZED && i < 2)
                 continue; /* a sanitizer makes another end of it */
-            lens_error err = ask(heads[h], cases[i].words);
+            lens_error err = test_ask(heads[h], cases[i].words);
             assert_string_equal(err.message, cases[i].reason);
             assert_int_equal(err.code, cases[i].code);
-            assert_goes_on();
+            test_decoding_goes_on();
         }
 }
 
@@ -245,11 +193,11 @@ static void test_hanging_is_ended(void **state)
     const char *words[] = {"spin", "sleep"};
     for (size_t i = 0; i < 2; i++) {
         lens_apart_begin(1);
-        lens_error err = ask(jpeg, words[i]);
+        lens_error err = test_ask(TEST_ASK_JPEG, words[i]);
         lens_apart_begin(LENS_APART_SECONDS);
         assert_string_equal(err.message, "its decoder took more than 1 seconds");
         assert_int_equal(err.code, LENS_E_LIMIT);
-        assert_goes_on();
+        test_decoding_goes_on();
     }
 }
 
@@ -275,16 +223,16 @@ static void test_an_interruption_takes_no_time_from_a_picture(void **state)
     lens_apart_end();
     lens_apart_begin(3);
     for (int i = 0; i < 2; i++) {
-        lens_error err = ask(jpeg, "work");
+        lens_error err = test_ask(TEST_ASK_JPEG, "work");
         assert_string_equal(err.message, "done");
     }
     assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, &self), 0);
-    lens_error err = ask(jpeg, "rest");
+    lens_error err = test_ask(TEST_ASK_JPEG, "rest");
     pthread_join(thread, NULL);
     lens_apart_begin(LENS_APART_SECONDS);
     sigaction(SIGUSR2, &before, NULL);
     assert_string_equal(err.message, "done");
-    assert_goes_on();
+    test_decoding_goes_on();
 }
 
 static void test_memory_is_bounded(void **state)
@@ -294,9 +242,9 @@ static void test_memory_is_bounded(void **state)
         printf("skipped: a sanitizer needs all addresses there are\n");
         skip();
     }
-    lens_error err = ask(jpeg, "memory");
+    lens_error err = test_ask(TEST_ASK_JPEG, "memory");
     assert_int_equal(err.code, LENS_E_MEMORY);
-    assert_goes_on();
+    test_decoding_goes_on();
 }
 
 static void test_lies_are_seen(void **state)
@@ -306,182 +254,53 @@ static void test_lies_are_seen(void **state)
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         char words[32];
         snprintf(words, sizeof words, "lie %s", lies[i]);
-        lens_error err = ask(jpeg, words);
+        lens_error err = test_ask(TEST_ASK_JPEG, words);
         if (strcmp(err.message, "its decoder gave an answer that cannot be") != 0)
             fail_msg("%s: %s", lies[i], err.message);
-        assert_goes_on();
+        test_decoding_goes_on();
     }
     /* A size that is allowed, and more than the memory holds: reading there would be the end of us. */
     lens_decode_limits limits = {1 << 30};
     lens_image image;
     lens_error err = {0};
     char bytes[64];
-    const int size = snprintf(bytes, sizeof bytes, "%slie within limits", jpeg);
+    const int size = snprintf(bytes, sizeof bytes, "%slie within limits", TEST_ASK_JPEG);
     assert_int_equal(lens_decode(bytes, (size_t)size, &limits, &image, NULL, &err), -1);
     assert_string_equal(err.message, "its decoder gave an answer that cannot be");
-    err = ask(jpeg, "shrink"); /* under sanitizers nothing but the seals is against it */
+    err = test_ask(TEST_ASK_JPEG, "shrink"); /* under sanitizers nothing but the seals is against it */
     assert_string_equal(err.message, "shrunk 0 sealed 0");
-    err = ask(jpeg, "lie deaf");
+    err = test_ask(TEST_ASK_JPEG, "lie deaf");
     assert_says(&err, "its decoder was killed");
-    err = ask(jpeg, "cursor");
+    err = test_ask(TEST_ASK_JPEG, "cursor");
     assert_string_equal(err.message, "two?lines, ?[2J and ?");
-    assert_goes_on();
-    err = ask(jpeg, "eight bits");
+    test_decoding_goes_on();
+    err = test_ask(TEST_ASK_JPEG, "eight bits");
     assert_string_equal(err.message, "??2J \xc3\x9c \xc2");
     /* Nobody waits for one that reads no questions: once no more go to it another is asked. */
     lens_apart_end();
-    ask(jpeg, "lie ahead");
+    test_ask(TEST_ASK_JPEG, "lie ahead");
     lens_buffer picture = test_picture(TEST_JPEG_420, 83, 61, 3);
-    limits.max_pixels = pixels_most; /* with more it would be another at once */
+    limits.max_pixels = test_ask_pixels; /* with more it would be another at once */
     int tries = 1;
     while (lens_decode(picture.data, picture.size, &limits, &image, NULL, &err) != 0 && tries++ < 10000)
         assert_int_equal(err.code, LENS_E_FORMAT);
     assert_in_range(tries, 1, 9999);
     lens_image_free(&image);
     lens_buffer_free(&picture);
-    assert_goes_on();
-}
-
-/* All helpers, which are MIN or more. */
-static void kill_all(int min)
-{
-    pid_t helpers[64];
-    const int count = test_processes_below(getpid(), TEST_ALIVE, helpers, 64);
-    assert_true(count >= min);
-    for (int i = 0; i < count; i++)
-        kill(helpers[i], SIGKILL);
-    test_processes_wait(getpid(), TEST_ZOMBIES, count, NULL); /* dead, and nobody has looked yet */
-}
-
-static void assert_all_kinds_go_on(void)
-{
-    const test_kind kinds[] = {TEST_JPEG_420, TEST_PNG, TEST_SVG};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        lens_buffer bytes = test_picture(kinds[i], 83, 61, 3);
-        assert_the_same(bytes.data, bytes.size, "after a kill");
-        lens_buffer_free(&bytes);
-    }
-    assert_goes_on();
-}
-
-/* Two are decoded while this thread has time for other things, to the pixels that they have here; what happens to their processes meanwhile is up to BETWEEN. */
-static void decode_two(void (*between)(void))
-{
-    lens_decode_limits limits = {pixels_most};
-    lens_decoding decodings[2];
-    lens_buffer bytes[2] = {test_picture(TEST_JPEG_420, 83, 61, 3), test_picture(TEST_JPEG_420, 83, 61, 4)};
-    lens_error err = {0};
-    for (int i = 0; i < 2; i++)
-        lens_decode_begin(&decodings[i], bytes[i].data, bytes[i].size, &limits);
-    if (between)
-        between();
-    for (int i = 0; i < 2; i++) {
-        lens_image image, here;
-        assert_done(lens_decode_end(&decodings[i], &image, &err), &err);
-        assert_done(lens_decode_here(bytes[i].data, bytes[i].size, &limits, &here, &err), &err);
-        assert_memory_equal(image.rgb, here.rgb, 83 * 61 * 3);
-        assert_int_equal(decodings[i].format, LENS_FORMAT_JPEG);
-        lens_image_free(&image);
-        lens_image_free(&here);
-        lens_buffer_free(&bytes[i]);
-    }
-}
-
-static void test_a_killed_helper_is_replaced(void **state)
-{
-    (void)state;
-    decode_two(NULL); /* by two of one kind: the second try must not be another dead one's */
-    kill_all(2);
-    lens_buffer bytes = test_picture(TEST_JPEG_420, 83, 61, 3);
-    assert_the_same(bytes.data, bytes.size, "after a kill");
-    lens_buffer_free(&bytes);
-    lens_apart_end();
-    assert_all_kinds_go_on();
-}
-
-static void kill_both(void)
-{
-    kill_all(2);
-}
-
-static void test_pictures_are_decoded_meanwhile(void **state)
-{
-    (void)state;
-    decode_two(NULL);
-    decode_two(kill_both); /* and what was at rest: whoever takes their place is a new one */
-    lens_apart_end();
-    decode_two(NULL);
-    assert_all_kinds_go_on();
-}
-
-static void test_what_goes_wrong_meanwhile_is_told_at_the_end(void **state)
-{
-    (void)state;
-    lens_decode_limits limits = {pixels_most};
-    lens_decoding decoding;
-    lens_image image;
-    lens_error err = {0};
-    const struct {
-        const char *words, *reason;
-    } cases[] = {{"exit", "its decoder ended (status 7)"}, {"lie large", "its decoder gave an answer that cannot be"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char bytes[64];
-        const int size = snprintf(bytes, sizeof bytes, "%s%s", jpeg, cases[i].words);
-        lens_decode_begin(&decoding, bytes, (size_t)size, &limits);
-        decode_two(NULL); /* by others */
-        assert_int_equal(lens_decode_end(&decoding, &image, &err), -1);
-        assert_string_equal(err.message, cases[i].reason);
-        assert_null(image.rgb);
-    }
-    lens_decode_begin(&decoding, "GI", 2, &limits);
-    assert_int_equal(lens_decode_end(&decoding, &image, &err), -1);
-    assert_string_equal(err.message, "not a picture");
-    assert_goes_on();
-}
-
-static void test_what_is_expected_is_there(void **state)
-{
-    (void)state;
-    lens_apart_end();
-    lens_apart_expect(LENS_FORMAT_NONE);
-    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, NULL, 0), 0);
-    lens_apart_expect(LENS_FORMAT_JPEG);
-    pid_t expected, used;
-    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, &expected, 1), 1);
-    lens_apart_expect(LENS_FORMAT_JPEG);
-    assert_goes_on();
-    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, &used, 1), 1);
-    assert_int_equal(used, expected);
-}
-
-static void test_what_nobody_wants_is_ended(void **state)
-{
-    (void)state;
-    lens_decode_limits limits = {pixels_most};
-    lens_decoding decoding;
-    char bytes[64];
-    const int size = snprintf(bytes, sizeof bytes, "%sspin", jpeg);
-    assert_goes_on();
-    const int before = test_processes_below(getpid(), TEST_ALIVE, NULL, 0);
-    lens_decode_begin(&decoding, bytes, (size_t)size, &limits); /* by the one at rest */
-    lens_decode_drop(&decoding);
-    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, NULL, 0), before - 1);
-    assert_goes_on();
-    lens_decode_begin(&decoding, "GI", 2, &limits);
-    lens_decode_drop(&decoding);
+    test_decoding_goes_on();
 }
 
 static void test_signals_for_the_program_are_not_for_its_helpers(void **state)
 {
     (void)state;
-    assert_all_kinds_go_on();
+    test_decoding_goes_on_by_all();
     pid_t before[64], after[64];
     const int count = test_processes_below(getpid(), TEST_ALIVE, before, 64);
     const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     for (int i = 0; i < count; i++)
         for (size_t s = 0; s < sizeof signals / sizeof *signals; s++)
             kill(before[i], signals[s]);
-    ask(jpeg, "cursor"), ask(png, "cursor"), ask(svg, "cursor");
+    test_ask(TEST_ASK_JPEG, "cursor"), test_ask(TEST_ASK_PNG, "cursor"), test_ask(TEST_ASK_SVG, "cursor");
     assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, after, 64), count);
     assert_memory_equal(before, after, (size_t)count * sizeof *before);
 }
@@ -495,16 +314,16 @@ static void test_nothing_else_is_within_reach(void **state)
     }
     char *folder = test_folder_new(), *place = test_path(folder, "made"), words[300];
     snprintf(words, sizeof words, "forbidden %s", place);
-    lens_error err = ask(jpeg, words);
+    lens_error err = test_ask(TEST_ASK_JPEG, words);
     assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 break 1 code 1");
-    err = ask(png, words);
+    err = test_ask(TEST_ASK_PNG, words);
     assert_string_equal(err.message, "open 1 write 1 socket 1 exec 1 fork 1 kill 1 trace 1 break 1 code 0");
-    err = ask(svg, words); /* may read, but where the kernel has Landlock not that */
+    err = test_ask(TEST_ASK_SVG, words); /* may read, but where the kernel has Landlock not that */
     const bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
     assert_int_equal(strncmp(err.message, landlock ? "open 13 " : "open 0 ", 7), 0);
     assert_says(&err, " write 1 socket 1 exec 1 fork 1 kill 1 trace 1 break 1 code 0");
     snprintf(words, sizeof words, "more %s", place);
-    err = ask(svg, words);
+    err = test_ask(TEST_ASK_SVG, words);
 #ifdef SYS_open
     assert_string_equal(err.message, "open 1 owner 1 signal 1 flags 1 seal 1, usual 1");
 #else
@@ -518,8 +337,8 @@ static void test_nothing_else_is_within_reach(void **state)
     pid_t helpers[64];
     for (int i = test_processes_below(getpid(), TEST_ALIVE, helpers, 64); i > 0; i--)
         kill(helpers[i - 1], SIGKILL);
-    ask(jpeg, "surroundings"), ask(png, "surroundings"); /* so that the dead are found */
-    err = ask(svg, "surroundings");
+    test_ask(TEST_ASK_JPEG, "surroundings"), test_ask(TEST_ASK_PNG, "surroundings"); /* so that the dead are found */
+    err = test_ask(TEST_ASK_SVG, "surroundings");
     assert_string_equal(err.message, "files 6 secret none fonts 1");
     close(extra);
     unsetenv("MEMELENS_TEST_SECRET");
@@ -551,177 +370,13 @@ static void test_nothing_is_decoded_without_the_confinement_there_could_be(void 
     assert_true(child >= 0);
     if (child == 0) {
         forbid_forbidding();
-        lens_error first = ask(jpeg, "cursor"), second = ask(jpeg, "cursor");
+        lens_error first = test_ask(TEST_ASK_JPEG, "cursor"), second = test_ask(TEST_ASK_JPEG, "cursor");
         const char reason[] = "the system does not let its decoder be confined";
         _exit(first.code != LENS_E_SYSTEM || strcmp(first.message, reason) != 0 || strcmp(second.message, reason) != 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_goes_on();
-}
-
-static bool spins(pid_t process)
-{
-    char path[64], name[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)process);
-    FILE *file = fopen(path, "r");
-    if (file && !fgets(name, sizeof name, file))
-        *name = '\0';
-    if (file)
-        fclose(file);
-    return strcmp(name, "spinning\n") == 0;
-}
-
-static void *spin_a_drawing(void *context)
-{
-    ask(svg, "spin");
-    return context;
-}
-
-/* One at rest and two in the middle of pictures, when what started them is killed. */
-static void test_no_helper_survives_the_program(void **state)
-{
-    (void)state;
-    assert_goes_on();
-    pid_t ours[64];
-    const int before = test_processes_below(getpid(), TEST_ALIVE, ours, 64);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        pthread_t thread;
-        ask(jpeg, "cursor"); /* by a helper of its own, now at rest */
-        lens_apart_begin(1000);
-        pthread_create(&thread, NULL, spin_a_drawing, NULL);
-        ask(png, "spin");
-        _exit(1);
-    }
-    pid_t theirs[3];
-    test_processes_wait(child, TEST_ALIVE, 3, theirs);
-    int spinning = 0;
-    for (int i = 0; i < 6000 && spinning < 2; i++, lens_sleep(0.01))
-        spinning = spins(theirs[0]) + spins(theirs[1]) + spins(theirs[2]);
-    assert_int_equal(spinning, 2);
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    for (int i = 0; i < 3; i++)
-        test_process_wait_end(theirs[i]);
-    assert_true(test_processes_below(getpid(), TEST_ALIVE, ours, 64) >= before); /* and ours were left alone */
-    assert_goes_on();
-}
-
-static void *many(void *context)
-{
-    for (int i = 0; i < 40; i++) {
-        lens_buffer *bytes = context;
-        lens_decode_limits limits = {pixels_most};
-        lens_image image;
-        lens_error err = {0};
-        char crash[64];
-        const int size = snprintf(crash, sizeof crash, "%skill", jpeg);
-        if (i % 10 == 0)
-            lens_decode(crash, (size_t)size, &limits, &image, NULL, &err);
-        if (lens_decode(bytes->data, bytes->size, &limits, &image, NULL, &err) != 0)
-            return "failed";
-        lens_image_free(&image);
-    }
-    return NULL;
-}
-
-static void *ask_for_time(void *found)
-{
-    *(lens_error *)found = ask(jpeg, "time");
-    return NULL;
-}
-
-static void test_large_pictures_are_decoded_one_at_a_time(void **state)
-{
-    (void)state;
-    const uint64_t before = pixels_most;
-    enum { THREADS = 4 };
-    pthread_t threads[THREADS];
-    lens_error found[THREADS];
-    long long begun[THREADS], ended[THREADS];
-    pixels_most = 100 << 20;
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_time, &found[i]), 0);
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        if (sscanf(found[i].message, "%lld to %lld", &begun[i], &ended[i]) != 2)
-            fail_msg("%s", found[i].message);
-        for (int k = 0; k < i; k++)
-            assert_true(ended[i] <= begun[k] || ended[k] <= begun[i]);
-    }
-    lens_error err = ask(jpeg, "lie small");
-    assert_string_equal(err.message, "its decoder gave an answer that cannot be");
-    const char *lies[] = {"lie again", "lie at once", "lie room at once"};
-    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
-        err = ask(jpeg, lies[i]);
-        assert_string_equal(err.message, "its decoder gave an answer that cannot be");
-    }
-    pixels_most = before;
-    assert_goes_on(); /* nobody holds what is for one */
-    err = ask(jpeg, "time");
-    assert_says(&err, "pixels, more than the");
-}
-
-static bool goes_on(void *stop)
-{
-    return !atomic_load((atomic_bool *)stop);
-}
-
-typedef struct asking {
-    atomic_bool *stop;
-    const char *words;
-    lens_error found;
-} asking;
-
-static void *ask_until_stop(void *context)
-{
-    asking *self = context;
-    lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = self->stop});
-    self->found = ask(jpeg, self->words);
-    return NULL;
-}
-
-/* Two wait for their turn with a large picture, or one has it, and its helper does nothing more; a third waits for a small one. */
-static void test_a_stop_ends_the_waiting(void **state)
-{
-    (void)state;
-    const uint64_t before = pixels_most;
-    atomic_bool stop = false;
-    asking all[] = {{.stop = &stop, .words = "lie turn"}, {.stop = &stop, .words = "lie turn"}, {.stop = &stop, .words = "sleep"}};
-    pthread_t threads[3];
-    pixels_most = 100 << 20;
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, ask_until_stop, &all[i]), 0);
-    lens_sleep(1);
-    atomic_store(&stop, true);
-    for (int i = 0; i < 3; i++) {
-        pthread_join(threads[i], NULL);
-        assert_string_equal(all[i].found.message, "interrupted");
-        assert_int_equal(all[i].found.code, LENS_E_CANCELLED);
-    }
-    lens_error err = ask(jpeg, "time"); /* nobody has it now */
-    assert_says(&err, " to ");
-    pixels_most = before;
-    assert_goes_on();
-}
-
-static void test_threads_have_helpers_of_their_own(void **state)
-{
-    (void)state;
-    lens_buffer bytes[] = {test_picture(TEST_JPEG_420, 83, 61, 3), test_picture(TEST_PNG, 83, 61, 3)};
-    pthread_t threads[6];
-    for (int i = 0; i < 6; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, many, &bytes[i % 2]), 0);
-    for (int i = 0; i < 6; i++) {
-        void *result;
-        pthread_join(threads[i], &result);
-        assert_null(result);
-    }
-    lens_buffer_free(&bytes[0]);
-    lens_buffer_free(&bytes[1]);
-    assert_goes_on();
+    test_decoding_goes_on();
 }
 
 int main(int argc, char **argv)
@@ -742,18 +397,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_an_interruption_takes_no_time_from_a_picture),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_lies_are_seen),
-        cmocka_unit_test(test_a_killed_helper_is_replaced),
-        cmocka_unit_test(test_pictures_are_decoded_meanwhile),
-        cmocka_unit_test(test_what_goes_wrong_meanwhile_is_told_at_the_end),
-        cmocka_unit_test(test_what_is_expected_is_there),
-        cmocka_unit_test(test_what_nobody_wants_is_ended),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
         cmocka_unit_test(test_nothing_else_is_within_reach),
         cmocka_unit_test(test_nothing_is_decoded_without_the_confinement_there_could_be),
-        cmocka_unit_test(test_no_helper_survives_the_program),
-        cmocka_unit_test(test_large_pictures_are_decoded_one_at_a_time),
-        cmocka_unit_test(test_a_stop_ends_the_waiting),
-        cmocka_unit_test(test_threads_have_helpers_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
