@@ -11,6 +11,7 @@
 #include "library/index_captions.h"
 #include "library/index_writer.h"
 #include "library/sentences.h"
+#include "pixels/apart.h"
 #include "store/texts.h"
 
 static const double look_every = 0.2; /* seconds between looks whether another process still writes */
@@ -360,5 +361,6 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     pthread_mutex_destroy(&run.reader_lock);
     pthread_mutex_destroy(&run.store_lock);
     lens_store_close(run.store);
+    lens_apart_rest();
     return result;
 }

@@ -13,6 +13,7 @@
 #include "library/internal.h"
 #include "library/sentences.h"
 #include "ocr/ocr.h"
+#include "pixels/apart.h"
 #include "store/texts.h"
 #include "words/tokens.h"
 
@@ -401,6 +402,7 @@ int lens_read(lens_library *library, const lens_read_options *asked, lens_read_r
         result = encode_all(library->place.store, options, report, begun, err);
     lens_patience_set(before);
     free(languages);
+    lens_apart_rest();
     report->seconds = lens_seconds() - begun;
     return result;
 }

@@ -86,6 +86,15 @@ static void give_back(lens_helper *helper, lens_helper_kind kind)
     lens_helper_end(helper);
 }
 
+void lens_apart_rest(void)
+{
+    pthread_mutex_lock(&lock);
+    for (int kind = 0; kind < LENS_HELPER_KINDS; kind++)
+        for (size_t i = 0; i < idle_count[kind]; i++)
+            lens_helper_rest(idle[kind][i]);
+    pthread_mutex_unlock(&lock);
+}
+
 void lens_apart_end(void)
 {
     pthread_mutex_lock(&lock);

@@ -468,12 +468,23 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
     return outcome;
 }
 
+/* Up to the end of the last page. */
+static void empty_from(const lens_helper *self, size_t at)
+{
+    fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)self->room);
+}
+
+void lens_helper_rest(lens_helper *self)
+{
+    empty_from(self, 0);
+}
+
 lens_helper_outcome lens_helper_hear(lens_helper *self, double seconds, lens_image *out, lens_error *err)
 {
     *out = (lens_image){0};
     const lens_helper_outcome outcome = hear_picture(self, seconds, out, err);
-    if (self->pid && self->room > room_kept) /* by a broken picture as well; and the last page whole */
-        fallocate(self->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)room_kept, (off_t)self->room);
+    if (self->pid && self->room > room_kept) /* by a broken picture as well */
+        empty_from(self, room_kept);
     end_turn(self);
     return outcome;
 }

@@ -43,6 +43,9 @@ void lens_helper_ask(lens_helper *helper, const void *bytes, size_t size, const 
  * for hung. */
 lens_helper_outcome lens_helper_hear(lens_helper *helper, double seconds, lens_image *out, lens_error *err);
 
+/* Gives back the memory that it shares with this program, which holds its last picture. */
+void lens_helper_rest(lens_helper *helper);
+
 /* The most pixels that it was started for. */
 uint64_t lens_helper_max_pixels(const lens_helper *helper);
 

@@ -127,6 +127,38 @@ static void test_a_large_file_leaves_nothing(void **state)
     test_decoding_goes_on();
 }
 
+static void test_at_rest_nothing_is_kept(void **state)
+{
+    (void)state;
+    lens_image large, apart;
+    lens_error err = {0};
+    lens_decode_limits limits = {64 << 20};
+    assert_done(lens_image_new(3000, 2000, &large, &err), &err);
+    memset(large.rgb, 77, (size_t)3000 * 2000 * 3);
+    lens_buffer bytes = test_png_of(&large);
+    for (int rested = 0; rested < 2; rested++) {
+        assert_done(lens_decode(bytes.data, bytes.size, &limits, &apart, NULL, &err), &err);
+        assert_memory_equal(apart.rgb, large.rgb, (size_t)3000 * 2000 * 3);
+        lens_image_free(&apart);
+        long long held = 0;
+        int found[64];
+        if (rested)
+            lens_apart_rest();
+        for (int i = shared_memory(found, 64); i-- > 0;) {
+            struct stat info;
+            assert_int_equal(fstat(found[i], &info), 0);
+            held += info.st_blocks * 512LL;
+        }
+        if (rested)
+            assert_int_equal(held, 0);
+        else
+            assert_true(held >= 3000 * 2000 * 3);
+    }
+    lens_image_free(&large);
+    lens_buffer_free(&bytes);
+    test_decoding_goes_on();
+}
+
 static long addresses(void)
 {
     long pages = 0;
@@ -391,6 +423,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_jpeg_for_libvips_finds_it),
         cmocka_unit_test(test_more_room_than_at_first),
         cmocka_unit_test(test_a_large_file_leaves_nothing),
+        cmocka_unit_test(test_at_rest_nothing_is_kept),
         cmocka_unit_test(test_no_room_is_for_one_picture),
         cmocka_unit_test(test_crashes_cost_one_picture),
         cmocka_unit_test(test_hanging_is_ended),
