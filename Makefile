@@ -66,8 +66,8 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_TARGETS))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_PROGRAMS))
 
-.PHONY: all help deps demo test run-tests check-includes check-hardening coverage bench corpus kept word-map fuzz print-libs install uninstall dist \
-	deb sbom reproducible clean faults limits print-fuzz races run-races always
+.PHONY: all help deps demo test run-tests check-includes check-hardening check-from-nothing coverage bench corpus kept word-map fuzz print-libs install \
+	uninstall dist deb sbom reproducible clean faults limits print-fuzz races run-races always
 
 all: $(PROGRAM)
 
@@ -95,9 +95,9 @@ deps:
 
 # What is compiled with, warnings aside: when that is another, as after a new release of this file, all objects are made again.
 COMPILED_WITH := $(CC) $(CPPFLAGS_ALL) $(filter-out $(WARN),$(CFLAGS_ALL))
+# (The folder is made by $(shell), because make writes files of its own before it runs a recipe's first line.)
 $(BUILD)/flags: always
-	@mkdir -p $(@D)
-	@$(file >$@.now,$(COMPILED_WITH)) cmp -s $@.now $@ || cp $@.now $@
+	@$(shell mkdir -p $(@D))$(file >$@.now,$(COMPILED_WITH)) cmp -s $@.now $@ || cp $@.now $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -175,7 +175,7 @@ test:
 	@tools/deps.sh tests
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) $(FAULT_SHIM) check-includes check-hardening
+run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) $(FAULT_SHIM) check-includes check-hardening check-from-nothing
 	@BUILD=$(BUILD) PROGRAM=$(PROGRAM) tests/run.sh
 
 # Where threads meet: the warm and its searchers, index runs, the server, the watch, and the workers of a database.
@@ -192,6 +192,12 @@ run-races: $(PROGRAM) $(patsubst %.c,$(BUILD)/%,$(RACES))
 
 check-includes:
 	@tests/check-includes.sh
+
+# That a build has all it needs where there is none yet, which no build on the machine of whoever changes this file shows.
+check-from-nothing:
+	@rm -rf $(BUILD)/from-nothing
+	@$(MAKE) --no-print-directory -n BUILD=$(BUILD)/from-nothing all >/dev/null
+	@rm -rf $(BUILD)/from-nothing
 
 check-hardening: $(PROGRAM)
 	@tests/check-hardening.sh $(PROGRAM) '$(if $(SANITIZE)$(COVERAGE)$(filter command,$(origin HARDENING))$(findstring -fsanitize,$(CFLAGS)),,\

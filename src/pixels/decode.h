@@ -14,7 +14,7 @@ typedef struct lens_decode_limits {
     uint64_t max_pixels; /* width times height, checked before pixels are decoded */
 } lens_decode_limits;
 
-/* What has more is decoded alone: memory is for one such picture, and not for as many as there are processors. */
+/* What has more waits for its turn (helper.c): memory is for one picture of the largest, or some of these, and not for as many as there are processors. */
 enum { LENS_LARGE_PIXELS = 16 << 20 };
 
 /* 100 megapixels. */

@@ -39,7 +39,7 @@ struct lens_helper {
     size_t size;               /* of the file it was asked to decode, bytes */
     lens_decode_limits limits; /* then */
     int errnum;                /* why it could not be asked, and another can; 0 */
-    bool large;                /* it has the turn for large pictures */
+    uint64_t large;            /* it may decode a large picture, of so many pixels; 0: it may not */
 };
 
 /* One pipe for all helpers. The end that would be written to is held by this process alone, so that the kernel closes it whatever this process ends of. (A
@@ -47,8 +47,17 @@ struct lens_helper {
 static int lifeline[2] = {-1, -1};
 static pthread_mutex_t lifeline_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Taken while a large picture is decoded (LENS_LARGE_PIXELS). */
-static bool turn_taken;
+/* Large pictures (LENS_LARGE_PIXELS) that are decoded at the same time have so many pixels together at most: cameras make such pictures, and one of them leaves
+ * room for others. One that has more is decoded alone. */
+static const uint64_t large_together = 100 * 1000 * 1000;
+
+/* Whoever waits for its turn with one, in the order in which they came: a small one must not keep a larger one waiting for ever. */
+typedef struct large_turn {
+    struct large_turn *next;
+} large_turn;
+
+static large_turn *first_turn;
+static uint64_t large_now; /* pixels of those that are being decoded */
 static pthread_mutex_t turn_lock;
 static pthread_cond_t turn_free;
 static pthread_once_t turns = PTHREAD_ONCE_INIT;
@@ -61,7 +70,8 @@ static void begin_turns(void)
     pthread_cond_init(&turn_free, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&turn_lock, NULL);
-    turn_taken = false;
+    first_turn = NULL;
+    large_now = 0;
 }
 
 void lens_helper_forget_lifeline(void)
@@ -344,13 +354,23 @@ static bool ask(const lens_helper *self)
     return send(self->socket, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof question;
 }
 
-/* Waits until it may decode a large picture. False: the thread is to wait no longer. */
-static bool take_turn(lens_helper *self)
+/* With the lock held. */
+static bool has_turn(const large_turn *turn, uint64_t pixels)
+{
+    return first_turn == turn && (large_now == 0 || large_now + pixels <= large_together);
+}
+
+/* Waits until it may decode a large picture of so many PIXELS. False: the thread is to wait no longer. */
+static bool take_turn(lens_helper *self, uint64_t pixels)
 {
     bool ended = false;
+    large_turn own = {NULL}, **at = &first_turn;
     pthread_once(&turns, begin_turns);
     pthread_mutex_lock(&turn_lock);
-    while (turn_taken && !ended) {
+    while (*at)
+        at = &(*at)->next;
+    *at = &own;
+    while (!has_turn(&own, pixels) && !ended) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec++;
@@ -360,10 +380,14 @@ static bool take_turn(lens_helper *self)
         ended = lens_patience_ended();
         pthread_mutex_lock(&turn_lock);
     }
-    if (!turn_taken)
-        self->large = turn_taken = true;
+    if (has_turn(&own, pixels))
+        large_now += self->large = pixels;
+    for (at = &first_turn; *at != &own;)
+        at = &(*at)->next;
+    *at = own.next;
+    pthread_cond_broadcast(&turn_free); /* there may be room for the next one too */
     pthread_mutex_unlock(&turn_lock);
-    return self->large;
+    return self->large != 0;
 }
 
 static void end_turn(lens_helper *self)
@@ -371,8 +395,9 @@ static void end_turn(lens_helper *self)
     if (!self->large)
         return;
     pthread_mutex_lock(&turn_lock);
-    turn_taken = self->large = false;
-    pthread_cond_signal(&turn_free);
+    large_now -= self->large;
+    self->large = 0;
+    pthread_cond_broadcast(&turn_free);
     pthread_mutex_unlock(&turn_lock);
 }
 
@@ -383,11 +408,11 @@ static size_t pixel_bytes(const lens_helper_answer *answer, const lens_decode_li
     return lens_decode_check_size(answer->width, answer->height, limits, &error) == 0 ? (size_t)answer->width * (size_t)answer->height * 3 : 0;
 }
 
-/* The same; 0 as well for a large picture before its turn. */
+/* The same; 0 as well for a large picture before its turn, or with more pixels than that is for. */
 static size_t allowed_bytes(const lens_helper *self, const lens_helper_answer *answer)
 {
     const size_t bytes = pixel_bytes(answer, &self->limits);
-    return bytes / 3 > LENS_LARGE_PIXELS && !self->large ? 0 : bytes;
+    return bytes / 3 > LENS_LARGE_PIXELS && bytes / 3 > self->large ? 0 : bytes;
 }
 
 /* What it says of itself is shown to people: one line, and none of the codes that move a terminal's cursor. */
@@ -435,9 +460,10 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
     }
     lens_helper_outcome outcome = hear(self, seconds, &answer, err);
     if (outcome == LENS_HELPER_DONE && answer.kind == LENS_ANSWER_LARGE) {
-        if (pixel_bytes(&answer, &self->limits) / 3 <= LENS_LARGE_PIXELS)
+        const size_t pixels = pixel_bytes(&answer, &self->limits) / 3;
+        if (pixels <= LENS_LARGE_PIXELS)
             return lied(self, err);
-        if (!take_turn(self))
+        if (!take_turn(self, pixels))
             return given_up(self, err);
         if (!ask(self))
             return died(self, err);

@@ -49,7 +49,7 @@ void lens_helper_rest(lens_helper *helper);
 /* The most pixels that it was started for. */
 uint64_t lens_helper_max_pixels(const lens_helper *helper);
 
-/* After a fork, in the child: the pipe that ends the parent's helpers is the parent's alone, and so is the turn of its large pictures. */
+/* After a fork, in the child: the pipe that ends the parent's helpers is the parent's alone, and so are the turns of its large pictures. */
 void lens_helper_forget_lifeline(void);
 
 #endif

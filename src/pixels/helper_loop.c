@@ -47,7 +47,7 @@ static bool tell(const lens_helper_answer *answer)
     return send(LENS_HELPER_SOCKET, answer, sizeof *answer, MSG_NOSIGNAL) == (ssize_t)sizeof *answer;
 }
 
-/* Large pictures are decoded one at a time in all helpers of the program: it answers when it is this one's turn. Without an answer it has ended. */
+/* Few large pictures are decoded at a time in all helpers of the program: it answers when it is this one's turn. Without an answer it has ended. */
 static life *living;
 static bool told_large;
 

@@ -48,8 +48,10 @@ static void lie(const char *how)
         answer_raw(LENS_ANSWER_PICTURE, 5000, 4000);
     else if (strcmp(how, "room at once") == 0)
         answer_raw(LENS_ANSWER_ROOM, 5000, 5000), answer_raw(LENS_ANSWER_PICTURE, 5000, 5000);
+    else if (strcmp(how, "larger") == 0) /* than it had its turn for */
+        answer_raw(LENS_ANSWER_LARGE, 5000, 4000), answer_raw(LENS_ANSWER_PICTURE, 5000, 5000);
     else if (strcmp(how, "turn") == 0)
-        answer_raw(LENS_ANSWER_LARGE, 5000, 5000);
+        answer_raw(LENS_ANSWER_LARGE, 10000, 8000);
     else if (strcmp(how, "ahead") == 0) /* answers, and reads no questions */
         for (answer.error.code = LENS_E_FORMAT;;)
             send(LENS_HELPER_SOCKET, &answer, sizeof answer, 0);
@@ -111,11 +113,11 @@ static int see_surroundings(lens_error *err)
     return lens_fail(err, LENS_E_FORMAT, "files %d secret %s fonts %d", open_files, getenv("MEMELENS_TEST_SECRET") ? "seen" : "none", fonts);
 }
 
-/* Decodes for a while what has more than LENS_LARGE_PIXELS pixels: when that began and ended, in nanoseconds. */
-static int take_time(const lens_decode_limits *limits, lens_error *err)
+/* Decodes for a while what has more than LENS_LARGE_PIXELS pixels, WIDTH x 8000: when that began and ended, in nanoseconds. */
+static int take_time(int width, const lens_decode_limits *limits, lens_error *err)
 {
     struct timespec begun, ended;
-    if (lens_decode_check_size(5000, 5000, limits, err) != 0 || lens_decode_check_size(5000, 4000, limits, err) != 0)
+    if (lens_decode_check_size(width, 8000, limits, err) != 0 || lens_decode_check_size(width, 8000, limits, err) != 0)
         return -1;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
@@ -185,7 +187,9 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
         return lens_fail(err, LENS_E_FORMAT, "shrunk %d sealed %d", ftruncate(LENS_HELPER_MEMORY, 0) == 0,
                          fcntl(LENS_HELPER_MEMORY, F_ADD_SEALS, F_SEAL_GROW) == 0);
     else if (strcmp(words, "time") == 0)
-        return take_time(limits, err);
+        return take_time(10000, limits, err);
+    else if (strcmp(words, "time together") == 0)
+        return take_time(3000, limits, err);
     else if (strcmp(words, "work") == 0 || strcmp(words, "rest") == 0)
         return work_or_rest(words[0] == 'w', err);
     else if (strcmp(words, "memory") == 0)

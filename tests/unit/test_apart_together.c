@@ -202,33 +202,60 @@ static void *many(void *context)
     return NULL;
 }
 
-static void *ask_for_time(void *found)
+enum { TIMED = 6 };
+
+typedef struct timed {
+    const char *words;
+    lens_error found;
+    long long begun, ended;
+} timed;
+
+static void *ask_for_time(void *context)
 {
-    *(lens_error *)found = test_ask(TEST_ASK_JPEG, "time");
+    timed *self = context;
+    self->found = test_ask(TEST_ASK_JPEG, self->words);
     return NULL;
 }
 
-static void test_large_pictures_are_decoded_one_at_a_time(void **state)
+/* How many of TIMED large pictures at the same time, each of which asks for WORDS, were decoded at one moment. */
+static int most_at_once(const char *words)
+{
+    pthread_t threads[TIMED];
+    timed all[TIMED];
+    int most = 0;
+    for (int i = 0; i < TIMED; i++) {
+        all[i] = (timed){.words = words};
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_time, &all[i]), 0);
+    }
+    for (int i = 0; i < TIMED; i++) {
+        pthread_join(threads[i], NULL);
+        if (sscanf(all[i].found.message, "%lld to %lld", &all[i].begun, &all[i].ended) != 2)
+            fail_msg("%s", all[i].found.message);
+    }
+    for (int i = 0; i < TIMED; i++) {
+        int count = 0;
+        for (int k = 0; k < TIMED; k++)
+            count += all[k].begun <= all[i].begun && all[i].begun < all[k].ended;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+static void test_few_large_pictures_are_decoded_at_a_time(void **state)
 {
     (void)state;
     const uint64_t before = test_ask_pixels;
-    enum { THREADS = 4 };
-    pthread_t threads[THREADS];
-    lens_error found[THREADS];
-    long long begun[THREADS], ended[THREADS];
     test_ask_pixels = 100 << 20;
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_time, &found[i]), 0);
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        if (sscanf(found[i].message, "%lld to %lld", &begun[i], &ended[i]) != 2)
-            fail_msg("%s", found[i].message);
-        for (int k = 0; k < i; k++)
-            assert_true(ended[i] <= begun[k] || ended[k] <= begun[i]);
+    assert_int_equal(most_at_once("time"), 1); /* of 80 million pixels */
+    int most = 0; /* four of 24 million, once the machine has time for so many */
+    for (int i = 0; i < 50 && most < 4; i++) {
+        const int now = most_at_once("time together");
+        most = now > most ? now : most;
     }
+    assert_int_equal(most, 4);
     lens_error err = test_ask(TEST_ASK_JPEG, "lie small");
     assert_string_equal(err.message, "its decoder gave an answer that cannot be");
-    const char *lies[] = {"lie again", "lie at once", "lie room at once"};
+    const char *lies[] = {"lie again", "lie at once", "lie room at once", "lie larger"};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         err = test_ask(TEST_ASK_JPEG, lies[i]);
         assert_string_equal(err.message, "its decoder gave an answer that cannot be");
@@ -312,7 +339,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_what_is_expected_is_there),
         cmocka_unit_test(test_what_nobody_wants_is_ended),
         cmocka_unit_test(test_no_helper_survives_the_program),
-        cmocka_unit_test(test_large_pictures_are_decoded_one_at_a_time),
+        cmocka_unit_test(test_few_large_pictures_are_decoded_at_a_time),
         cmocka_unit_test(test_a_stop_ends_the_waiting),
         cmocka_unit_test(test_threads_have_helpers_of_their_own),
     };

@@ -187,6 +187,18 @@ static void test_many_pictures_with_texts(void **state)
     assert_done(lens_store_write(f->store, entries, COUNT, NULL, &err), &err);
     assert_int_equal(lens_store_caption_count(f->store, &err), 1);
     texts_sound(f);
+    /* And what is more than goes at once. */
+    enum { LONG = 5 << 20 };
+    char *book = malloc(LONG + 1);
+    assert_non_null(book);
+    memset(book, ' ', LONG);
+    memcpy(book, "whale", 5);
+    strcpy(book + LONG - 1, "x");
+    for (size_t i = 0; i < COUNT; i++)
+        entries[i].text = entries[i].folded = book;
+    assert_done(lens_store_write(f->store, entries, COUNT, NULL, &err), &err);
+    free(book);
+    assert_int_equal(lens_store_caption_count(f->store, &err), 4);
 }
 
 /* A picture that is not there sinks the whole transaction, and the index with it. */

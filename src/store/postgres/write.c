@@ -301,25 +301,27 @@ static int find_ids(lens_postgres *store, const batch *self, lens_error *err)
     return 0;
 }
 
-/* What the pictures say about themselves: of one source after the other, and there is but one. */
+/* What the pictures say about themselves: of one source after the other, and there is but one; and not all at once where each says a book. */
 static int write_own_captions(lens_postgres *store, const batch *self, lens_error *err)
 {
+    enum { BYTES_AT_ONCE = 8 << 20 };
     lens_store_caption *captions = malloc(self->count * sizeof *captions);
     if (!captions)
         return lens_pg_memory(err);
     int64_t source = 0;
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
     int result = 0;
     for (size_t i = 0; i <= self->count && result == 0; i++) {
         const lens_store_entry *entry = i < self->count ? &self->entries[i] : NULL;
         if (entry && (!entry->text || entry->reason || self->skip[i]))
             continue;
-        if (count && (!entry || entry->source != source)) {
+        if (count && (!entry || entry->source != source || bytes > BYTES_AT_ONCE)) {
             result = lens_pg_captions_put(store, source, captions, count, NULL, err);
-            count = 0;
+            count = bytes = 0;
         }
         if (entry) {
             source = entry->source;
+            bytes += strlen(entry->text) + (entry->folded ? strlen(entry->folded) : 0);
             captions[count++] = (lens_store_caption){self->ids[i], entry->text, entry->folded};
         }
     }
