@@ -1,8 +1,10 @@
 /* memelens: which command, and the options that hold everywhere. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/front.h"
@@ -90,11 +92,21 @@ static cli_option *all_options(const cli_command *command, size_t *count)
     return all;
 }
 
+/* Where one of the three is closed, nothing that is opened here may take its place: results would be written into it. To read or write there fails as it
+ * did. */
+static void hold_standard_places(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}
+
 int main(int argc, char **argv)
 {
     int decoded;
     if (lens_decode_apart(argc, argv, &decoded))
         return decoded;
+    hold_standard_places();
     cli_catch_lost_files();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a reason to be told */
     /* The command is the first word that is no common option, so that `memelens --library X search …` works too. */

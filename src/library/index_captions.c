@@ -307,18 +307,6 @@ static const lens_store_source *find_source(const lens_store_sources *sources, c
     return NULL;
 }
 
-/* Whether the file beside a picture at PATH says nothing because there is nothing in it. */
-static bool can_be_read(importer *self, const char *path)
-{
-    lens_buffer bytes = {0};
-    lens_error why = {0};
-    const bool read = lens_file_read(path, LENS_CAPTION_SIDE_MOST, &bytes, &why) == 0;
-    lens_buffer_free(&bytes);
-    if (!read && why.code != LENS_E_MISSING && why.code != LENS_E_CANCELLED)
-        note(self->run, NULL, why.message);
-    return read;
-}
-
 static int import_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
 {
     const char *picture;
@@ -331,15 +319,15 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
         return 0; /* of no picture */
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
     lens_error why = {0};
-    if (lens_captions_beside(sidecar->path, picture, &visitor, &why) < 0 && why.code != LENS_E_LIMIT) {
+    if (lens_captions_beside(sidecar->path, picture, &visitor, &why) < 0) {
         if (why.code == LENS_E_MEMORY)
             return lens_fail(err, why.code, "%s", why.message);
-        return 0; /* it cannot be read now: what it said stays, and the next run reads it again */
+        if (known && why.code != LENS_E_MISSING && why.code != LENS_E_CANCELLED)
+            note(self->run, NULL, why.message);
+        return 0; /* it cannot be read now: what it said stays, and the next run looks again */
     }
     if (self->count == 0 && !known)
         return 0; /* it says nothing */
-    if (self->count == 0 && !self->short_of_memory && !can_be_read(self, sidecar->path))
-        return 0; /* what it said stays, and the next run looks again */
     int64_t id = known ? known->id : 0;
     if (!known && lens_store_source_put(self->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
         return -1;

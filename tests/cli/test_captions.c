@@ -376,6 +376,9 @@ static void test_a_file_beside_a_picture_that_cannot_be_read(void **state)
     assert_int_equal(chmod(beside, 0), 0);
     index_as_nobody(world, 0);
     texts_world_expect(world, "a.png", "beside");
+    test_run run = test_world_expect(world, 0, "index", world->pictures, NULL); /* and it is told, each time */
+    assert_non_null(strstr(run.err.data, beside));
+    test_run_free(&run);
     assert_int_equal(chmod(beside, 0644), 0);
     index_as_nobody(world, 1);
     texts_world_expect(world, "a.png", "changed");

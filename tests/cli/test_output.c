@@ -219,6 +219,22 @@ static void test_stdout_that_cannot_be_written_is_an_error(void **state)
     test_run_free(&run);
 }
 
+/* Nor is it written to what the program has open for itself, where the shell closed all that it could be written to. */
+static void test_a_closed_stdout_is_an_error(void **state)
+{
+    const test_world *world = *state;
+    three_pictures(world);
+    for (int i = 0; i < 2; i++) {
+        char command[8192];
+        snprintf(command, sizeof command, "exec '%s' %s <&- >&-", test_program(), i ? "search id:1" : "status");
+        const char *argv[] = {"/bin/sh", "-c", command, NULL};
+        test_run run = test_run_program(argv, test_world_environment(world), NULL);
+        assert_int_equal(run.status, 2);
+        assert_non_null(strstr(run.err.data, "could not be written"));
+        test_run_free(&run);
+    }
+}
+
 static void test_a_model_in_a_folder_that_is_not_utf8(void **state)
 {
     const test_world *world = *state;
@@ -272,6 +288,7 @@ int main(void)
         WORLD_TEST(test_status_counts),
         WORLD_TEST(test_duplicates_name_the_best_copy_first),
         WORLD_TEST(test_stdout_that_cannot_be_written_is_an_error),
+        WORLD_TEST(test_a_closed_stdout_is_an_error),
         WORLD_TEST(test_a_model_in_a_folder_that_is_not_utf8),
         WORLD_TEST(test_a_run_whose_parent_ignores_children_ends_well),
     };
