@@ -95,9 +95,9 @@ deps:
 
 # What is compiled with, warnings aside: when that is another, as after a new release of this file, all objects are made again.
 COMPILED_WITH := $(CC) $(CPPFLAGS_ALL) $(filter-out $(WARN),$(CFLAGS_ALL))
-# (The folder is made by $(shell), because make writes files of its own before it runs a recipe's first line.)
 $(BUILD)/flags: always
-	@$(shell mkdir -p $(@D))$(file >$@.now,$(COMPILED_WITH)) cmp -s $@.now $@ || cp $@.now $@
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(COMPILED_WITH))' >$@.now; cmp -s $@.now $@ || cp $@.now $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
