@@ -52,6 +52,7 @@ void test_serving_stop(test_serving *serving)
 {
     int status = 0;
     char said[4096];
+    assert_true(serving->pid > 0); /* 0, of a setup that failed, would be all of us */
     kill(serving->pid, SIGTERM);
     assert_int_equal(waitpid(serving->pid, &status, 0), serving->pid);
     const ssize_t size = read(serving->out, said, sizeof said - 1);
