@@ -180,7 +180,7 @@ run-tests: $(PROGRAM) $(TESTS) $(REPLAYS) $(BENCHES) $(FAULT_SHIM) check-include
 
 # Where threads meet: the warm and its searchers, index runs, the server, the watch, and the workers of a database.
 # Those that start the program again and again are built without the sanitizer themselves: a process with it takes a tenth of a second to fork.
-RACES := $(addprefix tests/unit/test_,base.c events.c scan.c server.c threads.c warm.c watch.c)
+RACES := $(addprefix tests/unit/test_,apart_together.c base.c events.c patience.c scan.c server.c threads.c warm.c watch.c)
 RACES_OF_PROGRAM := $(addprefix tests/,cli/test_many.c cli/test_stopped.c cli/test_workers.c http/test_connections.c http/test_engine.c http/test_load.c)
 
 races: deps

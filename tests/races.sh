@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 reports=$(pwd)/$BUILD/races
 rm -rf "$reports"
 mkdir -p "$reports"
-export TSAN_OPTIONS="suppressions=$(pwd)/tests/races.supp log_path=$reports/report exitcode=66 ${TSAN_OPTIONS:-}"
+export TSAN_OPTIONS="suppressions=$(pwd)/tests/races.supp log_path=$reports/report exitcode=66 die_after_fork=0 ${TSAN_OPTIONS:-}" # test_apart_together forks, and its child starts threads
 status=0
 ONLY=$ALONE tests/run.sh || status=1
 ONLY=$PROGRAMS BUILD=build tests/run.sh || status=1
