@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "pictures.h"
+#include "pixels/apart.h"
 #include "pixels/decoders.h"
 #include "pixels/helper_message.h"
 #include "processes.h"
@@ -204,6 +205,14 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
 }
 
 /* ---- asking for it ---- */
+
+bool test_misbehaves(int argc, char **argv, int *status)
+{
+    if (lens_helper_was(argc, argv, test_misbehave, status))
+        return true;
+    lens_apart_begin(LENS_APART_SECONDS);
+    return false;
+}
 
 uint64_t test_ask_pixels = 1 << 20;
 

@@ -9,6 +9,10 @@
  * it; every other picture it decodes as lens_decode_here. */
 lens_helper_decoder test_misbehave;
 
+/* For the first lines of main: true in a helper, whose work is done, *STATUS being what main returns. Else pictures are decoded apart from then on, by that
+ * decoder. */
+bool test_misbehaves(int argc, char **argv, int *status);
+
 /* Heads of pictures of each kind of helper; behind them stand the words. */
 #define TEST_ASK_JPEG "\xff\xd8\xff\xe0 do:"
 #define TEST_ASK_PNG "\x89PNG\r\n\x1a\n do:"

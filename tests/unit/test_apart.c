@@ -414,9 +414,8 @@ static void test_nothing_is_decoded_without_the_confinement_there_could_be(void 
 int main(int argc, char **argv)
 {
     int status;
-    if (lens_helper_was(argc, argv, test_misbehave, &status))
+    if (test_misbehaves(argc, argv, &status))
         return status;
-    lens_apart_begin(LENS_APART_SECONDS);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_is_what_it_is_here),
         cmocka_unit_test(test_letters_of_a_drawing_are_what_they_are_here),

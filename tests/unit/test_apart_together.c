@@ -329,9 +329,8 @@ static void test_threads_have_helpers_of_their_own(void **state)
 int main(int argc, char **argv)
 {
     int status;
-    if (lens_helper_was(argc, argv, test_misbehave, &status))
+    if (test_misbehaves(argc, argv, &status))
         return status;
-    lens_apart_begin(LENS_APART_SECONDS);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_killed_helper_is_replaced),
         cmocka_unit_test(test_pictures_are_decoded_meanwhile),
