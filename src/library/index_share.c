@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -153,10 +152,8 @@ static int take(sharer *self, lens_error *err)
     const int64_t left = got == 0 && waiting == 0 && walked ? look_at_list(self, err) : now - self->looked >= look_every ? look_at_list(self, err) : 1;
     if (left <= 0)
         return left < 0 ? -1 : walked && got == 0 && waiting == 0;
-    if (got == 0) {
-        const struct timespec pause = {0, (long)(rest * 1e9)};
-        nanosleep(&pause, NULL);
-    }
+    if (got == 0)
+        lens_sleep(rest);
     return 0;
 }
 

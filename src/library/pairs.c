@@ -229,8 +229,7 @@ int lens_pairs_compare(lens_store *a, lens_store *b, lens_pair_names names, void
     }
     if (result == 0 && out) {
         *out = (lens_same){.records = self.records};
-        for (size_t i = 0; i < sizeof self.digest.bytes; i++)
-            snprintf(out->digest + 2 * i, 3, "%02x", self.digest.bytes[i]);
+        lens_hash_hex(&self.digest, sizeof self.digest.bytes, out->digest);
     }
     lens_buffer_free(&self.first);
     lens_pair_steps_free(&steps);

@@ -58,9 +58,9 @@ int lens_library_place_of(const char *name, lens_library_place *out, lens_error 
             return -1;
         }
         const lens_hash own = out->shown ? lens_hash_of(out->shown, strlen(out->shown)) : (lens_hash){0};
-        int result = beside ? lens_buffer_print(&folder, "%s/", beside) : -1;
-        for (size_t i = 0; i < 8 && result == 0; i++)
-            result = lens_buffer_print(&folder, "%02x", own.bytes[i]);
+        char digits[2 * 8 + 1];
+        lens_hash_hex(&own, 8, digits);
+        const int result = beside ? lens_buffer_print(&folder, "%s/%s", beside, digits) : -1;
         free(beside);
         out->folder = folder.data;
         if (result == 0)

@@ -80,8 +80,7 @@ static int open_encoder(lens_study *study, const char *precision, lens_error *er
     info->dim = about->dim;
     info->words = about->words;
     info->count = study->vectors.count;
-    for (size_t i = 0; i < sizeof about->fingerprint.bytes; i++)
-        snprintf(info->fingerprint + 2 * i, 3, "%02x", about->fingerprint.bytes[i]);
+    lens_hash_hex(&about->fingerprint, sizeof about->fingerprint.bytes, info->fingerprint);
     return 0;
 }
 

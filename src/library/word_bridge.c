@@ -33,10 +33,9 @@ const lens_word_map *lens_word_bridge_base(const lens_store_model *model)
 char *lens_word_bridge_path(const char *folder, const lens_store_model *model)
 {
     lens_buffer path = {0};
-    int result = lens_buffer_print(&path, "%s/words-", folder);
-    for (size_t i = 0; i < 4 && result == 0; i++)
-        result = lens_buffer_print(&path, "%02x", model->fingerprint.bytes[i]);
-    if (result == 0 && lens_buffer_print(&path, ".map") == 0)
+    char name[2 * 4 + 1];
+    lens_hash_hex(&model->fingerprint, 4, name);
+    if (lens_buffer_print(&path, "%s/words-%s.map", folder, name) == 0)
         return path.data;
     lens_buffer_free(&path);
     return NULL;
