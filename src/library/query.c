@@ -11,7 +11,8 @@
 /* Every query has a picture that looks most like it and a text that means most like it, whatever was asked. So a way counts by how far its hits stand out
  * of all pictures: not before STANDS_OUT less than what chance alone lets the best of so many do (deviations; the square root of 2 ln n), and in
  * full FULL_MORE further out. docs/WORDS.md tells how these were found. */
-enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */ };
+enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */,
+       TRIES = 4 /* at a library out of which others take pictures meanwhile */ };
 static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 4},
                     least_sure = 0.02, text_from = 0.4, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
 
@@ -45,6 +46,7 @@ typedef struct query {
     place *places[LENS_PARTS], **text_places; /* [ranked_count]; [word_count][texts[w].count]: in order of id */
     int by;
     bool sifts; /* words leave out pictures, or ask for a phrase, whatever the ways are */
+    bool gone;  /* a picture that was found is no longer there */
 } query;
 
 /* A result in the making. */
@@ -434,7 +436,7 @@ static int tell_shares(const query *self, lens_result *item, size_t row, lens_er
     return 0;
 }
 
-static int tell(const query *self, const hit *hits, size_t count, lens_results *results, lens_error *err)
+static int tell(query *self, const hit *hits, size_t count, lens_results *results, lens_error *err)
 {
     int result = lens_store_moment_begin(self->store, err);
     for (size_t i = 0; result == 0 && i < count; i++) {
@@ -446,6 +448,7 @@ static int tell(const query *self, const hit *hits, size_t count, lens_results *
         const int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
         if (known < 0)
             result = -1;
+        self->gone |= known == 0;
         if (known != 1)
             continue;
         lens_result *item = &results->items[results->count++];
@@ -555,13 +558,9 @@ static void close_query(query *self)
     free(self->look_at);
 }
 
-lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
-                          lens_error *err)
+/* One try; *GONE: a picture that was ranked has gone since, so that the page lacks one, which another could have had. */
+static lens_results *search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options, bool *gone, lens_error *err)
 {
-    if (term_count == 0) {
-        lens_fail(err, LENS_E_ARGUMENT, "nothing to search for");
-        return NULL;
-    }
     query self = {.library = library, .options = options, .terms = terms, .term_count = term_count};
     lens_store_model look = {0}, meaning = {0};
     lens_results *results = NULL;
@@ -580,6 +579,24 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
     free(meaning.name);
     if (self.store)
         lens_library_reader_done(library, self.store);
+    *gone = self.gone;
+    return results;
+}
+
+lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
+                          lens_error *err)
+{
+    if (term_count == 0) {
+        lens_fail(err, LENS_E_ARGUMENT, "nothing to search for");
+        return NULL;
+    }
+    bool gone = false;
+    lens_results *results = search(library, terms, term_count, options, &gone, err);
+    /* Not one long transaction: encoding the terms takes as long as it takes, and a connection may have to be made anew meanwhile. */
+    for (int i = 1; results && gone && i < TRIES; i++) {
+        lens_results_free(results);
+        results = search(library, terms, term_count, options, &gone, err);
+    }
     return results;
 }
 
