@@ -39,9 +39,11 @@ static void note(int number)
 
 void cli_catch_interrupt(void)
 {
-    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    /* A script's shell has its background jobs ignore the Ctrl-C that is meant for the script. */
+    if (sigaction(SIGINT, NULL, &before) != 0 || before.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
 

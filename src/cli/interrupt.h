@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+/* Of SIGINT and SIGTERM; a SIGINT that was ignored when the program began stays so. */
 void cli_catch_interrupt(void);
 bool cli_interrupted(void);
 

@@ -16,7 +16,8 @@ typedef struct index_run {
     int said;
 } index_run;
 
-static index_run start(const test_world *world)
+/* IGNORES: Ctrl-C, as what a script runs in the background. */
+static index_run start(const test_world *world, bool ignores)
 {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -28,6 +29,8 @@ static index_run start(const test_world *world)
         close(ends[0]), close(ends[1]);
         for (const char *const *entry = test_world_environment(world); *entry; entry++)
             putenv((char *)*entry);
+        if (ignores)
+            signal(SIGINT, SIG_IGN);
         execl(test_program(), test_program(), "index", "-t1", world->pictures, (char *)NULL);
         _exit(127);
     }
@@ -77,7 +80,7 @@ static void expect_stop(const test_world *world, int number, bool process, bool 
     for (int i = 0; i < TIMES; i++) {
         char byte;
         put_first(world, i);
-        const index_run run = start(world);
+        const index_run run = start(world, false);
         lens_buffer said = {0};
         assert_int_equal(read(run.said, &byte, 1), 1);
         if (process)
@@ -103,6 +106,29 @@ static void test_a_signal_to_the_group(void **state)
     expect_stop(*state, SIGTERM, false, true);
 }
 
+/* It goes on to its end, and only SIGTERM stops it. */
+static void test_a_signal_that_is_ignored(void **state)
+{
+    const test_world *world = *state;
+    for (int i = 0; i < 2; i++) {
+        char byte;
+        put_first(world, i);
+        const index_run run = start(world, true);
+        lens_buffer said = {0};
+        assert_int_equal(read(run.said, &byte, 1), 1);
+        kill(-run.program, SIGINT);
+        kill(run.program, SIGINT);
+        if (i == 1)
+            kill(run.program, SIGTERM);
+        const int status = end(&run, &said);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != (i == 1 ? 130 : 0))
+            fail_msg("time %d: status %#x: %s", i, (unsigned)status, said.data);
+        lens_buffer_free(&said);
+        test_run forgotten = test_world_expect(world, 0, "forget", "--all", NULL);
+        test_run_free(&forgotten);
+    }
+}
+
 /* As timeout does it. */
 static void test_a_signal_to_both(void **state)
 {
@@ -118,7 +144,7 @@ static void test_a_second_signal(void **state)
         char byte;
         pid_t worker;
         put_first(world, i);
-        const index_run run = start(world);
+        const index_run run = start(world, false);
         lens_buffer said = {0};
         assert_int_equal(read(run.said, &byte, 1), 1);
         test_processes_wait(run.program, TEST_ALIVE, 1, &worker);
@@ -143,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_signal_to_the_program, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_signal_to_the_group, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_signal_that_is_ignored, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_signal_to_both, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_second_signal, setup, test_world_teardown),
     };
