@@ -316,6 +316,23 @@ int lens_encoder_preparation(const char *folder, const char *way, lens_preparati
     return result;
 }
 
+int lens_encoder_check(const char *folder, lens_error *err)
+{
+    char *path;
+    json_t *config;
+    lens_preparation preparation;
+    const lens_family *family = read_config(folder, &path, &config, err);
+    const lens_model_source source = {folder, path, config, NULL, LENS_TOWER_BOTH, LENS_PRECISION_F32};
+    int result = family ? 0 : -1;
+    if (result == 0 && family->preparation)
+        result = family->preparation(&source, &preparation, err);
+    if (result == 0 && family->check)
+        result = family->check(&source, err);
+    json_decref(config);
+    free(path);
+    return result;
+}
+
 /* NULL on failure. */
 static const lens_family *find_weightless(const char *base, lens_error *err)
 {

@@ -75,6 +75,10 @@ int lens_session_run_words(lens_session *session, const char *text, float *vecto
 /* What the model in FOLDER can encode, by its configuration alone. 0 or -1. */
 int lens_encoder_kinds(const char *folder, lens_tower *towers, lens_error *err);
 
+/* Whether the model in FOLDER can be opened here, as far as its configuration and the small files beside it tell: its weights need not be there yet. 0, or
+ * -1 with the reason. */
+int lens_encoder_check(const char *folder, lens_error *err);
+
 /* How the model in FOLDER gets its pictures, by its configuration alone; WAY: the "PREP" of a name, or NULL. LENS_E_UNSUPPORTED when it knows words
  * only. lens_encoder_preparation_weightless: the same of what has no folder. 0 or -1. */
 int lens_encoder_preparation(const char *folder, const char *way, lens_preparation *preparation, lens_error *err);

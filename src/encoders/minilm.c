@@ -208,6 +208,12 @@ static int read_configuration(const lens_model_source *source, struct sizes *siz
     return check_pooling(source->folder, err) != 0 || check_modules(source->folder, err) != 0 || check_prompt(source->folder, err) != 0 ? -1 : 0;
 }
 
+static int check(const lens_model_source *source, lens_error *err)
+{
+    struct sizes sizes;
+    return read_configuration(source, &sizes, err) == 0 ? check_letters(source->folder, err) : -1;
+}
+
 /* ---- the weights ------------------------------------------------------------------------------------------------- */
 
 /* The tensor PREFIX + NAME, [rows, columns], or [rows] when COLUMNS is 0. The caller frees. */
@@ -478,6 +484,6 @@ static int run_words(const void *opened, lens_stream *stream, void *workspace, c
 }
 
 const lens_family lens_family_minilm = {
-    .name = "minilm", .quickest = LENS_PRECISION_INT8, .claims = claims, .open = model_open, .close = model_close,
+    .name = "minilm", .quickest = LENS_PRECISION_INT8, .claims = claims, .check = check, .open = model_open, .close = model_close,
     .tokenizer = open_tokenizer, .run_words = run_words,
 };

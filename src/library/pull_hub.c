@@ -377,12 +377,15 @@ static int plan_listing(hub_pull *pull, lens_error *err)
 
 /* ---- fetching ---- */
 
-static bool is_config(const char *name)
+/* In this order they come: before hundreds of megabytes it is known whether this build can open the model at all. */
+typedef enum stage { CONFIG, BESIDE, WEIGHTS } stage;
+
+static stage stage_of(const char *name)
 {
-    return strcmp(name, "config.json") == 0 || strcmp(name, "open_clip_config.json") == 0;
+    const bool config = strcmp(name, "config.json") == 0 || strcmp(name, "open_clip_config.json") == 0;
+    return config ? CONFIG : lens_catalogue_side_file(name) ? BESIDE : WEIGHTS;
 }
 
-/* Before hundreds of megabytes: does this build know such a model at all? */
 static int check_family(const hub_pull *pull, const char *name, lens_error *err)
 {
     char about[512];
@@ -432,25 +435,26 @@ static int check_room(const hub_pull *pull, lens_error *err)
                      pull->job->workspace, (double)there / 1e6);
 }
 
-/* Whether NAME is a file that is wanted, or a folder with one. */
-static bool wanted(const hub_pull *pull, const char *name)
+/* Whether NAME is a file that is wanted, or a folder with one; with PARTS, or the beginning of one. */
+static bool wanted(const hub_pull *pull, const char *name, bool parts)
 {
-    const size_t length = strlen(name);
+    const char *part = parts ? strstr(name, ".part") : NULL;
+    const size_t length = part ? (size_t)(part - name) : strlen(name);
     for (size_t i = 0; i < pull->count; i++)
         if (strncmp(pull->files[i].name, name, length) == 0 && (pull->files[i].name[length] == '\0' || pull->files[i].name[length] == '/'))
             return true;
     return false;
 }
 
-/* Removes what an earlier run left that is no part of this model: parts of files that it no longer has, or other files of another commit. */
-static int remove_others(const hub_pull *pull, lens_error *err)
+/* Removes what an earlier run left that is no part of this model: files that it no longer has, as of another commit, and but for PARTS what came of others. */
+static int remove_others(const hub_pull *pull, bool parts, lens_error *err)
 {
     DIR *dir = opendir(pull->job->model);
     if (!dir)
         return lens_fail_errno(err, errno, "%s", pull->job->model);
     int result = 0;
     for (const struct dirent *entry = readdir(dir); result == 0 && entry; entry = readdir(dir)) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || wanted(pull, entry->d_name))
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || wanted(pull, entry->d_name, parts))
             continue;
         char *path = NULL;
         result = make_path(pull, entry->d_name, &path, err);
@@ -498,17 +502,20 @@ static int fetch_all(hub_pull *pull, lens_error *err)
     if (result == 0)
         lens_pull_say(pull->job, "fetching %s: %zu files, %.1f MB, from %s", pull->job->name, pull->count, (double)pull->total / 1e6,
                       pull->job->repository);
-    for (int configs = 1; configs >= 0; configs--)
+    for (stage now = CONFIG; now <= WEIGHTS; now++) {
+        if (result == 0 && now == WEIGHTS && (result = remove_others(pull, true, err)) == 0)
+            result = lens_encoder_check(pull->job->model, err);
         for (size_t i = 0; result == 0 && i < pull->count; i++) {
             bool here = pull->files[i].sha256[0]; /* an index, read for its shards */
-            if (here || is_config(pull->files[i].name) != (configs == 1))
+            if (here || stage_of(pull->files[i].name) != now)
                 continue;
             result = fetch(pull, &pull->files[i], MOST_BYTES, err);
-            if (result == 0 && configs)
+            if (result == 0 && now == CONFIG)
                 result = check_family(pull, pull->files[i].name, err);
         }
+    }
     if (result == 0)
-        result = remove_others(pull, err);
+        result = remove_others(pull, false, err);
     return result == 0 ? write_note(pull, err) : -1;
 }
 

@@ -145,7 +145,14 @@ static void test_what_refuses_a_model(void **state)
     assert_done(lens_folder_remove(here->folder, &err), &err);
     lens_buffer_free(&here->hub->files[0].bytes);
     assert_int_equal(lens_buffer_append(&here->hub->files[0].bytes, bert, sizeof bert - 1), 0);
+    const int stored = here->hub->stored;
     expect_refused(here, test_pull(here), "1_Pooling/config.json: pooling_mode_cls_token is true: only the mean over tokens is supported");
+    assert_int_equal(here->hub->stored, stored); /* before its weights came */
+    /* What that try left is no part of a model that no longer has it: the weights come, and are not such a model's. */
+    assert_string_equal(here->hub->files[2].name, "1_Pooling/config.json");
+    here->hub->files[2].name = "other.json";
+    expect_refused(here, test_pull(here), "embeddings");
+    assert_true(here->hub->stored > stored);
 }
 
 static void test_shards(void **state)
