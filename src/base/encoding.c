@@ -1,5 +1,7 @@
 #include "base/encoding.h"
 
+#include "base/bytes.h"
+
 int32_t lens_windows_1252(int32_t byte)
 {
     static const uint16_t table[32] = {
@@ -42,7 +44,7 @@ int lens_windows_1252_read(const void *bytes, size_t size, lens_buffer *out)
 
 static uint32_t unit(const uint8_t *at, bool big_endian)
 {
-    return big_endian ? (uint32_t)at[0] << 8 | at[1] : (uint32_t)at[1] << 8 | at[0];
+    return big_endian ? lens_big_16(at) : lens_little_16(at);
 }
 
 int lens_utf16_read(const void *bytes, size_t size, bool big_endian, lens_buffer *out, bool *broken)

@@ -56,3 +56,9 @@ int lens_fail_in(lens_error *err, const char *prefix)
     snprintf(err->message, sizeof err->message, "%.*s: %s", cut, prefix, old);
     return -1;
 }
+
+const char *lens_error_without(const char *message, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    return length && strncmp(message, prefix, length) == 0 && strncmp(message + length, ": ", 2) == 0 ? message + length + 2 : message;
+}

@@ -18,4 +18,7 @@ int lens_fail_errno(lens_error *err, int errnum, const char *format, ...)
 /* Puts "PREFIX: " before the message that ERR already holds. Always returns -1. */
 int lens_fail_in(lens_error *err, const char *prefix);
 
+/* MESSAGE without a "PREFIX: " at its head, in MESSAGE itself: for who tells PREFIX beside it. */
+const char *lens_error_without(const char *message, const char *prefix);
+
 #endif

@@ -436,6 +436,12 @@ char *lens_path_absolute(const char *path, lens_error *err)
     return whole;
 }
 
+const char *lens_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 bool lens_path_within(const char *path, const char *folder)
 {
     size_t length = strlen(folder);

@@ -60,6 +60,9 @@ bool lens_disk_is_remote(const struct statfs *disk);
 /* "FOLDER/NAME" (NAME as it is when it is absolute). NULL when memory is short. The caller frees. */
 char *lens_path_join(const char *folder, const char *name);
 
+/* What stands behind the last slash of PATH, in PATH itself: all of it where it has none. */
+const char *lens_path_name(const char *path);
+
 /* The absolute form of PATH without ".", ".." and doubled slashes. Symbolic links are left as they are, except that
  * nothing but text is looked at: PATH need not exist. NULL on failure. The caller frees. */
 char *lens_path_absolute(const char *path, lens_error *err);

@@ -4,15 +4,11 @@
 #include <strings.h>
 #include <zlib.h>
 
+#include "base/bytes.h"
 #include "captions/captions.h"
 #include "captions/sayings.h"
 
 enum { XMP_MOST = 16 << 20 }; /* bytes of compressed XMP, inflated */
-
-static size_t get32(const unsigned char *p)
-{
-    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-}
 
 static bool begins(const unsigned char *bytes, size_t size, const char *with, size_t length)
 {
@@ -26,7 +22,7 @@ static int add_extension(lens_buffer *whole, const unsigned char *body, size_t s
 {
     if (size < 40)
         return 0;
-    const size_t full = get32(body + 32), offset = get32(body + 36);
+    const size_t full = lens_big_32(body + 32), offset = lens_big_32(body + 36);
     if (offset == 0)
         whole->size = 0;
     if (offset != whole->size || full > LENS_CAPTION_SIDE_MOST || size - 40 > full - offset)
@@ -69,7 +65,7 @@ static int read_jpeg(const unsigned char *bytes, size_t size, lens_sayings *sayi
         if (at >= size || size - at < 3)
             break;
         const unsigned marker = bytes[at];
-        const size_t length = (size_t)bytes[at + 1] << 8 | bytes[at + 2];
+        const size_t length = lens_big_16(bytes + at + 1);
         if (marker == 0xda || marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd9) || length < 2 || length > size - at - 1)
             break;
         result = add_segment(&jpeg, marker, bytes + at + 3, length - 2, sayings);
@@ -158,7 +154,7 @@ static int add_chunk(const unsigned char *type, const unsigned char *body, size_
 static int read_png(const unsigned char *bytes, size_t size, lens_sayings *sayings)
 {
     for (size_t at = 8; at < size && size - at >= 12;) {
-        const size_t length = get32(bytes + at);
+        const size_t length = lens_big_32(bytes + at);
         if (length > size - at - 12)
             return 0;
         if (add_chunk(bytes + at + 4, bytes + at + 8, length, sayings) != 0)
@@ -174,7 +170,7 @@ static int read_webp(const unsigned char *bytes, size_t size, lens_sayings *sayi
 {
     for (size_t at = 12; at < size && size - at >= 8;) {
         const unsigned char *body = bytes + at + 8;
-        const size_t length = (size_t)bytes[at + 7] << 24 | (size_t)bytes[at + 6] << 16 | (size_t)bytes[at + 5] << 8 | bytes[at + 4];
+        const size_t length = lens_little_32(bytes + at + 4);
         if (length > size - at - 8)
             return 0;
         int result = 0;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "captions/sayings.h"
 
@@ -9,8 +10,8 @@ static bool next_dataset(const unsigned char **at, const unsigned char *end, uns
     if (end - *at < 5 || **at != 0x1c)
         return false;
     const unsigned char *p = *at;
-    *number = (unsigned)p[1] << 8 | p[2];
-    *size = (size_t)p[3] << 8 | p[4];
+    *number = lens_big_16(p + 1);
+    *size = lens_big_16(p + 3);
     p += 5;
     if (*size & 0x8000) { /* a longer one: so many bytes tell its size */
         size_t bytes = *size & 0x7fff;
@@ -47,13 +48,13 @@ int lens_captions_photoshop(const unsigned char *bytes, size_t size, lens_saying
     enum { IPTC = 0x404 };
     const unsigned char *end = bytes + size;
     while (end - bytes >= 12 && memcmp(bytes, "8BIM", 4) == 0) {
-        const unsigned id = (unsigned)bytes[4] << 8 | bytes[5];
+        const unsigned id = lens_big_16(bytes + 4);
         const size_t name = ((size_t)bytes[6] + 2) & ~(size_t)1; /* its length and itself, made even */
         bytes += 6;
         if ((size_t)(end - bytes) < name + 4)
             return 0;
         bytes += name;
-        const size_t length = (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
+        const size_t length = lens_big_32(bytes);
         bytes += 4;
         if (length > (size_t)(end - bytes))
             return 0;

@@ -168,15 +168,9 @@ static void add_takeout(struct candidates *list, const char *own)
     add(list, plain, strlen(plain), takeout_more, number);
 }
 
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *begins)
 {
-    const char *name = name_of(file), *end = strrchr(name, '.');
+    const char *name = lens_path_name(file), *end = strrchr(name, '.');
     if (!end || strcmp(end, ".json") != 0)
         return 0;
     *begins = end - name == TAKEOUT_MOST;
@@ -204,7 +198,7 @@ int lens_captions_takeout_picture(const char *file, lens_buffer *picture, bool *
 /* How a file may be called that lies beside PICTURE and is of it. LIST is to be freed in any case. */
 static int list_candidates(const char *picture, struct candidates *list, lens_error *err)
 {
-    const char *own = name_of(picture);
+    const char *own = lens_path_name(picture);
     *list = (struct candidates){.own = own};
     for (size_t i = 0; i < ENDINGS; i++) {
         add(list, own, strlen(own), endings[i], "");
@@ -222,7 +216,7 @@ static void free_candidates(struct candidates *list)
 
 int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err)
 {
-    const char *own = name_of(picture), *name = name_of(file);
+    const char *own = lens_path_name(picture), *name = lens_path_name(file);
     struct candidates list;
     int result = list_candidates(picture, &list, err);
     bool of_it = false;

@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/encoding.h"
 #include "captions/sayings.h"
 
@@ -14,12 +15,13 @@ struct block {
 static uint32_t get16(const struct block *block, size_t at)
 {
     const unsigned char *p = block->bytes + at;
-    return block->big_endian ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+    return block->big_endian ? lens_big_16(p) : lens_little_16(p);
 }
 
 static uint32_t get32(const struct block *block, size_t at)
 {
-    return block->big_endian ? get16(block, at) << 16 | get16(block, at + 2) : get16(block, at + 2) << 16 | get16(block, at);
+    const unsigned char *p = block->bytes + at;
+    return block->big_endian ? lens_big_32(p) : lens_little_32(p);
 }
 
 /* Adds UTF-16 up to its NUL; C: what separates keywords, or 0. */

@@ -26,17 +26,11 @@ static int by_file(const void *a, const void *b)
     return strcmp(((const struct entry *)a)->file, ((const struct entry *)b)->file);
 }
 
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* The label that the names give: the folder's, where the picture lies in one below those that were named; else the file's without its
  * ending. The caller frees. */
 static char *label_by_name(const lens_plan *plan, const char *path)
 {
-    const char *name = name_of(path);
+    const char *name = lens_path_name(path);
     bool direct = false;
     for (size_t i = 0; i < plan->options->picture_count && !direct; i++) {
         char *root = lens_path_absolute(plan->options->pictures[i], NULL);
@@ -85,7 +79,7 @@ static int take(lens_plan *plan, char **names, lens_error *err)
 /* The table's label of PATH, or NULL. FILES: the entries without a slash, by their names. */
 static const char *look_up(const struct entry *paths, const struct entry *files, size_t count, size_t file_count, const char *path)
 {
-    const struct entry wanted = {.path = (char *)path, .file = name_of(path)};
+    const struct entry wanted = {.path = (char *)path, .file = lens_path_name(path)};
     const struct entry *found = count ? bsearch(&wanted, paths, count, sizeof *paths, by_path) : NULL;
     if (!found && file_count)
         found = bsearch(&wanted, files, file_count, sizeof *files, by_file);

@@ -33,7 +33,7 @@ static int add(void *context, const lens_store_picture *picture)
     *item = (known){.path = strdup(picture->path), .id = picture->id, .content = picture->content};
     if (!item->path)
         return -2;
-    item->base = strrchr(item->path, '/') + 1;
+    item->base = lens_path_name(item->path);
     self->count++;
     return 0;
 }

@@ -207,9 +207,8 @@ static int prove(copy *self, lens_error *err)
 static int bring_map(void *context, const char *path, lens_error *err)
 {
     const copy *self = context;
-    const char *slash = strrchr(path, '/');
     lens_buffer map = {0};
-    char *to = lens_path_join(self->to_place.folder, slash ? slash + 1 : path);
+    char *to = lens_path_join(self->to_place.folder, lens_path_name(path));
     int result = to ? lens_file_read(path, MAP_BYTES_MOST, &map, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     if (result == 0)
         result = lens_folder_make(self->to_place.folder, err);
@@ -224,10 +223,9 @@ static int bring_map(void *context, const char *path, lens_error *err)
 static int drop_map(void *context, const char *path, lens_error *err)
 {
     const copy *self = context;
-    const char *slash = strrchr(path, '/');
     struct stat info;
     lens_error why = {0};
-    char *from = lens_path_join(self->from_place.folder, slash ? slash + 1 : path);
+    char *from = lens_path_join(self->from_place.folder, lens_path_name(path));
     int result = from ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     if (result == 0 && lens_file_look(from, &info, &why) != 0 && why.code == LENS_E_MISSING && unlink(path) != 0)
         result = lens_fail_errno(err, errno, "%s: cannot be removed", path);

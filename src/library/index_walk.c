@@ -124,12 +124,7 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
         return;
     job->outcome = lens_named_as_picture(path) && strlen(path) <= lens_store_path_most(run->store) ? LENS_OUTCOME_FAILED : LENS_OUTCOME_NOTE;
     job->retry = true;
-    /* The walk's message names the path; a failure is shown beside its path already. */
-    const char *reason = problem->message;
-    size_t length = strlen(path);
-    if (strncmp(reason, path, length) == 0 && strncmp(reason + length, ": ", 2) == 0)
-        reason += length + 2;
-    job->reason = strdup(reason);
+    job->reason = strdup(lens_error_without(problem->message, path)); /* which is told beside it */
     if (job->outcome == LENS_OUTCOME_FAILED)
         atomic_fetch_add(&run->found, 1);
     if (!lens_queue_push(run->done, job))

@@ -56,7 +56,7 @@ static void fail_job(lens_job *job, const lens_error *error)
     job->outcome = LENS_OUTCOME_FAILED;
     job->retry = error->code == LENS_E_SYSTEM || error->code == LENS_E_MEMORY || error->code == LENS_E_SILENT;
     free(job->reason);
-    job->reason = strdup(error->message);
+    job->reason = strdup(lens_error_without(error->message, job->path)); /* which is told beside it */
 }
 
 /* Encodes what waits for model M. A batch fails as a whole, so then each picture is tried by itself: one that gives no vector
@@ -256,21 +256,16 @@ static int read_file(worker *self, lens_job *job, lens_job *after, lens_buffer *
 }
 
 /* Why JOB's file could not be read. */
-static void fail_to_read(worker *self, lens_job *job, lens_error *error)
+static void fail_to_read(worker *self, lens_job *job, const lens_error *error)
 {
     if (error->code == LENS_E_CANCELLED) { /* a stop, while the disk gave no answer */
         lens_job_free(self->run, job);
         return;
     }
-    if (error->code == LENS_E_MISSING) {
+    if (error->code == LENS_E_MISSING)
         job->outcome = LENS_OUTCOME_GONE;
-    } else {
-        /* The path stands beside the reason already. */
-        size_t length = strlen(job->path);
-        if (strncmp(error->message, job->path, length) == 0 && strncmp(error->message + length, ": ", 2) == 0)
-            memmove(error->message, error->message + length + 2, strlen(error->message + length + 2) + 1);
+    else
         fail_job(job, error);
-    }
     finish(self->run, job);
 }
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "net/http.h"
 
 /* IANA's registry of special-purpose addresses, and what is no address of one machine. */
@@ -37,9 +38,9 @@ static bool public4(uint32_t address)
 static bool public6(const uint8_t *bytes)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    uint32_t first = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    uint32_t first = lens_big_32(bytes);
     if (memcmp(bytes, mapped, sizeof mapped) == 0)
-        return public4((uint32_t)bytes[12] << 24 | (uint32_t)bytes[13] << 16 | (uint32_t)bytes[14] << 8 | bytes[15]);
+        return public4(lens_big_32(bytes + 12));
     if (first >> 29 != 1) /* 2000::/3 is all that is handed out */
         return false;
     /* 6to4 and Teredo carry another address inside; 2001:db8::/32 is documentation, the rest of 2001::/23 protocols. */

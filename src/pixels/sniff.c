@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/bytes.h"
+#include "base/file.h"
 
 #define BEGINS(bytes, size, magic) begins(bytes, size, magic, sizeof(magic) - 1)
 
@@ -206,8 +207,7 @@ lens_format lens_format_of(const char *name)
 
 bool lens_named_as_picture(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
+    const char *name = lens_path_name(path);
     const char *dot = strrchr(name, '.');
     if (!dot || dot == name) /* ".png" is a hidden file without an ending */
         return false;

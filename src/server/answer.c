@@ -69,10 +69,8 @@ const char *lens_answer_reason(const lens_exchange *exchange, const char *messag
 {
     if (exchange->server->show_paths)
         return message;
-    const char *library = exchange->library ? lens_library_path(exchange->library) : "";
-    const size_t length = strlen(library);
-    if (length && strncmp(message, library, length) == 0 && strncmp(message + length, ": ", 2) == 0)
-        message += length + 2;
+    if (exchange->library)
+        message = lens_error_without(message, lens_library_path(exchange->library));
     if (strncmp(message, "cannot connect: ", 16) == 0 || strncmp(message, "the connection is lost: ", 24) == 0)
         return "the database cannot be reached"; /* what follows tells where it is, and as whom */
     if (!has_path(message))

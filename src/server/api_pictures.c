@@ -59,10 +59,9 @@ static const char *type_of(const char *kind)
 /* "attachment; filename*=UTF-8''..." (RFC 8187). */
 static void name_download(lens_exchange *exchange, const char *path)
 {
-    const char *slash = strrchr(path, '/');
     lens_buffer header = {0};
     lens_buffer_print(&header, "attachment; filename*=UTF-8''");
-    for (const unsigned char *at = (const unsigned char *)(slash ? slash + 1 : path); *at; at++) {
+    for (const unsigned char *at = (const unsigned char *)lens_path_name(path); *at; at++) {
         const bool plain = (*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || strchr(".-_", *at);
         lens_buffer_print(&header, plain ? "%c" : "%%%02X", *at);
     }

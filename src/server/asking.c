@@ -51,7 +51,9 @@ static int fetch(lens_exchange *exchange, lens_asked *asked)
     limits.allow_private = false;
     if (lens_fetch_picture(asked->text, &limits, &asked->bytes, &asked->size, &error) == 0)
         return hold(exchange, asked);
-    return error.code == LENS_E_LIMIT ? too_large(exchange) : lens_answer_error(exchange, 422, "unprocessable", "%s", error.message);
+    if (error.code == LENS_E_LIMIT)
+        return too_large(exchange);
+    return error.code == LENS_E_MEMORY ? lens_answer_failure(exchange, &error) : lens_answer_error(exchange, 422, "unprocessable", "%s", error.message);
 }
 
 /* A file that the request names. */
@@ -68,6 +70,8 @@ static int read_file(lens_exchange *exchange, lens_asked *asked)
         result = 0;
     else if (error.code == LENS_E_LIMIT)
         too_large(exchange);
+    else if (error.code == LENS_E_MEMORY)
+        lens_answer_failure(exchange, &error);
     else if (error.code == LENS_E_SILENT)
         lens_answer_error(exchange, 503, "unavailable", "the disk with that file gives no answer");
     else

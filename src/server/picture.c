@@ -4,12 +4,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/json.h"
 
 json_t *lens_name_json(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return lens_json_text(slash && slash[1] ? slash + 1 : path);
+    const char *name = lens_path_name(path);
+    return lens_json_text(*name ? name : path);
 }
 
 json_t *lens_path_json(const lens_exchange *exchange, const char *path)

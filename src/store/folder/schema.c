@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "store/folder/internal.h"
 
 /* An unfinished copy of another library says that it is something else, so that no memelens of any version takes it for a library; what it is a copy of is
@@ -113,15 +114,10 @@ static int newer(const lens_folder *store, long long version, lens_error *err)
                      LENS_DATABASE, version, VERSION);
 }
 
-static uint32_t big_endian(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 int lens_schema_look_at_header(const lens_folder *store, const uint8_t header[LENS_SCHEMA_HEADER], lens_error *err)
 {
     enum { USER_VERSION = 60, APPLICATION_ID = 68 }; /* where SQLite's file format has them */
-    const uint32_t version = big_endian(header + USER_VERSION), application = big_endian(header + APPLICATION_ID);
+    const uint32_t version = lens_big_32(header + USER_VERSION), application = lens_big_32(header + APPLICATION_ID);
     const bool ours = memcmp(header, "SQLite format 3", 16) == 0 && (application == APPLICATION || application == APPLICATION_COPYING);
     return ours && version > VERSION && version <= INT32_MAX ? newer(store, version, err) : 0;
 }

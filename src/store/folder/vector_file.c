@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+
 static const char magic[8] = {'L', 'E', 'N', 'S', 'V', 'E', 'C', '\n'};
 static const char suffix[] = ".vectors";
 enum { TYPE_F32 = 1, SUMMED = 56 };
@@ -23,11 +25,6 @@ static void put_u64(uint8_t *at, uint64_t value)
 {
     for (int i = 0; i < 8; i++)
         at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
 static void header_of(const lens_vector_identity *identity, uint8_t header[LENS_VECTOR_HEADER])
@@ -180,12 +177,12 @@ static int compare(const uint8_t *header, const lens_vector_identity *identity, 
     lens_hash sum = lens_hash_of(header, SUMMED);
     if (memcmp(header + SUMMED, sum.bytes, LENS_VECTOR_HEADER - SUMMED) != 0)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: its header is damaged", shown, name);
-    if (get_u32(header + 8) > LENS_VECTOR_FORMAT)
+    if (lens_little_32(header + 8) > LENS_VECTOR_FORMAT)
         return lens_fail(err, LENS_E_VERSION, "%s/%s: vectors of version %" PRIu32 ", and this memelens knows up to version %d; use a newer one", shown,
-                         name, get_u32(header + 8), LENS_VECTOR_FORMAT);
-    if (get_u32(header + 12) != (uint32_t)identity->dim)
+                         name, lens_little_32(header + 8), LENS_VECTOR_FORMAT);
+    if (lens_little_32(header + 12) != (uint32_t)identity->dim)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: holds vectors of %" PRIu32 " numbers where the library says %d", shown,
-                         name, get_u32(header + 12), identity->dim);
+                         name, lens_little_32(header + 12), identity->dim);
     if (memcmp(header + 32, wanted + 32, 16) != 0)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: made with other weights than the library says", shown, name);
     if (memcmp(header + 48, wanted + 48, 8) != 0)
