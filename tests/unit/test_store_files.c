@@ -256,8 +256,8 @@ static void test_a_schema_of_others(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "DROP TABLE picture; CREATE VIEW picture AS WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a)"
-        " SELECT n AS id, x'2f' AS path, 1 AS size, 1 AS mtime_ns, 1 AS content, NULL AS reason FROM a",
+        ("DROP TABLE picture; CREATE VIEW picture AS WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a)"
+         " SELECT n AS id, x'2f' AS path, 1 AS size, 1 AS mtime_ns, 1 AS content, NULL AS reason FROM a"),
         "CREATE VIEW beside AS SELECT 1",
         "CREATE TRIGGER more AFTER INSERT ON picture BEGIN DELETE FROM picture; END",
         "DROP TRIGGER text_comes; CREATE TRIGGER text_comes AFTER INSERT ON text BEGIN DELETE FROM picture; END",
