@@ -288,7 +288,8 @@ typedef struct lens_results {
 } lens_results;
 
 /* The normalised weighted sum of the terms' vectors against every picture, exactly (but see EXACT); for words also what is written in pictures and said about them
- * ("a phrase", prefi*, -without), and what that means. The caller frees with lens_results_free. NULL on failure: LENS_E_ARGUMENT for terms that make no query,
+ * ("a phrase", prefi*, -without), and what that means. Pictures that others forget meanwhile are no results, and others stand in their
+ * place. The caller frees with lens_results_free. NULL on failure: LENS_E_ARGUMENT for terms that make no query,
  * LENS_E_MISSING for a library, model, file or id that is not there, LENS_E_UNSUPPORTED where nothing here can answer words. */
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
                           lens_error *err);

@@ -287,6 +287,12 @@ static int preparation(const lens_model_source *source, lens_preparation *out, l
     return lens_timm_preparation(source->config, source->config_path, out, err);
 }
 
+static int check(const lens_model_source *source, lens_error *err)
+{
+    struct shape shape;
+    return read_shape(source, variant_of(source->config), &shape, err);
+}
+
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
 {
     struct shape shape;
@@ -356,5 +362,5 @@ static int run_map(const void *opened, lens_stream *stream, void *workspace, con
 }
 
 const lens_family lens_family_bit = {
-    .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .preparation = preparation, .open = model_open, .close = model_close, .map = run_map,
+    .name = "bit", .quickest = LENS_PRECISION_BF16, .claims = claims, .preparation = preparation, .check = check, .open = model_open, .close = model_close, .map = run_map,
 };

@@ -428,10 +428,15 @@ static int preparation(const lens_model_source *source, lens_preparation *out, l
     return lens_timm_preparation(source->config, source->config_path, out, err);
 }
 
+static int check(const lens_model_source *source, lens_error *err)
+{
+    return lens_timm_check(source, HEAD, err);
+}
+
 static void *model_open(const lens_model_source *source, lens_engine *engine, lens_model_facts *facts, lens_error *err)
 {
     const struct variant *variant = variant_of(source->config);
-    if (lens_timm_check(source, HEAD, err) != 0 || preparation(source, &facts->preparation, err) != 0)
+    if (check(source, err) != 0 || preparation(source, &facts->preparation, err) != 0)
         return NULL;
     struct model *model = calloc(1, sizeof *model);
     struct builder builder = {.source = source, .engine = engine, .model = model, .size = facts->preparation.size, .channels = 3,
@@ -518,6 +523,6 @@ static int run_map(const void *opened, lens_stream *stream, void *workspace, con
 }
 
 const lens_family lens_family_efficientnet_lite = {
-    .name = "efficientnet_lite", .quickest = LENS_PRECISION_INT8, .claims = claims, .preparation = preparation, .open = model_open,
+    .name = "efficientnet_lite", .quickest = LENS_PRECISION_INT8, .claims = claims, .preparation = preparation, .check = check, .open = model_open,
     .close = model_close, .map = run_map,
 };

@@ -328,6 +328,11 @@ int lens_encoder_check(const char *folder, lens_error *err)
         result = family->preparation(&source, &preparation, err);
     if (result == 0 && family->check)
         result = family->check(&source, err);
+    if (result == 0 && family->tokenizer) {
+        lens_tokenizer *tokenizer = family->tokenizer(&source, err);
+        result = tokenizer ? 0 : -1;
+        lens_tokenizer_close(tokenizer);
+    }
     json_decref(config);
     free(path);
     return result;

@@ -48,8 +48,8 @@ typedef struct lens_family {
     /* How pictures are prepared, by the configuration alone. NULL: a family that knows words only. 0 or -1. */
     int (*preparation)(const lens_model_source *source, lens_preparation *preparation, lens_error *err);
 
-    /* Refuses what the configuration, or a file beside it, asks for and the family cannot do, before there are weights. 0 or -1. NULL: what PREPARATION looks
-     * at is all. */
+    /* Refuses what the configuration, or a file beside it, asks for and the family cannot do, before there are weights. 0 or -1. NULL: PREPARATION and
+     * TOKENIZER look at all that there is. */
     int (*check)(const lens_model_source *source, lens_error *err);
 
     /* Reads the model's weights into layers of ENGINE and fills FACTS. NULL on failure. */

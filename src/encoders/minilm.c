@@ -211,7 +211,7 @@ static int read_configuration(const lens_model_source *source, struct sizes *siz
 static int check(const lens_model_source *source, lens_error *err)
 {
     struct sizes sizes;
-    return read_configuration(source, &sizes, err) == 0 ? check_letters(source->folder, err) : -1;
+    return read_configuration(source, &sizes, err);
 }
 
 /* ---- the weights ------------------------------------------------------------------------------------------------- */

@@ -277,7 +277,7 @@ static int make(const lens_store_vectors *vectors, const lens_bytes_view *bytes,
 /* Removes what a run that was killed while it wrote the file has left. We are the library's writer, so nobody writes it now. */
 static void remove_parts(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash + 1;
+    const char *slash = strrchr(path, '/'), *name = lens_path_name(path);
     char *folder = slash ? strndup(path, (size_t)(slash - path)) : NULL;
     DIR *entries = folder ? opendir(folder) : NULL;
     for (const struct dirent *entry; entries && (entry = readdir(entries));) {

@@ -435,14 +435,17 @@ static int check_room(const hub_pull *pull, lens_error *err)
                      pull->job->workspace, (double)there / 1e6);
 }
 
-/* Whether NAME is a file that is wanted, or a folder with one; with PARTS, or the beginning of one. */
+/* Whether NAME is a file that is wanted, or a folder with one; with PARTS, or what came of one so far. */
 static bool wanted(const hub_pull *pull, const char *name, bool parts)
 {
-    const char *part = parts ? strstr(name, ".part") : NULL;
-    const size_t length = part ? (size_t)(part - name) : strlen(name);
-    for (size_t i = 0; i < pull->count; i++)
-        if (strncmp(pull->files[i].name, name, length) == 0 && (pull->files[i].name[length] == '\0' || pull->files[i].name[length] == '/'))
+    for (size_t i = 0; i < pull->count; i++) {
+        const char *file = pull->files[i].name;
+        const size_t length = strlen(file), size = strlen(name);
+        if (strncmp(name, file, length) == 0 && (!name[length] || (parts && strncmp(name + length, ".part", 5) == 0)))
             return true;
+        if (strncmp(file, name, size) == 0 && file[size] == '/')
+            return true;
+    }
     return false;
 }
 
@@ -494,6 +497,7 @@ static int write_note(const hub_pull *pull, lens_error *err)
 
 static int fetch_all(hub_pull *pull, lens_error *err)
 {
+    lens_error ignored;
     int result = check_room(pull, err);
     pull->total = 0;
     for (size_t i = 0; i < pull->count; i++)
@@ -505,6 +509,8 @@ static int fetch_all(hub_pull *pull, lens_error *err)
     for (stage now = CONFIG; now <= WEIGHTS; now++) {
         if (result == 0 && now == WEIGHTS && (result = remove_others(pull, true, err)) == 0)
             result = lens_encoder_check(pull->job->model, err);
+        if (result != 0 && now == WEIGHTS && (err->code == LENS_E_UNSUPPORTED || err->code == LENS_E_FORMAT))
+            lens_folder_remove(pull->job->workspace, &ignored); /* it would be refused again */
         for (size_t i = 0; result == 0 && i < pull->count; i++) {
             bool here = pull->files[i].sha256[0]; /* an index, read for its shards */
             if (here || stage_of(pull->files[i].name) != now)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "library/query_ways.h"
 #include "library/ranker.h"
 #include "library/text_search.h"
 #include "search/fuse.h"
@@ -12,7 +13,7 @@
  * of all pictures: not before STANDS_OUT less than what chance alone lets the best of so many do (deviations; the square root of 2 ln n), and in
  * full FULL_MORE further out. docs/WORDS.md tells how these were found. */
 enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */,
-       TRIES = 4 /* at a library out of which others take pictures meanwhile */ };
+       TRIES = 4 /* to rank where others take pictures out of the library meanwhile */ };
 static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 4},
                     least_sure = 0.02, text_from = 0.4, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
 
@@ -27,26 +28,14 @@ typedef struct query {
     lens_library *library;
     lens_store *store;
     const lens_search_options *options;
-    const lens_term *terms;
-    size_t term_count;
-    lens_term *look_terms;  /* [look_count]: those that the model of the look knows */
-    size_t *look_at;        /* [look_count]: which of TERMS they are */
-    size_t look_count;
-    lens_term *words;       /* [word_count]: their wanted words as typed, for the meaning */
-    lens_wanted *wanted;    /* [word_count] */
-    double *word_weights;   /* [word_count] */
-    lens_text_hits *texts;  /* [word_count] */
-    size_t word_count;
-    lens_term *meant;       /* [meant_count]: those of WORDS that want something */
-    size_t meant_count;
-    lens_ranker look, meaning; /* LOOK also says which pictures may be results */
+    lens_ways ways;
+    lens_ranker look, meaning;         /* LOOK also says which pictures may be results */
+    lens_text_hits *texts;             /* [word_count] */
     lens_fold_hit *ranked[LENS_PARTS]; /* [ranked_count]: of the look and of the meaning */
     size_t ranked_count[LENS_PARTS];
     double *sure[LENS_PARTS];          /* [ranked_count] */
     place *places[LENS_PARTS], **text_places; /* [ranked_count]; [word_count][texts[w].count]: in order of id */
-    int by;
-    bool sifts; /* words leave out pictures, or ask for a phrase, whatever the ways are */
-    bool gone;  /* a picture that was found is no longer there */
+    bool gone;                         /* a picture that was found is no longer there */
 } query;
 
 /* A result in the making. */
@@ -54,124 +43,6 @@ typedef struct hit {
     int64_t id, stands_for;
     double score;
 } hit;
-
-/* ---- what is to be done ---- */
-
-static int read_words(query *self, lens_error *err)
-{
-    const size_t room = self->term_count + 1;
-    self->look_terms = calloc(room, sizeof *self->look_terms);
-    self->look_at = calloc(room, sizeof *self->look_at);
-    self->words = calloc(room, sizeof *self->words);
-    self->wanted = calloc(room, sizeof *self->wanted);
-    self->word_weights = calloc(room, sizeof *self->word_weights);
-    self->texts = calloc(room, sizeof *self->texts);
-    self->meant = calloc(room, sizeof *self->meant);
-    self->text_places = calloc(room, sizeof *self->text_places);
-    if (!self->meant || !self->text_places || !self->look_terms || !self->look_at || !self->words || !self->wanted || !self->word_weights || !self->texts)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t t = 0; t < self->term_count; t++) {
-        const lens_term *term = &self->terms[t];
-        if (!isfinite(term->weight))
-            return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a finite number");
-        if (term->kind != LENS_TERM_WORDS)
-            continue;
-        /* A mistyped name is no description of a picture. */
-        if (lens_named_as_picture(term->text) && !strchr(term->text, ' '))
-            return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
-        lens_wanted *wanted = &self->wanted[self->word_count];
-        if (lens_wanted_read(wanted, term->text) != 0)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        self->word_weights[self->word_count] = term->weight;
-        const lens_term plain = {.kind = LENS_TERM_WORDS, .text = wanted->plain, .weight = term->weight};
-        self->words[self->word_count++] = plain;
-        if (wanted->wants)
-            self->meant[self->meant_count++] = plain;
-    }
-    return 0;
-}
-
-static int choose_model(query *self, bool words, lens_store_model *out, lens_error *err)
-{
-    const char *wanted = self->options->model;
-    return self->library->warm ? lens_warm_model(self->library->warm, wanted, words, out, err)
-                               : lens_library_model(self->store, &self->library->place, wanted, words, out, err);
-}
-
-/* The model of sentences that this library has vectors of. 1, 0 when there is none, -1 on error. */
-static int sentence_model(query *self, lens_store_model *out, lens_error *err)
-{
-    lens_store_models models = {0};
-    if (lens_store_sentence_models(self->store, &models, err) != 0)
-        return -1;
-    int found = 0;
-    for (size_t i = 0; i < models.count && !found; i++) {
-        char *folder = models.items[i].vectors ? lens_model_folder(models.items[i].name, NULL) : NULL;
-        if (folder) {
-            *out = models.items[i];
-            out->name = strdup(models.items[i].name);
-            found = out->name ? 1 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-        }
-        free(folder);
-    }
-    lens_store_models_free(&models);
-    return found;
-}
-
-/* The terms that the model of the look is asked: all, or without WORDS those that are pictures. */
-static void take_look_terms(query *self, bool words)
-{
-    self->look_count = 0;
-    for (size_t t = 0, w = 0; t < self->term_count; t++) {
-        const bool is_words = self->terms[t].kind == LENS_TERM_WORDS;
-        const lens_term *term = is_words ? &self->words[w++] : &self->terms[t];
-        if (is_words && (!words || !self->wanted[w - 1].wants))
-            continue;
-        self->look_at[self->look_count] = t;
-        self->look_terms[self->look_count++] = *term;
-    }
-}
-
-/* Which ways to go: SELF->by. The models are taken over. */
-static int choose_ways(query *self, lens_store_model *look, lens_store_model *meaning, lens_error *err)
-{
-    const int wanted = self->options->by == LENS_BY_ALL ? LENS_BY_LOOK | LENS_BY_TEXT | LENS_BY_MEANING : self->options->by;
-    const bool words = self->meant_count > 0;
-    const int64_t texts = self->word_count ? lens_text_count(self->library, self->store, err) : 0;
-    if (texts < 0)
-        return -1;
-    for (size_t w = 0; w < self->word_count && texts; w++)
-        for (size_t i = 0; i < self->wanted[w].count; i++)
-            self->sifts |= self->wanted[w].words[i].without || self->wanted[w].words[i].phrase;
-    int meant = 0;
-    if (words && texts && (wanted & LENS_BY_MEANING) && (meant = sentence_model(self, meaning, err)) < 0)
-        return -1;
-    if (self->word_count && texts && (wanted & LENS_BY_TEXT))
-        self->by |= LENS_BY_TEXT;
-    if (meant)
-        self->by |= LENS_BY_MEANING;
-    lens_error why = {0};
-    const bool look_words = words && (wanted & LENS_BY_LOOK);
-    bool looks = choose_model(self, look_words, look, &why) == 0;
-    take_look_terms(self, looks && look_words);
-    if (!looks && why.code == LENS_E_UNSUPPORTED && self->by) { /* no model that knows words, but there are other ways */
-        if (choose_model(self, false, look, err) != 0)
-            return -1;
-    } else if (!looks) {
-        if (err)
-            *err = why;
-        return -1;
-    }
-    if (self->look_count) /* pictures go no other way */
-        self->by |= LENS_BY_LOOK;
-    if (!words && !self->look_count)
-        return lens_fail(err, LENS_E_ARGUMENT, "nothing to search for: the words are only to be left out");
-    if (self->by)
-        return 0;
-    if (!texts)
-        return lens_fail(err, LENS_E_UNSUPPORTED, "nothing is written in this library yet: run `memelens ocr`, or `memelens index --captions FILE`");
-    return lens_fail(err, LENS_E_UNSUPPORTED, "the meaning of words needs a model of sentences: run `memelens pull all-minilm-l6-v2`, then `memelens index`");
-}
 
 /* ---- going them ---- */
 
@@ -238,19 +109,19 @@ static int keep_places(query *self, lens_error *err)
     bool enough = true;
     for (int part = 0; part < LENS_PARTS && enough; part++)
         enough = (self->places[part] = places_of(self->ranked[part], NULL, self->ranked_count[part])) != NULL;
-    for (size_t w = 0; w < self->word_count && enough; w++)
+    for (size_t w = 0; w < self->ways.word_count && enough; w++)
         enough = (self->text_places[w] = places_of(NULL, self->texts[w].items, self->texts[w].count)) != NULL;
     return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
 static int go(query *self, lens_error *err)
 {
-    if ((self->by & LENS_BY_LOOK) && rank(self, LENS_PART_LOOK, &self->look, err) != 0)
+    if ((self->ways.by & LENS_BY_LOOK) && rank(self, LENS_PART_LOOK, &self->look, err) != 0)
         return -1;
-    if ((self->by & LENS_BY_MEANING) && rank(self, LENS_PART_MEANING, &self->meaning, err) != 0)
+    if ((self->ways.by & LENS_BY_MEANING) && rank(self, LENS_PART_MEANING, &self->meaning, err) != 0)
         return -1;
-    for (size_t w = 0; w < self->word_count && ((self->by & LENS_BY_TEXT) || self->sifts); w++)
-        if (lens_text_search(self->library, self->store, &self->wanted[w], may_be, &self->look, self->sifts ? SIZE_MAX : depth_of(self), &self->texts[w], err) != 0)
+    for (size_t w = 0; w < self->ways.word_count && ((self->ways.by & LENS_BY_TEXT) || self->ways.sifts); w++)
+        if (lens_text_search(self->library, self->store, &self->ways.wanted[w], may_be, &self->look, self->ways.sifts ? SIZE_MAX : depth_of(self), &self->texts[w], err) != 0)
             return -1;
     return lens_ranker_well(&self->look, err) == 0 ? keep_places(self, err) : -1;
 }
@@ -258,14 +129,14 @@ static int go(query *self, lens_error *err)
 /* Whether a word that is to be left out leaves out picture ID, or it lacks a phrase. */
 static bool left_out(const query *self, int64_t id)
 {
-    for (size_t w = 0; w < self->word_count && self->sifts; w++) {
+    for (size_t w = 0; w < self->ways.word_count && self->ways.sifts; w++) {
         const lens_text_hits *hits = &self->texts[w];
         if (lens_text_leaves_out(hits, id))
             return true;
         bool phrase = false;
-        for (size_t i = 0; i < self->wanted[w].count; i++)
-            phrase |= self->wanted[w].words[i].phrase && !self->wanted[w].words[i].without;
-        if (phrase && self->word_weights[w] > 0 && !find_place(self->text_places[w], hits->count, id))
+        for (size_t i = 0; i < self->ways.wanted[w].count; i++)
+            phrase |= self->ways.wanted[w].words[i].phrase && !self->ways.wanted[w].words[i].without;
+        if (phrase && self->ways.word_weights[w] > 0 && !find_place(self->text_places[w], hits->count, id))
             return true;
     }
     return false;
@@ -284,14 +155,14 @@ static int gather_rankings(const query *self, fusing *out)
 {
     size_t total = self->ranked_count[LENS_PART_LOOK] + self->ranked_count[LENS_PART_MEANING];
     double all = 0;
-    const bool texts = self->by & LENS_BY_TEXT;
-    for (size_t w = 0; w < self->word_count && texts; w++)
+    const bool texts = self->ways.by & LENS_BY_TEXT;
+    for (size_t w = 0; w < self->ways.word_count && texts; w++)
         total += self->texts[w].count;
-    for (size_t t = 0; t < self->term_count; t++)
-        all += fabs(self->terms[t].weight);
+    for (size_t t = 0; t < self->ways.term_count; t++)
+        all += fabs(self->ways.terms[t].weight);
     int64_t *ids = out->ids = calloc(total + 1, sizeof *ids);
     double *sure = out->sure = calloc(total + 1, sizeof *sure);
-    out->rankings = calloc(LENS_PARTS + self->word_count, sizeof *out->rankings);
+    out->rankings = calloc(LENS_PARTS + self->ways.word_count, sizeof *out->rankings);
     if (!ids || !sure || !out->rankings)
         return -1;
     for (int part = LENS_PART_LOOK; part <= LENS_PART_MEANING; part += LENS_PART_MEANING) {
@@ -301,9 +172,9 @@ static int gather_rankings(const query *self, fusing *out)
         for (size_t i = 0; i < self->ranked_count[part]; i++)
             *ids++ = self->ranked[part][i].id;
     }
-    for (size_t w = 0; w < self->word_count && texts; w++) {
+    for (size_t w = 0; w < self->ways.word_count && texts; w++) {
         const lens_text_hits *hits = &self->texts[w];
-        out->rankings[out->count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->word_weights[w] / (all > 0 ? all : 1)};
+        out->rankings[out->count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->ways.word_weights[w] / (all > 0 ? all : 1)};
         for (size_t i = 0; i < hits->count; i++) {
             *ids++ = hits->items[i].id;
             *sure++ = fmin(1, fmax(least_sure, (hits->items[i].score - text_from) / (text_full - text_from)));
@@ -333,8 +204,8 @@ static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
 /* The answer of the one way that was gone, with its own scores. */
 static int alone(query *self, hit **hits, size_t *count, lens_error *err)
 {
-    const lens_part part = self->by == LENS_BY_MEANING ? LENS_PART_MEANING : LENS_PART_LOOK;
-    const lens_text_hits *texts = self->by == LENS_BY_TEXT ? &self->texts[0] : NULL;
+    const lens_part part = self->ways.by == LENS_BY_MEANING ? LENS_PART_MEANING : LENS_PART_LOOK;
+    const lens_text_hits *texts = self->ways.by == LENS_BY_TEXT ? &self->texts[0] : NULL;
     *count = texts ? texts->count : self->ranked_count[part];
     *hits = calloc(*count + 1, sizeof **hits);
     if (!*hits)
@@ -398,7 +269,7 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 /* AT: which of the results it is. */
 static int tell_ways(const query *self, lens_result *item, size_t at, lens_error *err)
 {
-    if (self->by == LENS_BY_LOOK && !self->sifts) {
+    if (self->ways.by == LENS_BY_LOOK && !self->ways.sifts) {
         item->found[LENS_PART_LOOK] = (lens_part_found){at + 1, item->score};
         return 0;
     }
@@ -407,9 +278,9 @@ static int tell_ways(const query *self, lens_result *item, size_t at, lens_error
         if (found)
             item->found[part] = (lens_part_found){found->at + 1, (double)self->ranked[part][found->at].score};
     }
-    for (size_t w = 0; w < self->word_count && (self->by & LENS_BY_TEXT); w++) {
+    for (size_t w = 0; w < self->ways.word_count && (self->ways.by & LENS_BY_TEXT); w++) {
         const lens_text_hits *hits = &self->texts[w];
-        const place *found = self->word_weights[w] > 0 ? find_place(self->text_places[w], hits->count, item->id) : NULL;
+        const place *found = self->ways.word_weights[w] > 0 ? find_place(self->text_places[w], hits->count, item->id) : NULL;
         if (!found || item->snippet)
             continue;
         const lens_text_hit *text = &hits->items[found->at];
@@ -424,14 +295,14 @@ static int tell_ways(const query *self, lens_result *item, size_t at, lens_error
 /* ROW: of the look, if it was asked. */
 static int tell_shares(const query *self, lens_result *item, size_t row, lens_error *err)
 {
-    item->terms = calloc(self->term_count + 1, sizeof *item->terms);
-    lens_term_share *shares = self->look_count ? lens_ranker_shares(&self->look, row) : NULL;
-    if (!item->terms || (self->look_count && !shares)) {
+    item->terms = calloc(self->ways.term_count + 1, sizeof *item->terms);
+    lens_term_share *shares = self->ways.look_count ? lens_ranker_shares(&self->look, row) : NULL;
+    if (!item->terms || (self->ways.look_count && !shares)) {
         free(shares);
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
-    for (size_t i = 0; shares && i < self->look_count; i++)
-        item->terms[self->look_at[i]] = shares[i];
+    for (size_t i = 0; shares && i < self->ways.look_count; i++)
+        item->terms[self->ways.look_at[i]] = shares[i];
     free(shares);
     return 0;
 }
@@ -442,15 +313,17 @@ static int tell(query *self, const hit *hits, size_t count, lens_results *result
     for (size_t i = 0; result == 0 && i < count; i++) {
         lens_store_picture picture;
         size_t row = 0;
-        /* A store that searches finds texts of pictures that the model of the look has not seen yet, as it has while a run goes on. */
-        if (self->look_count && !lens_ranker_row(&self->look, hits[i].id, &row))
-            continue;
         const int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
         if (known < 0)
             result = -1;
         self->gone |= known == 0;
         if (known != 1)
             continue;
+        /* A store that searches finds texts of pictures that the model of the look has not seen yet, as it has while a run goes on. */
+        if (self->ways.look_count && !lens_ranker_row(&self->look, hits[i].id, &row)) {
+            lens_store_picture_free(&picture);
+            continue;
+        }
         lens_result *item = &results->items[results->count++];
         *item = (lens_result){.score = hits[i].score,
                               .id = hits[i].id,
@@ -479,16 +352,16 @@ static lens_results *page(query *self, const hit *hits, size_t count, lens_error
     int result = -1;
     if (!results || !(results->items = calloc(given + 1, sizeof *results->items)) || !(results->model = strdup(self->look.model.name)))
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    else if (!self->look_count || fetch(self, hits + from, given, err) == 0)
+    else if (!self->ways.look_count || fetch(self, hits + from, given, err) == 0)
         result = tell(self, hits + from, given, results, err);
     if (result != 0) {
         lens_results_free(results);
         return NULL;
     }
-    results->term_count = self->term_count;
+    results->term_count = self->ways.term_count;
     results->compared = self->look.count;
     results->more = given < left;
-    results->by = self->by;
+    results->by = self->ways.by;
     results->approximate = self->look.approximate || self->meaning.approximate;
     return results;
 }
@@ -514,17 +387,17 @@ static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
     return 0;
 }
 
-static lens_results *answer(query *self, lens_error *err)
+static lens_results *rank_and_tell(query *self, lens_error *err)
 {
     hit *hits = NULL;
     size_t count = 0;
     int result;
-    if (self->by == LENS_BY_LOOK && !self->sifts) {
+    if (self->ways.by == LENS_BY_LOOK && !self->ways.sifts) {
         result = look_only(self, &hits, &count, err);
     } else {
         result = go(self, err);
         /* Words to be left out have no scores of their own by the text: what says them is not what is looked for. */
-        const bool one = (self->by & (self->by - 1)) == 0 && self->term_count == 1 && !(self->by == LENS_BY_TEXT && self->word_weights[0] <= 0);
+        const bool one = (self->ways.by & (self->ways.by - 1)) == 0 && self->ways.term_count == 1 && !(self->ways.by == LENS_BY_TEXT && self->ways.word_weights[0] <= 0);
         if (result == 0)
             result = one ? alone(self, &hits, &count, err) : fuse(self, &hits, &count, err);
         if (result == 0)
@@ -535,40 +408,81 @@ static lens_results *answer(query *self, lens_error *err)
     return results;
 }
 
-static void close_query(query *self)
+static void drop_rankings(query *self)
 {
-    for (size_t w = 0; w < self->word_count; w++) {
+    for (size_t w = 0; w < self->ways.word_count && self->texts && self->text_places; w++) {
         lens_text_hits_free(&self->texts[w]);
-        lens_wanted_free(&self->wanted[w]);
+        free(self->text_places[w]);
+        self->text_places[w] = NULL;
     }
     for (int part = 0; part < LENS_PARTS; part++) {
         free(self->ranked[part]);
         free(self->sure[part]);
         free(self->places[part]);
+        self->ranked[part] = NULL;
+        self->sure[part] = NULL;
+        self->places[part] = NULL;
+        self->ranked_count[part] = 0;
     }
-    for (size_t w = 0; w < self->word_count && self->text_places; w++)
-        free(self->text_places[w]);
-    free(self->text_places);
-    free(self->texts);
-    free(self->wanted);
-    free(self->words);
-    free(self->meant);
-    free(self->word_weights);
-    free(self->look_terms);
-    free(self->look_at);
 }
 
-/* One try; *GONE: a picture that was ranked has gone since, so that the page lacks one, which another could have had. */
-static lens_results *search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options, bool *gone, lens_error *err)
+static bool renew(query *self, lens_error *err)
 {
-    query self = {.library = library, .options = options, .terms = terms, .term_count = term_count};
+    return lens_ranker_renew(&self->look, err) == 0 && (!(self->ways.by & LENS_BY_MEANING) || lens_ranker_renew(&self->meaning, err) == 0);
+}
+
+/* What was ranked may be gone when the page is told: forgotten meanwhile, or since the warm view was made. The page would lack it, and with penalties for
+ * hubs, which it then may have been spared, all of the page could be such. So the rest is ranked again; not in one long transaction with the encoding of
+ * the terms, which takes as long as it takes, while a connection may have to be made anew. */
+static lens_results *answer(query *self, lens_error *err)
+{
+    lens_results *results = rank_and_tell(self, err);
+    for (int i = 1; results && self->gone && i < TRIES; i++) {
+        lens_error why = {0}; /* where it cannot be done again, what there is is better than nothing */
+        self->gone = false;
+        drop_rankings(self);
+        lens_results *again = renew(self, &why) ? rank_and_tell(self, &why) : NULL;
+        if (!again)
+            break;
+        lens_results_free(results);
+        results = again;
+    }
+    return results;
+}
+
+static void close_query(query *self)
+{
+    drop_rankings(self);
+    free(self->text_places);
+    free(self->texts);
+    lens_ways_free(&self->ways);
+}
+
+static int read_query(query *self, const lens_term *terms, size_t term_count, lens_error *err)
+{
+    if (lens_ways_read(&self->ways, terms, term_count, err) != 0)
+        return -1;
+    self->texts = calloc(self->ways.word_count + 1, sizeof *self->texts);
+    self->text_places = calloc(self->ways.word_count + 1, sizeof *self->text_places);
+    return self->texts && self->text_places ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
+lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
+                          lens_error *err)
+{
+    if (term_count == 0) {
+        lens_fail(err, LENS_E_ARGUMENT, "nothing to search for");
+        return NULL;
+    }
+    query self = {.library = library, .options = options};
     lens_store_model look = {0}, meaning = {0};
     lens_results *results = NULL;
     self.store = lens_library_reader(library, err);
-    if (self.store && read_words(&self, err) == 0 && choose_ways(&self, &look, &meaning, err) == 0) {
-        int result = lens_ranker_open(&self.look, library, self.store, &look, self.look_terms, self.look_count, options, err);
-        if (result == 0 && (self.by & LENS_BY_MEANING))
-            result = lens_ranker_open(&self.meaning, library, self.store, &meaning, self.meant, self.meant_count, options, err);
+    if (self.store && read_query(&self, terms, term_count, err) == 0 &&
+        lens_ways_choose(&self.ways, library, self.store, options, &look, &meaning, err) == 0) {
+        int result = lens_ranker_open(&self.look, library, self.store, &look, self.ways.look_terms, self.ways.look_count, options, err);
+        if (result == 0 && (self.ways.by & LENS_BY_MEANING))
+            result = lens_ranker_open(&self.meaning, library, self.store, &meaning, self.ways.meant, self.ways.meant_count, options, err);
         if (result == 0)
             results = answer(&self, err);
         lens_ranker_close(&self.meaning);
@@ -579,24 +493,6 @@ static lens_results *search(lens_library *library, const lens_term *terms, size_
     free(meaning.name);
     if (self.store)
         lens_library_reader_done(library, self.store);
-    *gone = self.gone;
-    return results;
-}
-
-lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,
-                          lens_error *err)
-{
-    if (term_count == 0) {
-        lens_fail(err, LENS_E_ARGUMENT, "nothing to search for");
-        return NULL;
-    }
-    bool gone = false;
-    lens_results *results = search(library, terms, term_count, options, &gone, err);
-    /* Not one long transaction: encoding the terms takes as long as it takes, and a connection may have to be made anew meanwhile. */
-    for (int i = 1; results && gone && i < TRIES; i++) {
-        lens_results_free(results);
-        results = search(library, terms, term_count, options, &gone, err);
-    }
     return results;
 }
 

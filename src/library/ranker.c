@@ -335,6 +335,38 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
     return self->penalties ? 0 : -1;
 }
 
+/* PENALTIES are of the rows IDS [count], of which the view has kept some, in the same order. */
+static void narrow_penalties(lens_ranker *self, const int64_t *ids, size_t count)
+{
+    for (size_t i = 0, kept = 0; i < count && kept < self->vectors.count; i++)
+        if (ids[i] == self->vectors.ids[kept])
+            self->penalties[kept++] = self->penalties[i];
+}
+
+int lens_ranker_renew(lens_ranker *self, lens_error *err)
+{
+    lens_store_vectors *vectors = &self->vectors;
+    if (self->remote) {
+        free(self->allowed);
+        self->allowed = NULL;
+        self->allowed_count = 0;
+        lens_store_vectors_free(vectors);
+        return lens_remote_open(self, err);
+    }
+    const size_t count = vectors->count;
+    int64_t *ids = malloc((count + 1) * sizeof *ids);
+    int result = ids ? own_rows(self, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (result == 0) {
+        memcpy(ids, vectors->ids, count * sizeof *ids);
+        result = lens_store_vectors_narrow(self->store, vectors, &lens_store_filter_none, err);
+    }
+    if (result == 0 && self->penalties)
+        narrow_penalties(self, ids, count);
+    self->count = vectors->count;
+    free(ids);
+    return result;
+}
+
 void lens_ranker_close(lens_ranker *self)
 {
     lens_store_paths_free(&self->in);

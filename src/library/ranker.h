@@ -40,6 +40,9 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
                      const lens_search_options *options, lens_error *err);
 void lens_ranker_close(lens_ranker *self);
 
+/* Takes out what is no longer in the store, so that the next ranking is of what is. The terms' vectors stay. 0 or -1. */
+int lens_ranker_renew(lens_ranker *self, lens_error *err);
+
 /* The best WANTED rows with a score of LEAST at least, or with FOLD the best of each group of near-identical ones: HITS [wanted]. */
 int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, lens_fold_hit *hits, size_t *found, lens_error *err);
 

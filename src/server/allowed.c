@@ -56,7 +56,13 @@ char *lens_allowed_path(const lens_server *server, const char *path, bool *shown
     }
     char *real = real_path(path, err);
     for (size_t i = 0; real && i < allowed->count; i++) {
-        char *folder = real_path(allowed->items[i], NULL);
+        lens_error why = {0};
+        char *folder = real_path(allowed->items[i], &why);
+        if (!folder && why.code == LENS_E_MEMORY) {
+            free(real);
+            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return NULL;
+        }
         if (folder && lens_path_within(real, folder)) {
             may = true;
             *shown |= !strstr(real + (folder[1] ? strlen(folder) : 0), "/.");

@@ -29,8 +29,7 @@ static index_run start(const test_world *world, bool ignores)
         close(ends[0]), close(ends[1]);
         for (const char *const *entry = test_world_environment(world); *entry; entry++)
             putenv((char *)*entry);
-        if (ignores)
-            signal(SIGINT, SIG_IGN);
+        signal(SIGINT, ignores ? SIG_IGN : SIG_DFL);
         execl(test_program(), test_program(), "index", "-t1", world->pictures, (char *)NULL);
         _exit(127);
     }

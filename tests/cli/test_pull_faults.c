@@ -203,6 +203,11 @@ static void test_files_that_are_no_model(void **state)
     assert_int_equal(lens_buffer_append(&here->hub->files[0].bytes, other, sizeof other - 1), 0);
     int stored = here->hub->stored;
     expect_refused(here, test_pull(here), "no encoder of this build knows");
+    lens_buffer_free(&here->hub->files[0].bytes);
+    static const char pooled[] = "{\"architecture\":\"tf_efficientnet_lite0\",\"global_pool\":\"max\",\"pretrained_cfg\":{\"input_size\":[3,61,61],"
+                                 "\"interpolation\":\"bicubic\",\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.5],\"crop_pct\":1.0}}";
+    assert_int_equal(lens_buffer_append(&here->hub->files[0].bytes, pooled, sizeof pooled - 1), 0);
+    expect_refused(here, test_pull(here), "global_pool is 'max', not avg");
     assert_int_equal(here->hub->stored, stored); /* before its weights came */
     here->hub->listing = "[1,2";
     expect_refused(here, test_pull(here), "bad JSON");
@@ -219,6 +224,7 @@ static pid_t pull_in_background(const test_place *here)
     if (child == 0) {
         for (; *all; all++)
             putenv((char *)*all);
+        signal(SIGINT, SIG_DFL); /* which who runs the tests in the background has ignored */
         FILE *nowhere = freopen("/dev/null", "w", stderr);
         execl(test_program(), test_program(), "pull", REPOSITORY, (char *)NULL);
         _exit(nowhere ? 127 : 126);

@@ -127,7 +127,8 @@ static void expect_file(const test_place *here, const char *name, const char *te
 static void test_what_refuses_a_model(void **state)
 {
     const test_place *here = *state;
-    static const char cls[] = "{\"pooling_mode_cls_token\":true}", modules[] = "[]", bert[] = "{\"model_type\":\"bert\"}";
+    static const char cls[] = "{\"pooling_mode_cls_token\":true}", modules[] = "[]", bert[] = "{\"model_type\":\"bert\"}",
+                      vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n";
     test_hub_add(here->hub, "1_Pooling/config.json", NULL, cls, sizeof cls - 1);
     test_hub_add(here->hub, "modules.json", NULL, modules, sizeof modules - 1);
     test_hub_add(here->hub, "processor_config.json", NULL, "{}", 2);
@@ -148,30 +149,45 @@ static void test_what_refuses_a_model(void **state)
     const int stored = here->hub->stored;
     expect_refused(here, test_pull(here), "1_Pooling/config.json: pooling_mode_cls_token is true: only the mean over tokens is supported");
     assert_int_equal(here->hub->stored, stored); /* before its weights came */
-    /* What that try left is no part of a model that no longer has it: the weights come, and are not such a model's. */
+    path = test_path(here->world->models, FOLDER ".part");
+    assert_false(lens_file_exists(path));
+    free(path);
+    /* What an earlier try left is no part of a model that no longer has it: the weights come, and are not such a model's. */
     assert_string_equal(here->hub->files[2].name, "1_Pooling/config.json");
     here->hub->files[2].name = "other.json";
+    test_hub_add(here->hub, "vocab.txt", NULL, vocabulary, sizeof vocabulary - 1);
+    path = test_path(here->world->models, FOLDER ".part/model/1_Pooling");
+    assert_done(lens_folder_make(path, &err), &err);
+    free(path);
+    path = test_path(here->world->models, FOLDER ".part/model/1_Pooling/config.json");
+    test_write(path, cls, sizeof cls - 1);
+    free(path);
     expect_refused(here, test_pull(here), "embeddings");
     assert_true(here->hub->stored > stored);
 }
 
-static void test_shards(void **state)
+/* One of a sharded model's files, NAME, holds everything here; the index names it for each tensor. */
+static void serve_shard(const test_place *here, const char *name)
 {
-    const test_place *here = *state;
-    /* One of a sharded model's files holds everything here; the index names it for each tensor. */
-    here->hub->files[1].name = "model-00001-of-00001.safetensors";
+    here->hub->files[1].name = name;
     uint64_t length = 0;
     memcpy(&length, test_place_weights.data, sizeof length);
     json_t *header = json_loadb(test_place_weights.data + sizeof length, length, 0, NULL), *map = json_object(), *value;
     const char *tensor;
     json_object_foreach(header, tensor, value)
-        json_object_set_new(map, tensor, json_string("model-00001-of-00001.safetensors"));
+        json_object_set_new(map, tensor, json_string(name));
     json_t *index = json_pack("{so}", "weight_map", map);
     char *text = json_dumps(index, 0);
     test_hub_add(here->hub, "model.safetensors.index.json", NULL, text, strlen(text));
     free(text);
     json_decref(index);
     json_decref(header);
+}
+
+static void test_shards(void **state)
+{
+    const test_place *here = *state;
+    serve_shard(here, "model-00001-of-00001.safetensors");
     expect(test_pull(here), 0, "model-00001-of-00001.safetensors");
     lens_buffer_free(&here->hub->files[2].bytes);
     const char *out = "{\"weight_map\":{\"a\":\"../../../evil.safetensors\"}}";
@@ -179,6 +195,20 @@ static void test_shards(void **state)
     lens_error ignored;
     lens_folder_remove(here->folder, &ignored);
     expect_refused(here, test_pull(here), "a shard whose name is not a file's");
+}
+
+/* What came of it is gone on with, whatever it is called. */
+static void test_a_shard_called_like_a_part(void **state)
+{
+    const test_place *here = *state;
+    serve_shard(here, "model.part1-of-1.safetensors");
+    here->hub->fault = (test_hub_fault){.where = "GET /store/", .times = TEST_HUB_FOREVER, .cut = true};
+    expect(test_pull(here), 2, "trying again");
+    here->hub->fault = (test_hub_fault){0};
+    const int ranges = here->hub->ranges, stored = here->hub->stored;
+    expect(test_pull(here), 0, " is in ");
+    assert_int_equal(here->hub->ranges, ranges + 1);
+    assert_int_equal(here->hub->stored, stored + 1);
 }
 
 static void test_a_plain_mirror(void **state)
@@ -338,6 +368,7 @@ int main(void)
         PLACE_TEST(test_each_family),
         PLACE_TEST(test_what_refuses_a_model),
         PLACE_TEST(test_shards),
+        PLACE_TEST(test_a_shard_called_like_a_part),
         PLACE_TEST(test_a_plain_mirror),
         PLACE_TEST(test_what_is_there_stays_until_the_new_one_opens),
         PLACE_TEST(test_weights_of_ones_own_are_not_replaced),

@@ -34,6 +34,7 @@ test_started test_start_words(const test_world *world, const char *const *words)
     if (started.pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         setpgid(0, 0);
+        signal(SIGINT, SIG_DFL); /* which who runs the tests in the background has ignored */
         for (const char *const *variable = test_world_environment(world); *variable; variable++)
             putenv((char *)*variable);
         dup2(started.out, STDOUT_FILENO);

@@ -128,57 +128,42 @@ static void index_folder(busy *self, lens_library *library, const char *folder)
         trouble(&self->troubles, "index", error.message);
 }
 
-/* COUNT pictures FOLDER/00.jpg and so on, of the scenes from FIRST. */
-static void add_pictures(const test_world *world, const char *folder, unsigned count, unsigned first)
-{
-    lens_error error = {0};
-    char *path = test_world_path(world, folder);
-    assert_done(lens_folder_make(path, &error), &error);
-    free(path);
-    for (unsigned i = 0; i < count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%s/%02u.jpg", folder, i);
-        test_world_picture(world, name, TEST_JPEG_420, first + i);
-    }
-}
-
-/* The library of WORLD, in whose environment this process is from here on, with all pictures indexed by MODEL. The caller closes it. */
-static lens_library *indexed_library(const test_world *world, const char *model)
-{
-    lens_error error = {0};
-    for (const char *const *variable = test_world_environment(world); *variable; variable++)
-        putenv((char *)*variable);
-    lens_library *library = lens_library_open(world->library, &error);
-    assert_done(library ? 0 : -1, &error);
-    lens_index_report report;
-    lens_index_options options = lens_index_options_default();
-    options.models = &model;
-    options.model_count = 1;
-    options.paths = (const char *const[]){world->pictures};
-    options.path_count = 1;
-    assert_done(lens_index(library, &options, &report, &error), &error);
-    return library;
-}
-
 static void a_busy_library(void **state)
 {
     (void)state;
     busy self = {.world = test_world_new()};
     pthread_t searchers[SEARCHERS], checker;
     lens_error error = {0};
-    char *moving = test_world_path(self.world, "moving");
+    const char *models = "efficientnet-lite0";
+    char *moving = test_world_path(self.world, "moving"), *kept = test_world_path(self.world, "kept");
     pthread_mutex_init(&self.troubles.lock, NULL);
-    add_pictures(self.world, "moving", MOVING, 50);
+    for (const char *const *variable = test_world_environment(self.world); *variable; variable++)
+        putenv((char *)*variable);
+    assert_done(lens_folder_make(moving, &error), &error);
+    assert_done(lens_folder_make(kept, &error), &error);
+    for (unsigned i = 0; i < MOVING; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "moving/%02u.jpg", i);
+        test_world_picture(self.world, name, TEST_JPEG_420, 50 + i);
+    }
     self.stranger = test_path(self.world->folder, "stranger.png");
     test_picture_write(self.stranger, TEST_PNG, 160, 120, 999);
-    lens_library_close(indexed_library(self.world, "efficientnet-lite0"));
-    add_pictures(self.world, "kept", KEPT, 0); /* behind the others in the vector file: a compaction moves them */
-    for (unsigned i = 0; i < KEPT; i++) {
+    lens_library *library = lens_library_open(self.world->library, &error);
+    assert_done(library ? 0 : -1, &error);
+    lens_index_report report;
+    lens_index_options options = lens_index_options_default();
+    options.models = &models;
+    options.model_count = 1;
+    options.paths = (const char *const[]){self.world->pictures};
+    options.path_count = 1;
+    assert_done(lens_index(library, &options, &report, &error), &error);
+    for (unsigned i = 0; i < KEPT; i++) { /* behind the others in the vector file: a compaction moves them */
         char name[32];
         snprintf(name, sizeof name, "kept/%02u.jpg", i);
+        test_world_picture(self.world, name, TEST_JPEG_420, i);
         self.kept[i] = test_world_path(self.world, name);
     }
-    lens_library *library = indexed_library(self.world, "efficientnet-lite0");
+    assert_done(lens_index(library, &options, &report, &error), &error);
     self.warm = lens_warm_new(self.world->library, &error);
     assert_done(self.warm ? 0 : -1, &error);
     for (int i = 0; i < SEARCHERS; i++)
@@ -204,67 +189,10 @@ static void a_busy_library(void **state)
     for (unsigned i = 0; i < KEPT; i++)
         free(self.kept[i]);
     free(self.stranger);
-    free(moving);
+    free(moving), free(kept);
     test_world_free((test_world *)self.world);
     assert_none(&self.troubles);
     assert_true(atomic_load(&self.searches) >= SEARCHERS && atomic_load(&self.checks) > 0);
-}
-
-/* ---- a library of which much goes while a search in it is under way ---- */
-
-typedef struct slow_search {
-    const test_world *world;
-    const char *query;
-    lens_results *results;
-    lens_error error;
-} slow_search;
-
-static void *search_slowly(void *context)
-{
-    slow_search *self = context;
-    const lens_term term = {.kind = LENS_TERM_FILE, .text = self->query, .weight = 1};
-    lens_search_options options = lens_search_options_default();
-    options.n = KEPT;
-    options.unhub = true; /* which a database's vectors are taken out for too */
-    lens_library *library = lens_library_open(self->world->library, &self->error);
-    self->results = library ? lens_search(library, &term, 1, &options, &self->error) : NULL;
-    lens_library_close(library);
-    return NULL;
-}
-
-/* Its vectors are read, then a large picture is decoded; meanwhile all that stood before the pictures that stay is forgotten. The page is full all the same. */
-static void a_search_out_of_which_pictures_go(void **state)
-{
-    (void)state;
-    test_world *world = test_world_new();
-    lens_error error = {0};
-    add_pictures(world, "moving", MOVING, 50);
-    add_pictures(world, "kept", KEPT, 0);
-    char *moving = test_world_path(world, "moving"), *query = test_path(world->folder, "query.png");
-    test_picture_write(query, TEST_PNG, 4000, 3000, 50);
-    lens_library *library = indexed_library(world, "colour");
-    pthread_t searcher;
-    slow_search search = {.world = world, .query = query};
-    int64_t removed = 0;
-    const double start = lens_seconds();
-    search_slowly(&search);
-    const double taken = lens_seconds() - start;
-    assert_true(search.results && search.results->count == KEPT && lens_path_within(search.results->items[0].path, moving));
-    lens_results_free(search.results);
-    assert_int_equal(pthread_create(&searcher, NULL, search_slowly, &search), 0);
-    lens_sleep(taken / 3);
-    const int forgotten = lens_forget_path(library, moving, &removed, &error);
-    pthread_join(searcher, NULL);
-    lens_library_close(library);
-    assert_done(forgotten, &error);
-    assert_int_equal(removed, MOVING);
-    assert_done(search.results ? 0 : -1, &search.error);
-    assert_int_equal(search.results->count, KEPT);
-    printf("measured: the search took %.2f s, and found pictures that %s\n", taken,
-           lens_path_within(search.results->items[0].path, moving) ? "went after it" : "stay");
-    lens_results_free(search.results);
-    free(moving), free(query);
-    test_world_free(world);
 }
 
 /* ---- a file ---- */
@@ -333,7 +261,6 @@ static void a_file_that_several_write(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_busy_library), cmocka_unit_test(a_search_out_of_which_pictures_go),
-                                       cmocka_unit_test(a_file_that_several_write)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_busy_library), cmocka_unit_test(a_file_that_several_write)};
     return store_place_run(tests);
 }

@@ -138,7 +138,7 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
         if (rows && !made && lens_pg_rows(store, rows) == 0) { /* nor has another one made it at the same time */
             lens_pg_done(store, rows);
             return lens_fail(err, LENS_E_UNSUPPORTED, "%s: the extension vector (pgvector 0.8 or newer) is not there and cannot be made: %s", store->name,
-                             why.message + (strncmp(why.message, store->name, strlen(store->name)) == 0 ? strlen(store->name) + 2 : 0));
+                             lens_error_without(why.message, store->name));
         }
     }
     if (!rows)
