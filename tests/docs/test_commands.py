@@ -54,6 +54,7 @@ MEANT = [
     (r"text\|meaning\|look\|all$", "text calm"),
     (r"^memelens bench$", "memelens bench --seconds 0.2"),
     (r"^make && sudo make install$", "make -s -C $ROOT -o all install PROGRAM=$PROGRAM DESTDIR=$HOME/staged && ~/staged/usr/local/bin/memelens --version"),
+    (r"^(build/bench/(?:approximate|scale) .*)", r"\1 --program $PROGRAM"),
     (r"^build/", "cd $ROOT && $BUILD/"),
     (r"--rows (1000000|N)", "--rows 2000"),
     (r"--library PLACE", "--library ~/scale"),
