@@ -113,7 +113,7 @@ def targets(program):
             elif not word.startswith("build/") and not re.search(rf"^{word}:", makefile, re.M):
                 wrong.add(f"{where}: there is no target {word}")
     # What they would do can be worked out; make prints it and does nothing. The settings of a make that runs this test are not a person's.
-    person = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES")}
+    person = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "BUILD")}
     for words in named:
         cross = next((word[6:] for word in words if word.startswith("CROSS=")), None)
         if cross and not shutil.which(f"{cross}-gcc"):
