@@ -17,7 +17,10 @@ json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_e
         char *near = strstr(where.text, " near ");
         if (near)
             *near = '\0';
-        lens_fail(err, LENS_E_FORMAT, "%s: bad JSON at line %d, column %d: %s", what, where.line, where.column, where.text);
+        if (json_error_code(&where) == json_error_out_of_memory)
+            lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", what);
+        else
+            lens_fail(err, LENS_E_FORMAT, "%s: bad JSON at line %d, column %d: %s", what, where.line, where.column, where.text);
     }
     return value;
 }

@@ -124,24 +124,26 @@ static int work(const lens_pull_job *job, const char *folder, lens_error *err)
         return 0;
     }
     int result = may_replace(folder, err);
+    bool refused = false;
     if (result == 0)
-        result = job->repository ? lens_pull_hub(job, err) : lens_pull_package(job, err);
+        result = job->repository ? lens_pull_hub(job, &refused, err) : lens_pull_package(job, err);
     if (result == 0 && stopped(job))
         result = lens_fail(err, LENS_E_CANCELLED, "%s: stopped", job->name);
     /* Proves it, rather than saying so. What does not open now will not when it is fetched again, but where it was memory that lacked. */
     lens_error why = {0};
     if (result == 0 && !opens(job->model, job->name, &why)) {
-        if (why.code != LENS_E_MEMORY)
-            lens_folder_remove(job->workspace, &ignored);
+        result = -1;
+        refused = why.code != LENS_E_MEMORY;
         if (err)
             *err = why;
-        return -1;
     }
     if (result == 0)
         result = lens_folder_put(job->model, folder, err);
     if (result == 0) {
         lens_folder_remove(job->workspace, &ignored);
         lens_pull_say(job, "%s is in %s", job->name, folder);
+    } else if (refused) {
+        lens_folder_remove(job->workspace, &ignored);
     } else {
         rmdir(job->model); /* when nothing is in it that the next run can use */
         rmdir(job->workspace);

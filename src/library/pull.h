@@ -15,9 +15,9 @@ typedef struct lens_pull_job {
     void *context;
 } lens_pull_job;
 
-/* Fill job->model: 0, or -1 with ERR. */
+/* Fill job->model: 0, or -1 with ERR. *REFUSED: this build cannot open such a model, and what came of it so far is of no use. */
 int lens_pull_package(const lens_pull_job *job, lens_error *err);
-int lens_pull_hub(const lens_pull_job *job, lens_error *err);
+int lens_pull_hub(const lens_pull_job *job, bool *refused, lens_error *err);
 
 /* A step in words, to the person. */
 void lens_pull_say(const lens_pull_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -495,9 +495,15 @@ static int write_note(const hub_pull *pull, lens_error *err)
     return result;
 }
 
-static int fetch_all(hub_pull *pull, lens_error *err)
+/* RESULT, of a look at what came; *REFUSED where another one would find the same. */
+static int refuse(int result, bool *refused, const lens_error *err)
 {
-    lens_error ignored;
+    *refused = result != 0 && (err->code == LENS_E_UNSUPPORTED || err->code == LENS_E_FORMAT || err->code == LENS_E_LIMIT || err->code == LENS_E_MISSING);
+    return result;
+}
+
+static int fetch_all(hub_pull *pull, bool *refused, lens_error *err)
+{
     int result = check_room(pull, err);
     pull->total = 0;
     for (size_t i = 0; i < pull->count; i++)
@@ -508,16 +514,14 @@ static int fetch_all(hub_pull *pull, lens_error *err)
                       pull->job->repository);
     for (stage now = CONFIG; now <= WEIGHTS; now++) {
         if (result == 0 && now == WEIGHTS && (result = remove_others(pull, true, err)) == 0)
-            result = lens_encoder_check(pull->job->model, err);
-        if (result != 0 && now == WEIGHTS && (err->code == LENS_E_UNSUPPORTED || err->code == LENS_E_FORMAT))
-            lens_folder_remove(pull->job->workspace, &ignored); /* it would be refused again */
+            result = refuse(lens_encoder_check(pull->job->model, err), refused, err);
         for (size_t i = 0; result == 0 && i < pull->count; i++) {
             bool here = pull->files[i].sha256[0]; /* an index, read for its shards */
             if (here || stage_of(pull->files[i].name) != now)
                 continue;
             result = fetch(pull, &pull->files[i], MOST_BYTES, err);
             if (result == 0 && now == CONFIG)
-                result = check_family(pull, pull->files[i].name, err);
+                result = refuse(check_family(pull, pull->files[i].name, err), refused, err);
         }
     }
     if (result == 0)
@@ -544,7 +548,7 @@ static int explain_by_hand(const hub_pull *pull, lens_error *err)
     return -1;
 }
 
-int lens_pull_hub(const lens_pull_job *job, lens_error *err)
+int lens_pull_hub(const lens_pull_job *job, bool *refused, lens_error *err)
 {
     lens_error own = {0};
     if (!err)
@@ -559,7 +563,7 @@ int lens_pull_hub(const lens_pull_job *job, lens_error *err)
     if ((pull->endpoint = lens_hub_endpoint(err)) && lens_hub_token(&pull->token, err) == 0 && lens_folder_make(job->model, err) == 0)
         result = job->entry ? plan_catalogue(pull, err) : plan_listing(pull, err);
     if (result == 0)
-        result = fetch_all(pull, err);
+        result = fetch_all(pull, refused, err);
     if (result != 0)
         explain_by_hand(pull, err);
     for (size_t i = 0; i < pull->count; i++)

@@ -13,6 +13,7 @@
  * of all pictures: not before STANDS_OUT less than what chance alone lets the best of so many do (deviations; the square root of 2 ln n), and in
  * full FULL_MORE further out. docs/WORDS.md tells how these were found. */
 enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */,
+       LOOKED_AT = 1000 /* hits before the page, at most, whether they are still there */,
        TRIES = 4 /* to rank where others take pictures out of the library meanwhile */ };
 static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 4},
                     least_sure = 0.02, text_from = 0.4, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
@@ -307,6 +308,22 @@ static int tell_shares(const query *self, lens_result *item, size_t row, lens_er
     return 0;
 }
 
+/* Whether one of the HITS that earlier pages have told is gone: then this page begins further down. Not asked of a database, which each time would be a question
+ * over the network, and whose rankings are hardly ever old. */
+static int look_before(query *self, const hit *hits, size_t count, lens_error *err)
+{
+    lens_store_picture picture;
+    for (size_t i = 0; i < count && i < LOOKED_AT && !lens_store_searches(self->store); i++) {
+        const int known = lens_store_picture_by_id(self->store, hits[i].id, &picture, err);
+        if (known < 0)
+            return -1;
+        self->gone |= known == 0;
+        if (known == 1)
+            lens_store_picture_free(&picture);
+    }
+    return 0;
+}
+
 static int tell(query *self, const hit *hits, size_t count, lens_results *results, lens_error *err)
 {
     int result = lens_store_moment_begin(self->store, err);
@@ -352,7 +369,7 @@ static lens_results *page(query *self, const hit *hits, size_t count, lens_error
     int result = -1;
     if (!results || !(results->items = calloc(given + 1, sizeof *results->items)) || !(results->model = strdup(self->look.model.name)))
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    else if (!self->ways.look_count || fetch(self, hits + from, given, err) == 0)
+    else if (look_before(self, hits, from, err) == 0 && (!self->ways.look_count || fetch(self, hits + from, given, err) == 0))
         result = tell(self, hits + from, given, results, err);
     if (result != 0) {
         lens_results_free(results);
@@ -438,14 +455,16 @@ static lens_results *answer(query *self, lens_error *err)
 {
     lens_results *results = rank_and_tell(self, err);
     for (int i = 1; results && self->gone && i < TRIES; i++) {
-        lens_error why = {0}; /* where it cannot be done again, what there is is better than nothing */
+        lens_error why = {0};
         self->gone = false;
         drop_rankings(self);
         lens_results *again = renew(self, &why) ? rank_and_tell(self, &why) : NULL;
-        if (!again)
+        if (!again && results->count > 0) /* better than nothing */
             break;
         lens_results_free(results);
         results = again;
+        if (!again && err)
+            *err = why;
     }
     return results;
 }

@@ -30,8 +30,10 @@ int lens_ways_read(lens_ways *self, const lens_term *terms, size_t term_count, l
         if (lens_named_as_picture(term->text) && !strchr(term->text, ' '))
             return lens_fail(err, LENS_E_MISSING, "%s: no such file", term->text);
         lens_wanted *wanted = &self->wanted[self->word_count];
-        if (lens_wanted_read(wanted, term->text) != 0)
+        if (lens_wanted_read(wanted, term->text) != 0) {
+            lens_wanted_free(wanted);
             return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        }
         self->word_weights[self->word_count] = term->weight;
         const lens_term plain = {.kind = LENS_TERM_WORDS, .text = wanted->plain, .weight = term->weight};
         self->words[self->word_count++] = plain;

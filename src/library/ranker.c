@@ -346,6 +346,8 @@ static void narrow_penalties(lens_ranker *self, const int64_t *ids, size_t count
 int lens_ranker_renew(lens_ranker *self, lens_error *err)
 {
     lens_store_vectors *vectors = &self->vectors;
+    self->approximate = false;
+    self->trouble = (lens_error){0};
     if (self->remote) {
         free(self->allowed);
         self->allowed = NULL;
@@ -354,13 +356,13 @@ int lens_ranker_renew(lens_ranker *self, lens_error *err)
         return lens_remote_open(self, err);
     }
     const size_t count = vectors->count;
-    int64_t *ids = malloc((count + 1) * sizeof *ids);
-    int result = ids ? own_rows(self, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    if (result == 0) {
+    int64_t *ids = self->penalties ? malloc((count + 1) * sizeof *ids) : NULL;
+    int result = ids || !self->penalties ? own_rows(self, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (ids)
         memcpy(ids, vectors->ids, count * sizeof *ids);
+    if (result == 0)
         result = lens_store_vectors_narrow(self->store, vectors, &lens_store_filter_none, err);
-    }
-    if (result == 0 && self->penalties)
+    if (result == 0 && ids)
         narrow_penalties(self, ids, count);
     self->count = vectors->count;
     free(ids);

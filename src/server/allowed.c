@@ -1,4 +1,5 @@
 /* Files and folders that requests name: only what lies below those of --allow-path, wherever symbolic links lead. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 typedef struct resolving {
     lens_errand errand; /* first: every folder on the way is asked for, and any may lie on a silent disk */
     char *real;
+    bool short_of_memory;
     char path[];
 } resolving;
 
@@ -16,6 +18,7 @@ static void run_resolving(lens_errand *errand)
 {
     resolving *self = (resolving *)errand;
     self->real = realpath(self->path, NULL);
+    self->short_of_memory = !self->real && errno == ENOMEM;
 }
 
 static void end_resolving(lens_errand *errand)
@@ -38,10 +41,10 @@ static char *real_path(const char *path, lens_error *err)
     if (lens_errand_do(&self->errand, path, err) != 0)
         return NULL;
     char *real = self->real;
+    if (!real)
+        lens_fail(err, self->short_of_memory ? LENS_E_MEMORY : LENS_E_MISSING, self->short_of_memory ? "not enough memory" : "not there");
     self->real = NULL;
     end_resolving(&self->errand);
-    if (!real)
-        lens_fail(err, LENS_E_MISSING, "not there");
     return real;
 }
 

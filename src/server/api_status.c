@@ -154,7 +154,7 @@ void lens_api_index(lens_exchange *exchange)
     } else if (!json_is_object(object) || json_object_size(object) > (size_t)(path != NULL) + (ocr != NULL) || (path && !absolute) || (ocr && !json_is_boolean(ocr))) {
         lens_answer_error(exchange, 400, "bad_request", "an index run wants {}, {\"path\": \"/a/folder\"} or {\"ocr\": true}");
     } else if (absolute && !may_index(exchange, absolute, &error)) {
-        if (error.code == LENS_E_SILENT)
+        if (error.code == LENS_E_SILENT || error.code == LENS_E_MEMORY)
             lens_answer_failure(exchange, &error);
         else
             lens_answer_error(exchange, 403, "forbidden", "that folder is not one of the library's: see --allow-path");

@@ -19,6 +19,23 @@ static void test_a_cut_is_continued(void **state)
     assert_int_equal(here->hub->stored, 3);
 }
 
+/* ... also when a small file that came later is not what it should be: another time it may be. */
+static void test_a_part_outlives_a_wrong_answer(void **state)
+{
+    const test_place *here = *state;
+    here->hub->fault = (test_hub_fault){.where = "GET /store/", .times = TEST_HUB_FOREVER, .cut = true};
+    expect(test_pull(here), 2, "trying again");
+    test_hub_add(here->hub, "preprocessor_config.json", NULL, "{}", 2);
+    here->hub->fault = (test_hub_fault){.where = "/preprocessor_config.json", .times = TEST_HUB_FOREVER, .status = "200 OK", .headers = "Content-Length: 0\r\nX-Repo-Commit: "
+                                        TEST_HUB_COMMIT "\r\nX-Linked-Size: 2\r\nX-Linked-Etag: \"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"\r\n"};
+    expect(test_pull(here), 2, "preprocessor_config.json");
+    here->hub->fault = (test_hub_fault){0};
+    const int ranges = here->hub->ranges, stored = here->hub->stored;
+    expect(test_pull(here), 0, " is in ");
+    assert_int_equal(here->hub->ranges, ranges + 1);
+    assert_int_equal(here->hub->stored, stored + 1);
+}
+
 static void test_parts_that_cannot_be_told_apart(void **state)
 {
     const test_place *here = *state;
@@ -312,6 +329,7 @@ int main(void)
 #define PLACE_TEST(name) cmocka_unit_test_setup_teardown(name, test_place_setup, test_place_teardown)
     const struct CMUnitTest tests[] = {
         PLACE_TEST(test_a_cut_is_continued),
+        PLACE_TEST(test_a_part_outlives_a_wrong_answer),
         PLACE_TEST(test_parts_that_cannot_be_told_apart),
         PLACE_TEST(test_a_server_without_ranges),
         PLACE_TEST(test_a_file_that_changes_starts_anew),

@@ -28,8 +28,10 @@ int tjDecompress2(tjhandle handle, const unsigned char *bytes, unsigned long siz
     return real(handle, bytes, size, pixels, width, pitch, height, format, flags);
 }
 
-/* COUNT pictures FOLDER/00.jpg and so on, of the scenes from FIRST, indexed. */
-static void add_pictures(const test_world *world, const char *folder, unsigned count, unsigned first)
+enum { QUERY = 50 }; /* its scene */
+
+/* COUNT pictures FOLDER/00.jpg and so on, indexed: of as many scenes, or all of the query's, each of another size. */
+static void add_pictures(const test_world *world, const char *folder, unsigned count, bool query)
 {
     lens_error error = {0};
     lens_index_report report;
@@ -37,9 +39,9 @@ static void add_pictures(const test_world *world, const char *folder, unsigned c
     char *path = test_world_path(world, folder);
     assert_done(lens_folder_make(path, &error), &error);
     for (unsigned i = 0; i < count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%s/%02u.jpg", folder, i);
-        test_world_picture(world, name, TEST_JPEG_420, first + i);
+        char *picture = test_path(path, "%02u.jpg", i);
+        test_picture_write(picture, TEST_JPEG_420, 160 + 4 * (int)i, 120 + 3 * (int)i, query ? QUERY : i);
+        free(picture);
     }
     options.models = (const char *const[]){"colour"};
     options.model_count = 1;
@@ -50,7 +52,7 @@ static void add_pictures(const test_world *world, const char *folder, unsigned c
 }
 
 /* The query is nearest to those that go. What is found is what a search finds that begins when they are gone. */
-static void search(const test_world *world, lens_library *library, bool unhub, bool fold)
+static void search(const test_world *world, lens_library *library, bool unhub, bool fold, size_t offset)
 {
     lens_error error = {0};
     char *moving = test_world_path(world, "moving"), *query = test_path(world->folder, "query.jpg");
@@ -59,6 +61,7 @@ static void search(const test_world *world, lens_library *library, bool unhub, b
     options.n = KEPT;
     options.unhub = unhub;
     options.fold = fold;
+    options.offset = offset;
     forgetting.folder = moving;
     forgetting.removed = 0;
     lens_results *results = lens_search(library, &term, 1, &options, &error);
@@ -68,7 +71,7 @@ static void search(const test_world *world, lens_library *library, bool unhub, b
     lens_library *later = lens_library_open(world->library, &error);
     lens_results *found = later ? lens_search(later, &term, 1, &options, &error) : NULL;
     assert_done(found ? 0 : -1, &error);
-    assert_true(fold || found->count == KEPT); /* these are much alike */
+    assert_true(fold || found->count == (offset < KEPT ? KEPT - offset : 0)); /* these are much alike */
     assert_int_equal(results->count, found->count);
     assert_int_equal(results->compared, KEPT);
     assert_false(results->more);
@@ -83,24 +86,24 @@ static void search(const test_world *world, lens_library *library, bool unhub, b
 }
 
 /* WARM: on a view of them all that somebody else has made. */
-static void search_while_they_go(bool warm, bool unhub, bool fold)
+static void search_while_they_go(bool warm, bool unhub, bool fold, size_t offset)
 {
     test_world *world = test_world_new();
     lens_error error = {0};
     for (const char *const *variable = test_world_environment(world); *variable; variable++)
         putenv((char *)*variable);
     char *query = test_path(world->folder, "query.jpg");
-    test_picture_write(query, TEST_JPEG_420, 320, 240, 50);
+    test_picture_write(query, TEST_JPEG_420, 320, 240, QUERY);
     free(query);
     forgetting.library = lens_library_open(world->library, &error);
     assert_done(forgetting.library ? 0 : -1, &error);
-    add_pictures(world, "moving", MOVING, 50);
-    add_pictures(world, "kept", KEPT, 0); /* behind them: all rows move */
+    add_pictures(world, "moving", MOVING, true);
+    add_pictures(world, "kept", KEPT, false); /* behind them: all rows move */
     lens_warm *all = warm ? lens_warm_new(world->library, &error) : NULL;
     assert_done(all || !warm ? 0 : -1, &error);
     lens_library *library = all ? lens_library_open_warm(all, &error) : lens_library_open(world->library, &error);
     assert_done(library ? 0 : -1, &error);
-    search(world, library, unhub, fold);
+    search(world, library, unhub, fold, offset);
     lens_library_close(library);
     lens_warm_free(all);
     lens_library_close(forgetting.library);
@@ -111,14 +114,18 @@ static void test_a_search(void **state)
 {
     (void)state;
     for (int way = 0; way < 4; way++)
-        search_while_they_go(false, way & 1, way & 2);
+        search_while_they_go(false, way & 1, way & 2, 0);
+    search_while_they_go(false, false, false, 3);
+    search_while_they_go(false, false, false, MOVING); /* nothing of that page goes, but all of those before it */
 }
 
 static void test_a_search_of_a_warm_library(void **state)
 {
     (void)state;
     for (int way = 0; way < 4; way++)
-        search_while_they_go(true, way & 1, way & 2);
+        search_while_they_go(true, way & 1, way & 2, 0);
+    search_while_they_go(true, false, false, 3);
+    search_while_they_go(true, false, false, MOVING); /* nothing of that page goes, but all of those before it */
 }
 
 int main(void)

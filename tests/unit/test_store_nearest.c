@@ -116,6 +116,9 @@ static void test_the_nearest(void **state)
     assert_int_equal(count, COUNT / 2);
     assert_done(lens_store_scope_count(store, model, &without, &count, &err), &err);
     assert_int_equal(count, COUNT - 1);
+    const int64_t twice[] = {seven, seven, INT64_MAX}; /* and one that is not there */
+    assert_done(lens_store_scope_count(store, model, &(lens_store_scope){.without = twice, .without_count = 3}, &count, &err), &err);
+    assert_int_equal(count, COUNT - 1);
     lens_store_close(store);
     store_place_remove(place);
 }

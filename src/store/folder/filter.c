@@ -29,6 +29,7 @@ static void lower(char *text)
 
 typedef struct sieve {
     const lens_store_filter *filter;
+    bool all;   /* it asks for nothing but times */
     char *glob; /* lower-case; NULL: all match */
     lens_store_paths roots;
     lens_buffer path;
@@ -70,6 +71,8 @@ static bool label_matches(const sieve *self, const char *path)
 static int passes(sieve *self, sqlite3_stmt *statement)
 {
     const lens_store_filter *filter = self->filter;
+    if (self->all)
+        return 1;
     const char *path = (const char *)sqlite3_column_text(statement, 1), *format = (const char *)sqlite3_column_text(statement, 4);
     const int64_t width = sqlite3_column_int64(statement, 2), height = sqlite3_column_int64(statement, 3), longer = width > height ? width : height;
     if (!path || !format)
@@ -80,10 +83,18 @@ static int passes(sieve *self, sqlite3_stmt *statement)
     return path_matches(self, path);
 }
 
+/* Then names and shapes need not be read. */
+static bool lets_all(const lens_store_filter *filter)
+{
+    return !filter->pattern && !filter->format_count && !filter->label_count && filter->size_least <= 0 && filter->size_most == INT64_MAX;
+}
+
 static int narrow(lens_folder *store, lens_store_vectors *vectors, sieve *self, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_sql(store, "SELECT picture.id, path, width, height, format FROM picture CROSS JOIN content ON content.id = picture.content"
-                                              " WHERE mtime_ns >= ?1 AND mtime_ns < ?2 ORDER BY picture.id", err);
+    static const char all[] = "SELECT id FROM picture WHERE content IS NOT NULL AND mtime_ns >= ?1 AND mtime_ns < ?2 ORDER BY id",
+                      some[] = "SELECT picture.id, path, width, height, format FROM picture CROSS JOIN content ON content.id = picture.content"
+                               " WHERE mtime_ns >= ?1 AND mtime_ns < ?2 ORDER BY picture.id";
+    sqlite3_stmt *statement = lens_sql(store, self->all ? all : some, err);
     if (!statement)
         return -1;
     const int64_t most = INT64_MAX / 1000000000, after = self->filter->after, before = self->filter->before;
@@ -115,7 +126,7 @@ static int narrow(lens_folder *store, lens_store_vectors *vectors, sieve *self, 
 
 int lens_folder_vectors_narrow(lens_folder *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err)
 {
-    sieve self = {.filter = filter, .glob = filter->pattern ? strdup(filter->pattern) : NULL};
+    sieve self = {.filter = filter, .all = lets_all(filter), .glob = filter->pattern ? strdup(filter->pattern) : NULL};
     if (filter->pattern && !self.glob)
         return lens_sql_memory(store, err);
     if (self.glob)

@@ -266,8 +266,9 @@ int lens_postgres_scope_count(lens_postgres *store, int64_t model, const lens_st
     lens_pg_args args = {0};
     if (!is_narrow(scope)) { /* what is counted along the way; a model that a run has not finished has fewer */
         lens_pg_int(&args, model);
-        lens_pg_int(&args, (int64_t)scope->without_count);
-        return lens_pg_number(store, "SELECT greatest(CASE WHEN vectors = 0 THEN 0 ELSE pictures END - $2, 0) FROM library, model WHERE model.id = $1", &args, count, err);
+        lens_pg_ints(&args, scope->without, scope->without_count);
+        return lens_pg_number(store, "SELECT CASE WHEN vectors = 0 THEN 0 ELSE greatest(pictures - (SELECT count(*) FROM picture WHERE content IS NOT NULL AND id = ANY ($2)), 0)"
+                                     " END FROM library, model WHERE model.id = $1", &args, count, err);
     }
     PGresult *rows = ask_scope(store, "SELECT count(*)", model, scope, &args, "", err);
     if (!rows)
