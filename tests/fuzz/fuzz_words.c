@@ -20,7 +20,7 @@ static void done(int result, const lens_error *err)
 {
     if (result == 0)
         return;
-    fprintf(stderr, "%s\n", err->message);
+    dprintf(fuzz_said, "%s\n", err->message);
     abort();
 }
 
