@@ -223,6 +223,10 @@ static const lens_conv_spec shapes[] = {
     {.height = 7, .width = 7, .in = 96, .out = 96, .groups = 96, .kernel = 5, .stride = 1},
     {.height = 12, .width = 12, .in = 8, .out = 12, .groups = 4, .kernel = 3, .stride = 3},
     {.height = 23, .width = 23, .in = 3, .out = 32, .groups = 1, .kernel = 3, .stride = 2},
+    /* Steps larger than the kernel, which a way of oneDNN has computed wrongly. */
+    {.height = 28, .width = 28, .in = 64, .out = 128, .groups = 1, .kernel = 1, .stride = 2},
+    {.height = 29, .width = 31, .in = 64, .out = 64, .groups = 1, .kernel = 2, .stride = 3},
+    {.height = 64, .width = 64, .in = 32, .out = 64, .groups = 1, .kernel = 3, .stride = 4},
 };
 
 static void check_conv(const lens_conv_spec *shape, const struct variant *variant, int count, test_apart *apart)
