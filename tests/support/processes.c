@@ -74,3 +74,15 @@ void test_process_wait_end(pid_t process)
         lens_sleep(look_every);
     }
 }
+
+bool test_process_has_argument(pid_t process, const char *argument)
+{
+    char path[32], words[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)process);
+    FILE *file = fopen(path, "r");
+    const size_t size = file ? fread(words, 1, sizeof words - 1, file) : 0;
+    if (file)
+        fclose(file);
+    const size_t first = strlen(words) + 1;
+    return first < size && strcmp(words + first, argument) == 0;
+}
