@@ -163,10 +163,9 @@ static inline dnnl_status_t conv_desc_new(dnnl_primitive_desc_t *desc, dnnl_engi
                                            descs[3], strides, before, after);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_iterator_create(&all, &conv, attr, engine, NULL);
-    for (bool found = false; status == dnnl_success && !found;) {
+    while (status == dnnl_success) {
         *desc = dnnl_primitive_desc_iterator_fetch(all);
-        found = *desc && !is_unsound(*desc);
-        if (found)
+        if (*desc && !is_unsound(*desc))
             break;
         dnnl_primitive_desc_destroy(*desc);
         *desc = NULL;

@@ -16,14 +16,6 @@ static void close_library(void)
     lens_library_close(library);
 }
 
-static void done(int result, const lens_error *err)
-{
-    if (result == 0)
-        return;
-    dprintf(fuzz_said, "%s\n", err->message);
-    abort();
-}
-
 static void make_library(void)
 {
     static const char *const texts[] = {
@@ -35,12 +27,12 @@ static void make_library(void)
     const char *folder = fuzz_folder(); /* removed after the library is closed */
     atexit(close_library);
     lens_store *writer = lens_store_open(folder, LENS_STORE_WRITE, 0, &err);
-    done(writer ? 0 : -1, &err);
+    expect_done(writer, &err);
     int64_t model, source;
     const float values[] = {1, 0};
     lens_store_caption captions[TEXTS];
-    done(lens_store_add_model(writer, "m", 2, lens_hash_of("m", 1), &model, &err), &err);
-    done(lens_store_source_put(writer, "/c", LENS_SOURCE_FILE, NULL, &source, &err), &err);
+    expect_done(lens_store_add_model(writer, "m", 2, lens_hash_of("m", 1), &model, &err) == 0, &err);
+    expect_done(lens_store_source_put(writer, "/c", LENS_SOURCE_FILE, NULL, &source, &err) == 0, &err);
     const struct lens_store_vector vector = {model, values};
     for (size_t i = 0; i < TEXTS; i++) {
         char path[16];
@@ -48,13 +40,13 @@ static void make_library(void)
         const lens_store_entry entry = {.path = path, .hash = lens_hash_of(path, strlen(path)), .width = 1, .height = 1, .format = "JPEG",
                                         .vector_count = 1, .vectors = &vector};
         captions[i] = (lens_store_caption){.text = texts[i], .folded = texts[i]};
-        done(lens_store_write(writer, &entry, 1, &captions[i].picture, &err), &err);
+        expect_done(lens_store_write(writer, &entry, 1, &captions[i].picture, &err) == 0, &err);
     }
-    done(lens_store_captions_write(writer, source, 0, 0, captions, TEXTS, true, NULL, &err), &err);
+    expect_done(lens_store_captions_write(writer, source, 0, 0, captions, TEXTS, true, NULL, &err) == 0, &err);
     lens_store_close(writer);
     library = lens_library_open(folder, &err);
     store = lens_store_open(folder, LENS_STORE_READ, 0, &err);
-    done(library && store ? 0 : -1, &err);
+    expect_done(library && store, &err);
 }
 
 static bool any(void *context, int64_t id)
@@ -67,7 +59,7 @@ static void ask(const lens_wanted *wanted)
 {
     lens_text_hits hits;
     lens_error err = {0};
-    done(lens_text_search(library, store, wanted, any, NULL, 5, &hits, &err), &err);
+    expect_done(lens_text_search(library, store, wanted, any, NULL, 5, &hits, &err) == 0, &err);
     expect(hits.count <= 5);
     for (size_t i = 0; i < hits.count; i++) {
         expect(hits.items[i].score > 0 && hits.items[i].score <= 1 && hits.items[i].id % 3 != 0);
