@@ -122,13 +122,25 @@ int lens_schema_look_at_header(const lens_folder *store, const uint8_t header[LE
     return ours && version > VERSION && version <= INT32_MAX ? newer(store, version, err) : 0;
 }
 
-int lens_schema_look(lens_folder *store, lens_error *err)
+/* Counts the tables, and until lens_sql_done holds the database for us as it is: another process may just be making the library, or be ending a copy into it, and
+ * what is then read piece by piece would be half from before and half from after. NULL with ERR. */
+static sqlite3_stmt *hold(lens_folder *store, int64_t *tables, lens_error *err)
 {
-    store->version = 0;
-    int64_t application = 0, version = 0, tables = 0;
-    if (lens_sql_number(store, "PRAGMA application_id", &application, err) != 0 ||
-        lens_sql_number(store, "PRAGMA user_version", &version, err) != 0 ||
-        lens_sql_number(store, "SELECT count(*) FROM sqlite_schema", &tables, err) != 0)
+    sqlite3_stmt *statement = lens_sql(store, "SELECT count(*) FROM sqlite_schema", err);
+    if (!statement)
+        return NULL;
+    if (lens_sql_step(store, statement, err) < 0) {
+        lens_sql_done(store, statement);
+        return NULL;
+    }
+    *tables = sqlite3_column_int64(statement, 0);
+    return statement;
+}
+
+static int look(lens_folder *store, int64_t tables, lens_error *err)
+{
+    int64_t application = 0, version = 0;
+    if (lens_sql_number(store, "PRAGMA application_id", &application, err) != 0 || lens_sql_number(store, "PRAGMA user_version", &version, err) != 0)
         return -1;
     if (application == 0 && version == 0 && tables == 0)
         return 0;
@@ -140,6 +152,18 @@ int lens_schema_look(lens_folder *store, lens_error *err)
         return -1;
     store->version = (int)version;
     return application == APPLICATION_COPYING && !store->copies ? unfinished(store, err) : 1;
+}
+
+int lens_schema_look(lens_folder *store, lens_error *err)
+{
+    store->version = 0;
+    int64_t tables = 0;
+    sqlite3_stmt *held = hold(store, &tables, err);
+    if (!held)
+        return -1;
+    const int result = look(store, tables, err);
+    lens_sql_done(store, held);
+    return result;
 }
 
 int lens_schema_mark(lens_folder *store, const char *source, lens_error *err)
@@ -155,9 +179,8 @@ int lens_schema_mark(lens_folder *store, const char *source, lens_error *err)
     return lens_sql_finish(store, statement, err);
 }
 
-int lens_schema_marked(lens_folder *store, char **source, lens_error *err)
+static int read_source(lens_folder *store, char **source, lens_error *err)
 {
-    *source = NULL;
     int64_t application = 0;
     if (lens_sql_number(store, "PRAGMA application_id", &application, err) != 0)
         return -1;
@@ -171,6 +194,18 @@ int lens_schema_marked(lens_folder *store, char **source, lens_error *err)
     if (statement)
         lens_sql_done(store, statement);
     return short_of_memory ? lens_sql_memory(store, err) : result < 0 ? -1 : 0;
+}
+
+int lens_schema_marked(lens_folder *store, char **source, lens_error *err)
+{
+    *source = NULL;
+    int64_t tables = 0;
+    sqlite3_stmt *held = hold(store, &tables, err);
+    if (!held)
+        return -1;
+    const int result = read_source(store, source, err);
+    lens_sql_done(store, held);
+    return result;
 }
 
 static int migrate(lens_folder *store, lens_error *err)
