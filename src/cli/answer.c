@@ -110,8 +110,11 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     for (size_t i = 0; i < results->count; i++)
         print_result(options, terms, words, i + 1, &results->items[i]);
     int status = results->count ? CLI_DONE : CLI_NOTHING;
-    if (!results->count && !results->compared)
+    const bool filtered = options->path || options->after || options->before || options->size || options->types.count || options->labels.count || options->in.count;
+    if (!results->count && !results->compared && filtered)
         cli_note("nothing found: the filters let no picture in (--path matches the whole path: '*/cats/*')");
+    else if (!results->count && !results->compared && leave_out_terms)
+        cli_note("nothing found: there is no other picture");
     else if (!results->count)
         cli_note("nothing found among %s pictures", cli_count_text((int64_t)results->compared));
     else if (options->open && cli_open_viewer(results->items[0].path) != 0)

@@ -27,22 +27,19 @@ static int keep_failure(void *context, const lens_store_picture *picture)
     return failure->path && failure->reason ? 0 : -2;
 }
 
+/* What follows up to fill_status reads the library; looking at anything else waits until it is let go. */
 static int list_caption_files(lens_status *status, lens_store *store, lens_error *err)
 {
     lens_store_sources sources;
     if (lens_store_sources_list(store, LENS_SOURCE_FILE, &sources, err) != 0)
         return -1;
     status->caption_files = calloc(sources.count + 1, sizeof *status->caption_files);
-    status->caption_file_present = calloc(sources.count + 1, sizeof *status->caption_file_present);
-    const bool enough = status->caption_files && status->caption_file_present;
-    for (size_t i = 0; enough && i < sources.count; i++) {
-        status->caption_files[i] = sources.items[i].path; /* goes over to the status */
-        status->caption_file_present[i] = lens_file_exists(sources.items[i].path);
+    for (size_t i = 0; status->caption_files && i < sources.count; i++) {
+        status->caption_files[status->caption_file_count++] = sources.items[i].path; /* goes over to the status */
         sources.items[i].path = NULL;
-        status->caption_file_count++;
     }
     lens_store_sources_free(&sources);
-    return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return status->caption_files ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
 static int list_workers(lens_status *status, lens_store *store, lens_error *err)
@@ -87,40 +84,47 @@ static int list_rules(lens_status *status, lens_store *store, lens_error *err)
         return -1;
     status->forgotten = forgotten.items;
     status->forgotten_count = forgotten.count;
-    if (!(status->folder_present = calloc(roots.count + 1, sizeof *status->folder_present)))
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t i = 0; i < roots.count; i++)
-        status->folder_present[i] = lens_file_exists(roots.items[i]);
     return 0;
 }
 
-static int count_texts(lens_status *status, lens_store *store, lens_error *err)
+static int count_texts(lens_status *status, lens_store *store, lens_store_models *sentences, lens_error *err)
 {
-    lens_store_models sentences = {0};
     status->captions = lens_store_caption_count(store, err);
-    if (status->captions < 0 || lens_store_readings_count(store, NULL, &status->read, &status->with_text, err) != 0 ||
-        lens_store_sentence_models(store, &sentences, err) != 0)
-        return -1;
-    for (size_t i = 0; i < sentences.count; i++) {
-        char *folder = lens_model_folder(sentences.items[i].name, NULL); /* without it nothing is found by them */
-        status->sentences += folder ? sentences.items[i].vectors : 0;
-        free(folder);
-    }
-    lens_store_models_free(&sentences);
-    return 0;
+    return status->captions >= 0 && lens_store_readings_count(store, NULL, &status->read, &status->with_text, err) == 0 &&
+           lens_store_sentence_models(store, sentences, err) == 0 ? 0 : -1;
 }
 
-static int list_models(lens_status *status, lens_library *library, lens_store *store, lens_error *err)
+static int read_failures(lens_status *status, lens_store *store, lens_error *err)
+{
+    const int result = lens_store_pictures_of(store, 0, keep_failure, status, err);
+    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+}
+
+/* All of one moment: a library that another process is changing is told as it was before or as it is after. */
+static int read_library(lens_status *status, lens_store *store, lens_store_models *models, lens_store_models *sentences, lens_error *err)
+{
+    lens_store_counts counts = {0};
+    if (lens_store_moment_begin(store, err) != 0)
+        return -1;
+    const bool all = list_workers(status, store, err) == 0 && lens_store_count(store, &counts, err) == 0 && count_texts(status, store, sentences, err) == 0 &&
+                     lens_store_models_list(store, models, err) == 0 && list_rules(status, store, err) == 0 && list_caption_files(status, store, err) == 0 &&
+                     read_failures(status, store, err) == 0;
+    lens_store_moment_end(store);
+    status->pictures = counts.pictures;
+    status->contents = counts.contents;
+    status->failed = counts.failed;
+    status->bytes = counts.bytes;
+    return all ? 0 : -1;
+}
+
+static int tell_models(lens_status *status, lens_library *library, lens_store *store, const lens_store_models *models, lens_error *err)
 {
     const char *folder = library->place.folder;
-    lens_store_models models = {0};
-    if (lens_store_models_list(store, &models, err) != 0)
-        return -1;
-    status->models = calloc(models.count + 1, sizeof *status->models);
+    status->models = calloc(models->count + 1, sizeof *status->models);
     bool enough = status->models != NULL;
     const bool approximate = lens_approximate_wanted(store, folder);
-    for (size_t i = 0; enough && i < models.count; i++) {
-        const lens_store_model *model = &models.items[i];
+    for (size_t i = 0; enough && i < models->count; i++) {
+        const lens_store_model *model = &models->items[i];
         struct lens_status_model *out = &status->models[status->model_count++];
         *out = (struct lens_status_model){.name = strdup(model->name), .dim = model->dim, .vectors = model->vectors, .bytes = model->file_bytes};
         out->words = lens_model_knows_words(model->name) || (lens_word_bridge_known(folder, model) && lens_sentence_model_here());
@@ -128,26 +132,45 @@ static int list_models(lens_status *status, lens_library *library, lens_store *s
             tell_approximate(library, store, model, out);
         enough = out->name != NULL;
     }
-    lens_store_models_free(&models);
     return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
+static void tell_sentences(lens_status *status, const lens_store_models *sentences)
+{
+    for (size_t i = 0; i < sentences->count; i++) {
+        char *folder = lens_model_folder(sentences->items[i].name, NULL); /* without it nothing is found by them */
+        status->sentences += folder ? sentences->items[i].vectors : 0;
+        free(folder);
+    }
+}
+
+static int tell_present(lens_status *status, lens_error *err)
+{
+    status->folder_present = calloc(status->folder_count + 1, sizeof *status->folder_present);
+    status->caption_file_present = calloc(status->caption_file_count + 1, sizeof *status->caption_file_present);
+    if (!status->folder_present || !status->caption_file_present)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.seconds = answer_within});
+    for (size_t i = 0; i < status->folder_count; i++)
+        status->folder_present[i] = lens_file_exists(status->folders[i]);
+    for (size_t i = 0; i < status->caption_file_count; i++)
+        status->caption_file_present[i] = lens_file_exists(status->caption_files[i]);
+    lens_patience_set(patience);
+    return 0;
 }
 
 static int fill_status(lens_status *status, lens_library *library, lens_store *store, lens_error *err)
 {
-    lens_store_counts counts;
-    if (list_workers(status, store, err) != 0 || lens_store_count(store, &counts, err) != 0)
-        return -1;
-    status->pictures = counts.pictures;
-    status->contents = counts.contents;
-    status->failed = counts.failed;
-    status->bytes = counts.bytes;
-    if (count_texts(status, store, err) != 0 || list_models(status, library, store, err) != 0)
-        return -1;
-    const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.seconds = answer_within});
-    const int listed = list_rules(status, store, err) == 0 ? list_caption_files(status, store, err) : -1;
-    lens_patience_set(patience);
-    const int result = listed == 0 ? lens_store_pictures_of(store, 0, keep_failure, status, err) : -1;
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    lens_store_models models = {0}, sentences = {0};
+    int result = read_library(status, store, &models, &sentences, err);
+    if (result == 0)
+        result = tell_models(status, library, store, &models, err);
+    if (result == 0)
+        result = tell_present(status, err);
+    tell_sentences(status, &sentences);
+    lens_store_models_free(&models);
+    lens_store_models_free(&sentences);
+    return result;
 }
 
 lens_status *lens_status_get(lens_library *library, lens_error *err)

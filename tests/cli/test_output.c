@@ -118,6 +118,21 @@ static void test_similar_leaves_the_picture_out(void **state)
     free(a);
 }
 
+static void test_similar_to_the_only_picture(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
+    json_decref(test_world_index(world));
+    char *a = test_world_path(world, "a.jpg");
+    test_run run = test_world_expect(world, 1, "similar", a, NULL);
+    assert_string_equal(run.err.data, "nothing found: there is no other picture\n");
+    test_run_free(&run);
+    run = test_world_expect(world, 1, "similar", "--path", "*.jpg", a, NULL);
+    assert_string_equal(run.err.data, "nothing found: the filters let no picture in (--path matches the whole path: '*/cats/*')\n");
+    test_run_free(&run);
+    free(a);
+}
+
 static void test_min_score_and_nothing_found(void **state)
 {
     const test_world *world = *state;
@@ -283,6 +298,7 @@ int main(void)
         WORLD_TEST(test_a_path_that_is_not_utf8_survives),
         WORLD_TEST(test_terms),
         WORLD_TEST(test_similar_leaves_the_picture_out),
+        WORLD_TEST(test_similar_to_the_only_picture),
         WORLD_TEST(test_min_score_and_nothing_found),
         WORLD_TEST(test_embed_gives_unit_vectors),
         WORLD_TEST(test_status_counts),

@@ -1,7 +1,8 @@
-/* src/store/folder: what another process commits while we open a library. SQLite tells us of each statement as it begins, gives a row and ends; at one of those
- * moments the other one acts, each moment in turn. */
+/* What another process commits while we open a library or read it. SQLite tells us of each statement as it begins, gives a row and ends; at one of those moments
+ * the other one acts, each moment in turn. */
 #include <sqlite3.h>
 
+#include "memelens.h"
 #include "store/copying.h"
 #include "support_store.h"
 
@@ -31,19 +32,30 @@ static int watch(sqlite3 *db, char **message, const struct sqlite3_api_routines 
     return sqlite3_trace_v2(db, SQLITE_TRACE_STMT | SQLITE_TRACE_ROW | SQLITE_TRACE_PROFILE, at_a_moment, NULL);
 }
 
-/* Opens the library in FOLDER to read, while ACT happens at moment NUMBER; false when the opening has fewer. */
-static bool open_while(const char *folder, void (*act)(void), int number, lens_store **store, lens_error *err)
+/* From here to its end the other one does ACT to the library in FOLDER at moment NUMBER. */
+static void begin(const char *folder, void (*act)(void), int number)
 {
     other.act = act;
     other.folder = folder;
     other.left = number;
     other.failed = false;
-    *err = (lens_error){0};
-    *store = lens_store_open(folder, LENS_STORE_READ, 0, err);
+}
+
+/* False when there were fewer moments. */
+static bool end(void)
+{
     const bool acted = other.left < 0;
     other.left = -1;
     assert_false(other.failed);
     return acted;
+}
+
+static bool open_while(const char *folder, void (*act)(void), int number, lens_store **store, lens_error *err)
+{
+    *err = (lens_error){0};
+    begin(folder, act, number);
+    *store = lens_store_open(folder, LENS_STORE_READ, 0, err);
+    return end();
 }
 
 static void make_library(void)
@@ -59,6 +71,15 @@ static void end_copy(void)
     lens_error err;
     lens_store *store = lens_store_open(other.folder, LENS_STORE_COPY, 0, &err);
     other.failed = !store || lens_store_mark(store, NULL, &err) != 0;
+    lens_store_close(store);
+}
+
+static void forget_all(void)
+{
+    lens_error err;
+    int64_t removed = 0;
+    lens_store *store = lens_store_open(other.folder, LENS_STORE_WRITE, 0, &err);
+    other.failed = !store || lens_store_forget(store, "/p", &removed, &err) != 0 || removed != COUNT;
     lens_store_close(store);
 }
 
@@ -114,11 +135,38 @@ static void test_a_copy_being_ended(void **state)
     assert_in_range(there, 1, moments - 1);
 }
 
+static void test_a_status_of_one_moment(void **state)
+{
+    (void)state;
+    int moments = 0, before = 0;
+    for (bool acted = true; acted; moments++) {
+        char *folder = test_library_new(DIM, COUNT);
+        lens_error err;
+        lens_library *library = lens_library_open(folder, &err);
+        assert_done(library ? 0 : -1, &err);
+        begin(folder, forget_all, moments);
+        lens_status *status = lens_status_get(library, &err);
+        acted = end();
+        assert_done(status ? 0 : -1, &err);
+        const bool gone = status->forgotten_count == 1;
+        if (status->pictures != (gone ? 0 : COUNT) || status->model_count != 1 || status->models[0].vectors != (gone ? 0 : COUNT))
+            fail_msg("forgotten at moment %d: %lld pictures, %lld vectors, %zu forgotten", moments, (long long)status->pictures, (long long)status->models[0].vectors,
+                     status->forgotten_count);
+        before += !gone;
+        lens_status_free(status);
+        lens_library_close(library);
+        test_folder_remove(folder);
+    }
+    assert_in_range(moments, 10, 1000);
+    assert_in_range(before, 2, moments - 1);
+}
+
 int main(void)
 {
     if (sqlite3_auto_extension((void (*)(void))watch) != SQLITE_OK)
         return 1;
     other.left = -1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_library_being_made), cmocka_unit_test(test_a_copy_being_ended)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_library_being_made), cmocka_unit_test(test_a_copy_being_ended),
+                                       cmocka_unit_test(test_a_status_of_one_moment)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
