@@ -311,6 +311,38 @@ static int absolute_folders(lens_ranker *self, lens_error *err)
     return 0;
 }
 
+/* How near each row's picture is to all others: of the vectors that we have, where those are all. */
+static int weigh(lens_ranker *self, lens_error *err)
+{
+    const int threads = lens_processors();
+    self->penalties = self->in.count ? lens_nearness_of_some(self->store, self->model.id, &self->vectors, threads, err)
+                                     : lens_nearness_penalties(&self->vectors, threads, err);
+    return self->penalties ? 0 : -1;
+}
+
+static int let_in(lens_ranker *self, lens_error *err)
+{
+    return self->options->leave_out_terms && leave_out_own(self, err) != 0 ? -1 : narrow(self, err);
+}
+
+/* Lets TAKE take rows out of the view, and their penalties go with them. */
+static int take_rows_out(lens_ranker *self, int (*take)(lens_ranker *self, lens_error *err), lens_error *err)
+{
+    const size_t count = self->vectors.count;
+    int64_t *ids = self->penalties ? malloc((count + 1) * sizeof *ids) : NULL;
+    if (self->penalties && !ids)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    if (ids)
+        memcpy(ids, self->vectors.ids, count * sizeof *ids);
+    const int result = take(self, err);
+    for (size_t i = 0, kept = 0; ids && result == 0 && i < count && kept < self->vectors.count; i++)
+        if (ids[i] == self->vectors.ids[kept])
+            self->penalties[kept++] = self->penalties[i];
+    self->count = self->vectors.count;
+    free(ids);
+    return result;
+}
+
 int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store, const lens_store_model *model, const lens_term *terms, size_t term_count,
                      const lens_search_options *options, lens_error *err)
 {
@@ -326,47 +358,27 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
         self->scope.filter = narrows > 0 ? &self->filter : NULL;
         return narrows < 0 ? -1 : lens_remote_open(self, err);
     }
-    if ((options->leave_out_terms && leave_out_own(self, err) != 0) || narrow(self, err) != 0)
+    if (options->unhub && term_count && weigh(self, err) != 0)
         return -1;
-    self->count = self->vectors.count;
-    if (!options->unhub || !term_count)
-        return 0;
-    self->penalties = lens_nearness_of_some(store, model->id, &self->vectors, lens_processors(), err);
-    return self->penalties ? 0 : -1;
+    return take_rows_out(self, let_in, err);
 }
 
-/* PENALTIES are of the rows IDS [count], of which the view has kept some, in the same order. */
-static void narrow_penalties(lens_ranker *self, const int64_t *ids, size_t count)
+static int drop_gone(lens_ranker *self, lens_error *err)
 {
-    for (size_t i = 0, kept = 0; i < count && kept < self->vectors.count; i++)
-        if (ids[i] == self->vectors.ids[kept])
-            self->penalties[kept++] = self->penalties[i];
+    return own_rows(self, err) == 0 ? lens_store_vectors_narrow(self->store, &self->vectors, &lens_store_filter_none, err) : -1;
 }
 
 int lens_ranker_renew(lens_ranker *self, lens_error *err)
 {
-    lens_store_vectors *vectors = &self->vectors;
     self->approximate = false;
     self->trouble = (lens_error){0};
-    if (self->remote) {
-        free(self->allowed);
-        self->allowed = NULL;
-        self->allowed_count = 0;
-        lens_store_vectors_free(vectors);
-        return lens_remote_open(self, err);
-    }
-    const size_t count = vectors->count;
-    int64_t *ids = self->penalties ? malloc((count + 1) * sizeof *ids) : NULL;
-    int result = ids || !self->penalties ? own_rows(self, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    if (ids)
-        memcpy(ids, vectors->ids, count * sizeof *ids);
-    if (result == 0)
-        result = lens_store_vectors_narrow(self->store, vectors, &lens_store_filter_none, err);
-    if (result == 0 && ids)
-        narrow_penalties(self, ids, count);
-    self->count = vectors->count;
-    free(ids);
-    return result;
+    if (!self->remote)
+        return take_rows_out(self, drop_gone, err);
+    free(self->allowed);
+    self->allowed = NULL;
+    self->allowed_count = 0;
+    lens_store_vectors_free(&self->vectors);
+    return lens_remote_open(self, err);
 }
 
 void lens_ranker_close(lens_ranker *self)

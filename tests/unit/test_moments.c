@@ -2,11 +2,12 @@
  * the other one acts, each moment in turn. */
 #include <sqlite3.h>
 
+#include "base/buffer.h"
 #include "memelens.h"
 #include "store/copying.h"
 #include "support_store.h"
 
-enum { DIM = 16, COUNT = 3 };
+enum { DIM = 16, COUNT = 3, MANY = 24 };
 
 static struct {
     void (*act)(void);
@@ -80,6 +81,23 @@ static void forget_all(void)
     int64_t removed = 0;
     lens_store *store = lens_store_open(other.folder, LENS_STORE_WRITE, 0, &err);
     other.failed = !store || lens_store_forget(store, "/p", &removed, &err) != 0 || removed != COUNT;
+    lens_store_close(store);
+}
+
+static void add_some(void)
+{
+    lens_error err;
+    lens_store *store = lens_store_open(other.folder, LENS_STORE_WRITE, 0, &err);
+    other.failed = !store || test_write_pictures(store, 1, DIM, "/p", MANY, MANY / 4, &err) != 0;
+    lens_store_close(store);
+}
+
+static void forget_one(void)
+{
+    lens_error err;
+    int64_t removed = 0;
+    lens_store *store = lens_store_open(other.folder, LENS_STORE_WRITE, 0, &err);
+    other.failed = !store || lens_store_forget(store, "/p/00001.jpg", &removed, &err) != 0 || removed != 1;
     lens_store_close(store);
 }
 
@@ -161,12 +179,81 @@ static void test_a_status_of_one_moment(void **state)
     assert_in_range(before, 2, moments - 1);
 }
 
+/* The ids that a search for the first picture finds, in their order. */
+static char *search(const char *folder, const lens_search_options *options)
+{
+    lens_error err;
+    const lens_term term = {.kind = LENS_TERM_ID, .id = 1, .weight = 1};
+    lens_library *library = lens_library_open(folder, &err);
+    lens_results *results = library ? lens_search(library, &term, 1, options, &err) : NULL;
+    lens_buffer text = {0};
+    for (size_t i = 0; results && i < results->count; i++)
+        assert_int_equal(lens_buffer_print(&text, " %lld (%zu)", (long long)results->items[i].id, results->items[i].stands_for), 0);
+    if (!results)
+        assert_int_equal(lens_buffer_print(&text, "%s", err.message), 0);
+    lens_results_free(results);
+    lens_library_close(library);
+    return text.data;
+}
+
+/* TEXT but for PART of it. */
+static char *without(const char *text, const char *part)
+{
+    const char *at = strstr(text, part);
+    lens_buffer left = {0};
+    assert_non_null(at);
+    assert_int_equal(lens_buffer_print(&left, "%.*s%s", (int)(at - text), text, at + strlen(part)), 0);
+    return left.data;
+}
+
+static void search_while(void (*act)(void), bool unhub)
+{
+    lens_search_options options = lens_search_options_default();
+    options.n = 2 * MANY;
+    options.unhub = unhub;
+    char *found[3] = {NULL}; /* before; after; as before but for what is gone, which still counted among the neighbours of others */
+    int moments = 0, times[2] = {0, 0};
+    for (bool acted = true; acted; moments++) {
+        char *folder = test_library_new(DIM, MANY);
+        if (!found[0]) {
+            found[0] = search(folder, &options);
+            found[2] = act == forget_one ? without(found[0], " 2 (1)") : strdup(found[0]);
+        }
+        begin(folder, act, moments);
+        char *now = search(folder, &options);
+        acted = end();
+        if (!found[1]) { /* the first moment is before all that is read */
+            found[1] = search(folder, &options);
+            assert_string_not_equal(found[0], found[1]);
+        }
+        const bool before = strcmp(now, found[0]) == 0 || strcmp(now, found[2]) == 0, after = strcmp(now, found[1]) == 0;
+        if (!before && !after)
+            fail_msg("at moment %d:%s", moments, now);
+        times[0] += before;
+        times[1] += after;
+        free(now);
+        test_folder_remove(folder);
+    }
+    assert_in_range(times[0], 2, moments);
+    assert_in_range(times[1], 2, moments);
+    free(found[0]), free(found[1]), free(found[2]);
+}
+
+static void test_a_search_of_one_moment(void **state)
+{
+    (void)state;
+    search_while(add_some, false);
+    search_while(add_some, true);
+    search_while(forget_one, false);
+    search_while(forget_one, true);
+}
+
 int main(void)
 {
     if (sqlite3_auto_extension((void (*)(void))watch) != SQLITE_OK)
         return 1;
     other.left = -1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_library_being_made), cmocka_unit_test(test_a_copy_being_ended),
-                                       cmocka_unit_test(test_a_status_of_one_moment)};
+                                       cmocka_unit_test(test_a_status_of_one_moment), cmocka_unit_test(test_a_search_of_one_moment)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

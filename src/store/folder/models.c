@@ -282,7 +282,7 @@ lens_writer *lens_writer_of(lens_folder *store, int64_t model, lens_error *err)
     }
     int found = lens_model_load(store, model, &writer->row, err);
     if (found == 0)
-        lens_fail(err, LENS_E_ARGUMENT, "%s: there is no model %lld in this library", store->folder, (long long)model);
+        lens_fail(err, LENS_E_ARGUMENT, "%s: the model is no longer in this library", store->folder);
     writer->fd = -1;
     if (found > 0)
         writer->fd = lens_vector_file_open(store->dir, store->folder, writer->row.file, &writer->row.identity,

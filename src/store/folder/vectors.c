@@ -22,7 +22,7 @@ int lens_vectors_begin(lens_folder *store, int64_t model, lens_model_row *row, o
         lens_error reason = {0};
         int found = lens_model_load(store, model, row, err);
         if (found == 0)
-            lens_fail(err, LENS_E_MISSING, "%s: there is no model %lld in this library", store->folder, (long long)model);
+            lens_fail(err, LENS_E_MISSING, "%s: the model is no longer in this library", store->folder);
         int fd = -1;
         if (found > 0)
             fd = lens_vector_file_open(store->dir, store->folder, row->file, &row->identity, row->slots, false, size, &reason);

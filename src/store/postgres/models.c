@@ -35,7 +35,7 @@ int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err
 int lens_pg_model_dim(lens_postgres *store, int64_t model, lens_error_code absent, int *dim, lens_error *err)
 {
     const int found = lens_pg_model(store, model, dim, err);
-    return found > 0 ? 0 : found < 0 ? -1 : lens_fail(err, absent, "%s: there is no model %lld in this library", store->name, (long long)model);
+    return found > 0 ? 0 : found < 0 ? -1 : lens_fail(err, absent, "%s: the model is no longer in this library", store->name);
 }
 
 static int list_one(lens_postgres *store, const PGresult *rows, int row, lens_store_model *out, lens_error *err)
