@@ -78,6 +78,7 @@ typedef struct lens_run {
     lens_index_model *models;
     size_t model_count;
     lens_store_paths roots, forgotten;
+    int64_t *devices;     /* [roots.count]: the disk that each root was on when it was last walked, as in st_dev; 0: unknown */
     lens_target *targets; /* walked each by itself: a walk stops before another target below it */
     size_t target_count;
     size_t target; /* the walker's */
@@ -118,8 +119,13 @@ void lens_job_free(const lens_run *run, lens_job *job);
 int lens_targets_choose(lens_run *run, lens_error *err);
 void lens_targets_free(lens_run *run);
 
-/* Whether the root above PATH is there now: on an absent disk nothing has moved and nothing is gone. */
+/* Whether the root above PATH is there now: on an absent disk nothing has moved and nothing is gone. A disk can be taken away at any time, so this is asked
+ * whenever something seems to be gone. */
 bool lens_root_present(const lens_run *run, const char *path);
+
+/* Whether of the root above PATH there is only an empty folder, where another disk was. */
+bool lens_root_unmounted(const lens_run *run, const char *path);
+extern const char lens_root_unmounted_words[];
 
 /* Where the store is shared: begins as one of its workers; puts PATH on its list (takes JOB); puts what was not yet put there; takes PATH off it; ends.
  * The walker offers, the thread lens_index_sharer takes. */

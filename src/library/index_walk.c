@@ -143,10 +143,14 @@ void *lens_index_walker(void *argument)
         if (target->absent || target->removed)
             continue;
         int result = lens_walk(target->path, &target->walk, &visitor, &error);
-        if (result < 0 && error.code == LENS_E_MISSING) /* it was there when the run began */
+        if (result < 0 && error.code == LENS_E_MISSING) { /* it was there when the run began */
             meet_problem(run, target->path, &error);
-        else if (result < 0)
+        } else if (result < 0) {
             lens_run_fail(run, &error);
+        } else if (lens_root_unmounted(run, target->path)) { /* and its pictures were not met for that */
+            lens_fail(&error, LENS_E_MISSING, "%s", lens_root_unmounted_words);
+            meet_problem(run, target->path, &error);
+        }
     }
     if (run->shares)
         lens_share_flush(run);

@@ -1,0 +1,207 @@
+/* A disk that is taken away while an index run is under way, and leaves the empty folder that it was mounted on: nothing of it is lost. What tells one disk from
+ * another is what stat says of the folder, and here the test has its say in that. */
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memelens.h"
+#include "world.h"
+
+enum { OF_DISK = 6, OF_HOUSE = 3 };
+
+static struct {
+    lens_library *library;
+    char *disk, *house, *away; /* folders: of the disk, of what is always there, and where the disk's pictures are while it is away */
+    const char *at;            /* the disk goes when the walk comes by a path that ends so; NULL: it stays */
+    bool gone;
+    bool returns; /* it comes back when the run says that it went */
+    int told;     /* how often that was said */
+} place;
+
+int stat(const char *restrict path, struct stat *restrict info)
+{
+    int (*real)(const char *restrict, struct stat *restrict);
+    void *address = dlsym(RTLD_NEXT, "stat");
+    memcpy(&real, &address, sizeof real);
+    const int result = real(path, info);
+    if (result == 0 && place.gone && strcmp(path, place.disk) == 0)
+        info->st_dev++;
+    return result;
+}
+
+static void unmount(void)
+{
+    assert_int_equal(rename(place.disk, place.away), 0);
+    assert_int_equal(mkdir(place.disk, 0755), 0);
+    place.gone = true;
+}
+
+static void mount(void)
+{
+    assert_int_equal(rmdir(place.disk), 0);
+    assert_int_equal(rename(place.away, place.disk), 0);
+    place.gone = false;
+}
+
+static bool meet(void *context, const char *path)
+{
+    (void)context;
+    const size_t length = strlen(path), end = place.at ? strlen(place.at) : 0;
+    if (place.at && !place.gone && length >= end && strcmp(path + length - end, place.at) == 0)
+        unmount();
+    return true;
+}
+
+static bool hear(void *context, const lens_index_event *event)
+{
+    (void)context;
+    if (event->kind != LENS_INDEX_NOTE || !strstr(event->reason, "is empty, and a disk that was there is not"))
+        return true;
+    assert_string_equal(event->path, place.disk);
+    place.told++;
+    if (place.returns)
+        mount();
+    return true;
+}
+
+static lens_index_report run(const char *model)
+{
+    lens_error error = {0};
+    lens_index_report report;
+    lens_index_options options = lens_index_options_default();
+    options.models = &model;
+    options.model_count = 1;
+    options.threads = 1;
+    options.paths = (const char *const[]){place.house, place.disk};
+    options.path_count = 2;
+    options.wants = meet;
+    options.event = hear;
+    place.told = 0;
+    assert_done(lens_index(place.library, &options, &report, &error), &error);
+    return report;
+}
+
+static void add_pictures(const char *folder, int from, int count)
+{
+    lens_error error = {0};
+    assert_done(lens_folder_make(folder, &error), &error);
+    for (int i = from; i < from + count; i++) {
+        char *picture = test_path(folder, "%02d.jpg", i);
+        test_picture_write(picture, TEST_JPEG_420, 160, 120, (unsigned)i);
+        free(picture);
+    }
+}
+
+/* All pictures of both folders are known, and those of the disk are there again without work. */
+static void expect_nothing_lost(const char *model)
+{
+    lens_error error = {0};
+    lens_status *status = lens_status_get(place.library, &error);
+    assert_done(status ? 0 : -1, &error);
+    assert_int_equal(status->pictures, OF_DISK + OF_HOUSE);
+    lens_status_free(status);
+    if (place.gone)
+        mount();
+    place.at = NULL;
+    const lens_index_report report = run(model);
+    assert_int_equal(report.unchanged, OF_DISK + OF_HOUSE);
+}
+
+static int set_up(void **state)
+{
+    if (test_world_setup(state) != 0)
+        return -1;
+    const test_world *world = *state;
+    lens_error error = {0};
+    place.library = lens_library_open(world->library, &error);
+    assert_done(place.library ? 0 : -1, &error);
+    place.disk = test_path(world->folder, "disk");
+    place.house = test_path(world->folder, "house");
+    place.away = test_path(world->folder, "away");
+    place.at = NULL;
+    place.gone = place.returns = false;
+    add_pictures(place.disk, 0, OF_DISK);
+    add_pictures(place.house, 50, OF_HOUSE);
+    assert_int_equal(run("colour").indexed, OF_DISK + OF_HOUSE);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    place.gone = false;
+    lens_library_close(place.library);
+    free(place.disk), free(place.house), free(place.away);
+    return test_world_teardown(state);
+}
+
+static void test_gone_before_it_is_walked(void **state)
+{
+    (void)state;
+    place.at = "house/50.jpg";
+    const lens_index_report report = run("colour");
+    assert_true(place.gone);
+    assert_int_equal(place.told, 1);
+    assert_int_equal(report.removed, 0);
+    expect_nothing_lost("colour");
+}
+
+static void test_gone_before_its_pictures_are_read(void **state)
+{
+    (void)state;
+    place.at = ".jpg"; /* the first picture of all */
+    const lens_index_report report = run("colour@pad");
+    assert_true(place.gone);
+    assert_int_equal(report.removed, 0);
+    assert_int_equal(report.indexed + report.unchanged, OF_HOUSE);
+    expect_nothing_lost("colour");
+}
+
+static void test_gone_when_its_folder_was_listed(void **state)
+{
+    (void)state;
+    place.at = "disk/00.jpg";
+    const lens_index_report report = run("colour@pad");
+    assert_true(place.gone);
+    assert_int_equal(report.removed, 0);
+    expect_nothing_lost("colour");
+}
+
+static void test_back_before_the_run_ends(void **state)
+{
+    (void)state;
+    place.at = "house/50.jpg";
+    place.returns = true;
+    const lens_index_report report = run("colour");
+    assert_int_equal(place.told, 1);
+    assert_false(place.gone);
+    assert_int_equal(report.removed, 0);
+    expect_nothing_lost("colour");
+}
+
+static void test_a_copy_of_one_of_its_pictures(void **state)
+{
+    (void)state;
+    unmount();
+    char *from = test_path(place.away, "03.jpg"), *to = test_path(place.house, "copy.jpg");
+    assert_int_equal(link(from, to), 0);
+    const lens_index_report report = run("colour");
+    assert_int_equal(report.moved, 0);
+    assert_int_equal(report.removed, 0);
+    unlink(to);
+    assert_int_equal(run("colour").removed, 1);
+    expect_nothing_lost("colour");
+    free(from), free(to);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_gone_before_it_is_walked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_gone_before_its_pictures_are_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_gone_when_its_folder_was_listed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_back_before_the_run_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_copy_of_one_of_its_pictures, set_up, tear_down),
+    };
+    return store_place_run(tests);
+}
