@@ -23,15 +23,26 @@ lens_packed *lens_copies_open(const lens_store_vectors *vectors, lens_bytes_view
     lens_error ignored = {0};
     lens_packed *packed = vectors->copy ? lens_packed_open(vectors->copy, &key, &ignored) : NULL;
     const uint64_t *count = packed ? lens_packed_find(packed, count_name, sizeof *count, &ignored) : NULL;
-    if (count && *count <= vectors->committed) {
-        *view = (lens_bytes_view){.count = (size_t)*count};
-        view->codes = lens_packed_find_table(packed, codes_name, view->count * lens_code_size(vectors->dim), &ignored);
-        view->bounds = view->codes ? lens_packed_find_table(packed, bounds_name, view->count * sizeof *view->bounds, &ignored) : NULL;
+    if (count && *count <= SIZE_MAX / (lens_code_size(vectors->dim) + sizeof *view->bounds)) {
+        const size_t slots = (size_t)*count;
+        *view = (lens_bytes_view){.count = slots < vectors->committed ? slots : vectors->committed}; /* more: made by who saw the file grow */
+        view->codes = lens_packed_find_table(packed, codes_name, slots * lens_code_size(vectors->dim), &ignored);
+        view->bounds = view->codes ? lens_packed_find_table(packed, bounds_name, slots * sizeof *view->bounds, &ignored) : NULL;
         if (view->bounds)
             return packed;
     }
     lens_packed_close(packed);
     return NULL;
+}
+
+/* Whether another process has made them meanwhile, of as many slots or more. */
+static bool are_made(const lens_store_vectors *vectors)
+{
+    lens_bytes_view view = {0};
+    lens_packed *packed = lens_copies_open(vectors, &view);
+    const bool made = packed && view.count == vectors->committed;
+    lens_packed_close(packed);
+    return made;
 }
 
 int lens_copies_make(const lens_store_vectors *vectors, lens_error *err)
@@ -49,7 +60,7 @@ int lens_copies_make(const lens_store_vectors *vectors, lens_error *err)
                         lens_packing_add(packing, codes_name, codes, count * size, err) != 0 ||
                         lens_packing_add(packing, bounds_name, bounds, count * sizeof *bounds, err) != 0))
         result = -1;
-    if (result == 0)
+    if (result == 0 && !are_made(vectors))
         result = lens_packing_write(packing, vectors->copy, &key, err);
     lens_packing_free(packing);
     free(codes);

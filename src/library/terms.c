@@ -19,6 +19,8 @@ typedef struct resolver {
         const lens_encoder *encoder;
         lens_session *session;
     } pictures, words;
+    const lens_word_map *bridge; /* the map that the library has for this model, or the built-in one; NULL: none */
+    lens_store_model key;        /* under which is kept what words came to */
     const lens_word_map *map; /* from what WORDS gives to the model's vectors; NULL: it gives those itself */
     float *sentence;          /* [map->words] */
 } resolver;
@@ -69,35 +71,35 @@ static int known_file(resolver *self, const char *path, float *vector, lens_erro
     return found;
 }
 
-/* What a term came to is kept for the model, and of words also for the map that was fitted on the library: another one gives something else. */
-static lens_store_model key_of(const resolver *self, const lens_term *term)
+/* Once for a query: another process may fit another map at any time, and asking for it frees the one that the library has had. What a term came to is kept for the
+ * model, and of words also for a map that was fitted on the library: another one gives something else. */
+static void choose_bridge(resolver *self)
 {
-    lens_store_model key = *self->place->model;
     lens_library *library = self->place->library;
-    if (term->kind == LENS_TERM_WORDS && lens_word_bridge(library, &key) == library->map && library->map) {
-        const uint64_t file = (uint64_t)library->map_number ^ ((uint64_t)library->map_time << 20);
-        for (size_t i = 0; i < sizeof file; i++)
-            key.fingerprint.bytes[i] ^= (uint8_t)(file >> (8 * i));
-    }
-    return key;
+    self->bridge = lens_word_bridge(library, self->place->model);
+    if (!self->bridge || self->bridge != library->map)
+        return;
+    const uint64_t file = (uint64_t)library->map_number ^ ((uint64_t)library->map_time << 20);
+    for (size_t i = 0; i < sizeof file; i++)
+        self->key.fingerprint.bytes[i] ^= (uint8_t)(file >> (8 * i));
+}
+
+static const lens_store_model *key_of(const resolver *self, const lens_term *term)
+{
+    return term->kind == LENS_TERM_WORDS ? &self->key : self->place->model;
 }
 
 static bool recall(const resolver *self, const lens_term *term, float *vector)
 {
     lens_warm *warm = self->place->library->warm;
-    if (!warm)
-        return false;
-    const lens_store_model key = key_of(self, term);
-    return lens_warm_recall(warm, &key, term, vector);
+    return warm && lens_warm_recall(warm, key_of(self, term), term, vector);
 }
 
 static void remember(const resolver *self, const lens_term *term, const float *vector)
 {
     lens_warm *warm = self->place->library->warm;
-    if (!warm || term->kind == LENS_TERM_FILE)
-        return;
-    const lens_store_model key = key_of(self, term);
-    lens_warm_remember(warm, &key, term, vector);
+    if (warm && term->kind != LENS_TERM_FILE)
+        lens_warm_remember(warm, key_of(self, term), term, vector);
 }
 
 /* What the library knows of TERM: 1 and VECTOR filled, or 0 when it has to be encoded. -1 on error. */
@@ -154,7 +156,7 @@ static int open_words(resolver *self, lens_error *err)
 {
     const lens_terms_place *place = self->place;
     if (!lens_model_knows_words(place->model->name))
-        self->map = lens_word_bridge(place->library, place->model);
+        self->map = self->bridge;
     if (!self->map)
         return open_tower(place, place->model, LENS_TOWER_WORDS, &self->words, err);
     const lens_store_model sentences = {.name = (char *)self->map->about.words_model, .dim = self->map->words, .fingerprint = self->map->about.words_print};
@@ -200,11 +202,16 @@ static int encode(resolver *self, const lens_term *term, float *vector, lens_err
 int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, size_t count, float *vectors, int64_t *own,
                        size_t *own_count, lens_error *err)
 {
-    resolver self = {.place = place, .own = own};
+    resolver self = {.place = place, .own = own, .key = *place->model};
     const size_t dim = (size_t)place->model->dim;
     bool *known = calloc(count + 1, sizeof *known);
     int result = known ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     lens_warm_sessions_drop(place->library, false);
+    bool words = false;
+    for (size_t t = 0; t < count; t++)
+        words |= terms[t].kind == LENS_TERM_WORDS;
+    if (words)
+        choose_bridge(&self);
     for (size_t t = 0; t < count && result == 0; t++) {
         int found = look_up(&self, &terms[t], vectors + t * dim, err);
         known[t] = found == 1;

@@ -116,8 +116,9 @@ static void free_held(void *context)
     free(self);
 }
 
-/* Reads the file that FILE has opened. NULL with an error: LENS_E_BUSY while too much of others is held. */
-static held_file *hold(const opening *file, lens_error *err)
+/* Reads the file that FILE has opened, which began as a picture of KIND, and must do so still when its path is opened anew. NULL with an error: LENS_E_BUSY while too
+ * much of others is held. */
+static held_file *hold(const opening *file, const char *kind, lens_error *err)
 {
     held_file *self = calloc(1, sizeof *self);
     if (!self) {
@@ -131,6 +132,9 @@ static held_file *hold(const opening *file, lens_error *err)
         result = lens_fail(err, LENS_E_BUSY, "too much is being sent");
     else /* no more than what was counted, should it have grown */
         result = lens_file_read(file->path, self->counted < REMOTE_BYTES_MOST ? self->counted : REMOTE_BYTES_MOST, &self->bytes, err);
+    const char *now = result == 0 ? lens_picture_kind(self->bytes.data, self->bytes.size < sizeof file->head ? self->bytes.size : sizeof file->head) : NULL;
+    if (result == 0 && (!now || strcmp(now, kind) != 0))
+        result = lens_fail(err, LENS_E_MISSING, "not there");
     if (result == 0)
         return self;
     free_held(self);
@@ -139,10 +143,10 @@ static held_file *hold(const opening *file, lens_error *err)
 
 /* What is sent of the file that SELF opened, which may take its descriptor. The network's thread reads what is sent, and must not meet a silent disk: what
  * lies on one that can be is read first. */
-static struct MHD_Response *body_of(opening *self, lens_error *err)
+static struct MHD_Response *body_of(opening *self, const char *kind, lens_error *err)
 {
     struct MHD_Response *response;
-    held_file *file = self->remote ? hold(self, err) : NULL;
+    held_file *file = self->remote ? hold(self, kind, err) : NULL;
     if (self->remote && !file)
         return NULL;
     if (file) {
@@ -214,7 +218,7 @@ void lens_api_file(lens_exchange *exchange)
         lens_picture_free(&picture);
         return;
     }
-    struct MHD_Response *response = body_of(file, &error);
+    struct MHD_Response *response = body_of(file, kind, &error);
     end_opening(&file->errand);
     if (!response) {
         if (error.code == LENS_E_MEMORY)

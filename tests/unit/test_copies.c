@@ -127,12 +127,38 @@ static void test_copies_go_with_their_file(void **state)
     test_folder_remove(folder);
 }
 
+/* Who saw fewer slots uses what was made of more, and puts nothing smaller in its place. */
+static void test_copies_of_a_file_that_has_grown(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    lens_error err = {0};
+    lens_store_vectors before;
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    int64_t model = fill(store, 0, ROWS);
+    assert_done(lens_store_vectors_open(store, model, NULL, 0, &before, &err), &err);
+    fill(store, ROWS, 20);
+    lens_copies_refresh(store, model, 1);
+    expect_copies(store, model, ROWS + 20);
+    lens_bytes_view bytes = {0};
+    lens_packed *packed = lens_copies_open(&before, &bytes);
+    assert_non_null(packed);
+    assert_int_equal(bytes.count, ROWS);
+    lens_packed_close(packed);
+    assert_done(lens_copies_make(&before, &err), &err);
+    expect_copies(store, model, ROWS + 20);
+    lens_store_vectors_free(&before);
+    lens_store_close(store);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copies_follow_their_file),
         cmocka_unit_test(test_a_damaged_copy_is_no_copy),
         cmocka_unit_test(test_copies_go_with_their_file),
+        cmocka_unit_test(test_copies_of_a_file_that_has_grown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

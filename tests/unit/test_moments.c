@@ -101,6 +101,14 @@ static void forget_one(void)
     lens_store_close(store);
 }
 
+static void forget_model(void)
+{
+    lens_error err;
+    lens_store *store = lens_store_open(other.folder, LENS_STORE_WRITE, 0, &err);
+    other.failed = !store || lens_store_forget_model(store, "m", &err) != 0;
+    lens_store_close(store);
+}
+
 /* A database without tables, as it is between a writer's first steps. */
 static char *empty_database(void)
 {
@@ -179,6 +187,32 @@ static void test_a_status_of_one_moment(void **state)
     assert_in_range(before, 2, moments - 1);
 }
 
+static void tell(void *context, const char *line)
+{
+    printf("%s\n", line);
+    ++*(int *)context;
+}
+
+static void test_a_check_while_a_model_goes(void **state)
+{
+    (void)state;
+    int moments = 0, faults = 0;
+    for (bool acted = true; acted; moments++) {
+        char *folder = test_library_new(DIM, COUNT);
+        lens_error err;
+        lens_store *store = test_store(folder, LENS_STORE_READ);
+        begin(folder, forget_model, moments);
+        const int found = lens_store_check(store, tell, &faults, &err);
+        acted = end();
+        if (found < 0)
+            fail_msg("forgotten at moment %d: %s", moments, err.message);
+        assert_int_equal(faults, 0);
+        lens_store_close(store);
+        test_folder_remove(folder);
+    }
+    assert_in_range(moments, 10, 1000);
+}
+
 /* The ids that a search for the first picture finds, in their order. */
 static char *search(const char *folder, const lens_search_options *options)
 {
@@ -254,6 +288,7 @@ int main(void)
         return 1;
     other.left = -1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_library_being_made), cmocka_unit_test(test_a_copy_being_ended),
-                                       cmocka_unit_test(test_a_status_of_one_moment), cmocka_unit_test(test_a_search_of_one_moment)};
+                                       cmocka_unit_test(test_a_status_of_one_moment), cmocka_unit_test(test_a_search_of_one_moment),
+                                       cmocka_unit_test(test_a_check_while_a_model_goes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
