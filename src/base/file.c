@@ -225,11 +225,9 @@ static int sync_folder_of(const char *path, lens_error *err)
     return result;
 }
 
-int lens_folder_make(const char *path, lens_error *err)
+/* Makes the folders of COPY, which is written to, that are not there. */
+static int make_folders(char *copy, lens_error *err)
 {
-    char *copy = strdup(path);
-    if (!copy)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
     int result = 0;
     for (char *at = copy + 1;; at++) {
         char here = *at;
@@ -240,13 +238,21 @@ int lens_folder_make(const char *path, lens_error *err)
             result = sync_folder_of(copy, err);
         else if (errno != EEXIST)
             result = lens_fail_errno(err, errno, "%s: cannot make this folder", copy);
-        if (result != 0)
-            break;
-        if (here == '\0')
-            break;
         *at = here;
+        if (result != 0 || here == '\0')
+            break;
     }
+    return result;
+}
+
+int lens_folder_make(const char *path, lens_error *err)
+{
+    enum { TRIES = 5 };
+    char *copy = strdup(path);
     struct stat info;
+    int result = copy ? make_folders(copy, err) : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    for (int i = 1; result == 0 && i < TRIES && stat(path, &info) != 0; i++) /* another process has removed what was there when we would have made it */
+        result = make_folders(copy, err);
     if (result == 0 && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
         result = lens_fail(err, LENS_E_SYSTEM, "%s: exists and is not a folder", path);
     free(copy);

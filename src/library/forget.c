@@ -138,8 +138,11 @@ static int check_map(void *context, const char *path, lens_error *err)
     lens_error reason = {0};
     lens_buffer line = {0};
     lens_word_map *map = lens_word_map_read(path, &reason);
-    if (!map && reason.code == LENS_E_MEMORY)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    if (!map && (reason.code == LENS_E_MEMORY || reason.code == LENS_E_MISSING)) {
+        if (err)
+            *err = reason;
+        return -1;
+    }
     if (!map) {
         self->faults++;
         if (self->fault && lens_buffer_print(&line, "%s; memelens fit makes it anew", reason.message) == 0)

@@ -45,17 +45,22 @@ typedef struct pass {
     bool failed;
 } pass;
 
-/* The text of ITEM, if it still is what was indexed. */
-static char *read_one(const pass *self, lens_reader *reader, const reading *item)
+static bool is_as_indexed(const reading *item)
 {
     struct stat info;
+    return item->path && lens_file_look(item->path, &info, NULL) == 0 && info.st_size == item->size &&
+           (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec == item->mtime_ns;
+}
+
+/* The text of ITEM, if it still is what was indexed: before and after it was opened, or the text may be another picture's. */
+static char *read_one(const pass *self, lens_reader *reader, const reading *item)
+{
     lens_image image = {0};
     lens_buffer text = {0};
     const lens_term term = {.kind = LENS_TERM_FILE, .text = item->path};
-    if (!item->path || lens_file_look(item->path, &info, NULL) != 0 || info.st_size != item->size ||
-        (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec != item->mtime_ns)
+    if (!is_as_indexed(item))
         return NULL;
-    const bool read = lens_decode_term(&term, self->options->max_pixels, &image, NULL) == 0 && lens_reader_read(reader, &image, &text, NULL, NULL) == 0 &&
+    const bool read = lens_decode_term(&term, self->options->max_pixels, &image, NULL) == 0 && is_as_indexed(item) && lens_reader_read(reader, &image, &text, NULL, NULL) == 0 &&
                       lens_buffer_append(&text, "", 0) == 0;
     lens_image_free(&image);
     if (read && text.data)

@@ -53,7 +53,12 @@ int lens_word_bridge_each(const char *folder, int (*each)(void *context, const c
         if (fnmatch("words-*.map", entry->d_name, 0) != 0)
             continue;
         char *path = lens_path_join(folder, entry->d_name);
-        result = path ? each(context, path, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_error why = {0};
+        result = path ? each(context, path, &why) : lens_fail(&why, LENS_E_MEMORY, "not enough memory");
+        if (result < 0 && path && !lens_file_exists(path)) /* another process has removed it since it was listed */
+            result = 0;
+        else if (result < 0 && err)
+            *err = why;
         free(path);
     }
     closedir(dir);

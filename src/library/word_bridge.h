@@ -15,7 +15,8 @@ bool lens_word_bridge_known(const char *folder, const lens_store_model *model);
 /* Where the map that is fitted on the library in FOLDER lies. The caller frees. NULL when memory is short. */
 char *lens_word_bridge_path(const char *folder, const lens_store_model *model);
 
-/* Calls EACH with the path of every map in FOLDER until it returns other than 0, which is then returned. -1 on failure. */
+/* Calls EACH with the path of every map in FOLDER until it returns other than 0, which is then returned. -1 on failure; where EACH fails for a map that is gone by
+ * then, it goes on. */
 int lens_word_bridge_each(const char *folder, int (*each)(void *context, const char *path, lens_error *err), void *context, lens_error *err);
 
 /* The built-in map, if it is for MODEL; else, or when memory was short, NULL. It lives as long as the program. */
