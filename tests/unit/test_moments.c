@@ -109,6 +109,29 @@ static void forget_model(void)
     lens_store_close(store);
 }
 
+static void tell(void *context, const char *line)
+{
+    printf("%s\n", line);
+    ++*(int *)context;
+}
+
+/* Looks at all of it: nothing is half done, at any moment of a writer. */
+static void look(void)
+{
+    lens_error err;
+    int faults = 0;
+    lens_store *store = lens_store_open(other.folder, LENS_STORE_READ, 0, &err);
+    lens_store_vectors view = {0};
+    lens_store_counts counts = {0};
+    const bool well = store && lens_store_check(store, tell, &faults, &err) == 0 && lens_store_vectors_open(store, 1, NULL, 0, &view, &err) == 0 &&
+                      lens_store_count(store, &counts, &err) == 0;
+    if (!well || faults)
+        printf("%s\n", err.message);
+    other.failed |= !well || faults || view.count != (size_t)counts.pictures || (view.count != MANY && view.count != 2 * MANY && view.count != 2 * MANY - 1);
+    lens_store_vectors_free(&view);
+    lens_store_close(store);
+}
+
 /* A database without tables, as it is between a writer's first steps. */
 static char *empty_database(void)
 {
@@ -185,12 +208,6 @@ static void test_a_status_of_one_moment(void **state)
     }
     assert_in_range(moments, 10, 1000);
     assert_in_range(before, 2, moments - 1);
-}
-
-static void tell(void *context, const char *line)
-{
-    printf("%s\n", line);
-    ++*(int *)context;
 }
 
 static void test_a_check_while_a_model_goes(void **state)
@@ -282,6 +299,27 @@ static void test_a_search_of_one_moment(void **state)
     search_while(forget_one, true);
 }
 
+static void test_a_writer_is_looked_at(void **state)
+{
+    (void)state;
+    int moments = 0;
+    for (bool acted = true; acted; moments++) {
+        char *folder = test_library_new(DIM, MANY);
+        lens_error err;
+        int64_t removed = 0;
+        begin(folder, look, moments);
+        lens_store *store = test_store(folder, LENS_STORE_WRITE);
+        assert_done(test_write_pictures(store, 1, DIM, "/p", MANY, MANY, &err), &err);
+        assert_done(lens_store_forget(store, "/p/00001.jpg", &removed, &err), &err);
+        assert_done(lens_store_compact(store, true, &err), &err);
+        lens_store_close(store);
+        acted = end();
+        test_folder_remove(folder);
+    }
+    assert_in_range(moments, 50, 5000);
+    printf("measured: a writer looked at in %d moments\n", moments - 1);
+}
+
 int main(void)
 {
     if (sqlite3_auto_extension((void (*)(void))watch) != SQLITE_OK)
@@ -289,6 +327,6 @@ int main(void)
     other.left = -1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_library_being_made), cmocka_unit_test(test_a_copy_being_ended),
                                        cmocka_unit_test(test_a_status_of_one_moment), cmocka_unit_test(test_a_search_of_one_moment),
-                                       cmocka_unit_test(test_a_check_while_a_model_goes)};
+                                       cmocka_unit_test(test_a_check_while_a_model_goes), cmocka_unit_test(test_a_writer_is_looked_at)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
