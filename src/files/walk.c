@@ -308,6 +308,8 @@ static int enter(walk *w, const char *path, bool link)
         found->errand.run = lens_listing_ask;
         if (asked > 0 && !answered(w, path, found, &result))
             return result;
+        if (w->visitor->disk)
+            w->visitor->disk(w->visitor->context, path, (int64_t)found->info.st_dev);
         result = asked < 0 || found->starved ? starved(w) : meet_all(w, found);
     }
     lens_listing_free(found);

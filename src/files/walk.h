@@ -31,6 +31,8 @@ typedef struct lens_walk_visitor {
     int (*file)(void *context, const lens_walk_file *file);
     /* A folder, the root too, asked before it is entered: false leaves it out. May be NULL. */
     bool (*enter)(void *context, const char *path);
+    /* A folder that was entered, the root too, before anything in it, and the disk that it is on, as in st_dev. May be NULL. */
+    void (*disk)(void *context, const char *path, int64_t device);
     /* Something that could not be looked at: the walk goes on. The message names it. May be NULL. What is known at or
      * below PATH must not be taken for gone: PATH is the folder that could not be read whole, or the file, or the link
      * that leads nowhere (perhaps to a disk that is not there today). */

@@ -288,6 +288,8 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = lens_store_sweep(run->store, run->targets[i].path, &removed, err);
         report->removed += removed;
     }
+    if (result == 0 && !report->stopped)
+        result = lens_targets_keep(run, err);
     const double pictures_took = lens_seconds() - out.begun;
     if (result == 0)
         result = index_words(run, &out, report, err);
@@ -353,6 +355,7 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     }
     free(run.models);
     lens_targets_free(&run);
+    lens_mounts_free(&run);
     lens_run_sidecars_free(&run);
     lens_id_map_free(&run.moves);
     lens_store_paths_free(&run.roots);

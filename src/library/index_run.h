@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "base/id_map.h"
 #include "base/patience.h"
@@ -59,6 +60,13 @@ typedef struct lens_index_model {
     int dim;
 } lens_index_model;
 
+/* A folder that a disk is mounted on. */
+typedef struct lens_mount {
+    char *path;
+    int64_t device; /* as in st_dev; 0: it is not there */
+    bool was;       /* there is a folder now as any other */
+} lens_mount;
+
 /* A root, or a part of one, that the run looks at. */
 typedef struct lens_target {
     char *path;
@@ -66,6 +74,9 @@ typedef struct lens_target {
     bool removed;       /* a picture that is gone: not walked, and swept away */
     json_t *settings;   /* of its root */
     lens_walk_options walk;
+    lens_mount *mounts; /* that the walk has met, and those of earlier walks that are not there; the walker's, until it has ended */
+    size_t mount_count, mount_capacity;
+    bool walked;        /* to its end */
 } lens_target;
 
 typedef struct lens_run {
@@ -79,6 +90,7 @@ typedef struct lens_run {
     size_t model_count;
     lens_store_paths roots, forgotten;
     int64_t *devices;     /* [roots.count]: the disk that each root was on when it was last walked, as in st_dev; 0: unknown */
+    lens_store_paths mounts; /* folders below the roots that other disks were mounted on when they were last walked; sorted */
     lens_target *targets; /* walked each by itself: a walk stops before another target below it */
     size_t target_count;
     size_t target; /* the walker's */
@@ -119,13 +131,38 @@ void lens_job_free(const lens_run *run, lens_job *job);
 int lens_targets_choose(lens_run *run, lens_error *err);
 void lens_targets_free(lens_run *run);
 
+/* Keeps what the walks have found out about the roots themselves. */
+int lens_targets_keep(lens_run *run, lens_error *err);
+
+/* ---- index_mounts.c: disks that are absent ---- */
+
+/* Reads what earlier runs knew of the roots' disks into RUN; frees it. */
+int lens_mounts_load(lens_run *run, lens_error *err);
+void lens_mounts_free(lens_run *run);
+
 /* Whether the root above PATH is there now: on an absent disk nothing has moved and nothing is gone. A disk can be taken away at any time, so this is asked
  * whenever something seems to be gone. */
 bool lens_root_present(const lens_run *run, const char *path);
 
-/* Whether of the root above PATH there is only an empty folder, where another disk was. */
-bool lens_root_unmounted(const lens_run *run, const char *path);
-extern const char lens_root_unmounted_words[];
+/* Whether of the root above PATH only the empty folder is left that its disk was mounted on, or of a disk further down, above PATH, at most that. */
+bool lens_disk_unmounted(const lens_run *run, const char *path);
+extern const char lens_unmounted_words[], lens_absent_words[];
+
+/* Whether FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself. */
+bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t device);
+
+/* Whether the folder that PATH lies in is there, and its disk. -1: memory is short. */
+int lens_folder_there(const char *path, int64_t device);
+
+/* The walk of TARGET is in the folder PATH, which is on disk DEVICE. True when a disk was mounted there that is not now: what is known of it is to be kept. */
+bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, int64_t device);
+
+/* TARGET has been walked, and PATH is one of the run's mounts. True when that is a folder below TARGET which is not there at all: the same. What the walk could
+ * not come to is known as before. */
+bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path);
+
+/* Keeps in TARGET's settings which disks its walk has met. Whether they are others than before. */
+bool lens_mounts_keep(lens_target *target);
 
 /* Where the store is shared: begins as one of its workers; puts PATH on its list (takes JOB); puts what was not yet put there; takes PATH off it; ends.
  * The walker offers, the thread lens_index_sharer takes. */

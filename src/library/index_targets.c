@@ -1,5 +1,4 @@
 /* What an index run walks: which roots, how, and which of them are absent. */
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,17 +7,17 @@
 #include "library/index_run.h"
 #include "library/root_settings.h"
 
-static const char device_key[] = "device";
-
 void lens_targets_free(lens_run *run)
 {
     for (size_t i = 0; i < run->target_count; i++) {
         free(run->targets[i].path);
         free((void *)run->targets[i].walk.exclude);
         json_decref(run->targets[i].settings);
+        for (size_t m = 0; m < run->targets[i].mount_count; m++)
+            free(run->targets[i].mounts[m].path);
+        free(run->targets[i].mounts);
     }
     free(run->targets);
-    free(run->devices);
 }
 
 static int add_target(lens_run *run, const char *path, lens_error *err)
@@ -62,12 +61,14 @@ static int load_settings(lens_run *run, lens_target *target, bool named, lens_er
     return lens_root_walk_options(target->settings, base, &target->walk, err);
 }
 
+/* INFO: of the target, which is walked now; NULL: as it was. */
 static int save_settings(lens_run *run, lens_target *target, const struct stat *info, lens_error *err)
 {
     const char *root = lens_store_paths_nearest(&run->roots, target->path);
     if (!root || strcmp(root, target->path) != 0)
         return 0;
-    json_object_set_new(target->settings, device_key, json_integer((json_int_t)info->st_dev));
+    if (info)
+        json_object_set_new(target->settings, lens_device_key, json_integer((json_int_t)info->st_dev));
     char *text = json_dumps(target->settings, JSON_COMPACT | JSON_SORT_KEYS);
     int result = text ? lens_store_set_root_settings(run->store, root, text, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     free(text);
@@ -75,71 +76,6 @@ static int save_settings(lens_run *run, lens_target *target, const struct stat *
 }
 
 /* ---- absent ones ---- */
-
-const char lens_root_unmounted_words[] = "is empty, and a disk that was there is not; what is known of it is kept";
-
-static bool is_empty_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    if (!folder)
-        return false;
-    const struct dirent *entry;
-    do
-        entry = readdir(folder);
-    while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
-    closedir(folder);
-    return entry == NULL;
-}
-
-/* Whether FOLDER, of which INFO tells, is where disk DEVICE was, and nothing is left but the folder itself. */
-static bool is_unmounted(const char *folder, const struct stat *info, int64_t device)
-{
-    return S_ISDIR(info->st_mode) && device && device != (int64_t)info->st_dev && is_empty_folder(folder);
-}
-
-/* Whether the folder that PATH lies in is there, and its disk. -1: memory is short. */
-static int is_folder_there(const char *path, int64_t device)
-{
-    struct stat info;
-    char *folder = strdup(path);
-    if (!folder)
-        return -1;
-    char *slash = strrchr(folder, '/');
-    slash[slash == folder] = '\0';
-    const bool there = lens_file_look(folder, &info, NULL) == 0 && !is_unmounted(folder, &info, device);
-    free(folder);
-    return there;
-}
-
-/* The root above PATH and the disk it was on. NULL: there is none. */
-static const char *root_of(const lens_run *run, const char *path, int64_t *device)
-{
-    const char *root = lens_store_paths_nearest(&run->roots, path);
-    for (size_t i = 0; root && i < run->roots.count; i++)
-        if (run->roots.items[i] == root)
-            *device = run->devices[i];
-    return root;
-}
-
-bool lens_root_unmounted(const lens_run *run, const char *path)
-{
-    int64_t device = 0;
-    struct stat info;
-    const char *root = root_of(run, path, &device);
-    return root && lens_file_look(root, &info, NULL) == 0 && is_unmounted(root, &info, device);
-}
-
-bool lens_root_present(const lens_run *run, const char *path)
-{
-    int64_t device = 0;
-    struct stat info;
-    const char *root = root_of(run, path, &device);
-    if (!root)
-        return false;
-    if (lens_file_look(root, &info, NULL) == 0)
-        return !is_unmounted(root, &info, device);
-    return strcmp(root, path) == 0 && is_folder_there(path, device) > 0; /* it is gone itself */
-}
 
 /* Whether PATH, which is not there, is a picture that was removed (its folder is there), not a disk that is absent. -1: error. */
 static int is_removed_picture(lens_run *run, const char *path, int64_t device, lens_error *err)
@@ -149,7 +85,7 @@ static int is_removed_picture(lens_run *run, const char *path, int64_t device, l
     if (found <= 0)
         return found;
     lens_store_picture_free(&picture);
-    found = is_folder_there(path, device);
+    found = lens_folder_there(path, device);
     return found < 0 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : found;
 }
 
@@ -158,7 +94,7 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
 {
     struct stat info;
     lens_error why = {0};
-    const int64_t device = json_integer_value(json_object_get(target->settings, device_key));
+    const int64_t device = json_integer_value(json_object_get(target->settings, lens_device_key));
     const bool there = lens_file_look(target->path, &info, &why) == 0;
     if (!there && (why.code == LENS_E_SILENT || why.code == LENS_E_CANCELLED)) {
         target->absent = "gives no answer; what is known of it is kept";
@@ -169,29 +105,22 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
         target->removed = removed > 0;
         if (removed != 0)
             return removed < 0 ? -1 : 0;
-        target->absent = "is not there now; what is known of it is kept";
-    } else if (is_unmounted(target->path, &info, device)) {
-        target->absent = lens_root_unmounted_words;
+        target->absent = lens_absent_words;
+    } else if (lens_folder_unmounted(target->path, &info, device)) {
+        target->absent = lens_unmounted_words;
     } else if (save_settings(run, target, &info, err) != 0) {
         return -1;
     }
     return target->absent ? lens_store_seen_keep(run->store, target->path, err) : 0;
 }
 
-/* Of every root, not of the targets alone: a picture may be taken for one that has moved from any of them. */
-static int load_devices(lens_run *run, lens_error *err)
+int lens_targets_keep(lens_run *run, lens_error *err)
 {
-    run->devices = calloc(run->roots.count + 1, sizeof *run->devices);
-    if (!run->devices)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    for (size_t r = 0; r < run->roots.count; r++) {
-        json_t *settings = lens_root_settings(run->store, run->roots.items[r], err);
-        if (!settings)
-            return -1;
-        run->devices[r] = json_integer_value(json_object_get(settings, device_key));
-        json_decref(settings);
-    }
-    return 0;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < run->target_count; i++)
+        if (run->targets[i].walked && lens_mounts_keep(&run->targets[i]))
+            result = save_settings(run, &run->targets[i], NULL, err);
+    return result;
 }
 
 /* ---- choosing ---- */
@@ -247,5 +176,5 @@ int lens_targets_choose(lens_run *run, lens_error *err)
     for (size_t i = 0; i < run->target_count; i++)
         if (load_settings(run, &run->targets[i], i < named, err) != 0 || look_at(run, &run->targets[i], err) != 0)
             return -1;
-    return load_devices(run, err);
+    return lens_mounts_load(run, err);
 }

@@ -131,26 +131,51 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
         lens_job_free(run, job);
 }
 
+/* What is known at or below PATH is kept, for the reason WORDS. */
+static void keep(lens_run *run, const char *path, const char *words)
+{
+    lens_error error = {0};
+    lens_fail(&error, LENS_E_MISSING, "%s", words);
+    meet_problem(run, path, &error);
+}
+
+static void meet_disk(void *context, const char *path, int64_t device)
+{
+    lens_run *run = context;
+    if (lens_mounts_meet(run, &run->targets[run->target], path, device))
+        keep(run, path, lens_unmounted_words);
+}
+
+/* The walk of TARGET, of which it has seen the folder at least, has come to its end. */
+static void end_walk(lens_run *run, lens_target *target)
+{
+    for (size_t i = 0; i < run->mounts.count; i++)
+        if (lens_mounts_miss(run, target, run->mounts.items[i]))
+            keep(run, run->mounts.items[i], lens_absent_words);
+    if (lens_disk_unmounted(run, target->path)) /* and its pictures were not met for that */
+        keep(run, target->path, lens_unmounted_words);
+    else
+        target->walked = true;
+}
+
 void *lens_index_walker(void *argument)
 {
     lens_run *run = argument;
     const lens_walk_visitor visitor = {
-        .file = meet_file, .enter = enter, .problem = meet_problem, .wants = lens_is_picture_file, .passes_by = passes_by, .context = run};
+        .file = meet_file, .enter = enter, .disk = meet_disk, .problem = meet_problem, .wants = lens_is_picture_file, .passes_by = passes_by, .context = run};
     lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
     for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
-        const lens_target *target = &run->targets[run->target];
+        lens_target *target = &run->targets[run->target];
         lens_error error = {0};
         if (target->absent || target->removed)
             continue;
         int result = lens_walk(target->path, &target->walk, &visitor, &error);
-        if (result < 0 && error.code == LENS_E_MISSING) { /* it was there when the run began */
+        if (result < 0 && error.code == LENS_E_MISSING) /* it was there when the run began */
             meet_problem(run, target->path, &error);
-        } else if (result < 0) {
+        else if (result < 0)
             lens_run_fail(run, &error);
-        } else if (lens_root_unmounted(run, target->path)) { /* and its pictures were not met for that */
-            lens_fail(&error, LENS_E_MISSING, "%s", lens_root_unmounted_words);
-            meet_problem(run, target->path, &error);
-        }
+        else if (result == 0 && target->mount_count > 0)
+            end_walk(run, target);
     }
     if (run->shares)
         lens_share_flush(run);

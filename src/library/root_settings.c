@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+const char lens_device_key[] = "device", lens_mounts_key[] = "mounts";
+
 json_t *lens_root_settings(lens_store *store, const char *root, lens_error *err)
 {
     char *text = NULL;

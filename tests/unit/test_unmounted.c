@@ -1,5 +1,5 @@
-/* A disk that is taken away while an index run is under way, and leaves the empty folder that it was mounted on: nothing of it is lost. What tells one disk from
- * another is what stat says of the folder, and here the test has its say in that. */
+/* A disk that is taken away, before an index run or while it is under way, and leaves the empty folder that it was mounted on: nothing of it is lost. What tells one
+ * disk from another is what stat says of the folder, and here the test has its say in that. */
 #include <dlfcn.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +17,15 @@ static struct {
     bool gone;
     bool returns; /* it comes back when the run says that it went */
     int told;     /* how often that was said */
+    ino_t inner;  /* a folder that another disk is mounted on, further down; 0: there is none */
+    char *heard;  /* the last note, with its path */
 } place;
+
+static void say_disk(struct stat *info)
+{
+    if (place.inner && info->st_ino == place.inner)
+        info->st_dev += 7;
+}
 
 int stat(const char *restrict path, struct stat *restrict info)
 {
@@ -25,8 +33,21 @@ int stat(const char *restrict path, struct stat *restrict info)
     void *address = dlsym(RTLD_NEXT, "stat");
     memcpy(&real, &address, sizeof real);
     const int result = real(path, info);
+    if (result == 0)
+        say_disk(info);
     if (result == 0 && place.gone && strcmp(path, place.disk) == 0)
         info->st_dev++;
+    return result;
+}
+
+int fstat(int fd, struct stat *info)
+{
+    int (*real)(int, struct stat *);
+    void *address = dlsym(RTLD_NEXT, "fstat");
+    memcpy(&real, &address, sizeof real);
+    const int result = real(fd, info);
+    if (result == 0)
+        say_disk(info);
     return result;
 }
 
@@ -56,7 +77,13 @@ static bool meet(void *context, const char *path)
 static bool hear(void *context, const lens_index_event *event)
 {
     (void)context;
-    if (event->kind != LENS_INDEX_NOTE || !strstr(event->reason, "is empty, and a disk that was there is not"))
+    if (event->kind == LENS_INDEX_NOTE && event->path) {
+        lens_buffer note = {0};
+        assert_int_equal(lens_buffer_print(&note, "%s %s", event->path, event->reason), 0);
+        free(place.heard);
+        place.heard = note.data;
+    }
+    if (event->kind != LENS_INDEX_NOTE || place.inner || !strstr(event->reason, "is empty, and a disk that was there is not"))
         return true;
     assert_string_equal(event->path, place.disk);
     place.told++;
@@ -121,6 +148,8 @@ static int set_up(void **state)
     place.away = test_path(world->folder, "away");
     place.at = NULL;
     place.gone = place.returns = false;
+    place.inner = 0;
+    place.heard = NULL;
     add_pictures(place.disk, 0, OF_DISK);
     add_pictures(place.house, 50, OF_HOUSE);
     assert_int_equal(run("colour").indexed, OF_DISK + OF_HOUSE);
@@ -130,6 +159,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     place.gone = false;
+    place.inner = 0;
+    free(place.heard);
     lens_library_close(place.library);
     free(place.disk), free(place.house), free(place.away);
     return test_world_teardown(state);
@@ -194,6 +225,123 @@ static void test_a_copy_of_one_of_its_pictures(void **state)
     free(from), free(to);
 }
 
+/* ---- a disk that is mounted further down ---- */
+
+enum { INNER = 4 };
+
+static ino_t number_of(const char *path)
+{
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    return info.st_ino;
+}
+
+static long pictures(void)
+{
+    lens_error error = {0};
+    lens_status *status = lens_status_get(place.library, &error);
+    assert_done(status ? 0 : -1, &error);
+    const long count = (long)status->pictures;
+    lens_status_free(status);
+    return count;
+}
+
+static void expect_heard(const char *path, const char *words)
+{
+    assert_non_null(place.heard);
+    if (strncmp(place.heard, path, strlen(path)) != 0 || !strstr(place.heard, words))
+        fail_msg("%s: expected %s", place.heard, words);
+    free(place.heard);
+    place.heard = NULL;
+}
+
+/* Mounts a disk on the folder "nas" of the house, and indexes it. Its path. */
+static char *mount_inner(void)
+{
+    char *inner = test_path(place.house, "nas");
+    add_pictures(inner, 70, INNER);
+    place.inner = number_of(inner);
+    assert_int_equal(run("colour").indexed, INNER);
+    return inner;
+}
+
+static void test_a_disk_further_down_is_absent(void **state)
+{
+    (void)state;
+    char *inner = mount_inner();
+    assert_int_equal(rename(inner, place.away), 0);
+    assert_int_equal(mkdir(inner, 0755), 0);
+    for (int i = 0; i < 2; i++) { /* it is still known after a run that did not see it */
+        assert_int_equal(run("colour").removed, 0);
+        expect_heard(inner, "is empty, and a disk that was there is not");
+    }
+    assert_int_equal(rmdir(inner), 0);
+    assert_int_equal(run("colour").removed, 0);
+    expect_heard(inner, "is not there now");
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE + INNER);
+    assert_int_equal(rename(place.away, inner), 0);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE + INNER);
+    assert_null(place.heard);
+    free(inner);
+}
+
+static void test_a_disk_further_down_goes_during_a_run(void **state)
+{
+    (void)state;
+    char *inner = mount_inner(), *disk = place.disk;
+    place.disk = inner; /* this is what goes */
+    place.at = "house/50.jpg";
+    const char *const paths[] = {place.house};
+    lens_error error = {0};
+    lens_index_report report;
+    lens_index_options options = lens_index_options_default();
+    options.models = (const char *const[]){"colour@pad"};
+    options.model_count = 1;
+    options.threads = 1;
+    options.paths = paths;
+    options.path_count = 1;
+    options.wants = meet;
+    assert_done(lens_index(place.library, &options, &report, &error), &error);
+    assert_true(place.gone);
+    assert_int_equal(report.removed, 0);
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE + INNER);
+    mount();
+    place.at = NULL;
+    place.disk = disk;
+    free(inner);
+}
+
+static void test_a_disk_further_down_is_emptied(void **state)
+{
+    (void)state;
+    char *inner = mount_inner();
+    for (int i = 70; i < 70 + INNER; i++) {
+        char *picture = test_path(inner, "%02d.jpg", i);
+        assert_int_equal(unlink(picture), 0);
+        free(picture);
+    }
+    assert_int_equal(run("colour").removed, INNER); /* it is there, and has nothing */
+    assert_null(place.heard);
+    free(inner);
+}
+
+static void test_a_folder_takes_the_place_of_a_disk(void **state)
+{
+    (void)state;
+    char *inner = mount_inner();
+    assert_int_equal(rename(inner, place.away), 0);
+    add_pictures(inner, 90, 1);
+    lens_index_report report = run("colour");
+    assert_int_equal(report.removed, INNER);
+    assert_int_equal(report.indexed, 1);
+    char *picture = test_path(inner, "90.jpg");
+    assert_int_equal(unlink(picture), 0);
+    assert_int_equal(run("colour").removed, 1); /* nor is it taken for a disk any more */
+    assert_null(place.heard);
+    free(picture);
+    free(inner);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +350,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gone_when_its_folder_was_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_back_before_the_run_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_copy_of_one_of_its_pictures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_absent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_during_a_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_emptied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_disk, set_up, tear_down),
     };
     return store_place_run(tests);
 }

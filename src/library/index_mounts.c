@@ -1,0 +1,215 @@
+/* Disks that are absent: what is only the empty folder that a disk was mounted on is not a folder that was emptied.
+ *
+ * A root is known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in,
+ * and is empty now, and on the same. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/list.h"
+#include "library/index_run.h"
+#include "library/root_settings.h"
+
+enum { MOUNTS_MOST = 1000 }; /* of one root: of more, the last are not known again */
+
+const char lens_unmounted_words[] = "is empty, and a disk that was there is not; what is known of it is kept",
+           lens_absent_words[] = "is not there now; what is known of it is kept";
+
+static bool is_empty_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return false;
+    const struct dirent *entry;
+    do
+        entry = readdir(folder);
+    while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    closedir(folder);
+    return entry == NULL;
+}
+
+bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t device)
+{
+    return S_ISDIR(info->st_mode) && device && device != (int64_t)info->st_dev && is_empty_folder(folder);
+}
+
+/* The folder that PATH lies in. NULL when memory is short. The caller frees. */
+static char *folder_of(const char *path)
+{
+    char *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash)
+        slash[slash == folder] = '\0';
+    return folder;
+}
+
+int lens_folder_there(const char *path, int64_t device)
+{
+    struct stat info;
+    char *folder = folder_of(path);
+    if (!folder)
+        return -1;
+    const bool there = lens_file_look(folder, &info, NULL) == 0 && !lens_folder_unmounted(folder, &info, device);
+    free(folder);
+    return there;
+}
+
+/* The root above PATH and the disk it was on. NULL: there is none. */
+static const char *root_of(const lens_run *run, const char *path, int64_t *device)
+{
+    const char *root = lens_store_paths_nearest(&run->roots, path);
+    for (size_t i = 0; root && i < run->roots.count; i++)
+        if (run->roots.items[i] == root)
+            *device = run->devices[i];
+    return root;
+}
+
+/* Whether the disk that was mounted on FOLDER, below a root, is not there. */
+static bool is_mount_absent(const char *folder)
+{
+    struct stat info, above;
+    lens_error why = {0};
+    if (lens_file_look(folder, &info, &why) != 0)
+        return why.code == LENS_E_MISSING;
+    char *outer = folder_of(folder);
+    const bool empty = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) && info.st_dev == above.st_dev && is_empty_folder(folder);
+    free(outer);
+    return empty;
+}
+
+bool lens_disk_unmounted(const lens_run *run, const char *path)
+{
+    int64_t device = 0;
+    struct stat info;
+    const char *root = root_of(run, path, &device), *mount = lens_store_paths_nearest(&run->mounts, path);
+    if (mount && is_mount_absent(mount))
+        return true;
+    return root && lens_file_look(root, &info, NULL) == 0 && lens_folder_unmounted(root, &info, device);
+}
+
+bool lens_root_present(const lens_run *run, const char *path)
+{
+    int64_t device = 0;
+    const char *root = root_of(run, path, &device);
+    if (!root)
+        return false;
+    if (lens_file_exists(root))
+        return !lens_disk_unmounted(run, path);
+    return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
+}
+
+/* ---- what a walk meets ---- */
+
+/* The disk that the folder of PATH is on; the target's own is the first of its list. */
+static int64_t device_above(const lens_target *target, const char *path)
+{
+    const lens_mount *nearest = NULL;
+    for (size_t i = 0; i < target->mount_count; i++) {
+        const lens_mount *mount = &target->mounts[i];
+        if (mount->device && lens_path_within(path, mount->path) && (!nearest || strlen(mount->path) > strlen(nearest->path)))
+            nearest = mount;
+    }
+    return nearest ? nearest->device : 0;
+}
+
+/* Where memory is short the disk is not known again, and no worse off than before. */
+static void add_mount(lens_target *target, const char *path, int64_t device, bool was)
+{
+    lens_mount *mounts = target->mount_count < MOUNTS_MOST ? lens_list_room(target->mounts, target->mount_count, &target->mount_capacity, sizeof *mounts) : NULL;
+    char *copy = mounts ? strdup(path) : NULL;
+    if (mounts)
+        target->mounts = mounts;
+    if (copy)
+        mounts[target->mount_count++] = (lens_mount){copy, device, was};
+}
+
+bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, int64_t device)
+{
+    if (target->mount_count == 0 || device_above(target, path) != device) {
+        add_mount(target, path, device, false);
+        return false;
+    }
+    if (!lens_store_paths_have(&run->mounts, path))
+        return false;
+    const bool empty = is_empty_folder(path);
+    add_mount(target, path, 0, !empty);
+    return empty;
+}
+
+bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
+{
+    struct stat info;
+    lens_error why = {0};
+    for (size_t i = 0; i < target->mount_count; i++)
+        if (strcmp(target->mounts[i].path, path) == 0)
+            return false;
+    for (size_t i = 0; i < run->target_count; i++) /* one of those below has it */
+        if (&run->targets[i] != target && lens_path_within(run->targets[i].path, target->path) && lens_path_within(path, run->targets[i].path))
+            return false;
+    const char *rule = lens_store_paths_nearest(&run->forgotten, path);
+    if (!lens_path_within(path, target->path) || (rule && lens_path_within(rule, target->path)) || lens_walk_leaves_out(&target->walk, path, true, NULL) != 0)
+        return false;
+    add_mount(target, path, 0, false);
+    return lens_file_look(path, &info, &why) != 0 && why.code == LENS_E_MISSING;
+}
+
+/* ---- what is kept of them ---- */
+
+bool lens_mounts_keep(lens_target *target)
+{
+    json_t *paths = json_array();
+    for (size_t i = 0; i < target->mount_count; i++)
+        if (strcmp(target->mounts[i].path, target->path) != 0 && !target->mounts[i].was)
+            json_array_append_new(paths, json_string(target->mounts[i].path)); /* one that is not UTF-8 is none */
+    const json_t *before = json_object_get(target->settings, lens_mounts_key);
+    const bool others = paths && (before ? !json_equal(before, paths) : json_array_size(paths) > 0);
+    if (others)
+        json_object_set(target->settings, lens_mounts_key, paths);
+    json_decref(paths);
+    return others;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_known(lens_store_paths *known, const json_t *paths, lens_error *err)
+{
+    const size_t count = json_array_size(paths);
+    char **items = realloc(known->items, (known->count + count + 1) * sizeof *items);
+    if (items)
+        known->items = items;
+    for (size_t i = 0; items && i < count; i++) {
+        const char *path = json_string_value(json_array_get(paths, i));
+        if (path && path[0] == '/' && (items[known->count] = strdup(path)))
+            known->count++;
+    }
+    return items ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
+/* Of every root, not of the targets alone: a picture may be taken for one that has moved from any of them. */
+int lens_mounts_load(lens_run *run, lens_error *err)
+{
+    run->devices = calloc(run->roots.count + 1, sizeof *run->devices);
+    if (!run->devices)
+        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = 0;
+    for (size_t r = 0; result == 0 && r < run->roots.count; r++) {
+        json_t *settings = lens_root_settings(run->store, run->roots.items[r], err);
+        if (!settings)
+            return -1;
+        run->devices[r] = json_integer_value(json_object_get(settings, lens_device_key));
+        result = add_known(&run->mounts, json_object_get(settings, lens_mounts_key), err);
+        json_decref(settings);
+    }
+    if (run->mounts.count)
+        qsort(run->mounts.items, run->mounts.count, sizeof *run->mounts.items, compare_paths);
+    return result;
+}
+
+void lens_mounts_free(lens_run *run)
+{
+    free(run->devices);
+    lens_store_paths_free(&run->mounts);
+}
