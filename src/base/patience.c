@@ -15,6 +15,7 @@
  * all, or so many for each processor where that is more: each has a worker, which waits for one file at a time. */
 enum { SILENT_MOST = 3, LEFT_MOST = 64, RUNNING_LEAST = 256, RUNNING_EACH = 4 };
 static const double seconds_default = 60, look_every = 0.1, idle_most = 5;
+enum { LOOKS_MISSED = 3 /* and more, one behind the other: the thread was held up */ };
 
 struct lens_errand_state {
     lens_errand *errand;
@@ -272,12 +273,12 @@ static void put_in_queue(struct lens_errand_state *state)
     pthread_cond_signal(&queued);
 }
 
-/* With the lock held: waits until STATE is done. 0, or the code of what is to be said. Silence counts from when it began, but for a second more at least: a
- * program that was stopped meanwhile has heard nothing. */
+/* With the lock held: waits until STATE is done. 0, or the code of what is to be said. Silence counts from when it began, but for a second more at least; and the
+ * time does not count in which this thread could not look, as a program that was stopped (Ctrl-Z), or that had no processor, has heard nothing. */
 static lens_error_code wait_for(struct lens_errand_state *state, double seconds)
 {
     const double latest = lens_seconds() - seconds + 1;
-    double since = state->begun < latest ? latest : state->begun;
+    double since = state->begun < latest ? latest : state->begun, looked = lens_seconds();
     unsigned answers = 0;
     while (!state->done) {
         const struct timespec until = from_now(look_every);
@@ -289,15 +290,19 @@ static lens_error_code wait_for(struct lens_errand_state *state, double seconds)
             goes_on = own.goes_on(own.context);
             pthread_mutex_lock(&lock);
         }
-        const unsigned now = atomic_load(&state->errand->answers);
-        if (now != answers)
-            since = lens_seconds();
-        answers = now;
+        const double now = lens_seconds();
+        if (now - looked > LOOKS_MISSED * look_every)
+            since += now - looked;
+        looked = now;
+        const unsigned answered = atomic_load(&state->errand->answers);
+        if (answered != answers)
+            since = now;
+        answers = answered;
         if (state->done)
             break;
         if (!goes_on)
             return LENS_E_CANCELLED;
-        if (lens_seconds() - since > seconds)
+        if (now - since > seconds)
             return LENS_E_SILENT;
     }
     return LENS_E_NONE;
