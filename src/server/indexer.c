@@ -115,7 +115,8 @@ static char *reason_of(const lens_indexer *self, int result, bool stopped, const
     return strdup("the run failed");
 }
 
-static int run(lens_indexer *self, const char *const *paths, size_t count, bool watched)
+/* *TOOK: seconds, without those in which the library was another's or out of reach. */
+static int run(lens_indexer *self, const char *const *paths, size_t count, bool watched, double *took)
 {
     lens_error error = {0};
     lens_index_report report = {0};
@@ -134,6 +135,7 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
             library = lens_library_open(self->server->options.library, &error);
         result = library ? lens_index(library, &options, &report, &error) : -1;
     } while (result != 0 && (error.code == LENS_E_BUSY || error.code == LENS_E_AWAY) && goes_on(self) && (watched || lens_seconds() - begun < wait_seconds));
+    *took = report.seconds;
     lens_library_close(library);
     lens_warm_refresh(self->server->warm); /* who hears that it is done finds all of it */
     char *reason = reason_of(self, result, report.stopped, &error);
@@ -239,10 +241,9 @@ static void follow(lens_indexer *self)
         lens_watch_all(self->watch);
         return;
     }
-    const double begun = lens_seconds();
-    const int result = run(self, self->paths, self->path_count, true);
-    const double now = lens_seconds();
-    self->rests_until = result == 0 ? now + rest_factor * (now - begun) : now + again_seconds;
+    double took;
+    const int result = run(self, self->paths, self->path_count, true, &took);
+    self->rests_until = lens_seconds() + (result == 0 ? rest_factor * took : again_seconds);
     if (result != 0)
         lens_watch_all(self->watch);
 }
@@ -348,7 +349,7 @@ static void *work(void *context)
         self->path = NULL;
         pthread_mutex_unlock(&self->lock);
         if (asked)
-            run(self, &path, path != NULL, false);
+            run(self, &path, path != NULL, false, &(double){0});
         else if (self->watch && look(self, reads ? glance_seconds : look_seconds))
             follow(self);
         else if (reads)

@@ -91,8 +91,7 @@ static void test_who_ignored_its_children_does_not_matter(void **state)
     const pid_t worker = worker_of(program.pid);
     pid_t helper, seen;
     test_processes_wait(worker, TEST_ALIVE, 1, &helper);
-    kill(worker, SIGSTOP);
-    lens_sleep(0.2); /* until it has */
+    test_process_stop(worker);
     kill(helper, SIGKILL);
     test_processes_wait(worker, TEST_ZOMBIES, 1, &seen);
     assert_int_equal(seen, helper);

@@ -26,19 +26,24 @@ static bool wait_for_pictures(const test_world *world, int pictures)
 }
 
 /* Runs the workers to their end, killing *VICTIM (-1: none) once AFTER pictures are there, and gives how many pictures those that lived say they have indexed.
- * *VICTIM is -1 then where there was no work left to kill it at. */
+ * *VICTIM is -1 then where there was no work left to kill it at. With one, a lease is short, and another worker that is held up for as long loses its work too, to
+ * be done twice. */
 static long run_workers(const test_world *world, int *victim, int after)
 {
     test_started workers[WORKERS];
     long indexed = 0;
     for (int i = 0; i < WORKERS; i++)
-        workers[i] = test_start(world, "index", "-q", "-t1", "--lease", "1", "--json", world->pictures);
+        workers[i] = test_start(world, "index", "-q", "-t1", "--lease", *victim >= 0 ? "1" : "60", "--json", world->pictures);
     if (*victim >= 0 && !wait_for_pictures(world, after))
         *victim = -1;
     if (*victim >= 0)
         kill(workers[*victim].pid, SIGKILL);
     for (int i = 0; i < WORKERS; i++) {
-        test_run run = test_started_expect(&workers[i], i == *victim ? 128 + SIGKILL : 0);
+        test_run run = test_started_wait(&workers[i]);
+        if (i == *victim && run.status == 0) /* it was through just then */
+            *victim = -1;
+        if (run.status != (i == *victim ? 128 + SIGKILL : 0))
+            fail_msg("worker %d: exit %d: %s", i, run.status, run.err.data);
         json_t *report = test_json_lines(&run.out);
         if (i != *victim)
             indexed += test_json_integer(json_array_get(report, 0), "indexed");
@@ -79,7 +84,7 @@ static void test_one_is_killed(void **state)
         int victim = kills % WORKERS;
         test_run run = test_world_expect(world, 0, "forget", "--all", NULL);
         test_run_free(&run);
-        assert_in_range(run_workers(world, &victim, kills * PICTURES / 2 / KILLS), 1, PICTURES);
+        assert_true(run_workers(world, &victim, kills * PICTURES / 2 / KILLS) > 0);
         assert_whole(world);
         kills += victim >= 0;
     }

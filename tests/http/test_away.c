@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "serving.h"
 
-enum { SCENES = 12, ROUNDS = 3, PATIENCE = 20 /* seconds */ };
+enum { SCENES = 12, ROUNDS = 3, PATIENCE = 60 /* seconds */ };
 static const char json[] = "Content-Type: application/json\r\n", query[] = "{\"terms\":[{\"id\":3}],\"n\":5}";
 static const char *const watched[] = {"--watch", NULL};
 

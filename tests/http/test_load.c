@@ -127,6 +127,8 @@ static void killed_at_work_it_loses_nothing(void **state)
             test_world_picture(world, name, TEST_PNG, count);
             usleep(40000u * (unsigned)(round + 1));
         }
+        for (int i = 0; i < 600 && test_world_status(world, "pictures") <= (long)count - NEW; i++) /* until there is one of them at least */
+            usleep(100000);
         kill(server.pid, SIGKILL);
         assert_int_equal(waitpid(server.pid, &status, 0), server.pid);
         assert_true(WIFSIGNALED(status)); /* until then it lived */

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,10 @@
 
 static const double wait_most = 60, look_every = 0.01; /* seconds */
 
-/* False: there is none. */
-static bool look(pid_t process, char *state, pid_t *parent)
+/* What PATH, a file "stat", says. False: there is none. */
+static bool look_into(const char *path, char *state, pid_t *parent)
 {
-    char path[64], line[512] = "";
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    char line[512] = "";
     FILE *file = fopen(path, "r");
     if (!file)
         return false;
@@ -27,6 +27,14 @@ static bool look(pid_t process, char *state, pid_t *parent)
         return false;
     *parent = above;
     return true;
+}
+
+/* False: there is none. */
+static bool look(pid_t process, char *state, pid_t *parent)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    return look_into(path, state, parent);
 }
 
 static bool is(char state, test_process_state wanted)
@@ -59,6 +67,34 @@ void test_processes_wait(pid_t parent, test_process_state wanted, int count, pid
     while (test_processes_below(parent, wanted, found, found ? count : 0) < count) {
         if (lens_seconds() - begun > wait_most)
             fail_msg("process %d has no %d children of that kind", (int)parent, count);
+        lens_sleep(look_every);
+    }
+}
+
+static bool all_stand_still(pid_t process)
+{
+    char path[320];
+    bool still = true;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; still && (entry = readdir(folder));) {
+        char state;
+        pid_t above;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)process, entry->d_name);
+        still = !isdigit((unsigned char)entry->d_name[0]) || !look_into(path, &state, &above) || state == 'T';
+    }
+    closedir(folder);
+    return still;
+}
+
+void test_process_stop(pid_t process)
+{
+    const double begun = lens_seconds();
+    assert_int_equal(kill(process, SIGSTOP), 0);
+    while (!all_stand_still(process)) {
+        if (lens_seconds() - begun > wait_most)
+            fail_msg("process %d does not stop", (int)process);
         lens_sleep(look_every);
     }
 }

@@ -16,6 +16,9 @@ void test_processes_wait(pid_t parent, test_process_state wanted, int count, pid
 /* Whether ARGUMENT is the first of PROCESS's own: one that was just made has its parent's, until it is another program. */
 bool test_process_has_argument(pid_t process, const char *argument);
 
+/* Stops PROCESS (SIGSTOP) and waits until all its threads stand still; fails the test when that takes a minute. */
+void test_process_stop(pid_t process);
+
 /* Waits until there is no such process, or only what is left for its parent to see; fails the test when that takes a minute. */
 void test_process_wait_end(pid_t process);
 
