@@ -39,11 +39,32 @@ static int hear(void *context, const lens_store_text *text)
     return 0;
 }
 
+static int read_texts(lens_store *store, int64_t content, written *out, lens_error *err)
+{
+    const int result = lens_store_texts_of_content(store, content, hear, out, err);
+    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+}
+
+static void forget_texts(written *self)
+{
+    while (self->count)
+        free(self->texts[--self->count]);
+}
+
+static bool says_the_same(const written *a, const written *b)
+{
+    bool same = a->count == b->count;
+    for (size_t t = 0; t < a->count && same; t++)
+        same = strcmp(a->texts[t], b->texts[t]) == 0;
+    return same;
+}
+
 typedef struct batch {
     const lens_encoder *encoder;
     written *written; /* [count] */
     float *vectors;   /* [count, dim] */
     size_t count;
+    int64_t version; /* of the library, before the texts were read */
     atomic_size_t next;
     pthread_mutex_t lock; /* of what follows */
     lens_error error;
@@ -95,7 +116,61 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Encodes the COUNT contents and writes them. How many had texts, and are at the beginning of CONTENTS now; -1 on failure. */
+/* ---- writing ---- */
+
+/* Leaves in SELF, and at the beginning of CONTENTS, those about which there is written what was encoded. */
+static int keep_true(lens_store *store, batch *self, int64_t *contents, lens_error *err)
+{
+    const size_t dim = (size_t)lens_encoder_about(self->encoder)->dim;
+    size_t kept = 0;
+    int result = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        written now = {.count = 0};
+        if (result == 0)
+            result = read_texts(store, contents[i], &now, err);
+        if (result == 0 && !says_the_same(&now, &self->written[i])) {
+            forget_texts(&self->written[i]);
+        } else if (kept++ != i) {
+            contents[kept - 1] = contents[i];
+            self->written[kept - 1] = self->written[i];
+            memcpy(self->vectors + (kept - 1) * dim, self->vectors + i * dim, dim * sizeof *self->vectors);
+        }
+        forget_texts(&now);
+    }
+    self->count = kept;
+    return result;
+}
+
+/* Writes what was encoded where others write too. A text that came or went meanwhile found no vector to take away, and nobody would ever see that the one
+ * that comes now does not know it: so the texts are looked at once more in our turn, if anybody has written at all. What is left out is encoded by whoever
+ * wrote about it, or by the next run. */
+static int write_beside_others(lens_store *store, int64_t model, batch *self, int64_t *contents, lens_error *err)
+{
+    int64_t version = 0;
+    if (lens_store_batch_begin(store, err) != 0)
+        return -1;
+    int result = lens_store_version(store, &version, err);
+    if (result == 0 && version != self->version)
+        result = keep_true(store, self, contents, err);
+    if (result == 0 && self->count)
+        result = lens_store_sentences_write(store, model, contents, self->vectors, self->count, err);
+    return lens_store_batch_end(store, result, err);
+}
+
+static int write_all(lens_store *store, int64_t model, batch *self, int64_t *contents, lens_error *err)
+{
+    lens_error error = {0};
+    if (!lens_store_shares_work(store))
+        return lens_store_sentences_write(store, model, contents, self->vectors, self->count, err);
+    int result = write_beside_others(store, model, self, contents, &error);
+    if (result != 0 && error.code == LENS_E_AWAY) /* the same twice says the same */
+        result = write_beside_others(store, model, self, contents, &error);
+    if (result != 0 && err)
+        *err = error;
+    return result;
+}
+
+/* Encodes the COUNT contents and writes them. How many were written, and are at the beginning of CONTENTS now; -1 on failure. */
 static int run_batch(lens_store *store, int64_t model, const lens_encoder *encoder, int threads, int64_t *contents, size_t count, lens_error *err)
 {
     batch self = {.encoder = encoder};
@@ -105,11 +180,10 @@ static int run_batch(lens_store *store, int64_t model, const lens_encoder *encod
     self.written = calloc(count, sizeof *self.written);
     self.vectors = malloc(count * dim * sizeof *self.vectors);
     pthread_mutex_init(&self.lock, NULL);
-    result = others && self.written && self.vectors ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    result = others && self.written && self.vectors ? lens_store_version(store, &self.version, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t i = 0; i < count && result == 0; i++) {
         written *now = &self.written[self.count];
-        if ((result = lens_store_texts_of_content(store, contents[i], hear, now, err)) == -2)
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = read_texts(store, contents[i], now, err);
         if (now->count) /* else another run has taken its texts out meanwhile */
             contents[self.count++] = contents[i];
     }
@@ -121,11 +195,10 @@ static int run_batch(lens_store *store, int64_t model, const lens_encoder *encod
             pthread_join(others[i], NULL);
         if (self.failed && err)
             *err = self.error;
-        result = self.failed ? -1 : lens_store_sentences_write(store, model, contents, self.vectors, self.count, err);
+        result = self.failed ? -1 : write_all(store, model, &self, contents, err);
     }
     for (size_t i = 0; i < self.count; i++)
-        for (size_t t = 0; t < self.written[i].count; t++)
-            free(self.written[i].texts[t]);
+        forget_texts(&self.written[i]);
     pthread_mutex_destroy(&self.lock);
     free(self.written);
     free(self.vectors);

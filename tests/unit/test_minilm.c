@@ -5,68 +5,20 @@
 
 #include "encoders/family.h"
 #include "encoders.h"
+#include "random_minilm.h"
 #include "support.h"
-#include "weights.h"
 
-enum { WIDTH = 24, HEADS = 3, EACH = WIDTH / HEADS, INNER = 40, LAYERS = 2, POSITIONS = 12, VOCABULARY = 9 };
+enum { WIDTH = MINILM_WIDTH, HEADS = 3, EACH = WIDTH / HEADS, INNER = MINILM_INNER, LAYERS = MINILM_LAYERS, POSITIONS = MINILM_POSITIONS };
 
 static const double epsilon = 0.002;
 
-#define CONFIG(width, heads, layers, inner, positions, rest) \
-    "{\"model_type\":\"bert\",\"hidden_size\":" width ",\"num_attention_heads\":" heads ",\"num_hidden_layers\":" layers \
-    ",\"intermediate_size\":" inner ",\"max_position_embeddings\":" positions ",\"vocab_size\":9,\"type_vocab_size\":2," \
-    "\"layer_norm_eps\":0.002" rest "}"
-static const char good_config[] = CONFIG("24", "3", "2", "40", "12", ",\"hidden_act\":\"gelu\",\"position_embedding_type\":\"absolute\"");
-static const char words[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\ncat\n##s\nhat\n";
-
-static void add(test_random_checkpoint *random, const char *prefix, const char *name, int64_t rows, int64_t columns, float low, float high)
-{
-    char full[128];
-    snprintf(full, sizeof full, "%s%s", prefix, name);
-    test_random_add(random, full, columns ? 2 : 1, (int64_t[]){rows, columns}, low, high);
-}
+static const char good_config[] = MINILM_GOOD_CONFIG;
 
 static void write_file(const char *folder, const char *name, const char *text)
 {
     char *path = test_path(folder, "%s", name);
     test_write(path, text, strlen(text));
     free(path);
-}
-
-/* A new folder with a model of the shape above and a vocabulary for it. Undo with test_folder_remove. */
-static char *model_new(const char *config, const char *prefix, const test_faults *faults)
-{
-    test_random_checkpoint random = {.seed = 1};
-    if (faults)
-        random.faults = *faults;
-    add(&random, prefix, "embeddings.word_embeddings.weight", VOCABULARY, WIDTH, -0.1f, 0.1f);
-    add(&random, prefix, "embeddings.position_embeddings.weight", POSITIONS, WIDTH, -0.1f, 0.1f);
-    add(&random, prefix, "embeddings.token_type_embeddings.weight", 2, WIDTH, -0.1f, 0.1f);
-    add(&random, prefix, "embeddings.LayerNorm.weight", WIDTH, 0, 0.5f, 1.5f);
-    add(&random, prefix, "embeddings.LayerNorm.bias", WIDTH, 0, -0.5f, 0.5f);
-    const struct {
-        const char *name;
-        int rows, columns;
-    } parts[] = {{"attention.self.query", WIDTH, WIDTH},   {"attention.self.key", WIDTH, WIDTH},
-                 {"attention.self.value", WIDTH, WIDTH},   {"attention.output.dense", WIDTH, WIDTH},
-                 {"attention.output.LayerNorm", WIDTH, 0}, {"intermediate.dense", INNER, WIDTH},
-                 {"output.dense", WIDTH, INNER},           {"output.LayerNorm", WIDTH, 0}};
-    for (int layer = 0; layer < LAYERS; layer++)
-        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-            char name[96];
-            bool norm = parts[i].columns == 0;
-            snprintf(name, sizeof name, "encoder.layer.%d.%s.weight", layer, parts[i].name);
-            add(&random, prefix, name, parts[i].rows, parts[i].columns, norm ? 0.5f : -0.4f, norm ? 1.5f : 0.4f);
-            snprintf(name, sizeof name, "encoder.layer.%d.%s.bias", layer, parts[i].name);
-            add(&random, prefix, name, parts[i].rows, 0, -0.5f, 0.5f);
-        }
-    char *folder = test_folder_new();
-    char *path = test_path(folder, "model.safetensors");
-    test_checkpoint_write(&random.checkpoint, path);
-    free(path);
-    write_file(folder, "config.json", config);
-    write_file(folder, "vocab.txt", words);
-    return folder;
 }
 
 /* ---- the documented pass ----------------------------------------------------------------------------------------- */
@@ -143,7 +95,7 @@ static void reference_features(const lens_weights *file, const int32_t *ids, int
 {
     enum { ROWS = POSITIONS * WIDTH };
     double x[ROWS], q[ROWS], k[ROWS], v[ROWS], mixed[ROWS], more[ROWS], wide[POSITIONS * INNER];
-    float *word = tensor(file, "embeddings.word_embeddings.weight", VOCABULARY, WIDTH);
+    float *word = tensor(file, "embeddings.word_embeddings.weight", MINILM_VOCABULARY, WIDTH);
     float *position = tensor(file, "embeddings.position_embeddings.weight", POSITIONS, WIDTH);
     float *type = tensor(file, "embeddings.token_type_embeddings.weight", 2, WIDTH);
     for (int t = 0; t < count; t++)
@@ -190,7 +142,7 @@ static void test_the_pass_is_the_documented_one(void **state)
 {
     (void)state;
     lens_error err = {0};
-    char *folder = model_new(good_config, "", NULL), *prefixed = model_new(good_config, "bert.", NULL);
+    char *folder = test_minilm_folder(good_config, "", NULL), *prefixed = test_minilm_folder(good_config, "bert.", NULL);
     char *path = test_path(folder, "model.safetensors");
     lens_weights *file = lens_weights_open(path, &err);
     assert_done(file ? 0 : -1, &err);
@@ -230,7 +182,7 @@ static void test_words_go_through_the_tokenizer(void **state)
 {
     (void)state;
     lens_error err = {0};
-    char *folder = model_new(good_config, "", NULL);
+    char *folder = test_minilm_folder(good_config, "", NULL);
     lens_encoder *encoder = open_on(folder, LENS_BACKEND_ONEDNN);
     lens_session *session = test_session(encoder, 1, 1);
     float vector[WIDTH], features[WIDTH];
@@ -261,12 +213,12 @@ static void test_context(void **state)
         {good_config, "{\"max_seq_length\":7,\"do_lower_case\":false}", 7},
         {good_config, "{\"max_seq_length\":null}", POSITIONS},
         /* sentence-transformers' 256 where there is room; the weights are not looked at. */
-        {CONFIG("24", "3", "2", "40", "512", ""), NULL, 256},
-        {CONFIG("24", "3", "2", "40", "512", ""), "{\"max_seq_length\":512}", 512},
+        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), NULL, 256},
+        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), "{\"max_seq_length\":512}", 512},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lens_error err = {0};
-        char *folder = model_new(cases[i].config, "", NULL);
+        char *folder = test_minilm_folder(cases[i].config, "", NULL);
         if (cases[i].sentence_bert_config)
             write_file(folder, "sentence_bert_config.json", cases[i].sentence_bert_config);
         lens_tokenizer *tokenizer = lens_encoder_tokenizer(folder, &err);
@@ -300,11 +252,11 @@ static void test_lying_weights(void **state)
          "model.safetensors: tensor encoder.layer.0.attention.output.dense.bias holds a number that is not finite"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = model_new(good_config, "", &cases[i].faults);
+        char *folder = test_minilm_folder(good_config, "", &cases[i].faults);
         test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, LENS_E_FORMAT, cases[i].words);
         test_folder_remove(folder);
     }
-    char *folder = model_new(good_config, "", NULL), *path = test_path(folder, "model.safetensors");
+    char *folder = test_minilm_folder(good_config, "", NULL), *path = test_path(folder, "model.safetensors");
     lens_buffer file = test_read(path);
     test_write(path, file.data, file.size / 2);
     test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, LENS_E_FORMAT, "model.safetensors: ");
@@ -321,28 +273,28 @@ static void test_lying_configurations(void **state)
         lens_error_code code;
         const char *words;
     } cases[] = {
-        {CONFIG("24", "3", "3", "40", "12", ""), LENS_E_FORMAT, "no tensor encoder.layer.2.attention.self.query.weight"},
-        {CONFIG("24", "3", "1", "40", "12", ""), LENS_E_FORMAT,
+        {MINILM_CONFIG("24", "3", "3", "40", "12", ""), LENS_E_FORMAT, "no tensor encoder.layer.2.attention.self.query.weight"},
+        {MINILM_CONFIG("24", "3", "1", "40", "12", ""), LENS_E_FORMAT,
          "config.json: tensor encoder.layer.1.attention.self.query.weight is in the weights, but num_hidden_layers is 1"},
-        {CONFIG("24", "5", "2", "40", "12", ""), LENS_E_FORMAT, "config.json: hidden_size 24 cannot be cut into num_attention_heads 5"},
-        {CONFIG("48", "3", "2", "40", "12", ""), LENS_E_FORMAT,
+        {MINILM_CONFIG("24", "5", "2", "40", "12", ""), LENS_E_FORMAT, "config.json: hidden_size 24 cannot be cut into num_attention_heads 5"},
+        {MINILM_CONFIG("48", "3", "2", "40", "12", ""), LENS_E_FORMAT,
          "tensor embeddings.word_embeddings.weight is [9, 24], not [9, 48]"},
-        {CONFIG("24", "3", "2", "96", "12", ""), LENS_E_FORMAT,
+        {MINILM_CONFIG("24", "3", "2", "96", "12", ""), LENS_E_FORMAT,
          "tensor encoder.layer.0.intermediate.dense.weight is [40, 24], not [96, 24]"},
-        {CONFIG("24", "3", "2", "40", "13", ""), LENS_E_FORMAT,
+        {MINILM_CONFIG("24", "3", "2", "40", "13", ""), LENS_E_FORMAT,
          "tensor embeddings.position_embeddings.weight is [12, 24], not [13, 24]"},
         /* What a configuration leaves out is BERT's. */
         {"{\"model_type\":\"bert\"}", LENS_E_FORMAT, "tensor embeddings.word_embeddings.weight is [9, 24], not [30522, 768]"},
-        {CONFIG("24", "0", "2", "40", "12", ""), LENS_E_FORMAT, "config.json: num_attention_heads is not a whole number"},
-        {CONFIG("24", "3", "\"2\"", "40", "12", ""), LENS_E_FORMAT, "config.json: num_hidden_layers is not a whole number"},
-        {CONFIG("24", "3", "2", "40", "12", ",\"hidden_act\":\"gelu_new\""), LENS_E_UNSUPPORTED,
+        {MINILM_CONFIG("24", "0", "2", "40", "12", ""), LENS_E_FORMAT, "config.json: num_attention_heads is not a whole number"},
+        {MINILM_CONFIG("24", "3", "\"2\"", "40", "12", ""), LENS_E_FORMAT, "config.json: num_hidden_layers is not a whole number"},
+        {MINILM_CONFIG("24", "3", "2", "40", "12", ",\"hidden_act\":\"gelu_new\""), LENS_E_UNSUPPORTED,
          "config.json: hidden_act is 'gelu_new', not gelu"},
-        {CONFIG("24", "3", "2", "40", "12", ",\"position_embedding_type\":\"relative_key\""), LENS_E_UNSUPPORTED,
+        {MINILM_CONFIG("24", "3", "2", "40", "12", ",\"position_embedding_type\":\"relative_key\""), LENS_E_UNSUPPORTED,
          "config.json: position_embedding_type is 'relative_key', not absolute"},
-        {CONFIG("24", "3", "2", "40", "12", ",\"is_decoder\":true"), LENS_E_UNSUPPORTED, "config.json: is_decoder is not supported"},
+        {MINILM_CONFIG("24", "3", "2", "40", "12", ",\"is_decoder\":true"), LENS_E_UNSUPPORTED, "config.json: is_decoder is not supported"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = model_new(cases[i].config, "", NULL);
+        char *folder = test_minilm_folder(cases[i].config, "", NULL);
         test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_WORDS, cases[i].code, cases[i].words);
         test_folder_remove(folder);
     }
@@ -385,7 +337,7 @@ static void test_lying_neighbours(void **state)
          "vocab.txt: has 6 tokens, but tensor embeddings.word_embeddings.weight in "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = model_new(good_config, "", NULL), *pooling = test_path(folder, "1_Pooling");
+        char *folder = test_minilm_folder(good_config, "", NULL), *pooling = test_path(folder, "1_Pooling");
         assert_int_equal(mkdir(pooling, 0700), 0);
         write_file(folder, cases[i].file, cases[i].text);
         if (cases[i].words)
@@ -395,7 +347,7 @@ static void test_lying_neighbours(void **state)
         free(pooling);
         test_folder_remove(folder);
     }
-    char *folder = model_new(good_config, "", NULL), *vocabulary = test_path(folder, "vocab.txt");
+    char *folder = test_minilm_folder(good_config, "", NULL), *vocabulary = test_path(folder, "vocab.txt");
     test_encoder_refused(folder, "liar", LENS_PRECISION_F32, LENS_TOWER_PICTURES, LENS_E_UNSUPPORTED, "liar encodes words, not pictures");
     lens_error err = {0};
     assert_null(lens_encoder_open(folder, "liar@64", LENS_PRECISION_F32, LENS_TOWER_WORDS, &err));
