@@ -64,7 +64,7 @@ typedef struct importer {
 /* The names are read when the first is asked for: most runs have no captions. NULL on failure. */
 static lens_caption_names *names_of(importer *self, lens_error *err)
 {
-    if (!self->names)
+    if (!self->names && lens_store_names_begin(self->run->store, err) == 0)
         self->names = lens_caption_names_new(self->run->store, err);
     return self->names;
 }

@@ -16,6 +16,11 @@ int lens_store_source_remove(lens_store *store, int64_t id, lens_error *err)
     return ASK(store, source_remove, id, err);
 }
 
+int lens_store_names_begin(lens_store *store, lens_error *err)
+{
+    return store->postgres ? lens_postgres_names_begin(store->postgres, err) : 0; /* a folder has one writer */
+}
+
 int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err)
 {
     return ASK(store, captions_write, source, size, mtime_ns, captions, count, whole, changed, err);

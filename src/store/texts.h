@@ -43,8 +43,13 @@ typedef struct lens_store_caption {
     const char *text, *folded; /* UTF-8; FOLDED: its words as they are searched, a blank between */
 } lens_store_caption;
 
+/* To be called before the names of pictures are read that captions are then told apart by: what another process names or takes out after that is nothing that
+ * lens_store_captions_write knows of. */
+int lens_store_names_begin(lens_store *store, lens_error *err);
+
 /* All that SOURCE says from now on, in one transaction, with the size and time that its file had: at most one caption a picture. What is as it was
- * is left alone. WHOLE: what else it said before goes; else it stays, and a caption that is "" takes what was said about its picture away. *CHANGED (may be NULL): captions that came, went or changed. */
+ * is left alone. WHOLE: what else it said before goes; else it stays, and a caption that is "" takes what was said about its picture away. *CHANGED (may be NULL): captions that came, went or changed.
+ * Where others name pictures at the same time (lens_store_names_begin), what is said of those that they named stays, and the file counts as not yet read. */
 int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count,
                               bool whole, int64_t *changed, lens_error *err);
 

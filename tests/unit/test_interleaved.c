@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "library/index_captions.h"
 #include "library/sentences.h"
 #include "random_minilm.h"
 #include "support_texts.h"
@@ -116,10 +117,168 @@ static void test_a_text_that_comes_while_sentences_are_encoded(void **state)
     free(named), free(model);
 }
 
+/* ---- captions ---- */
+
+/* Another process that acts when the file of captions is half read: its second line is told to be no caption. */
+typedef struct meanwhile {
+    const texts_fixture *f;
+    const char *file;
+    lens_store *other;
+    void (*act)(const struct meanwhile *self);
+    int times;
+} meanwhile;
+
+static bool act_at_note(void *context, const lens_index_event *event)
+{
+    meanwhile *self = context;
+    if (event->kind == LENS_INDEX_NOTE && strstr(event->reason, "fewer cells") && ++self->times == 1)
+        self->act(self);
+    return true;
+}
+
+/* What an index run does about captions, by the process that has STORE: naming FILE (NULL: none). How many changed. */
+static int64_t read_captions(lens_store *store, const char *file, meanwhile *other)
+{
+    lens_error err = {0};
+    lens_index_options options = lens_index_options_default();
+    options.captions = &file;
+    options.caption_count = file != NULL;
+    options.event = other ? act_at_note : NULL;
+    options.context = other;
+    lens_run run = {.options = &options, .store = store};
+    int64_t changed = 0;
+    assert_done(lens_run_captions(&run, true, &changed, &err), &err);
+    assert_int_equal(other ? other->times : 1, 1);
+    return changed;
+}
+
+static int64_t read_at(lens_store *store)
+{
+    lens_error err = {0};
+    lens_store_sources sources;
+    assert_done(lens_store_sources_list(store, LENS_SOURCE_FILE, &sources, &err), &err);
+    assert_int_equal(sources.count, 1);
+    const int64_t mtime_ns = sources.items[0].mtime_ns;
+    lens_store_sources_free(&sources);
+    return mtime_ns;
+}
+
+static char *captions_file(const char *text)
+{
+    char *folder = test_folder_new(), *file = test_path(folder, "captions.tsv");
+    test_write(file, text, strlen(text));
+    free(folder);
+    return file;
+}
+
+static void captions_file_remove(char *file)
+{
+    *strrchr(file, '/') = '\0';
+    test_folder_remove(file);
+}
+
+static void name_a_picture(const meanwhile *self)
+{
+    test_write_picture(self->other, self->f->model, TEXTS_DIM, "/p/2.jpg", 2, 0);
+}
+
+static void name_it_and_read(const meanwhile *self)
+{
+    name_a_picture(self);
+    assert_int_equal(read_captions(self->other, self->file, NULL), 2);
+}
+
+static void take_one_out(const meanwhile *self)
+{
+    lens_error err = {0};
+    int64_t removed;
+    assert_done(lens_store_forget(self->other, "/q", &removed, &err), &err);
+    assert_int_equal(removed, 1);
+}
+
+static void say_nothing_about_pictures(const meanwhile *self)
+{
+    lens_error err = {0};
+    assert_done(lens_store_add_root(self->other, "/q", &err), &err);
+}
+
+#define CAPTIONS "file\tcaption\n/p/1.jpg\tfirst\nno caption\n2.jpg\tsecond\n"
+
+/* Reads a file of captions while another process does ACT. */
+static char *read_while(texts_fixture *f, void (*act)(const meanwhile *self))
+{
+    char *file = captions_file(CAPTIONS);
+    meanwhile other = {f, file, test_store(f->place, LENS_STORE_WRITE), act, 0};
+    texts_picture(f, "/p/1.jpg", 1);
+    read_captions(f->store, file, &other);
+    lens_store_close(other.other);
+    return file;
+}
+
+/* A picture that is named while captions are read gets its own in the next run, which finds the file as it was. */
+static void test_a_picture_that_is_named_while_captions_are_read(void **state)
+{
+    texts_fixture *f = *state;
+    char *file = read_while(f, name_a_picture);
+    texts_expect(f, "first", "first;");
+    texts_expect(f, "second", "");
+    assert_int_equal(read_at(f->store), -1);
+    lens_store *next = test_store(f->place, LENS_STORE_WRITE);
+    assert_int_equal(read_captions(next, NULL, NULL), 1);
+    texts_expect(f, "second", "second;");
+    assert_true(read_at(next) > 0);
+    assert_int_equal(read_captions(next, NULL, NULL), 0);
+    lens_store_close(next);
+    texts_sound(f);
+    captions_file_remove(file);
+}
+
+/* Nor does it lose the one that another run has read for it. */
+static void test_captions_that_another_has_read(void **state)
+{
+    texts_fixture *f = *state;
+    char *file = read_while(f, name_it_and_read);
+    texts_expect(f, "first", "first;");
+    texts_expect(f, "second", "second;");
+    captions_file_remove(file);
+}
+
+/* A name that two pictures have is none; where one of them goes meanwhile, it is the other's. */
+static void test_a_picture_that_goes_while_captions_are_read(void **state)
+{
+    texts_fixture *f = *state;
+    texts_picture(f, "/p/2.jpg", 2), texts_picture(f, "/q/2.jpg", 3);
+    char *file = read_while(f, take_one_out);
+    texts_expect(f, "second", "");
+    lens_store *next = test_store(f->place, LENS_STORE_WRITE);
+    assert_int_equal(read_captions(next, NULL, NULL), 1);
+    texts_expect(f, "second", "second;");
+    lens_store_close(next);
+    captions_file_remove(file);
+}
+
+/* What others write about anything else has no file read again; nor does what this process writes. */
+static void test_captions_are_read_once(void **state)
+{
+    texts_fixture *f = *state;
+    texts_picture(f, "/p/2.jpg", 2);
+    char *file = read_while(f, say_nothing_about_pictures);
+    texts_expect(f, "second", "second;");
+    const int64_t read = read_at(f->store);
+    assert_true(read > 0);
+    assert_int_equal(read_captions(f->store, file, NULL), 0);
+    assert_true(read_at(f->store) == read);
+    captions_file_remove(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_text_that_comes_while_sentences_are_encoded, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_picture_that_is_named_while_captions_are_read, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_captions_that_another_has_read, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_picture_that_goes_while_captions_are_read, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_captions_are_read_once, texts_setup, texts_teardown),
     };
     return store_place_run_server(tests);
 }

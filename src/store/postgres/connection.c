@@ -198,6 +198,7 @@ static int begin(lens_postgres *store, const char *sql, lens_error *err)
     if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)
         lens_pg_plain(store, "ROLLBACK", NULL); /* it has begun, and failed while it waited */
     store->depth = result == 0;
+    store->names.looked = false;
     if (result != 0 && err)
         *err = first;
     return result;
@@ -235,6 +236,7 @@ int lens_pg_end(lens_postgres *store, int result, lens_error *err)
         result = lens_pg_plain(store, store->writing ? "UPDATE memelens.library SET change = change + 1; COMMIT" : "COMMIT", err);
     if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)
         lens_pg_plain(store, "ROLLBACK", NULL);
+    store->names.change += result == 0 && store->writing; /* a change of our own */
     store->depth = 0;
     store->writing = false;
     return result == 0 ? 0 : -1;

@@ -27,6 +27,13 @@ struct lens_postgres {
     char *vector_schema; /* where it is, quoted */
     int64_t begun;   /* when lens_store_seen_clear was called, by the server's clock: microseconds since 1970 */
     struct {
+        int64_t begun;    /* when lens_store_names_begin was called, by the server's clock; 0: never */
+        int64_t pictures; /* that there were then */
+        int64_t change;   /* the library's, up to which no other one has changed them */
+        bool looked;      /* in this transaction */
+        bool old;         /* they are no longer those of the pictures */
+    } names;
+    struct {
         char *sql;
     } statements[LENS_PG_STATEMENTS]; /* prepared, number I as "sI" */
     size_t statement_count;

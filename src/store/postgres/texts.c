@@ -89,6 +89,50 @@ int lens_postgres_batch_next(lens_postgres *store, lens_error *err)
     return lens_postgres_batch_end(store, 0, err) == 0 ? lens_postgres_batch_begin(store, err) : -1;
 }
 
+/* ---- the names by which captions are told apart ---- */
+
+/* In a turn of its own: what is written in another one's has the time at which it was written, and is seen when the turn ends. Nothing is changed by it. */
+int lens_postgres_names_begin(lens_postgres *store, lens_error *err)
+{
+    if (lens_pg_begin(store, err) != 0)
+        return -1;
+    PGresult *rows = lens_pg_ask(store, "SELECT " LENS_PG_NOW ", pictures, change FROM library", NULL, err);
+    const bool there = rows && lens_pg_rows(store, rows) > 0;
+    if (there) {
+        store->names.begun = lens_pg_int_at(store, rows, 0, 0);
+        store->names.pictures = lens_pg_int_at(store, rows, 0, 1);
+        store->names.change = lens_pg_int_at(store, rows, 0, 2);
+        store->names.old = false;
+    } else if (rows) {
+        lens_fail(err, LENS_E_FORMAT, "%s: a row about the library is missing", store->name);
+    }
+    lens_pg_done(store, rows);
+    lens_pg_end(store, -1, NULL);
+    return there ? 0 : -1;
+}
+
+/* Sees, in our turn, whether another one has named pictures or taken some out since the names were read: where nothing new was named, there are fewer then. The
+ * pictures are only looked at when others have written at all. */
+static int look_at_names(lens_postgres *store, lens_error *err)
+{
+    int64_t change = 0, old = 0;
+    if (!store->names.begun || store->names.old || store->names.looked)
+        return 0;
+    if (lens_pg_number(store, "SELECT change FROM library", NULL, &change, err) != 0)
+        return -1;
+    if (change != store->names.change) {
+        lens_pg_args args = {0};
+        lens_pg_int(&args, store->names.begun);
+        lens_pg_int(&args, store->names.pictures);
+        if (lens_pg_number(store, "SELECT pictures <> $2 OR EXISTS (SELECT FROM picture WHERE written >= $1) FROM library", &args, &old, err) != 0)
+            return -1;
+    }
+    store->names.change = change;
+    store->names.old = old;
+    store->names.looked = true;
+    return 0;
+}
+
 /* ---- captions ---- */
 
 int lens_pg_captions_put(lens_postgres *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err)
@@ -124,7 +168,9 @@ int lens_pg_captions_put(lens_postgres *store, int64_t source, const lens_store_
     return 0;
 }
 
-/* What SOURCE says of pictures that are none of CAPTIONS goes. */
+#define DROP_OTHERS "DELETE FROM text WHERE source = $1 AND NOT EXISTS (SELECT FROM unnest($2::bigint[]) AS kept WHERE kept = picture)"
+
+/* What SOURCE says of pictures that are none of CAPTIONS goes; but where the names are old, not of those that were named since. */
 static int drop_others(lens_postgres *store, int64_t source, const lens_store_caption *captions, size_t count, int64_t *changed, lens_error *err)
 {
     int64_t gone = 0;
@@ -133,7 +179,9 @@ static int drop_others(lens_postgres *store, int64_t source, const lens_store_ca
     lens_pg_array(&args, LENS_PG_INT);
     for (size_t i = 0; i < count; i++)
         lens_pg_add_int(&args, captions[i].picture);
-    const int result = lens_pg_run(store, "DELETE FROM text WHERE source = $1 AND NOT EXISTS (SELECT FROM unnest($2::bigint[]) AS kept WHERE kept = picture)",
+    if (store->names.old)
+        lens_pg_int(&args, store->names.begun);
+    const int result = lens_pg_run(store, store->names.old ? DROP_OTHERS " AND NOT EXISTS (SELECT FROM picture WHERE picture.id = text.picture AND written >= $3)" : DROP_OTHERS,
                                    &args, &gone, err);
     *changed += gone;
     return result;
@@ -147,14 +195,16 @@ static int captions_once(lens_postgres *store, int64_t source, int64_t size, int
         *changed = 0;
     if (lens_pg_begin(store, err) != 0)
         return -1;
-    int result = lens_pg_captions_put(store, source, captions, count, &changes, err);
+    int result = look_at_names(store, err);
+    if (result == 0)
+        result = lens_pg_captions_put(store, source, captions, count, &changes, err);
     if (result == 0 && whole)
         result = drop_others(store, source, captions, count, &changes, err);
     if (result == 0) {
         lens_pg_args args = {0};
         lens_pg_int(&args, source);
         lens_pg_int(&args, size);
-        lens_pg_int(&args, mtime_ns);
+        lens_pg_int(&args, store->names.old ? -1 : mtime_ns);
         result = lens_pg_run(store, "UPDATE source SET size = $2, mtime_ns = $3 WHERE id = $1", &args, NULL, err);
     }
     result = lens_pg_end(store, result, err);
