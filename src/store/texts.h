@@ -49,7 +49,8 @@ int lens_store_names_begin(lens_store *store, lens_error *err);
 
 /* All that SOURCE says from now on, in one transaction, with the size and time that its file had: at most one caption a picture. What is as it was
  * is left alone. WHOLE: what else it said before goes; else it stays, and a caption that is "" takes what was said about its picture away. *CHANGED (may be NULL): captions that came, went or changed.
- * Where others name pictures at the same time (lens_store_names_begin), what is said of those that they named stays, and the file counts as not yet read. */
+ * Where others name pictures at the same time (lens_store_names_begin), what is said of those that they named stays, and the file counts as not yet read; what is said of pictures
+ * that they took out, or by a source that they did, is left out. */
 int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count,
                               bool whole, int64_t *changed, lens_error *err);
 
@@ -120,7 +121,7 @@ int lens_store_sentences_missing(lens_store *store, int64_t model, int64_t after
 /* Calls EACH with every text of CONTENT that says something: what was read, and the captions of all its pictures. */
 int lens_store_texts_of_content(lens_store *store, int64_t content, lens_store_text_each each, void *context, lens_error *err);
 
-/* Writes VECTORS [count, dim], each of length 1, of CONTENTS as MODEL sees them, in one transaction. */
+/* Writes VECTORS [count, dim], each of length 1, of CONTENTS as MODEL sees them, in one transaction. In a database those that are gone are left out. */
 int lens_store_sentences_write(lens_store *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err);
 
 #endif

@@ -117,6 +117,35 @@ static void test_a_text_that_comes_while_sentences_are_encoded(void **state)
     free(named), free(model);
 }
 
+/* What is gone by the time that something is written about it is left out, and the rest is written. */
+static void test_what_goes_before_it_is_written_about(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    int64_t removed, changed = -1, model;
+    const int64_t a = texts_picture(f, "/p/1.jpg", 1), b = texts_picture(f, "/p/2.jpg", 2), contents[] = {texts_content(f, 1), texts_content(f, 2)};
+    const int64_t source = texts_source(f, "/c/all.tsv");
+    const lens_store_caption captions[] = {{a, "one", "one"}, {b, "two", "two"}};
+    float vectors[2 * TEXTS_DIM];
+    test_vector(1, vectors, TEXTS_DIM), test_vector(2, vectors + TEXTS_DIM, TEXTS_DIM);
+    assert_done(lens_store_add_sentence_model(f->store, "s", TEXTS_DIM, lens_hash_of("s", 1), &model, &err), &err);
+    lens_store *other = test_store(f->place, LENS_STORE_WRITE);
+    /* A picture, and with it its content. */
+    assert_done(lens_store_forget(other, "/p/1.jpg", &removed, &err), &err);
+    assert_done(lens_store_captions_write(f->store, source, 10, 20, captions, 2, true, &changed, &err), &err);
+    assert_int_equal(changed, 1);
+    texts_expect(f, "one", ""), texts_expect(f, "two", "two;");
+    assert_done(lens_store_sentences_write(f->store, model, contents, vectors, 2, &err), &err);
+    texts_expect_missing(f, model, 0);
+    /* The source. */
+    assert_done(lens_store_source_remove(other, source, &err), &err);
+    assert_done(lens_store_captions_write(f->store, source, 10, 20, captions, 2, true, &changed, &err), &err);
+    assert_int_equal(changed, 0);
+    texts_expect(f, "two", "");
+    lens_store_close(other);
+    texts_sound(f);
+}
+
 /* ---- captions ---- */
 
 /* Another process that acts when the file of captions is half read: its second line is told to be no caption. */
@@ -279,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_captions_that_another_has_read, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_picture_that_goes_while_captions_are_read, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_captions_are_read_once, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_what_goes_before_it_is_written_about, texts_setup, texts_teardown),
     };
     return store_place_run_server(tests);
 }

@@ -152,8 +152,10 @@ int lens_pg_captions_put(lens_postgres *store, int64_t source, const lens_store_
             else
                 lens_pg_add_text(&args, captions[i].folded);
     }
-    if (lens_pg_run(store, "INSERT INTO text (picture, source, text, folded) SELECT picture, $1, text, folded FROM unnest($2::bigint[], $3::bytea[], $4::text[])"
-                           " AS t (picture, text, folded) ON CONFLICT (picture, source) WHERE picture IS NOT NULL DO UPDATE SET text = excluded.text,"
+    /* Another one may have taken out pictures meanwhile, or the source itself: nothing is said of those, or by it. */
+    if (lens_pg_run(store, "INSERT INTO text (picture, source, text, folded) SELECT picture.id, $1, t.text, t.folded FROM unnest($2::bigint[], $3::bytea[], $4::text[])"
+                           " WITH ORDINALITY AS t (id, text, folded, n) JOIN picture USING (id) WHERE EXISTS (SELECT FROM source WHERE source.id = $1) ORDER BY n"
+                           " ON CONFLICT (picture, source) WHERE picture IS NOT NULL DO UPDATE SET text = excluded.text,"
                            " folded = excluded.folded WHERE text.text <> excluded.text", &args, &put, err) != 0)
         return -1;
     lens_pg_int(&args, source);
@@ -330,8 +332,10 @@ static int put_sentences(lens_postgres *store, int64_t model, const int64_t *con
     lens_pg_array(&args, store->vector_type);
     for (size_t i = 0; i < count; i++)
         lens_pg_add_vector(&args, vectors + i * (size_t)dim, dim);
+    /* A content may have gone while its texts were encoded. */
     char sql[LENS_PG_SQL];
-    return lens_pg_run(store, lens_pg_sql_of(sql, LENS_PG_PUT_VECTORS, model), &args, NULL, err);
+    return lens_pg_run(store, lens_pg_sql_of(sql, "INSERT INTO vector_%lld (content, half, exact) SELECT content.id, exact::halfvec, exact FROM unnest($1::bigint[], $2::vector[])"
+                                                  " AS t (id, exact) JOIN content USING (id) ON CONFLICT DO NOTHING", model), &args, NULL, err);
 }
 
 static int sentences_once(lens_postgres *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err)
