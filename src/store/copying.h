@@ -73,7 +73,7 @@ int lens_records_end(lens_records *records);
 /* ---- reading ---- */
 
 /* From here to the end, what is exported is of one moment, however long it takes and whatever others write: of a store that was opened to read. A folder's log
- * does not shrink meanwhile, a database's dead rows stay. */
+ * does not shrink meanwhile, a database's dead rows stay, and no model of it can be forgotten. */
 int lens_store_export_begin(lens_store *store, lens_error *err);
 void lens_store_export_end(lens_store *store);
 

@@ -106,7 +106,7 @@ int lens_store_add_model(lens_store *store, const char *name, int dim, lens_hash
 
 int lens_store_add_sentence_model(lens_store *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err);
 
-/* Removes model NAME with its vectors. LENS_E_MISSING when it is not there. */
+/* Removes model NAME with its vectors. LENS_E_MISSING when it is not there; in a database LENS_E_BUSY while others read its vectors, as a copy does. */
 int lens_store_forget_model(lens_store *store, const char *name, lens_error *err);
 
 /* ---- pictures --------------------------------------------------------------------------------------------------- */

@@ -1,11 +1,13 @@
 /* What two processes do to one library in a database at the same time, in the orders that once went wrong: each acts while the other is in the middle. */
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "library/index_captions.h"
 #include "library/sentences.h"
 #include "random_minilm.h"
+#include "store/copying.h"
 #include "support_texts.h"
 
 #define TURN "7308604897285829"
@@ -300,6 +302,134 @@ static void test_captions_are_read_once(void **state)
     captions_file_remove(file);
 }
 
+/* ---- models that are forgotten ---- */
+
+static void assert_gone(int result, const lens_error *err)
+{
+    assert_int_equal(result, -1);
+    assert_int_equal(err->code, LENS_E_MISSING);
+    assert_says(err, "the model is no longer in this library");
+}
+
+/* Who has found a model, and asks about it when it is gone, is told so. */
+static void test_a_model_that_goes_before_it_is_asked(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    int64_t count, id = texts_picture(f, "/p/1.jpg", 1);
+    lens_store_vectors vectors;
+    lens_store *reader = test_store(f->place, LENS_STORE_READ), *moment = test_store(f->place, LENS_STORE_READ);
+    lens_store_models models;
+    assert_done(lens_store_moment_begin(moment, &err), &err);
+    assert_done(lens_store_models_list(moment, &models, &err), &err);
+    assert_done(lens_store_forget_model(f->store, "m", &err), &err);
+    assert_gone(lens_store_scope_count(reader, models.items[0].id, &(lens_store_scope){0}, &count, &err), &err);
+    /* In its moment it is there, and its vectors are not. */
+    assert_gone(lens_store_vectors_of(moment, models.items[0].id, &id, 1, &(lens_store_scope){0}, &vectors, &err), &err);
+    lens_store_moment_end(moment);
+    lens_store_models_free(&models);
+    lens_store_close(moment);
+    lens_store_close(reader);
+}
+
+/* Forgets a model while another one is being looked at: when the first fault is told. */
+static void forget_at_fault(void *context, const char *line)
+{
+    lens_store **other = context;
+    lens_error err = {0};
+    if (*other)
+        assert_done(lens_store_forget_model(*other, "n", &err), &err);
+    lens_store_close(*other);
+    *other = NULL;
+    assert_non_null(strstr(line, "vector_"));
+}
+
+static void test_a_model_that_goes_while_all_are_checked(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    const int64_t model = test_model(f->store, "n", TEXTS_DIM);
+    texts_picture(f, "/p/1.jpg", 1);
+    test_write_picture(f->store, model, TEXTS_DIM, "/p/2.jpg", 2, 0);
+    free(store_place_ask(f->place, "UPDATE memelens.vector_1 SET exact = exact + exact, half = (exact + exact)::halfvec"));
+    lens_store *other = test_store(f->place, LENS_STORE_WRITE);
+    const int faults = lens_store_check(f->store, forget_at_fault, &other, &err);
+    assert_null(other);
+    if (faults < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(faults, 1);
+}
+
+static size_t exported(lens_store *store, lens_store_part part, int64_t model)
+{
+    lens_error err = {0};
+    lens_records records = {0};
+    assert_done(lens_store_export(store, part, model, NULL, &records, &err), &err);
+    const size_t count = records.count;
+    lens_records_free(&records);
+    return count;
+}
+
+/* What a copy has begun to read it reads to its end: whoever would forget a model of it is told to wait, and holds up nobody. */
+static void test_a_model_that_is_being_copied(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    texts_picture(f, "/p/1.jpg", 1);
+    lens_store *copy = test_store(f->place, LENS_STORE_READ);
+    assert_done(lens_store_export_begin(copy, &err), &err);
+    assert_int_equal(exported(copy, LENS_STORE_MODELS, 0), 1);
+    alarm(120);
+    assert_int_equal(lens_store_forget_model(f->store, "m", &err), -1);
+    alarm(0);
+    assert_int_equal(err.code, LENS_E_BUSY);
+    assert_says(&err, "another process is reading the vectors of model m: try again when it has ended");
+    assert_null(strchr(err.message, '\n'));
+    texts_picture(f, "/p/2.jpg", 2); /* as good as before */
+    assert_int_equal(exported(copy, LENS_STORE_VECTORS, f->model), 1);
+    lens_store_export_end(copy);
+    assert_done(lens_store_forget_model(f->store, "m", &err), &err);
+    lens_store_close(copy);
+}
+
+/* Something that has to wait for a lock, on a thread of its own. */
+typedef struct waiter {
+    lens_store *store;
+    const char *place;
+    lens_error err;
+    int result;
+    int64_t worker;
+} waiter;
+
+static void *begin_export(void *argument)
+{
+    waiter *self = argument;
+    self->result = lens_store_export_begin(self->store, &self->err);
+    return NULL;
+}
+
+/* A model that is just being forgotten when a copy begins is none of it. */
+static void test_a_model_that_goes_as_a_copy_begins(void **state)
+{
+    texts_fixture *f = *state;
+    test_model(f->store, "n", TEXTS_DIM);
+    texts_picture(f, "/p/1.jpg", 1);
+    PGconn *other = connect_to(f->place);
+    waiter copy = {.store = test_store(f->place, LENS_STORE_READ)};
+    pthread_t thread;
+    run(other, "BEGIN; DROP TABLE memelens.vector_2; DELETE FROM memelens.model WHERE id = 2");
+    assert_int_equal(pthread_create(&thread, NULL, begin_export, &copy), 0);
+    wait_for_waiters(f->place, 1);
+    run(other, "COMMIT");
+    pthread_join(thread, NULL);
+    assert_done(copy.result, &copy.err);
+    assert_int_equal(exported(copy.store, LENS_STORE_MODELS, 0), 1);
+    assert_int_equal(exported(copy.store, LENS_STORE_VECTORS, f->model), 1);
+    lens_store_export_end(copy.store);
+    lens_store_close(copy.store);
+    PQfinish(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +439,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_picture_that_goes_while_captions_are_read, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_captions_are_read_once, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_what_goes_before_it_is_written_about, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_that_goes_before_it_is_asked, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_that_goes_while_all_are_checked, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_that_is_being_copied, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_that_goes_as_a_copy_begins, texts_setup, texts_teardown),
     };
     return store_place_run_server(tests);
 }

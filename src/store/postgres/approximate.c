@@ -96,5 +96,5 @@ int64_t lens_postgres_approximate_covered(lens_postgres *store, int64_t model, i
     if (there <= 0)
         return there;
     lens_pg_int(&args, model);
-    return lens_pg_number(store, "SELECT vectors FROM model WHERE id = $1", &args, &vectors, err) == 0 ? vectors : -1;
+    return lens_pg_find(store, "SELECT vectors FROM model WHERE id = $1", &args, &vectors, err) >= 0 ? vectors : -1;
 }

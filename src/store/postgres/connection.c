@@ -52,6 +52,10 @@ int lens_pg_fail(lens_postgres *store, const PGresult *result, lens_error *err)
         return lens_fail(err, LENS_E_SYSTEM, "%s: this user may not %s here: %s", store->name, store->mode == LENS_STORE_READ ? "read" : "write", line);
     if (strcmp(state, "25006") == 0)
         return lens_fail(err, LENS_E_SYSTEM, "%s: this database is only to be read now: %s", store->name, line);
+    if (strcmp(state, "55P03") == 0 || strcmp(state, "40P01") == 0) /* a lock was not to be had */
+        return lens_fail(err, LENS_E_BUSY, "%s: %s", store->name, line);
+    if (strcmp(state, "42P01") == 0 && strstr(line, "vector_"))
+        return lens_fail(err, LENS_E_MISSING, LENS_PG_MODEL_GONE, store->name);
     if (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0)
         return lens_fail(err, LENS_E_MISSING, "%s: the library in this database is gone: %s", store->name, line);
     return lens_fail(err, LENS_E_SYSTEM, "%s: %s", store->name, line);

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "store/postgres/internal.h"
 
-enum { PAGE_ROWS = 1024, PAGE_TEXTS = 256, PAGE_BYTES = 4 << 20 };
+enum { PAGE_ROWS = 1024, PAGE_TEXTS = 256, PAGE_BYTES = 4 << 20, TRIES = 10 };
 
 /* Held by whoever copies into this database, as long as it does. */
 #define COPIERS "7308604897285830"
@@ -40,9 +40,38 @@ static const struct {
 
 /* ---- giving out ---- */
 
+/* A table that is dropped is gone for everybody, whatever moment they read: so nobody may, from here to the end. */
+static int hold_vectors(lens_postgres *store, lens_error *err)
+{
+    char *tables = NULL;
+    lens_buffer sql = {0};
+    if (lens_pg_find_text(store, "SELECT string_agg('memelens.vector_' || id, ', ' ORDER BY id) FROM model", NULL, &tables, err) != 0)
+        return -1;
+    int result = 0;
+    if (tables && lens_buffer_print(&sql, "LOCK TABLE %s IN ACCESS SHARE MODE", tables) != 0)
+        result = lens_pg_memory(err);
+    else if (tables)
+        result = lens_pg_plain(store, sql.data, err);
+    lens_buffer_free(&sql);
+    free(tables);
+    return result;
+}
+
 int lens_postgres_export_begin(lens_postgres *store, lens_error *err)
 {
-    return lens_pg_begin_read(store, err);
+    for (int tries = 1;; tries++) {
+        lens_error why = {0};
+        if (lens_pg_begin_read(store, err) != 0)
+            return -1;
+        if (hold_vectors(store, &why) == 0)
+            return 0;
+        lens_pg_end(store, -1, NULL);
+        if (why.code != LENS_E_MISSING || tries == TRIES) { /* else a model went between the two: without it, then */
+            if (err)
+                *err = why;
+            return -1;
+        }
+    }
 }
 
 void lens_postgres_export_end(lens_postgres *store)

@@ -149,6 +149,7 @@ int lens_pg_path_check(const char *path, lens_error *err);
 
 /* 1 and the dimension of MODEL, 0 when there is none, -1 on error. */
 int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err);
+#define LENS_PG_MODEL_GONE "%s: the model is no longer in this library"
 /* The same where there has to be one: 0, or -1 with the code ABSENT where there is none. */
 int lens_pg_model_dim(lens_postgres *store, int64_t model, lens_error_code absent, int *dim, lens_error *err);
 

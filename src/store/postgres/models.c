@@ -35,7 +35,7 @@ int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err
 int lens_pg_model_dim(lens_postgres *store, int64_t model, lens_error_code absent, int *dim, lens_error *err)
 {
     const int found = lens_pg_model(store, model, dim, err);
-    return found > 0 ? 0 : found < 0 ? -1 : lens_fail(err, absent, "%s: the model is no longer in this library", store->name);
+    return found > 0 ? 0 : found < 0 ? -1 : lens_fail(err, absent, LENS_PG_MODEL_GONE, store->name);
 }
 
 static int list_one(lens_postgres *store, const PGresult *rows, int row, lens_store_model *out, lens_error *err)
@@ -192,6 +192,20 @@ int lens_postgres_add_sentence_model(lens_postgres *store, const char *name, int
     return add_model(store, name, true, dim, fingerprint, id, err);
 }
 
+/* As long as this waits for those who read the vectors now, and a copy may for hours, whoever wants to read them waits behind it, and whoever wants to write
+ * waits for our turn. So it gives up: a second is what the server takes (deadlock_timeout) to end a vacuum for it. */
+static int drop_table(lens_postgres *store, int64_t id, const char *name, lens_error *err)
+{
+    char sql[LENS_PG_SQL];
+    lens_error why = {0};
+    const int result = lens_pg_plain(store, lens_pg_sql_of(sql, "SET LOCAL lock_timeout = '2s'; DROP TABLE memelens.vector_%lld; SET LOCAL lock_timeout TO DEFAULT", id), &why);
+    if (result != 0 && why.code == LENS_E_BUSY)
+        return lens_fail(err, LENS_E_BUSY, "%s: another process is reading the vectors of model %s: try again when it has ended", store->name, name);
+    if (result != 0 && err)
+        *err = why;
+    return result;
+}
+
 static int forget(lens_postgres *store, const char *name, lens_error *err)
 {
     int64_t id;
@@ -200,11 +214,10 @@ static int forget(lens_postgres *store, const char *name, lens_error *err)
     const int found = named(store, name, &id, &dim, &fingerprint, err);
     if (found <= 0)
         return found < 0 ? -1 : lens_fail(err, LENS_E_MISSING, "%s: there is no model %s in this library", store->name, name);
-    char sql[LENS_PG_SQL];
+    if (drop_table(store, id, name, err) != 0)
+        return -1;
     lens_pg_args args = {0};
     lens_pg_int(&args, id);
-    if (lens_pg_plain(store, lens_pg_sql_of(sql, "DROP TABLE memelens.vector_%lld", id), err) != 0)
-        return -1;
     if (lens_pg_run(store, "DELETE FROM model WHERE id = $1", &args, NULL, err) != 0)
         return -1;
     lens_pg_int(&args, id); /* nor is anything left to be done for it */

@@ -267,8 +267,9 @@ int lens_postgres_scope_count(lens_postgres *store, int64_t model, const lens_st
     if (!is_narrow(scope)) { /* what is counted along the way; a model that a run has not finished has fewer */
         lens_pg_int(&args, model);
         lens_pg_ints(&args, scope->without, scope->without_count);
-        return lens_pg_number(store, "SELECT CASE WHEN vectors = 0 THEN 0 ELSE greatest(pictures - (SELECT count(*) FROM picture WHERE content IS NOT NULL AND id = ANY ($2)), 0)"
-                                     " END FROM library, model WHERE model.id = $1", &args, count, err);
+        const int found = lens_pg_find(store, "SELECT CASE WHEN vectors = 0 THEN 0 ELSE greatest(pictures - (SELECT count(*) FROM picture WHERE content IS NOT NULL AND"
+                                              " id = ANY ($2)), 0) END FROM library, model WHERE model.id = $1", &args, count, err);
+        return found > 0 ? 0 : found < 0 ? -1 : lens_fail(err, LENS_E_MISSING, LENS_PG_MODEL_GONE, store->name);
     }
     PGresult *rows = ask_scope(store, "SELECT count(*)", model, scope, &args, "", err);
     if (!rows)
