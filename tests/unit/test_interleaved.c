@@ -430,6 +430,36 @@ static void test_a_model_that_goes_as_a_copy_begins(void **state)
     PQfinish(other);
 }
 
+/* ---- copies ---- */
+
+static void *open_to_read(void *argument)
+{
+    waiter *self = argument;
+    self->store = lens_store_open(self->place, LENS_STORE_READ, 0, &self->err);
+    return NULL;
+}
+
+/* Who opens a library at the moment at which the copy of it is finished finds a whole one. */
+static void test_a_copy_that_ends_as_it_is_opened(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    lens_store *copier = test_store(f->place, LENS_STORE_COPY);
+    assert_done(lens_store_mark(copier, "/somewhere", &err), &err);
+    PGconn *other = connect_to(f->place);
+    waiter reader = {.place = f->place};
+    pthread_t thread;
+    run(other, "BEGIN; DROP TABLE memelens.copying");
+    assert_int_equal(pthread_create(&thread, NULL, open_to_read, &reader), 0);
+    wait_for_waiters(f->place, 1);
+    run(other, "COMMIT");
+    pthread_join(thread, NULL);
+    assert_done(reader.store ? 0 : -1, &reader.err);
+    lens_store_close(reader.store);
+    lens_store_close(copier);
+    PQfinish(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_model_that_goes_while_all_are_checked, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_model_that_is_being_copied, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_model_that_goes_as_a_copy_begins, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_copy_that_ends_as_it_is_opened, texts_setup, texts_teardown),
     };
     return store_place_run_server(tests);
 }

@@ -262,6 +262,9 @@ int lens_postgres_expunge(lens_postgres *store, lens_store_part part, int64_t mo
 
 /* ---- about the whole ---- */
 
+/* Not to_regclass: schema.c says why. */
+static const char is_marked[] = "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'memelens' AND c.relname = 'copying')";
+
 int lens_pg_copying(lens_postgres *store, lens_error *err)
 {
     char *source = NULL;
@@ -304,9 +307,14 @@ int lens_postgres_marked(lens_postgres *store, char **source, lens_error *err)
 {
     *source = NULL;
     int64_t there = 0;
-    if (lens_pg_number(store, "SELECT to_regclass('memelens.copying') IS NOT NULL", NULL, &there, err) != 0)
+    lens_error why = {0};
+    if (lens_pg_number(store, is_marked, NULL, &there, err) != 0)
         return -1;
-    return there ? lens_pg_find_text(store, "SELECT source FROM memelens.copying", NULL, source, err) : 0;
+    if (!there || lens_pg_find_text(store, "SELECT source FROM memelens.copying", NULL, source, &why) == 0 || why.code == LENS_E_MISSING)
+        return 0; /* or it was whole before we could read of what it is a copy */
+    if (err)
+        *err = why;
+    return -1;
 }
 
 static const char *const sequences[LENS_STORE_PARTS] = {
