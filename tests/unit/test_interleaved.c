@@ -460,6 +460,56 @@ static void test_a_copy_that_ends_as_it_is_opened(void **state)
     PQfinish(other);
 }
 
+/* ---- work ---- */
+
+static void *begin_work(void *argument)
+{
+    waiter *self = argument;
+    const int64_t none = 77;
+    self->result = lens_store_work_begin(self->store, "there", &none, 1, 60, &self->worker, &self->err);
+    return NULL;
+}
+
+/* Lets go what the other run has been waiting for. */
+static bool let_go(void *context)
+{
+    PGconn **holder = context;
+    PQfinish(*holder);
+    *holder = NULL;
+    return true;
+}
+
+/* A run that begins takes work that is nobody's off the list. What another one, which begins at the same time, finds there and so counts on stays there. */
+static void test_two_runs_that_begin_at_once(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    int64_t worker, own;
+    char *const items[] = {"/p"};
+    const lens_store_paths within = {.items = (char **)items, .count = 1};
+    const lens_store_work work = {(char *)"/p/1.jpg", 1000, 5};
+    assert_done(lens_store_work_begin(f->store, "before", &f->model, 1, 60, &worker, &err), &err);
+    assert_done(lens_store_work_offer(f->store, worker, &work, 1, &err), &err);
+    assert_done(lens_store_work_end(f->store, worker, &err), &err);
+    PGconn *holder = connect_to(f->place);
+    run(holder, "BEGIN; SELECT FROM memelens.work FOR UPDATE");
+    waiter other = {.store = test_store(f->place, LENS_STORE_WRITE)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, begin_work, &other), 0);
+    wait_for_waiters(f->place, 1);
+    lens_store_wait_while(f->store, let_go, &holder);
+    assert_done(lens_store_work_begin(f->store, "here", &f->model, 1, 60, &worker, &err), &err);
+    lens_store_wait_while(f->store, NULL, NULL);
+    assert_done(lens_store_work_offer(f->store, worker, &work, 1, &err), &err);
+    PQfinish(holder);
+    pthread_join(thread, NULL);
+    assert_done(other.result, &other.err);
+    assert_int_equal(lens_store_work_left(f->store, worker, &within, &own, &err), 1);
+    assert_done(lens_store_work_end(f->store, worker, &err), &err);
+    assert_done(lens_store_work_end(other.store, other.worker, &err), &err);
+    lens_store_close(other.store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_model_that_is_being_copied, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_model_that_goes_as_a_copy_begins, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_copy_that_ends_as_it_is_opened, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_two_runs_that_begin_at_once, texts_setup, texts_teardown),
     };
     return store_place_run_server(tests);
 }

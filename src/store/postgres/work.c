@@ -6,7 +6,8 @@
 
 #define WITHIN "EXISTS (SELECT FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS f (at, low, high) WHERE work.path = at OR (work.path > low AND work.path < high))"
 
-int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
+/* Makes a worker. In a turn: else what this takes off the list as nobody's may be what another one has just found there, and so did not put there itself. */
+static int put_worker(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
 {
     lens_pg_args args = {0};
     /* Those that ended long ago and did not say so. */
@@ -19,7 +20,22 @@ int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64
                               " ORDER BY m)) RETURNING id", &args, worker, err) != 0)
         return -1;
     /* Work for models that nobody serves any more: who will, walks again. */
-    if (lens_pg_run(store, "DELETE FROM work WHERE NOT EXISTS (SELECT FROM worker WHERE worker.models = work.models)", NULL, NULL, err) != 0)
+    return lens_pg_run(store, "DELETE FROM work WHERE NOT EXISTS (SELECT FROM worker WHERE worker.models = work.models)", NULL, NULL, err);
+}
+
+static int begin_once(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
+{
+    if (lens_pg_begin(store, err) != 0)
+        return -1;
+    return lens_pg_end(store, put_worker(store, name, models, model_count, lease, worker, err), err);
+}
+
+int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
+{
+    int result = begin_once(store, name, models, model_count, lease, worker, err);
+    if (lens_pg_once_more(store, result, err))
+        result = begin_once(store, name, models, model_count, lease, worker, err);
+    if (result != 0)
         return -1;
     store->worker = *worker;
     store->worker_models = model_count;
