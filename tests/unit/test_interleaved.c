@@ -460,6 +460,34 @@ static void test_a_copy_that_ends_as_it_is_opened(void **state)
     PQfinish(other);
 }
 
+/* Nothing is copied into a library that an index run, which has had it open since before, is writing to; nor does one begin there that has it open. */
+static void test_a_copy_into_a_library_that_is_written(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    int64_t worker;
+    char *source = NULL;
+    lens_store *copier = test_store(f->place, LENS_STORE_COPY);
+    assert_done(lens_store_work_begin(f->store, "here", &f->model, 1, 60, &worker, &err), &err);
+    assert_int_equal(lens_store_mark(copier, "/somewhere", &err), -1);
+    assert_int_equal(err.code, LENS_E_BUSY);
+    assert_says(&err, "an index run is writing to this library: try again when it has ended");
+    assert_null(strchr(err.message, '\n'));
+    assert_done(lens_store_marked(copier, &source, &err), &err);
+    assert_null(source);
+    assert_done(lens_store_work_end(f->store, worker, &err), &err);
+    assert_done(lens_store_mark(copier, "/somewhere", &err), &err);
+    assert_int_equal(lens_store_work_begin(f->store, "here", &f->model, 1, 60, &worker, &err), -1);
+    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+    assert_says(&err, "an unfinished copy of /somewhere");
+    assert_done(lens_store_mark(copier, NULL, &err), &err);
+    /* One that was killed holds it up no longer than its lease. */
+    assert_done(lens_store_work_begin(f->store, "here", &f->model, 1, 0.01, &worker, &err), &err);
+    lens_sleep(0.1);
+    assert_done(lens_store_mark(copier, "/somewhere", &err), &err);
+    lens_store_close(copier);
+}
+
 /* ---- work ---- */
 
 static void *begin_work(void *argument)
@@ -524,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_model_that_is_being_copied, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_model_that_goes_as_a_copy_begins, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_copy_that_ends_as_it_is_opened, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_copy_into_a_library_that_is_written, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_two_runs_that_begin_at_once, texts_setup, texts_teardown),
     };
     return store_place_run_server(tests);

@@ -289,11 +289,22 @@ int lens_pg_copying(lens_postgres *store, lens_error *err)
     return result;
 }
 
+/* An index run that opened the library before it was marked goes on writing: so none may be under way. One that begins later sees the mark (work.c). */
+static int check_idle(lens_postgres *store, lens_error *err)
+{
+    int64_t busy = 0;
+    if (lens_pg_number(store, "SELECT EXISTS (SELECT FROM worker WHERE lease > " LENS_PG_NOW ")", NULL, &busy, err) != 0)
+        return -1;
+    return busy ? lens_fail(err, LENS_E_BUSY, "%s: an index run is writing to this library: try again when it has ended", store->name) : 0;
+}
+
 int lens_postgres_mark(lens_postgres *store, const char *source, lens_error *err)
 {
     if (lens_pg_begin(store, err) != 0)
         return -1;
-    int result = lens_pg_plain(store, source ? "DROP TABLE IF EXISTS memelens.copying; CREATE TABLE memelens.copying (source bytea NOT NULL)"
+    int result = source ? check_idle(store, err) : 0;
+    if (result == 0)
+        result = lens_pg_plain(store, source ? "DROP TABLE IF EXISTS memelens.copying; CREATE TABLE memelens.copying (source bytea NOT NULL)"
                                              : "DROP TABLE IF EXISTS memelens.copying", err);
     if (result == 0 && source) {
         lens_pg_args args = {0};
