@@ -125,7 +125,7 @@ static void test_all_or_nothing(void **state)
     assert_refused(store, entry, "/p/bad: its vector is not");
     values[1] = 0;
     vector.model = 99;
-    assert_refused(store, entry, "no model 99");
+    assert_refused(store, entry, "the model is no longer in this library");
     vector.model = model;
     entry.vector_count = 0;
     assert_refused(store, entry, "/p/bad: a content that is not known");
