@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 static const char *setting(const char *name)
 {
     const char *value = getenv(name);
@@ -59,6 +61,19 @@ static char *ask(const char *address, const char *option, const char *const *lin
 char *store_place_ask(const char *place, const char *sql)
 {
     return ask(place, "-c", (const char *[]){sql, NULL});
+}
+
+void store_place_settle(const char *place)
+{
+    static const char others[] = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    bool any = !store_place_is_folder();
+    for (const double end = lens_seconds() + 60; any;) {
+        char *answer = store_place_ask(place, others);
+        any = strcmp(answer, "0\n") != 0;
+        free(answer);
+        if (any && lens_seconds() > end)
+            fail_msg("%s: somebody stays connected", place);
+    }
 }
 
 void store_place_restore(const char *place, const char *file)

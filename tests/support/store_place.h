@@ -15,6 +15,9 @@ bool store_place_is_folder(void);
 /* The answer of the database at PLACE to SQL, behind the store's back: rows ended by a newline, columns parted by '|'. The caller frees. */
 char *store_place_ask(const char *place, const char *sql);
 
+/* Waits until nobody is connected to the database at PLACE: the server goes on for a moment with what a process had sent that was killed. */
+void store_place_settle(const char *place);
+
 /* Runs the SQL in FILE, a dump, in the database at PLACE. */
 void store_place_restore(const char *place, const char *file);
 

@@ -79,6 +79,7 @@ static void test_kills(void **state)
         int status;
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status));
+        store_place_settle(place);
         uint64_t first;
         while (read(ends[0], &first, sizeof first) == sizeof first) {
             assert_true(count < sizeof acknowledged / sizeof *acknowledged);

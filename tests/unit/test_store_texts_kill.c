@@ -83,6 +83,7 @@ static void test_kills(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status));
+        store_place_settle(place);
         bool any = false;
         for (uint64_t n; read(ends[0], &n, sizeof n) == sizeof n; any = true, all++)
             acknowledged = n;

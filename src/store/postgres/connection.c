@@ -208,12 +208,14 @@ static int begin(lens_postgres *store, const char *sql, lens_error *err)
     return result;
 }
 
+/* Whose machine sleeps, or is gone, in the middle of its turn, loses it: all others wait for the end of that. */
+#define BEGIN "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '30s'"
+
 int lens_pg_begin(lens_postgres *store, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->name);
-    /* Whose machine sleeps, or is gone, in the middle of its turn, loses it: all others wait for the end of that. */
-    if (begin(store, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '30s'; SELECT pg_advisory_xact_lock(" WRITERS ")", err) != 0)
+    if (begin(store, BEGIN "; SELECT pg_advisory_xact_lock(" WRITERS ")", err) != 0)
         return -1;
     store->writing = true;
     return 0;
@@ -226,7 +228,7 @@ int lens_pg_begin_read(lens_postgres *store, lens_error *err)
 
 int lens_pg_begin_share(lens_postgres *store, lens_error *err)
 {
-    return begin(store, "BEGIN", err);
+    return begin(store, BEGIN, err);
 }
 
 int lens_pg_end(lens_postgres *store, int result, lens_error *err)
