@@ -372,8 +372,15 @@ int lens_ranker_renew(lens_ranker *self, lens_error *err)
 {
     self->approximate = false;
     self->trouble = (lens_error){0};
-    if (!self->remote)
-        return take_rows_out(self, drop_gone, err);
+    if (!self->remote) {
+        const bool weighs = self->penalties != NULL;
+        free(self->penalties);
+        self->penalties = NULL; /* what is gone has counted in them */
+        if (take_rows_out(self, drop_gone, err) != 0)
+            return -1;
+        self->penalties = weighs ? lens_nearness_of_some(self->store, self->model.id, &self->vectors, lens_processors(), err) : NULL;
+        return weighs && !self->penalties ? -1 : 0;
+    }
     free(self->allowed);
     self->allowed = NULL;
     self->allowed_count = 0;
