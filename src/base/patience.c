@@ -292,7 +292,7 @@ static lens_error_code wait_for(struct lens_errand_state *state, double seconds)
         }
         const double now = lens_seconds();
         if (now - looked > LOOKS_MISSED * look_every)
-            since += now - looked;
+            since += now - looked - look_every;
         looked = now;
         const unsigned answered = atomic_load(&state->errand->answers);
         if (answered != answers)

@@ -53,6 +53,7 @@ static int read_names(lens_listing *self, DIR *stream)
         atomic_fetch_add(&self->errand.answers, 1);
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
+        self->any = true;
         /* The most frequent case first: what is hidden need not be kept. */
         if (entry->d_name[0] == '.' && !self->include_hidden)
             continue;

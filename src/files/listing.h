@@ -28,6 +28,7 @@ typedef struct lens_listing {
     lens_buffer names;
     lens_listing_entry *entries; /* [count], in byte order of their names */
     size_t count, capacity;
+    bool any;     /* there is something in it, be it hidden */
     bool starved; /* memory was short */
     char path[];
 } lens_listing;

@@ -308,8 +308,8 @@ static int enter(walk *w, const char *path, bool link)
         found->errand.run = lens_listing_ask;
         if (asked > 0 && !answered(w, path, found, &result))
             return result;
-        if (w->visitor->disk)
-            w->visitor->disk(w->visitor->context, path, (int64_t)found->info.st_dev);
+        if (w->visitor->folder)
+            w->visitor->folder(w->visitor->context, path, &(lens_walk_folder){(int64_t)found->info.st_dev, link, !found->not_read && !found->any});
         result = asked < 0 || found->starved ? starved(w) : meet_all(w, found);
     }
     lens_listing_free(found);

@@ -26,13 +26,19 @@ typedef struct lens_walk_file {
     bool wanted;      /* what the visitor's WANTS said of it; true without one */
 } lens_walk_file;
 
+typedef struct lens_walk_folder {
+    int64_t device; /* the disk that it is on, as in st_dev */
+    bool link;      /* it was come to by a symbolic link */
+    bool empty;     /* nothing is in it, hidden or not */
+} lens_walk_folder;
+
 typedef struct lens_walk_visitor {
     /* A regular file (or a symbolic link to one). Other than 0 ends the walk, which returns it. */
     int (*file)(void *context, const lens_walk_file *file);
     /* A folder, the root too, asked before it is entered: false leaves it out. May be NULL. */
     bool (*enter)(void *context, const char *path);
-    /* A folder that was entered, the root too, before anything in it, and the disk that it is on, as in st_dev. May be NULL. */
-    void (*disk)(void *context, const char *path, int64_t device);
+    /* A folder that was entered, the root too, before anything in it. May be NULL. */
+    void (*folder)(void *context, const char *path, const lens_walk_folder *folder);
     /* Something that could not be looked at: the walk goes on. The message names it. May be NULL. What is known at or
      * below PATH must not be taken for gone: PATH is the folder that could not be read whole, or the file, or the link
      * that leads nowhere (perhaps to a disk that is not there today). */

@@ -350,7 +350,7 @@ static int sweep_sidecars(importer *self, const lens_store_sources *sources, int
         bool walked = false;
         for (size_t t = 0; t < run->target_count && !walked; t++)
             walked = !run->targets[t].absent && !run->targets[t].removed && lens_path_within(wanted.path, run->targets[t].path) &&
-                     lens_root_present(run, run->targets[t].path);
+                     lens_root_present(run, wanted.path);
         struct stat info;
         lens_error why = {0};
         if (!walked || lens_file_look(wanted.path, &info, &why) == 0 || why.code != LENS_E_MISSING)

@@ -11,10 +11,11 @@
 #include "library/index_run.h"
 #include "library/root_settings.h"
 
-enum { MOUNTS_MOST = 1000 }; /* of one root: of more, the last are not known again */
+enum { MOUNTS_MOST = 200 }; /* of one root: of more, the last are not known again */
 
 const char lens_unmounted_words[] = "is empty, and a disk that was there is not; what is known of it is kept",
-           lens_absent_words[] = "is not there now; what is known of it is kept";
+           lens_absent_words[] = "is not there now; what is known of it is kept",
+           lens_mount_gone_words[] = "was another disk and is not there now; what is known of it is kept until it is back, or memelens forget takes it out";
 
 static bool is_empty_folder(const char *path)
 {
@@ -64,38 +65,48 @@ static const char *root_of(const lens_run *run, const char *path, int64_t *devic
     return root;
 }
 
-/* Whether the disk that was mounted on FOLDER, below a root, is not there. */
-static bool is_mount_absent(const char *folder)
+/* Whether there is only the empty folder of the disk that was mounted on FOLDER, below a root. *GONE: not even that. */
+static bool is_mount_left(const char *folder, bool *gone)
 {
     struct stat info, above;
     lens_error why = {0};
-    if (lens_file_look(folder, &info, &why) != 0)
-        return why.code == LENS_E_MISSING;
-    char *outer = folder_of(folder);
-    const bool empty = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) && info.st_dev == above.st_dev && is_empty_folder(folder);
+    const bool there = lens_file_look(folder, &info, &why) == 0;
+    *gone = !there && why.code == LENS_E_MISSING;
+    char *outer = there ? folder_of(folder) : NULL;
+    const bool left = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) && info.st_dev == above.st_dev && is_empty_folder(folder);
     free(outer);
-    return empty;
+    return left;
 }
 
 bool lens_disk_unmounted(const lens_run *run, const char *path)
 {
     int64_t device = 0;
     struct stat info;
-    const char *root = root_of(run, path, &device), *mount = lens_store_paths_nearest(&run->mounts, path);
-    if (mount && is_mount_absent(mount))
-        return true;
+    const char *root = root_of(run, path, &device);
     return root && lens_file_look(root, &info, NULL) == 0 && lens_folder_unmounted(root, &info, device);
+}
+
+/* Whether the root above PATH, and the disk further down that PATH was on, are there. MOVED: where the folder of that disk is gone, it may have another name. */
+static bool is_present(const lens_run *run, const char *path, bool moved)
+{
+    int64_t device = 0;
+    bool gone = false;
+    const char *root = root_of(run, path, &device), *mount = lens_store_paths_nearest(&run->mounts, path);
+    if (!root)
+        return false;
+    if (!lens_file_exists(root))
+        return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
+    return !lens_disk_unmounted(run, path) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved)));
 }
 
 bool lens_root_present(const lens_run *run, const char *path)
 {
-    int64_t device = 0;
-    const char *root = root_of(run, path, &device);
-    if (!root)
-        return false;
-    if (lens_file_exists(root))
-        return !lens_disk_unmounted(run, path);
-    return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
+    return is_present(run, path, false);
+}
+
+bool lens_may_have_moved(const lens_run *run, const char *path)
+{
+    return is_present(run, path, true);
 }
 
 /* ---- what a walk meets ---- */
@@ -113,27 +124,26 @@ static int64_t device_above(const lens_target *target, const char *path)
 }
 
 /* Where memory is short the disk is not known again, and no worse off than before. */
-static void add_mount(lens_target *target, const char *path, int64_t device, bool was)
+static void add_mount(lens_target *target, const char *path, int64_t device, bool ordinary)
 {
     lens_mount *mounts = target->mount_count < MOUNTS_MOST ? lens_list_room(target->mounts, target->mount_count, &target->mount_capacity, sizeof *mounts) : NULL;
     char *copy = mounts ? strdup(path) : NULL;
     if (mounts)
         target->mounts = mounts;
     if (copy)
-        mounts[target->mount_count++] = (lens_mount){copy, device, was};
+        mounts[target->mount_count++] = (lens_mount){copy, device, ordinary};
 }
 
-bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, int64_t device)
+bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
 {
-    if (target->mount_count == 0 || device_above(target, path) != device) {
-        add_mount(target, path, device, false);
+    if (target->mount_count == 0 || device_above(target, path) != folder->device) {
+        add_mount(target, path, folder->device, folder->link);
         return false;
     }
     if (!lens_store_paths_have(&run->mounts, path))
         return false;
-    const bool empty = is_empty_folder(path);
-    add_mount(target, path, 0, !empty);
-    return empty;
+    add_mount(target, path, 0, !folder->empty);
+    return folder->empty;
 }
 
 bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
@@ -155,16 +165,16 @@ bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
 
 /* ---- what is kept of them ---- */
 
-bool lens_mounts_keep(lens_target *target)
+bool lens_mounts_keep(const lens_target *target, json_t *settings)
 {
     json_t *paths = json_array();
     for (size_t i = 0; i < target->mount_count; i++)
-        if (strcmp(target->mounts[i].path, target->path) != 0 && !target->mounts[i].was)
+        if (strcmp(target->mounts[i].path, target->path) != 0 && !target->mounts[i].ordinary)
             json_array_append_new(paths, json_string(target->mounts[i].path)); /* one that is not UTF-8 is none */
-    const json_t *before = json_object_get(target->settings, lens_mounts_key);
+    const json_t *before = json_object_get(settings, lens_mounts_key);
     const bool others = paths && (before ? !json_equal(before, paths) : json_array_size(paths) > 0);
     if (others)
-        json_object_set(target->settings, lens_mounts_key, paths);
+        json_object_set(settings, lens_mounts_key, paths);
     json_decref(paths);
     return others;
 }

@@ -64,7 +64,7 @@ typedef struct lens_index_model {
 typedef struct lens_mount {
     char *path;
     int64_t device; /* as in st_dev; 0: it is not there */
-    bool was;       /* there is a folder now as any other */
+    bool ordinary;  /* it need not be known again: a folder now as any other, or a link, which stays when its disk goes */
 } lens_mount;
 
 /* A root, or a part of one, that the run looks at. */
@@ -140,13 +140,16 @@ int lens_targets_keep(lens_run *run, lens_error *err);
 int lens_mounts_load(lens_run *run, lens_error *err);
 void lens_mounts_free(lens_run *run);
 
-/* Whether the root above PATH is there now: on an absent disk nothing has moved and nothing is gone. A disk can be taken away at any time, so this is asked
- * whenever something seems to be gone. */
+/* Whether the root above PATH is there now, and the disk further down that PATH was on: on an absent disk nothing is gone. A disk can be taken away at any time, so
+ * this is asked whenever something seems to be gone. */
 bool lens_root_present(const lens_run *run, const char *path);
 
-/* Whether of the root above PATH only the empty folder is left that its disk was mounted on, or of a disk further down, above PATH, at most that. */
+/* The same of something that may be elsewhere now: on an absent disk nothing has moved; but the folder that a disk was mounted on may have another name. */
+bool lens_may_have_moved(const lens_run *run, const char *path);
+
+/* Whether of the root above PATH only the empty folder is left that its disk was mounted on. */
 bool lens_disk_unmounted(const lens_run *run, const char *path);
-extern const char lens_unmounted_words[], lens_absent_words[];
+extern const char lens_unmounted_words[], lens_absent_words[], lens_mount_gone_words[];
 
 /* Whether FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself. */
 bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t device);
@@ -154,15 +157,15 @@ bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t 
 /* Whether the folder that PATH lies in is there, and its disk. -1: memory is short. */
 int lens_folder_there(const char *path, int64_t device);
 
-/* The walk of TARGET is in the folder PATH, which is on disk DEVICE. True when a disk was mounted there that is not now: what is known of it is to be kept. */
-bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, int64_t device);
+/* The walk of TARGET is in the folder PATH. True when a disk was mounted there that is not now: what is known of it is to be kept. */
+bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder);
 
 /* TARGET has been walked, and PATH is one of the run's mounts. True when that is a folder below TARGET which is not there at all: the same. What the walk could
  * not come to is known as before. */
 bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path);
 
-/* Keeps in TARGET's settings which disks its walk has met. Whether they are others than before. */
-bool lens_mounts_keep(lens_target *target);
+/* Puts into SETTINGS, TARGET's root's, which disks its walk has met. Whether they are others than before. */
+bool lens_mounts_keep(const lens_target *target, json_t *settings);
 
 /* Where the store is shared: begins as one of its workers; puts PATH on its list (takes JOB); puts what was not yet put there; takes PATH off it; ends.
  * The walker offers, the thread lens_index_sharer takes. */

@@ -61,18 +61,22 @@ static int load_settings(lens_run *run, lens_target *target, bool named, lens_er
     return lens_root_walk_options(target->settings, base, &target->walk, err);
 }
 
-/* INFO: of the target, which is walked now; NULL: as it was. */
-static int save_settings(lens_run *run, lens_target *target, const struct stat *info, lens_error *err)
+static int save_settings(lens_run *run, const char *root, const json_t *settings, lens_error *err)
+{
+    char *text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS);
+    int result = text ? lens_store_set_root_settings(run->store, root, text, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    free(text);
+    return result;
+}
+
+/* Keeps how TARGET, of which INFO tells, is walked, if it is a root. */
+static int keep_settings(lens_run *run, lens_target *target, const struct stat *info, lens_error *err)
 {
     const char *root = lens_store_paths_nearest(&run->roots, target->path);
     if (!root || strcmp(root, target->path) != 0)
         return 0;
-    if (info)
-        json_object_set_new(target->settings, lens_device_key, json_integer((json_int_t)info->st_dev));
-    char *text = json_dumps(target->settings, JSON_COMPACT | JSON_SORT_KEYS);
-    int result = text ? lens_store_set_root_settings(run->store, root, text, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    free(text);
-    return result;
+    json_object_set_new(target->settings, lens_device_key, json_integer((json_int_t)info->st_dev));
+    return save_settings(run, root, target->settings, err);
 }
 
 /* ---- absent ones ---- */
@@ -108,18 +112,31 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
         target->absent = lens_absent_words;
     } else if (lens_folder_unmounted(target->path, &info, device)) {
         target->absent = lens_unmounted_words;
-    } else if (save_settings(run, target, &info, err) != 0) {
+    } else if (keep_settings(run, target, &info, err) != 0) {
         return -1;
     }
     return target->absent ? lens_store_seen_keep(run->store, target->path, err) : 0;
+}
+
+/* Into the settings as they are now: another process may have set something since the walk began. */
+static int keep_mounts(lens_run *run, const lens_target *target, lens_error *err)
+{
+    const char *root = lens_store_paths_nearest(&run->roots, target->path);
+    if (!target->walked || !root || strcmp(root, target->path) != 0)
+        return 0;
+    json_t *settings = lens_root_settings(run->store, root, err);
+    if (!settings)
+        return -1;
+    const int result = lens_mounts_keep(target, settings) ? save_settings(run, root, settings, err) : 0;
+    json_decref(settings);
+    return result;
 }
 
 int lens_targets_keep(lens_run *run, lens_error *err)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < run->target_count; i++)
-        if (run->targets[i].walked && lens_mounts_keep(&run->targets[i]))
-            result = save_settings(run, &run->targets[i], NULL, err);
+        result = keep_mounts(run, &run->targets[i], err);
     return result;
 }
 

@@ -139,10 +139,10 @@ static void keep(lens_run *run, const char *path, const char *words)
     meet_problem(run, path, &error);
 }
 
-static void meet_disk(void *context, const char *path, int64_t device)
+static void meet_folder(void *context, const char *path, const lens_walk_folder *folder)
 {
     lens_run *run = context;
-    if (lens_mounts_meet(run, &run->targets[run->target], path, device))
+    if (lens_mounts_meet(run, &run->targets[run->target], path, folder))
         keep(run, path, lens_unmounted_words);
 }
 
@@ -151,7 +151,7 @@ static void end_walk(lens_run *run, lens_target *target)
 {
     for (size_t i = 0; i < run->mounts.count; i++)
         if (lens_mounts_miss(run, target, run->mounts.items[i]))
-            keep(run, run->mounts.items[i], lens_absent_words);
+            keep(run, run->mounts.items[i], lens_mount_gone_words);
     if (lens_disk_unmounted(run, target->path)) /* and its pictures were not met for that */
         keep(run, target->path, lens_unmounted_words);
     else
@@ -162,7 +162,7 @@ void *lens_index_walker(void *argument)
 {
     lens_run *run = argument;
     const lens_walk_visitor visitor = {
-        .file = meet_file, .enter = enter, .disk = meet_disk, .problem = meet_problem, .wants = lens_is_picture_file, .passes_by = passes_by, .context = run};
+        .file = meet_file, .enter = enter, .folder = meet_folder, .problem = meet_problem, .wants = lens_is_picture_file, .passes_by = passes_by, .context = run};
     lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
     for (run->target = 0; run->target < run->target_count && !atomic_load(&run->stop); run->target++) {
         lens_target *target = &run->targets[run->target];

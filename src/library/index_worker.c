@@ -122,7 +122,7 @@ static int look_for_old_name(lens_run *run, lens_job *job, int64_t content, lens
         lens_error why = {0};
         after = picture.id;
         if (strcmp(picture.path, job->path) != 0 && lens_file_look_at_link(picture.path, &info, &why) != 0 && why.code == LENS_E_MISSING &&
-            lens_root_present(run, picture.path)) {
+            lens_may_have_moved(run, picture.path)) {
             job->moved_from = picture.id;
             job->outcome = LENS_OUTCOME_MOVED;
         }

@@ -89,8 +89,8 @@ int lens_store_import(lens_store *store, lens_store_part part, int64_t model, co
 /* Takes out what has the keys of RECORDS, and all that hangs on it. */
 int lens_store_expunge(lens_store *store, lens_store_part part, int64_t model, const lens_records *records, lens_error *err);
 
-/* Says of STORE that it is an unfinished copy of SOURCE, which nobody else opens (LENS_E_BUSY while an index run is under way there); NULL: it is whole. And what was said: *SOURCE, NULL for nothing, which the
- * caller frees. */
+/* Says of STORE that it is an unfinished copy of SOURCE, which nobody else opens, nor writes to who has opened it before; NULL: it is whole. LENS_E_BUSY while an
+ * index run is at work there. And what was said: *SOURCE, NULL for nothing, which the caller frees. */
 int lens_store_mark(lens_store *store, const char *source, lens_error *err);
 int lens_store_marked(lens_store *store, char **source, lens_error *err);
 

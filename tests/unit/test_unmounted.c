@@ -35,7 +35,7 @@ int stat(const char *restrict path, struct stat *restrict info)
     const int result = real(path, info);
     if (result == 0)
         say_disk(info);
-    if (result == 0 && place.gone && strcmp(path, place.disk) == 0)
+    if (result == 0 && place.gone && !place.inner && strcmp(path, place.disk) == 0)
         info->st_dev++;
     return result;
 }
@@ -246,6 +246,16 @@ static long pictures(void)
     return count;
 }
 
+static long captions(void)
+{
+    lens_error error = {0};
+    lens_status *status = lens_status_get(place.library, &error);
+    assert_done(status ? 0 : -1, &error);
+    const long count = (long)status->captions;
+    lens_status_free(status);
+    return count;
+}
+
 static void expect_heard(const char *path, const char *words)
 {
     assert_non_null(place.heard);
@@ -260,6 +270,9 @@ static char *mount_inner(void)
 {
     char *inner = test_path(place.house, "nas");
     add_pictures(inner, 70, INNER);
+    char *beside = test_path(inner, "70.jpg.txt");
+    test_write(beside, "said beside it", 14);
+    free(beside);
     place.inner = number_of(inner);
     assert_int_equal(run("colour").indexed, INNER);
     return inner;
@@ -269,28 +282,36 @@ static void test_a_disk_further_down_is_absent(void **state)
 {
     (void)state;
     char *inner = mount_inner();
+    assert_int_equal(captions(), 1);
     assert_int_equal(rename(inner, place.away), 0);
     assert_int_equal(mkdir(inner, 0755), 0);
     for (int i = 0; i < 2; i++) { /* it is still known after a run that did not see it */
         assert_int_equal(run("colour").removed, 0);
         expect_heard(inner, "is empty, and a disk that was there is not");
     }
+    char *from = test_path(place.away, "71.jpg"), *to = test_path(place.house, "copy.jpg");
+    assert_int_equal(link(from, to), 0);
+    assert_int_equal(run("colour").moved, 0); /* a copy of one of its pictures */
+    unlink(to);
+    assert_int_equal(run("colour").removed, 1);
     assert_int_equal(rmdir(inner), 0);
     assert_int_equal(run("colour").removed, 0);
     expect_heard(inner, "is not there now");
     assert_int_equal(pictures(), OF_DISK + OF_HOUSE + INNER);
+    assert_int_equal(captions(), 1);
     assert_int_equal(rename(place.away, inner), 0);
     assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE + INNER);
     assert_null(place.heard);
+    free(from), free(to);
     free(inner);
 }
 
-static void test_a_disk_further_down_goes_during_a_run(void **state)
+/* AT: the picture that the walk has come to then. */
+static void goes_during_a_run(const char *at)
 {
-    (void)state;
     char *inner = mount_inner(), *disk = place.disk;
     place.disk = inner; /* this is what goes */
-    place.at = "house/50.jpg";
+    place.at = at;
     const char *const paths[] = {place.house};
     lens_error error = {0};
     lens_index_report report;
@@ -311,14 +332,44 @@ static void test_a_disk_further_down_goes_during_a_run(void **state)
     free(inner);
 }
 
+static void test_a_disk_further_down_goes_before_it_is_walked(void **state)
+{
+    (void)state;
+    goes_during_a_run("house/50.jpg");
+}
+
+static void test_a_disk_further_down_goes_when_it_was_listed(void **state)
+{
+    (void)state;
+    goes_during_a_run("nas/70.jpg");
+}
+
+/* A folder that was on another disk and has another name now: its pictures have moved with it. A link to one that is removed is nothing that is absent. */
+static void test_a_disk_further_down_is_renamed(void **state)
+{
+    (void)state;
+    char *inner = mount_inner(), *other = test_path(place.house, "share"), *to = test_path(place.house, "link");
+    assert_int_equal(rename(inner, other), 0);
+    lens_index_report report = run("colour");
+    assert_int_equal(report.moved, INNER);
+    assert_int_equal(report.removed, 0);
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE + INNER);
+    assert_int_equal(rename(other, place.away), 0);
+    assert_int_equal(symlink(place.away, to), 0);
+    assert_int_equal(run("colour").moved, INNER);
+    assert_int_equal(unlink(to), 0);
+    assert_int_equal(run("colour").removed, INNER);
+    free(inner), free(other), free(to);
+}
+
 static void test_a_disk_further_down_is_emptied(void **state)
 {
     (void)state;
     char *inner = mount_inner();
-    for (int i = 70; i < 70 + INNER; i++) {
-        char *picture = test_path(inner, "%02d.jpg", i);
-        assert_int_equal(unlink(picture), 0);
-        free(picture);
+    for (int i = 70; i <= 70 + INNER; i++) {
+        char *file = i < 70 + INNER ? test_path(inner, "%02d.jpg", i) : test_path(inner, "70.jpg.txt");
+        assert_int_equal(unlink(file), 0);
+        free(file);
     }
     assert_int_equal(run("colour").removed, INNER); /* it is there, and has nothing */
     assert_null(place.heard);
@@ -351,7 +402,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_back_before_the_run_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_copy_of_one_of_its_pictures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_absent, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_during_a_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_before_it_is_walked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_when_it_was_listed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_renamed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_emptied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_disk, set_up, tear_down),
     };

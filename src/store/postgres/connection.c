@@ -217,6 +217,11 @@ int lens_pg_begin(lens_postgres *store, lens_error *err)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: the library was opened for reading only", store->name);
     if (begin(store, BEGIN "; SELECT pg_advisory_xact_lock(" WRITERS ")", err) != 0)
         return -1;
+    /* Since this store was opened, a copy into the library may have begun. */
+    if (store->depth == 1 && !store->copies && lens_pg_copying(store, err) != 0) {
+        lens_pg_end(store, -1, NULL);
+        return -1;
+    }
     store->writing = true;
     return 0;
 }

@@ -27,10 +27,7 @@ static int begin_once(lens_postgres *store, const char *name, const int64_t *mod
 {
     if (lens_pg_begin(store, err) != 0)
         return -1;
-    int result = lens_pg_copying(store, err); /* it may have been made an unfinished copy since it was opened */
-    if (result == 0)
-        result = put_worker(store, name, models, model_count, lease, worker, err);
-    return lens_pg_end(store, result, err);
+    return lens_pg_end(store, put_worker(store, name, models, model_count, lease, worker, err), err);
 }
 
 int lens_postgres_work_begin(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
