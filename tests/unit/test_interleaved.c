@@ -480,6 +480,9 @@ static void test_a_copy_into_a_library_that_is_written(void **state)
     assert_int_equal(lens_store_work_begin(f->store, "here", &f->model, 1, 60, &worker, &err), -1);
     assert_int_equal(err.code, LENS_E_UNSUPPORTED);
     assert_says(&err, "an unfinished copy of /somewhere");
+    int64_t removed = 0; /* nor does anybody else write there who had opened it before */
+    assert_int_equal(lens_store_forget(f->store, "/p", &removed, &err), -1);
+    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
     assert_done(lens_store_mark(copier, NULL, &err), &err);
     /* One that was killed holds it up no longer than its lease. */
     assert_done(lens_store_work_begin(f->store, "here", &f->model, 1, 0.01, &worker, &err), &err);
