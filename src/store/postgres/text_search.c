@@ -114,7 +114,7 @@ int lens_postgres_texts_of_content(lens_postgres *store, int64_t content, lens_s
     lens_pg_args args = {0};
     lens_pg_int(&args, content);
     return ask_texts(store, "SELECT " TEXT_COLUMNS " FROM text WHERE content = $1 AND folded <> '' UNION ALL SELECT " TEXT_COLUMNS
-                            " FROM picture JOIN text ON text.picture = picture.id WHERE picture.content = $1 AND folded <> '' ORDER BY id", &args, each, context, err);
+                            " FROM picture JOIN text ON text.picture = picture.id WHERE picture.content = $1 AND folded <> '' ORDER BY 2, 1", &args, each, context, err);
 }
 
 int lens_postgres_words(lens_postgres *store, lens_store_word_each each, void *context, lens_error *err)
