@@ -208,13 +208,10 @@ void lens_file_unmap(const void *data, size_t size)
 
 static int sync_folder_of(const char *path, lens_error *err)
 {
-    char *folder = strdup(path);
+    char *folder = lens_path_folder(path);
     if (!folder)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = '\0';
-    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (fd < 0 && errno == EACCES) /* one that may be written to and not read: there is no way to sync it */
         return 0;
@@ -380,6 +377,17 @@ bool lens_file_exists(const char *path)
     return lens_file_look(path, &info, NULL) == 0;
 }
 
+int64_t lens_file_mtime_ns(const struct stat *info)
+{
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
+
+bool lens_file_is(const char *path, int64_t size, int64_t mtime_ns)
+{
+    struct stat info;
+    return lens_file_look(path, &info, NULL) == 0 && info.st_size == size && lens_file_mtime_ns(&info) == mtime_ns;
+}
+
 bool lens_disk_is_remote(const struct statfs *disk)
 {
     static const unsigned long kinds[] = {0x6969 /* NFS */, 0x517b /* SMB */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB 2 */, 0x65735546 /* FUSE */,
@@ -446,6 +454,12 @@ const char *lens_path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+char *lens_path_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 }
 
 bool lens_path_within(const char *path, const char *folder)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -54,6 +55,12 @@ bool lens_file_is_abandoned(const char *name);
 
 bool lens_file_exists(const char *path); /* also false where no answer comes */
 
+/* When INFO's file was changed: nanoseconds since 1970. */
+int64_t lens_file_mtime_ns(const struct stat *info);
+
+/* Whether a file of SIZE that was changed at MTIME_NS is at PATH; also false where no answer comes. */
+bool lens_file_is(const char *path, int64_t size, int64_t mtime_ns);
+
 /* Whether the disk that statfs told of is one of the network or a program's own (FUSE): one that may go silent, and does not tell of changes. */
 bool lens_disk_is_remote(const struct statfs *disk);
 
@@ -62,6 +69,9 @@ char *lens_path_join(const char *folder, const char *name);
 
 /* What stands behind the last slash of PATH, in PATH itself: all of it where it has none. */
 const char *lens_path_name(const char *path);
+
+/* The folder that PATH lies in; "." for a name alone. NULL when memory is short. The caller frees. */
+char *lens_path_folder(const char *path);
 
 /* The absolute form of PATH without ".", ".." and doubled slashes. Symbolic links are left as they are, except that
  * nothing but text is looked at: PATH need not exist. NULL on failure. The caller frees. */

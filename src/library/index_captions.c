@@ -200,11 +200,6 @@ static void tell_unknown(const importer *self)
     }
 }
 
-static int64_t mtime_of(const struct stat *info)
-{
-    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
-}
-
 /* Reads the captions of the file PATH by SETTINGS (NULL: none). 0, STOPPED or -1. */
 static int read_file(importer *self, const char *path, const char *settings, bool named, struct stat *info, lens_error *err)
 {
@@ -232,7 +227,7 @@ static int import_named(importer *self, const char *path, const char *settings, 
         return -1;
     result = lens_store_source_put(self->run->store, path, LENS_SOURCE_FILE, settings, &id, err);
     if (result == 0)
-        result = write(self, id, info.st_size, mtime_of(&info), changed, err);
+        result = write(self, id, info.st_size, lens_file_mtime_ns(&info), changed, err);
     result = lens_store_batch_end(self->run->store, result, err);
     if (result == 0)
         tell_unknown(self);
@@ -246,7 +241,7 @@ static int import_known(importer *self, const lens_store_source *source, int64_t
     lens_error error = {0};
     if (lens_file_look(source->path, &info, NULL) != 0) /* its captions stay, as those of pictures on an absent disk do */
         return 0;
-    if (info.st_size == source->size && mtime_of(&info) == source->mtime_ns)
+    if (info.st_size == source->size && lens_file_mtime_ns(&info) == source->mtime_ns)
         return 0;
     const int result = read_file(self, source->path, source->settings, false, &info, &error);
     if (result == STOPPED) /* the next run reads it: nothing is written of half a file */
@@ -255,7 +250,7 @@ static int import_known(importer *self, const lens_store_source *source, int64_t
         note(self->run, NULL, error.message);
         return 0;
     }
-    return write(self, source->id, info.st_size, mtime_of(&info), changed, err);
+    return write(self, source->id, info.st_size, lens_file_mtime_ns(&info), changed, err);
 }
 
 static int import_files(importer *self, int64_t *changed, lens_error *err)
@@ -349,11 +344,10 @@ static int sweep_sidecars(importer *self, const lens_store_sources *sources, int
             continue;
         bool walked = false;
         for (size_t t = 0; t < run->target_count && !walked; t++)
-            walked = !run->targets[t].absent && !run->targets[t].removed && lens_path_within(wanted.path, run->targets[t].path) &&
-                     lens_root_present(run, wanted.path);
+            walked = !run->targets[t].absent && !run->targets[t].removed && lens_path_within(wanted.path, run->targets[t].path);
         struct stat info;
         lens_error why = {0};
-        if (!walked || lens_file_look(wanted.path, &info, &why) == 0 || why.code != LENS_E_MISSING)
+        if (!walked || lens_file_look(wanted.path, &info, &why) == 0 || why.code != LENS_E_MISSING || !lens_root_present(run, wanted.path))
             continue;
         if (lens_store_source_remove(run->store, sources->items[i].id, err) != 0)
             return -1;

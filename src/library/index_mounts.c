@@ -35,19 +35,10 @@ bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t 
     return S_ISDIR(info->st_mode) && device && device != (int64_t)info->st_dev && is_empty_folder(folder);
 }
 
-/* The folder that PATH lies in. NULL when memory is short. The caller frees. */
-static char *folder_of(const char *path)
-{
-    char *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
-    if (slash)
-        slash[slash == folder] = '\0';
-    return folder;
-}
-
 int lens_folder_there(const char *path, int64_t device)
 {
     struct stat info;
-    char *folder = folder_of(path);
+    char *folder = lens_path_folder(path);
     if (!folder)
         return -1;
     const bool there = lens_file_look(folder, &info, NULL) == 0 && !lens_folder_unmounted(folder, &info, device);
@@ -72,7 +63,7 @@ static bool is_mount_left(const char *folder, bool *gone)
     lens_error why = {0};
     const bool there = lens_file_look(folder, &info, &why) == 0;
     *gone = !there && why.code == LENS_E_MISSING;
-    char *outer = there ? folder_of(folder) : NULL;
+    char *outer = there ? lens_path_folder(folder) : NULL;
     const bool left = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) && info.st_dev == above.st_dev && is_empty_folder(folder);
     free(outer);
     return left;
@@ -90,13 +81,14 @@ bool lens_disk_unmounted(const lens_run *run, const char *path)
 static bool is_present(const lens_run *run, const char *path, bool moved)
 {
     int64_t device = 0;
+    struct stat info;
     bool gone = false;
     const char *root = root_of(run, path, &device), *mount = lens_store_paths_nearest(&run->mounts, path);
     if (!root)
         return false;
-    if (!lens_file_exists(root))
+    if (lens_file_look(root, &info, NULL) != 0)
         return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
-    return !lens_disk_unmounted(run, path) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved)));
+    return !lens_folder_unmounted(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved)));
 }
 
 bool lens_root_present(const lens_run *run, const char *path)

@@ -320,13 +320,8 @@ static int weigh(lens_ranker *self, lens_error *err)
     return self->penalties ? 0 : -1;
 }
 
+/* Leaves only what the terms and the options let in, and its penalties. */
 static int let_in(lens_ranker *self, lens_error *err)
-{
-    return self->options->leave_out_terms && leave_out_own(self, err) != 0 ? -1 : narrow(self, err);
-}
-
-/* Lets TAKE take rows out of the view, and their penalties go with them. */
-static int take_rows_out(lens_ranker *self, int (*take)(lens_ranker *self, lens_error *err), lens_error *err)
 {
     const size_t count = self->vectors.count;
     int64_t *ids = self->penalties ? malloc((count + 1) * sizeof *ids) : NULL;
@@ -334,7 +329,7 @@ static int take_rows_out(lens_ranker *self, int (*take)(lens_ranker *self, lens_
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     if (ids)
         memcpy(ids, self->vectors.ids, count * sizeof *ids);
-    const int result = take(self, err);
+    const int result = self->options->leave_out_terms && leave_out_own(self, err) != 0 ? -1 : narrow(self, err);
     for (size_t i = 0, kept = 0; ids && result == 0 && i < count && kept < self->vectors.count; i++)
         if (ids[i] == self->vectors.ids[kept])
             self->penalties[kept++] = self->penalties[i];
@@ -360,27 +355,28 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
     }
     if (options->unhub && term_count && weigh(self, err) != 0)
         return -1;
-    return take_rows_out(self, let_in, err);
+    return let_in(self, err);
 }
 
+/* Takes out of our own rows what is gone; and nearness anew, as that has counted in it. */
 static int drop_gone(lens_ranker *self, lens_error *err)
 {
-    return own_rows(self, err) == 0 ? lens_store_vectors_narrow(self->store, &self->vectors, &lens_store_filter_none, err) : -1;
+    if (own_rows(self, err) != 0 || lens_store_vectors_narrow(self->store, &self->vectors, &lens_store_filter_none, err) != 0)
+        return -1;
+    self->count = self->vectors.count;
+    if (!self->penalties)
+        return 0;
+    free(self->penalties);
+    self->penalties = lens_nearness_of_some(self->store, self->model.id, &self->vectors, lens_processors(), err);
+    return self->penalties ? 0 : -1;
 }
 
 int lens_ranker_renew(lens_ranker *self, lens_error *err)
 {
     self->approximate = false;
     self->trouble = (lens_error){0};
-    if (!self->remote) {
-        const bool weighs = self->penalties != NULL;
-        free(self->penalties);
-        self->penalties = NULL; /* what is gone has counted in them */
-        if (take_rows_out(self, drop_gone, err) != 0)
-            return -1;
-        self->penalties = weighs ? lens_nearness_of_some(self->store, self->model.id, &self->vectors, lens_processors(), err) : NULL;
-        return weighs && !self->penalties ? -1 : 0;
-    }
+    if (!self->remote)
+        return drop_gone(self, err);
     free(self->allowed);
     self->allowed = NULL;
     self->allowed_count = 0;

@@ -47,9 +47,7 @@ typedef struct pass {
 
 static bool is_as_indexed(const reading *item)
 {
-    struct stat info;
-    return item->path && lens_file_look(item->path, &info, NULL) == 0 && info.st_size == item->size &&
-           (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec == item->mtime_ns;
+    return item->path && lens_file_is(item->path, item->size, item->mtime_ns);
 }
 
 /* The text of ITEM, if it still is what was indexed: before and after it was opened, or the text may be another picture's. */

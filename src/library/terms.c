@@ -57,11 +57,9 @@ static int known_file(resolver *self, const char *path, float *vector, lens_erro
     if (!absolute)
         return -1;
     lens_store_picture picture;
-    struct stat info;
     int found = lens_store_picture_by_path(self->place->store, absolute, &picture, err);
     if (found == 1) {
-        bool same = picture.content && lens_file_look(absolute, &info, NULL) == 0 && info.st_size == picture.size &&
-                    (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec == picture.mtime_ns;
+        const bool same = picture.content && lens_file_is(absolute, picture.size, picture.mtime_ns);
         found = same ? stored_vector(self, picture.id, vector, err) : 0;
         if (found == 0) /* it changed since, but it is still the same picture of the library */
             self->own[self->own_count++] = picture.id;

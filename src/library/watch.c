@@ -140,11 +140,9 @@ static void watch_below(lens_watch *self, watched_root *root, const char *path)
 /* Watches the folder that the file PATH lies in, where anything is watched. 0 or -1. */
 static int watch_above(lens_watch *self, const char *path, lens_error *err)
 {
-    char *folder = strdup(path);
+    char *folder = lens_path_folder(path);
     if (!folder)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-    char *slash = strrchr(folder, '/');
-    slash[slash == folder] = '\0';
     const int result = self->folders ? lens_folder_watch_add(self->folders, folder, err) : 0;
     free(folder);
     return result;

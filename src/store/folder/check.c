@@ -146,9 +146,9 @@ static int check_model(report *to, int64_t id, const char *name, lens_error *err
     lens_model_row row;
     lens_error reason = {0};
     int fd = lens_vectors_begin(to->store, id, &row, NULL, &reason);
-    if (fd < 0 && reason.code == LENS_E_MISSING)
-        return 0; /* forgotten since it was listed */
     if (fd < 0) {
+        if (reason.code == LENS_E_MISSING) /* forgotten since it was listed */
+            return 0;
         if (reason.code != LENS_E_FORMAT && reason.code != LENS_E_VERSION) {
             if (err)
                 *err = reason;

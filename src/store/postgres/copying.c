@@ -289,7 +289,7 @@ int lens_pg_copying(lens_postgres *store, lens_error *err)
     return result;
 }
 
-/* An index run that opened the library before it was marked goes on writing: so none may be under way. One that begins later sees the mark (work.c). */
+/* Who opened the library before it was marked sees the mark in the next turn (lens_pg_begin), and would lose what it is about: so no index run may be at work. */
 static int check_idle(lens_postgres *store, lens_error *err)
 {
     int64_t busy = 0;
