@@ -57,7 +57,8 @@ def library(program, folder, count, models=("colour",), captions=()):
         named += ["--captions", os.path.join(folder, "captions.tsv")]
         with open(named[-1], "w", encoding="utf-8") as out:
             out.writelines(f"{os.path.join(pictures, file)}\t{text}\n" for file, text in (("file", "caption"), *captions))
-    subprocess.run([program, *options, "--quiet", "index", *named, pictures], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # With one thread, so that numbers are given in the order of the walk: that of the broken file would else be any, also one that is asked for.
+    subprocess.run([program, *options, "--quiet", "index", "-t1", *named, pictures], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return options
 
 
