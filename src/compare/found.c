@@ -124,7 +124,7 @@ static json_t *pictures(const lens_found *found)
         failed = here > failed ? here : failed;
     }
     return json_pack("{sI sI sI so sI so*}", "count", (json_int_t)plan->picture_count, "found", (json_int_t)plan->found, "failed", failed,
-                     "folders", folders, "labels", (json_int_t)plan->label_count, "labelled_by",
+                     "folders", folders, "labels", (json_int_t)plan->labels.count, "labelled_by",
                      plan->options->labels ? lens_json_text(plan->options->labels) : NULL);
 }
 

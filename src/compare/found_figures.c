@@ -85,7 +85,7 @@ static int add_hubness(lens_found *found, const lens_found_model *model, json_t 
         if (at < 0 || (size_t)at >= found->plan->picture_count) /* a damaged file may say anything */
             continue;
         const lens_plan_picture *picture = &found->plan->pictures[at];
-        const char *label = picture->label == LENS_NO_LABEL ? NULL : found->plan->labels[picture->label];
+        const char *label = picture->label == LENS_NO_LABEL ? NULL : found->plan->labels.items[picture->label];
         json_t *shown = json_pack("{ss* sO so}", "label", label, "count", json_object_get(hub, "count"), "picture",
                                   lens_found_shown(found, picture->path, label));
         lens_json_set_path(shown, "path", picture->path);
@@ -135,7 +135,7 @@ static void add_verdicts(const lens_found *found, const lens_found_model *model,
         const lens_plan *plan = found->plan;
         const int from = lens_query_label(plan, &plan->queries[q]), to = lens_answer_taken_for(plan, &model->answers[q]);
         if (model->answers[q].verdict == LENS_UNEXPECTED && from != LENS_NO_LABEL)
-            json_array_append_new(taken, json_pack("{sI ss ss}", "query", (json_int_t)q, "from", plan->labels[from], "to", plan->labels[to]));
+            json_array_append_new(taken, json_pack("{sI ss ss}", "query", (json_int_t)q, "from", plan->labels.items[from], "to", plan->labels.items[to]));
     }
     json_object_set_new(figures, "verdicts", verdicts);
     json_object_set_new(figures, "taken_for", taken);

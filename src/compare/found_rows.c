@@ -7,7 +7,7 @@
 static const char *label_of(const lens_plan *plan, size_t picture)
 {
     const int label = plan->pictures[picture].label;
-    return label == LENS_NO_LABEL ? NULL : plan->labels[label];
+    return label == LENS_NO_LABEL ? NULL : plan->labels.items[label];
 }
 
 static json_t *results_of(lens_found *found, const lens_plan_query *query, const lens_answer *answer)

@@ -22,9 +22,7 @@ void lens_plan_free(lens_plan *plan)
     for (size_t i = 0; i < plan->picture_count; i++)
         free(plan->pictures[i].path);
     free(plan->pictures);
-    for (size_t i = 0; i < plan->label_count; i++)
-        free(plan->labels[i]);
-    free(plan->labels);
+    lens_names_free(&plan->labels);
     for (size_t i = 0; i < plan->query_count; i++) {
         lens_plan_query *query = &plan->queries[i];
         free(query->path);
@@ -91,15 +89,10 @@ char *lens_plan_beside(const char *folder, const char *name, lens_error *err)
     return path;
 }
 
-static int label_order(const void *key, const void *element)
-{
-    return strcmp(key, *(char *const *)element);
-}
-
 int lens_plan_label(const lens_plan *plan, const char *name)
 {
-    char *const *found = bsearch(name, plan->labels, plan->label_count, sizeof *plan->labels, label_order);
-    return found ? (int)(found - plan->labels) : LENS_NO_LABEL;
+    const ptrdiff_t place = lens_names_find(&plan->labels, name);
+    return place < 0 ? LENS_NO_LABEL : (int)place;
 }
 
 static bool has(const int *labels, size_t count, int label)

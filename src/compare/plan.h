@@ -2,6 +2,7 @@
 #ifndef LENS_COMPARE_PLAN_H
 #define LENS_COMPARE_PLAN_H
 
+#include "base/names.h"
 #include "compare/compare.h"
 #include "compare/tsv.h"
 
@@ -34,8 +35,7 @@ typedef struct lens_plan {
     lens_plan_picture *pictures; /* sorted by path */
     size_t picture_count;
     size_t found;  /* before the sample was drawn */
-    char **labels; /* sorted */
-    size_t label_count;
+    lens_names labels; /* sorted */
     lens_tsv table; /* what the queries' texts lie in */
     lens_plan_query *queries;
     size_t query_count;

@@ -48,29 +48,21 @@ static char *label_by_name(const lens_plan *plan, const char *path)
     return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
 }
 
-static int order(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* NAMES [picture_count], one for each picture or NULL, become the plan's labels. */
 static int take(lens_plan *plan, char **names, lens_error *err)
 {
-    plan->labels = calloc(plan->picture_count + 1, sizeof *plan->labels);
-    if (!plan->labels)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t i = 0; i < plan->picture_count; i++)
-        if (names[i] && !(plan->labels[plan->label_count++] = strdup(names[i])))
+        if (names[i] && lens_names_add(&plan->labels, strdup(names[i])) != 0)
             return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    qsort(plan->labels, plan->label_count, sizeof *plan->labels, order);
+    lens_names_sort(&plan->labels);
     size_t kept = 0;
-    for (size_t i = 0; i < plan->label_count; i++) {
-        if (kept && strcmp(plan->labels[i], plan->labels[kept - 1]) == 0)
-            free(plan->labels[i]);
+    for (size_t i = 0; i < plan->labels.count; i++) {
+        if (kept && strcmp(plan->labels.items[i], plan->labels.items[kept - 1]) == 0)
+            free(plan->labels.items[i]);
         else
-            plan->labels[kept++] = plan->labels[i];
+            plan->labels.items[kept++] = plan->labels.items[i];
     }
-    plan->label_count = kept;
+    plan->labels.count = kept;
     for (size_t i = 0; i < plan->picture_count; i++)
         plan->pictures[i].label = names[i] ? lens_plan_label(plan, names[i]) : LENS_NO_LABEL;
     return 0;
@@ -155,11 +147,11 @@ static int from_table(lens_plan *plan, char **names, lens_error *err)
 /* Labels that differ in nothing but their case are two, but hardly meant so. */
 static void note_twins(lens_plan *plan)
 {
-    for (size_t i = 0; i < plan->label_count; i++)
-        for (size_t j = i + 1; j < plan->label_count && plan->label_count <= TWINS_MOST; j++)
-            if (strcasecmp(plan->labels[i], plan->labels[j]) == 0)
-                lens_plan_note(plan, "the labels %s and %s differ in case only: a result of the one counts as wrong for the other", plan->labels[i],
-                               plan->labels[j]);
+    for (size_t i = 0; i < plan->labels.count; i++)
+        for (size_t j = i + 1; j < plan->labels.count && plan->labels.count <= TWINS_MOST; j++)
+            if (strcasecmp(plan->labels.items[i], plan->labels.items[j]) == 0)
+                lens_plan_note(plan, "the labels %s and %s differ in case only: a result of the one counts as wrong for the other", plan->labels.items[i],
+                               plan->labels.items[j]);
 }
 
 int lens_plan_labels(lens_plan *plan, lens_error *err)

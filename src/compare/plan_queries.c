@@ -196,7 +196,7 @@ static int read_all(struct reader *self, lens_error *err)
         return lens_fail(err, LENS_E_FORMAT, "%s: no query in it", name);
     if (self->expected >= 0 && judged == 0)
         lens_plan_note(plan, "no query expects anything that is among the labels, so nothing can be judged: results are shown as they are");
-    if (!plan->options->labels && self->expected >= 0 && plan->label_count * 10 > plan->picture_count * 9)
+    if (!plan->options->labels && self->expected >= 0 && plan->labels.count * 10 > plan->picture_count * 9)
         lens_plan_note(plan, "nearly every picture has a label of its own, its file's name: sort pictures into a folder for each label, or give a table with --labels");
     return 0;
 }

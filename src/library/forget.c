@@ -25,13 +25,13 @@ static lens_store *open_existing(const lens_library *library, lens_error *err)
 /* 1 when PATH lies in a known folder or holds one, 0 when nothing is known of it, -1 on error. */
 static int is_known(lens_store *store, const char *path, lens_error *err)
 {
-    lens_store_paths roots;
+    lens_names roots;
     if (lens_store_roots(store, &roots, err) != 0)
         return -1;
     int known = 0;
     for (size_t i = 0; i < roots.count; i++)
         known |= lens_path_within(path, roots.items[i]) || lens_path_within(roots.items[i], path);
-    lens_store_paths_free(&roots);
+    lens_names_free(&roots);
     return known;
 }
 

@@ -358,8 +358,8 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     lens_mounts_free(&run);
     lens_run_sidecars_free(&run);
     lens_id_map_free(&run.moves);
-    lens_store_paths_free(&run.roots);
-    lens_store_paths_free(&run.forgotten);
+    lens_names_free(&run.roots);
+    lens_names_free(&run.forgotten);
     pthread_mutex_destroy(&run.error_lock);
     pthread_mutex_destroy(&run.reader_lock);
     pthread_mutex_destroy(&run.store_lock);

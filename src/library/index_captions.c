@@ -256,31 +256,30 @@ static int import_known(importer *self, const lens_store_source *source, int64_t
 static int import_files(importer *self, int64_t *changed, lens_error *err)
 {
     const lens_index_options *options = self->run->options;
-    lens_store_paths named = {calloc(options->caption_count + 1, sizeof *named.items), 0};
+    lens_names named = {0};
     lens_store_sources sources = {0};
     json_t *settings = json_pack("{so*so*}", "file", options->caption_file ? json_string(options->caption_file) : NULL, "text",
                                  options->caption_text ? json_string(options->caption_text) : NULL);
     char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
-    int result = named.items && text ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = text ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     json_decref(settings);
     for (size_t i = 0; i < options->caption_count && result == 0 && go_on(self, i, options->caption_count, false); i++) {
-        char *path = named.items[named.count] = lens_path_absolute(options->captions[i], err);
-        named.count += path != NULL;
-        result = path ? import_named(self, path, text, changed, err) : -1;
+        char *path = lens_path_absolute(options->captions[i], err);
+        if (path && lens_names_add(&named, path) == 0)
+            result = import_named(self, path, text, changed, err);
+        else
+            result = path ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
     }
     free(text);
     if (result == 0)
         result = lens_store_sources_list(self->run->store, LENS_SOURCE_FILE, &sources, err);
     for (size_t i = 0; i < sources.count && result == 0 && go_on(self, i, sources.count, false); i++) {
-        bool done = false;
-        for (size_t j = 0; j < named.count && !done; j++)
-            done = strcmp(named.items[j], sources.items[i].path) == 0;
-        if (!done)
+        if (!lens_names_have(&named, sources.items[i].path))
             result = import_known(self, &sources.items[i], changed, err);
     }
     lens_store_sources_free(&sources);
     begin(self, ""); /* the path that it had is freed here */
-    lens_store_paths_free(&named);
+    lens_names_free(&named);
     return result;
 }
 

@@ -49,7 +49,7 @@ int lens_folder_there(const char *path, int64_t device)
 /* The root above PATH and the disk it was on. NULL: there is none. */
 static const char *root_of(const lens_run *run, const char *path, int64_t *device)
 {
-    const char *root = lens_store_paths_nearest(&run->roots, path);
+    const char *root = lens_names_nearest(&run->roots, path);
     for (size_t i = 0; root && i < run->roots.count; i++)
         if (run->roots.items[i] == root)
             *device = run->devices[i];
@@ -83,7 +83,7 @@ static bool is_present(const lens_run *run, const char *path, bool moved)
     int64_t device = 0;
     struct stat info;
     bool gone = false;
-    const char *root = root_of(run, path, &device), *mount = lens_store_paths_nearest(&run->mounts, path);
+    const char *root = root_of(run, path, &device), *mount = lens_names_nearest(&run->mounts, path);
     if (!root)
         return false;
     if (lens_file_look(root, &info, NULL) != 0)
@@ -132,7 +132,7 @@ bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, cons
         add_mount(target, path, folder->device, folder->link);
         return false;
     }
-    if (!lens_store_paths_have(&run->mounts, path))
+    if (lens_names_find(&run->mounts, path) < 0)
         return false;
     add_mount(target, path, 0, !folder->empty);
     return folder->empty;
@@ -148,7 +148,7 @@ bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
     for (size_t i = 0; i < run->target_count; i++) /* one of those below has it */
         if (&run->targets[i] != target && lens_path_within(run->targets[i].path, target->path) && lens_path_within(path, run->targets[i].path))
             return false;
-    const char *rule = lens_store_paths_nearest(&run->forgotten, path);
+    const char *rule = lens_names_nearest(&run->forgotten, path);
     if (!lens_path_within(path, target->path) || (rule && lens_path_within(rule, target->path)) || lens_walk_leaves_out(&target->walk, path, true, NULL) != 0)
         return false;
     add_mount(target, path, 0, false);
@@ -171,23 +171,14 @@ bool lens_mounts_keep(const lens_target *target, json_t *settings)
     return others;
 }
 
-static int compare_paths(const void *a, const void *b)
+static int add_known(lens_names *known, const json_t *paths, lens_error *err)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int add_known(lens_store_paths *known, const json_t *paths, lens_error *err)
-{
-    const size_t count = json_array_size(paths);
-    char **items = realloc(known->items, (known->count + count + 1) * sizeof *items);
-    if (items)
-        known->items = items;
-    for (size_t i = 0; items && i < count; i++) {
+    for (size_t i = 0; i < json_array_size(paths); i++) {
         const char *path = json_string_value(json_array_get(paths, i));
-        if (path && path[0] == '/' && (items[known->count] = strdup(path)))
-            known->count++;
+        if (path && path[0] == '/' && lens_names_add(known, strdup(path)) != 0)
+            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
-    return items ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return 0;
 }
 
 /* Of every root, not of the targets alone: a picture may be taken for one that has moved from any of them. */
@@ -205,13 +196,12 @@ int lens_mounts_load(lens_run *run, lens_error *err)
         result = add_known(&run->mounts, json_object_get(settings, lens_mounts_key), err);
         json_decref(settings);
     }
-    if (run->mounts.count)
-        qsort(run->mounts.items, run->mounts.count, sizeof *run->mounts.items, compare_paths);
+    lens_names_sort(&run->mounts);
     return result;
 }
 
 void lens_mounts_free(lens_run *run)
 {
     free(run->devices);
-    lens_store_paths_free(&run->mounts);
+    lens_names_free(&run->mounts);
 }

@@ -25,7 +25,7 @@ static int walked(lens_store *store, const char *root, const char *path, lens_er
 
 int lens_index_place(lens_library *library, const char *path, lens_error *err)
 {
-    lens_store_paths roots = {0}, forgotten = {0};
+    lens_names roots = {0}, forgotten = {0};
     lens_error error = {0};
     lens_store *store = lens_library_reader(library, &error);
     if (!store) {
@@ -35,7 +35,7 @@ int lens_index_place(lens_library *library, const char *path, lens_error *err)
     }
     int place = -1;
     if (lens_store_roots(store, &roots, err) == 0 && lens_store_forgotten(store, &forgotten, err) == 0) {
-        const char *root = lens_store_paths_nearest(&roots, path), *rule = lens_store_paths_nearest(&forgotten, path);
+        const char *root = lens_names_nearest(&roots, path), *rule = lens_names_nearest(&forgotten, path);
         if (rule && (!root || strlen(rule) > strlen(root))) {
             place = LENS_PLACE_OUT;
         } else if (!root) {
@@ -45,8 +45,8 @@ int lens_index_place(lens_library *library, const char *path, lens_error *err)
             place = comes < 0 ? -1 : comes ? LENS_PLACE_IN : LENS_PLACE_OUT;
         }
     }
-    lens_store_paths_free(&roots);
-    lens_store_paths_free(&forgotten);
+    lens_names_free(&roots);
+    lens_names_free(&forgotten);
     lens_library_reader_done(library, store);
     return place;
 }

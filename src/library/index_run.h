@@ -88,9 +88,9 @@ typedef struct lens_run {
     const lens_library_place *place;
     lens_index_model *models;
     size_t model_count;
-    lens_store_paths roots, forgotten;
+    lens_names roots, forgotten;
     int64_t *devices;     /* [roots.count]: the disk that each root was on when it was last walked, as in st_dev; 0: unknown */
-    lens_store_paths mounts; /* folders below the roots that other disks were mounted on when they were last walked; sorted */
+    lens_names mounts; /* folders below the roots that other disks were mounted on when they were last walked; sorted */
     lens_target *targets; /* walked each by itself: a walk stops before another target below it */
     size_t target_count;
     size_t target; /* the walker's */

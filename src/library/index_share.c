@@ -86,7 +86,7 @@ void lens_share_end(lens_run *run)
 typedef struct sharer {
     lens_run *run;
     lens_store *store; /* a connection of its own: it waits for no batch to be written */
-    lens_store_paths within; /* the targets that are walked, lent by them */
+    lens_names within; /* the targets that are walked, lent by them */
     double renewed, looked;
 } sharer;
 

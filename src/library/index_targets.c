@@ -43,7 +43,7 @@ static int add_target(lens_run *run, const char *path, lens_error *err)
 static int load_settings(lens_run *run, lens_target *target, bool named, lens_error *err)
 {
     const lens_index_options *options = run->options;
-    const char *root = lens_store_paths_nearest(&run->roots, target->path), *base = root ? root : target->path;
+    const char *root = lens_names_nearest(&run->roots, target->path), *base = root ? root : target->path;
     target->settings = lens_root_settings(run->store, base, err);
     if (!target->settings)
         return -1;
@@ -72,7 +72,7 @@ static int save_settings(lens_run *run, const char *root, const json_t *settings
 /* Keeps how TARGET, of which INFO tells, is walked, if it is a root. */
 static int keep_settings(lens_run *run, lens_target *target, const struct stat *info, lens_error *err)
 {
-    const char *root = lens_store_paths_nearest(&run->roots, target->path);
+    const char *root = lens_names_nearest(&run->roots, target->path);
     if (!root || strcmp(root, target->path) != 0)
         return 0;
     json_object_set_new(target->settings, lens_device_key, json_integer((json_int_t)info->st_dev));
@@ -121,7 +121,7 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
 /* Into the settings as they are now: another process may have set something since the walk began. */
 static int keep_mounts(lens_run *run, const lens_target *target, lens_error *err)
 {
-    const char *root = lens_store_paths_nearest(&run->roots, target->path);
+    const char *root = lens_names_nearest(&run->roots, target->path);
     if (!target->walked || !root || strcmp(root, target->path) != 0)
         return 0;
     json_t *settings = lens_root_settings(run->store, root, err);
@@ -152,7 +152,7 @@ static int add_named(lens_run *run, lens_error *err)
             result = lens_fail(err, LENS_E_ARGUMENT, "the name of a folder to index is empty");
         struct stat info;
         lens_error why = {0};
-        if (result == 0 && !lens_store_paths_nearest(&run->roots, path) && lens_file_look(path, &info, &why) != 0) {
+        if (result == 0 && !lens_names_nearest(&run->roots, path) && lens_file_look(path, &info, &why) != 0) {
             if (why.code == LENS_E_MISSING)
                 lens_fail(&why, LENS_E_MISSING, "%s: no such file or folder", path);
             if (err)
@@ -175,7 +175,7 @@ int lens_targets_choose(lens_run *run, lens_error *err)
 {
     if (lens_store_roots(run->store, &run->roots, err) != 0 || add_named(run, err) != 0)
         return -1;
-    lens_store_paths_free(&run->roots);
+    lens_names_free(&run->roots);
     if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0)
         return -1;
     if (run->roots.count == 0)

@@ -8,7 +8,7 @@
 /* Whether the walk of the present target has no business with PATH: it was forgotten, or is a target of its own. */
 static bool left_out(const lens_run *run, const char *path)
 {
-    if (lens_store_paths_have(&run->forgotten, path))
+    if (lens_names_find(&run->forgotten, path) >= 0)
         return true;
     for (size_t i = 0; i < run->target_count; i++)
         if (i != run->target && strcmp(run->targets[i].path, path) == 0)

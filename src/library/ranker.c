@@ -299,14 +299,12 @@ bool lens_ranker_row(const lens_ranker *self, int64_t id, size_t *row)
 
 static int absolute_folders(lens_ranker *self, lens_error *err)
 {
-    self->in.items = calloc(self->options->in_count + 1, sizeof *self->in.items);
-    if (!self->in.items)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t i = 0; i < self->options->in_count; i++) {
         char *path = lens_path_absolute(self->options->in[i], err);
         if (!path)
             return -1;
-        self->in.items[self->in.count++] = path;
+        if (lens_names_add(&self->in, path) != 0)
+            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     }
     return 0;
 }
@@ -386,7 +384,7 @@ int lens_ranker_renew(lens_ranker *self, lens_error *err)
 
 void lens_ranker_close(lens_ranker *self)
 {
-    lens_store_paths_free(&self->in);
+    lens_names_free(&self->in);
     free(self->allowed);
     free(self->formats);
     free(self->penalties);

@@ -13,7 +13,7 @@ typedef struct lens_ranker {
     const lens_search_options *options;
     const lens_term *terms;
     size_t term_count;
-    lens_store_paths in; /* the options' folders, absolute */
+    lens_names in; /* the options' folders, absolute */
     lens_store_vectors vectors;
     lens_warm_view *warm; /* whose VECTORS these are, to be looked at only; NULL: our own */
     bool own_rows;        /* but IDS and SLOTS are our own */

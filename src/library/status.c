@@ -75,7 +75,7 @@ static void tell_approximate(lens_library *library, lens_store *store, const len
 
 static int list_rules(lens_status *status, lens_store *store, lens_error *err)
 {
-    lens_store_paths roots = {0}, forgotten = {0};
+    lens_names roots = {0}, forgotten = {0};
     if (lens_store_roots(store, &roots, err) != 0)
         return -1;
     status->folders = roots.items; /* the list's own memory goes over to the status */

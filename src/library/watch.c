@@ -37,7 +37,7 @@ struct lens_watch {
     lens_folder_watch *folders; /* NULL: the kernel tells of nothing */
     watched_root *roots;
     size_t root_count;
-    lens_store_paths forgotten;
+    lens_names forgotten;
     lens_store_sources captions; /* files of captions, wherever they lie */
     char *changed[CHANGED_MOST];
     size_t changed_count;
@@ -112,7 +112,7 @@ static bool enter(void *context, const char *path)
     lens_watch *self = context;
     struct stat info;
     lens_error error = {0};
-    if (strcmp(path, self->library->place.folder) == 0 || lens_store_paths_have(&self->forgotten, path))
+    if (strcmp(path, self->library->place.folder) == 0 || lens_names_find(&self->forgotten, path) >= 0)
         return false;
     if (strcmp(path, self->walked->path) != 0 && lens_file_look_at_link(path, &info, NULL) == 0 && S_ISLNK(info.st_mode))
         self->walked->linked = true;
@@ -187,13 +187,13 @@ static void free_roots(lens_watch *self)
     free(self->roots);
     self->roots = NULL;
     self->root_count = 0;
-    lens_store_paths_free(&self->forgotten);
+    lens_names_free(&self->forgotten);
     lens_store_sources_free(&self->captions);
 }
 
 static int read_rules(lens_watch *self, lens_buffer *rules, lens_error *err)
 {
-    lens_store_paths roots = {0};
+    lens_names roots = {0};
     int result = lens_store_roots(self->store, &roots, err);
     if (result == 0)
         result = lens_store_forgotten(self->store, &self->forgotten, err);
@@ -217,7 +217,7 @@ static int read_rules(lens_watch *self, lens_buffer *rules, lens_error *err)
         result = lens_store_sources_list(self->store, LENS_SOURCE_FILE, &self->captions, err);
     for (size_t i = 0; result == 0 && i < self->captions.count; i++)
         result = lens_buffer_print(rules, "captions %s\n", self->captions.items[i].path);
-    lens_store_paths_free(&roots);
+    lens_names_free(&roots);
     return result;
 }
 

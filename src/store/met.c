@@ -33,8 +33,7 @@ int lens_path_check(const char *path, lens_error *err)
 void lens_met_clear(lens_met *met)
 {
     met->ids.count = 0;
-    met->kept_capacity = 0;
-    lens_store_paths_free(&met->kept);
+    lens_names_free(&met->kept);
 }
 
 void lens_met_free(lens_met *met)
@@ -53,17 +52,11 @@ int lens_met_keep(lens_met *met, const char *path, lens_error *err)
 {
     if (lens_path_check(path, err) != 0)
         return -1;
-    char **items = lens_list_room(met->kept.items, met->kept.count, &met->kept_capacity, sizeof *items);
-    if (items)
-        met->kept.items = items;
-    if (!items || !(items[met->kept.count] = strdup(path)))
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-    met->kept.count++;
     met->sorted = false;
-    return 0;
+    return lens_names_add(&met->kept, strdup(path)) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-void lens_met_nested(const char *root, lens_store_paths *roots)
+void lens_met_nested(const char *root, lens_names *roots)
 {
     size_t count = 0;
     for (size_t i = 0; i < roots->count; i++) {
@@ -73,11 +66,6 @@ void lens_met_nested(const char *root, lens_store_paths *roots)
             free(roots->items[i]);
     }
     roots->count = count;
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The first SIZE bytes of a path. */
@@ -95,7 +83,7 @@ static int compare_beginning(const void *key, const void *item)
 }
 
 /* Whether PATH or a folder above it is one of SORTED. */
-static bool is_covered(const char *path, const lens_store_paths *sorted)
+static bool is_covered(const char *path, const lens_names *sorted)
 {
     beginning one = {path, strlen(path)};
     while (sorted->count > 0) {
@@ -110,12 +98,12 @@ static bool is_covered(const char *path, const lens_store_paths *sorted)
     return false;
 }
 
-bool lens_met_stays(lens_met *met, int64_t id, const char *path, const lens_store_paths *nested)
+bool lens_met_stays(lens_met *met, int64_t id, const char *path, const lens_names *nested)
 {
-    if (!met->sorted)
+    if (!met->sorted) {
         lens_ids_sort(met->ids.items, met->ids.count);
-    if (!met->sorted && met->kept.count > 0)
-        qsort(met->kept.items, met->kept.count, sizeof *met->kept.items, compare_paths);
+        lens_names_sort(&met->kept);
+    }
     met->sorted = true;
     if (lens_ids_have(met->ids.items, met->ids.count, id))
         return true;

@@ -45,12 +45,12 @@ void lens_store_wait_while(lens_store *store, bool (*go_on)(void *context), void
         lens_postgres_wait_while(store->postgres, go_on, context);
 }
 
-int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err)
+int lens_store_roots(lens_store *store, lens_names *out, lens_error *err)
 {
     return ASK(store, roots, out, err);
 }
 
-int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *err)
+int lens_store_forgotten(lens_store *store, lens_names *out, lens_error *err)
 {
     return ASK(store, forgotten, out, err);
 }
@@ -275,7 +275,7 @@ int lens_store_work_offer(lens_store *store, int64_t worker, const lens_store_wo
     return store->postgres ? lens_postgres_work_offer(store->postgres, worker, items, count, err) : not_a_database(err);
 }
 
-int lens_store_work_claim(lens_store *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err)
+int lens_store_work_claim(lens_store *store, int64_t worker, const lens_names *within, lens_store_work *items, int count, lens_error *err)
 {
     return store->postgres ? lens_postgres_work_claim(store->postgres, worker, within, items, count, err) : not_a_database(err);
 }
@@ -285,7 +285,7 @@ int lens_store_work_drop(lens_store *store, int64_t worker, const char *path, le
     return store->postgres ? lens_postgres_work_drop(store->postgres, worker, path, err) : not_a_database(err);
 }
 
-int64_t lens_store_work_left(lens_store *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err)
+int64_t lens_store_work_left(lens_store *store, int64_t worker, const lens_names *within, int64_t *own, lens_error *err)
 {
     return store->postgres ? lens_postgres_work_left(store->postgres, worker, within, own, err) : not_a_database(err);
 }

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/names.h"
 
 typedef struct lens_store lens_store;
 
@@ -49,21 +50,10 @@ void lens_store_close(lens_store *store);
 
 /* ---- folders ---------------------------------------------------------------------------------------------------- */
 
-/* A list of paths. lens_store_paths_free frees it. */
-typedef struct lens_store_paths {
-    char **items;
-    size_t count;
-} lens_store_paths;
-void lens_store_paths_free(lens_store_paths *paths);
-/* Whether PATH is one of PATHS, which are sorted. */
-bool lens_store_paths_have(const lens_store_paths *paths, const char *path);
-/* Of PATHS the nearest that PATH is or lies below; NULL: none. It is the list's. */
-const char *lens_store_paths_nearest(const lens_store_paths *paths, const char *path);
-
 /* The folders and files that were named to be indexed, and the paths that were forgotten. Each is a rule for all that is
  * below it; the nearest rule wins. Absolute paths, sorted. */
-int lens_store_roots(lens_store *store, lens_store_paths *out, lens_error *err);
-int lens_store_forgotten(lens_store *store, lens_store_paths *out, lens_error *err);
+int lens_store_roots(lens_store *store, lens_names *out, lens_error *err);
+int lens_store_forgotten(lens_store *store, lens_names *out, lens_error *err);
 
 /* Names PATH to be indexed: adds the root unless a root above covers it, with neither a forgotten rule nor a hidden name
  * (one that begins with a dot, which a walk passes by) between; drops the forgotten rule for PATH itself. Roots below
@@ -304,13 +294,13 @@ int lens_store_work_offer(lens_store *store, int64_t worker, const lens_store_wo
 
 /* Takes up to COUNT of the items at or below one of WITHIN for WORKER, in order of path, into ITEMS. How many; -1 on error. lens_store_write takes them off
  * the list in the transaction that writes them. */
-int lens_store_work_claim(lens_store *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err);
+int lens_store_work_claim(lens_store *store, int64_t worker, const lens_names *within, lens_store_work *items, int count, lens_error *err);
 
 /* Takes PATH off WORKER's list: there is nothing to be written. */
 int lens_store_work_drop(lens_store *store, int64_t worker, const char *path, lens_error *err);
 
 /* How many items at or below one of WITHIN are on WORKER's list, whoever has taken them, and *OWN of them it has taken itself. -1 on error. */
-int64_t lens_store_work_left(lens_store *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err);
+int64_t lens_store_work_left(lens_store *store, int64_t worker, const lens_names *within, int64_t *own, lens_error *err);
 
 /* The longest path, in bytes, that STORE takes: a little less while it is a worker for many models. */
 size_t lens_store_path_most(const lens_store *store);

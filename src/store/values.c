@@ -7,33 +7,6 @@
 #include "base/file.h"
 #include "store/texts.h"
 
-void lens_store_paths_free(lens_store_paths *paths)
-{
-    for (size_t i = 0; i < paths->count; i++)
-        free(paths->items[i]);
-    free(paths->items);
-    *paths = (lens_store_paths){0};
-}
-
-static int by_bytes(const void *path, const void *item)
-{
-    return strcmp(path, *(char *const *)item);
-}
-
-bool lens_store_paths_have(const lens_store_paths *paths, const char *path)
-{
-    return paths->count && bsearch(path, paths->items, paths->count, sizeof *paths->items, by_bytes);
-}
-
-const char *lens_store_paths_nearest(const lens_store_paths *paths, const char *path)
-{
-    const char *nearest = NULL;
-    for (size_t i = 0; i < paths->count; i++)
-        if (lens_path_within(path, paths->items[i]) && (!nearest || strlen(paths->items[i]) > strlen(nearest)))
-            nearest = paths->items[i];
-    return nearest;
-}
-
 void lens_store_models_free(lens_store_models *models)
 {
     for (size_t i = 0; i < models->count; i++)

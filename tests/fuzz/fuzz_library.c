@@ -271,16 +271,16 @@ static void read_store(void)
     lens_store *store = open_store(LENS_STORE_READ);
     if (!store)
         return;
-    lens_store_paths paths = {0};
+    lens_names paths = {0};
     if (lens_store_roots(store, &paths, &err) == 0)
         for (size_t i = 0; i < paths.count; i++) {
             char *settings = NULL;
             if (lens_store_root_settings(store, paths.items[i], &settings, &err) == 0)
                 free(settings);
         }
-    lens_store_paths_free(&paths);
+    lens_names_free(&paths);
     if (lens_store_forgotten(store, &paths, &err) == 0)
-        lens_store_paths_free(&paths);
+        lens_names_free(&paths);
     lens_store_picture picture;
     if (lens_store_picture_by_id(store, 1, &picture, &err) == 1)
         lens_store_picture_free(&picture);

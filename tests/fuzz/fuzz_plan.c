@@ -23,14 +23,14 @@ static void make_folder(void)
 static void check(const lens_plan *plan)
 {
     for (size_t i = 0; i < plan->picture_count; i++)
-        expect(plan->pictures[i].label >= LENS_NO_LABEL && plan->pictures[i].label < (int)plan->label_count);
+        expect(plan->pictures[i].label >= LENS_NO_LABEL && plan->pictures[i].label < (int)plan->labels.count);
     for (size_t i = 0; i < plan->query_count; i++) {
         const lens_plan_query *query = &plan->queries[i];
         expect(query->own == SIZE_MAX || query->own < plan->picture_count);
         for (size_t j = 0; j < query->wanted_count; j++)
-            expect(query->wanted[j] >= 0 && query->wanted[j] < (int)plan->label_count);
+            expect(query->wanted[j] >= 0 && query->wanted[j] < (int)plan->labels.count);
         for (size_t j = 0; j < query->related_count; j++)
-            expect(query->related[j] >= 0 && query->related[j] < (int)plan->label_count);
+            expect(query->related[j] >= 0 && query->related[j] < (int)plan->labels.count);
         for (size_t j = 0; j < query->picture_count; j++)
             expect(query->pictures[j] < plan->picture_count);
         for (size_t j = 0; j < plan->picture_count; j++)

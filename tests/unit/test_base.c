@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/list.h"
+#include "base/names.h"
 #include "base/queue.h"
 #include "base/text.h"
 #include "support.h"
@@ -154,6 +155,37 @@ static void test_a_list_grows(void **state)
     free(items);
 }
 
+static void test_names(void **state)
+{
+    (void)state;
+    static const char *const given[] = {"/p/b", "/p", "/p/\303\244", "/p/b/c", "/p/B"};
+    lens_names names = {0};
+    lens_names_sort(&names); /* of none */
+    assert_int_equal(lens_names_find(&names, "/p"), -1);
+    assert_null(lens_names_nearest(&names, "/p"));
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        assert_int_equal(lens_names_add(&names, strdup(given[i])), 0);
+    assert_int_equal(lens_names_add(&names, NULL), -1);
+    assert_true(lens_names_have(&names, "/p/B") && !lens_names_have(&names, "/p/"));
+
+    static const char *const sorted[] = {"/p", "/p/B", "/p/b", "/p/b/c", "/p/\303\244"};
+    lens_names_sort(&names);
+    assert_int_equal(names.count, 5);
+    for (int i = 0; i < 5; i++) {
+        assert_string_equal(names.items[i], sorted[i]);
+        assert_int_equal(lens_names_find(&names, sorted[i]), i);
+    }
+    assert_int_equal(lens_names_find(&names, "/p/b/"), -1);
+    assert_int_equal(lens_names_find(&names, "/q"), -1);
+
+    assert_string_equal(lens_names_nearest(&names, "/p/b/c/d.jpg"), "/p/b/c");
+    assert_string_equal(lens_names_nearest(&names, "/p/b/cd"), "/p/b");
+    assert_string_equal(lens_names_nearest(&names, "/p"), "/p");
+    assert_null(lens_names_nearest(&names, "/pq"));
+    lens_names_free(&names);
+    assert_null(names.items);
+}
+
 static void test_ids(void **state)
 {
     (void)state;
@@ -268,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_hash_is_canonical),
         cmocka_unit_test(test_a_list_grows),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_an_id_map),
         cmocka_unit_test(test_queue),

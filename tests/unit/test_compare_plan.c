@@ -57,7 +57,7 @@ static void end(setup *s)
 static const char *label_of(const setup *s, size_t picture)
 {
     const int label = s->plan.pictures[picture].label;
-    return label == LENS_NO_LABEL ? NULL : s->plan.labels[label];
+    return label == LENS_NO_LABEL ? NULL : s->plan.labels.items[label];
 }
 
 static bool noted(const setup *s, const char *words)
@@ -78,7 +78,7 @@ static void test_labels_by_names(void **state)
     assert_string_equal(label_of(&s, 1), "cats");
     assert_string_equal(label_of(&s, 2), "dogs");
     assert_string_equal(label_of(&s, 3), "yoda"); /* right in the folder that was named: its own name */
-    assert_int_equal(s.plan.label_count, 3);
+    assert_int_equal(s.plan.labels.count, 3);
     end(&s);
 }
 
@@ -258,8 +258,8 @@ static void test_verdicts(void **state)
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
         if (answers[i].verdict != expected[i])
             fail_msg("query %zu is %s, not %s", i, lens_verdict_name(answers[i].verdict), lens_verdict_name(expected[i]));
-    assert_string_equal(s.plan.labels[lens_answer_taken_for(&s.plan, &answers[8])], "cats");
-    assert_string_equal(s.plan.labels[lens_query_label(&s.plan, &s.plan.queries[8])], "dogs");
+    assert_string_equal(s.plan.labels.items[lens_answer_taken_for(&s.plan, &answers[8])], "cats");
+    assert_string_equal(s.plan.labels.items[lens_query_label(&s.plan, &s.plan.queries[8])], "dogs");
 
     /* There and back as JSON. */
     json_t *object = lens_answer_to_json(&answers[7]);

@@ -517,7 +517,7 @@ static void test_two_runs_that_begin_at_once(void **state)
     lens_error err = {0};
     int64_t worker, own;
     char *const items[] = {"/p"};
-    const lens_store_paths within = {.items = (char **)items, .count = 1};
+    const lens_names within = {.items = (char **)items, .count = 1};
     const lens_store_work work = {(char *)"/p/1.jpg", 1000, 5};
     assert_done(lens_store_work_begin(f->store, "before", &f->model, 1, 60, &worker, &err), &err);
     assert_done(lens_store_work_offer(f->store, worker, &work, 1, &err), &err);

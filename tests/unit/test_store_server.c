@@ -255,7 +255,7 @@ static int64_t work_left(lens_store *store, int64_t worker, const char *folder, 
 {
     lens_error err = {0};
     char *const items[] = {(char *)folder};
-    const lens_store_paths within = {.items = (char **)items, .count = 1};
+    const lens_names within = {.items = (char **)items, .count = 1};
     const int64_t left = lens_store_work_left(store, worker, &within, own, &err);
     assert_true(left >= 0);
     return left;
@@ -266,7 +266,7 @@ static void take(lens_store *store, int64_t worker, const char *folder, const ch
 {
     lens_error err = {0};
     char *const items[] = {(char *)folder};
-    const lens_store_paths within = {.items = (char **)items, .count = 1};
+    const lens_names within = {.items = (char **)items, .count = 1};
     const lens_store_work work = {(char *)path, 1000, 5};
     lens_store_work taken[4];
     assert_done(lens_store_work_offer(store, worker, &work, 1, &err), &err);
@@ -495,7 +495,7 @@ static void test_long_paths(void **state)
     assert_done(lens_store_add_root(store, "/", &err), &err);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         char *const root[] = {(char *)"/"};
-        const lens_store_paths within = {.items = (char **)root, .count = 1};
+        const lens_names within = {.items = (char **)root, .count = 1};
         assert_done(lens_store_work_begin(store, "here", models, counts[i], 60, &worker, &err), &err);
         most = long_path(lens_store_path_most(store));
         const lens_store_work work = {most, 1000, 5};

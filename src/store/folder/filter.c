@@ -6,7 +6,7 @@
 #include "store/folder/internal.h"
 
 /* The part of PATH that begins with the slash before the name of the nearest of ROOTS; before its own name when it is in none. */
-static const char *from_root(const char *path, const lens_store_paths *roots)
+static const char *from_root(const char *path, const lens_names *roots)
 {
     size_t longest = 0;
     for (size_t i = 0; i < roots->count; i++) {
@@ -31,7 +31,7 @@ typedef struct sieve {
     const lens_store_filter *filter;
     bool all;   /* it asks for nothing but times */
     char *glob; /* lower-case; NULL: all match */
-    lens_store_paths roots;
+    lens_names roots;
     lens_buffer path;
 } sieve;
 
@@ -135,7 +135,7 @@ int lens_folder_vectors_narrow(lens_folder *store, lens_store_vectors *vectors, 
     if (result == 0)
         result = narrow(store, vectors, &self, err);
     lens_buffer_free(&self.path);
-    lens_store_paths_free(&self.roots);
+    lens_names_free(&self.roots);
     free(self.glob);
     return result;
 }

@@ -1,42 +1,34 @@
 /* Rules about paths: what is to be indexed, and what stays out. The nearest rule at or above a path decides. */
 #include <stdlib.h>
 
-#include "base/list.h"
 #include "store/folder/internal.h"
 
-static int paths_of(lens_folder *store, const char *sql, lens_store_paths *out, lens_error *err)
+static int paths_of(lens_folder *store, const char *sql, lens_names *out, lens_error *err)
 {
-    *out = (lens_store_paths){0};
+    *out = (lens_names){0};
     sqlite3_stmt *statement = lens_sql(store, sql, err);
     if (!statement)
         return -1;
-    size_t capacity = 0;
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
-        char **items = lens_list_room(out->items, out->count, &capacity, sizeof *items);
-        if (!items)
-            break;
-        out->items = items;
         bool short_of_memory = false;
-        out->items[out->count] = lens_sql_text(statement, 0, &short_of_memory);
-        if (!out->items[out->count])
+        if (lens_names_add(out, lens_sql_text(statement, 0, &short_of_memory)) != 0)
             break;
-        out->count++;
     }
     lens_sql_done(store, statement);
     if (result > 0)
         result = lens_sql_memory(store, err);
     if (result != 0)
-        lens_store_paths_free(out);
+        lens_names_free(out);
     return result;
 }
 
-int lens_folder_roots(lens_folder *store, lens_store_paths *out, lens_error *err)
+int lens_folder_roots(lens_folder *store, lens_names *out, lens_error *err)
 {
     return paths_of(store, "SELECT path FROM rule WHERE out = 0 ORDER BY path", out, err);
 }
 
-int lens_folder_forgotten(lens_folder *store, lens_store_paths *out, lens_error *err)
+int lens_folder_forgotten(lens_folder *store, lens_names *out, lens_error *err)
 {
     return paths_of(store, "SELECT path FROM rule WHERE out = 1 ORDER BY path", out, err);
 }

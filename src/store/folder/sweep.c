@@ -69,7 +69,7 @@ static int delete_pictures(lens_folder *store, const lens_id_list *list, lens_er
 
 /* Adds to OUT the pictures at or below ROOT that were neither met, nor lie where the walk could not look, nor below one
  * of NESTED. */
-static int unseen(lens_folder *store, const char *root, const lens_store_paths *nested, lens_id_list *out, lens_error *err)
+static int unseen(lens_folder *store, const char *root, const lens_names *nested, lens_id_list *out, lens_error *err)
 {
     lens_path_range range;
     if (lens_path_range_of(root, &range) != 0)
@@ -111,7 +111,7 @@ int lens_folder_seen_keep(lens_folder *store, const char *path, lens_error *err)
     return lens_met_keep(&store->seen, path, err);
 }
 
-static int sweep(lens_folder *store, const char *root, const lens_store_paths *nested, int64_t *removed, lens_error *err)
+static int sweep(lens_folder *store, const char *root, const lens_names *nested, int64_t *removed, lens_error *err)
 {
     lens_id_list gone = {0};
     int result = unseen(store, root, nested, &gone, err);
@@ -129,14 +129,14 @@ int lens_folder_sweep(lens_folder *store, const char *root, int64_t *removed, le
     *removed = 0;
     if (lens_path_check(root, err) != 0)
         return -1;
-    lens_store_paths nested;
+    lens_names nested;
     if (lens_folder_roots(store, &nested, err) != 0)
         return -1;
     lens_met_nested(root, &nested);
     int result = lens_sql_begin(store, err);
     if (result == 0)
         result = end(store, sweep(store, root, &nested, removed, err), err);
-    lens_store_paths_free(&nested);
+    lens_names_free(&nested);
     if (result != 0)
         *removed = 0;
     return result;

@@ -12,8 +12,8 @@ enum { LENS_POSTGRES_PATH_MOST = 2600 /* bytes: what an entry of an index holds 
 lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, double patience, lens_error *err);
 void lens_postgres_close(lens_postgres *store);
 char *lens_postgres_place_shown(const char *place);
-int lens_postgres_roots(lens_postgres *store, lens_store_paths *out, lens_error *err);
-int lens_postgres_forgotten(lens_postgres *store, lens_store_paths *out, lens_error *err);
+int lens_postgres_roots(lens_postgres *store, lens_names *out, lens_error *err);
+int lens_postgres_forgotten(lens_postgres *store, lens_names *out, lens_error *err);
 int lens_postgres_add_root(lens_postgres *store, const char *path, lens_error *err);
 int lens_postgres_root_settings(lens_postgres *store, const char *path, char **settings, lens_error *err);
 int lens_postgres_set_root_settings(lens_postgres *store, const char *path, const char *settings, lens_error *err);
@@ -85,9 +85,9 @@ int lens_postgres_work_renew(lens_postgres *store, int64_t worker, double lease,
 int lens_postgres_work_release(lens_postgres *store, int64_t worker, lens_error *err);
 int lens_postgres_work_end(lens_postgres *store, int64_t worker, lens_error *err);
 int lens_postgres_work_offer(lens_postgres *store, int64_t worker, const lens_store_work *items, size_t count, lens_error *err);
-int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err);
+int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_names *within, lens_store_work *items, int count, lens_error *err);
 int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *path, lens_error *err);
-int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err);
+int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_names *within, int64_t *own, lens_error *err);
 int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, lens_error *err);
 
 int lens_postgres_export_begin(lens_postgres *store, lens_error *err);

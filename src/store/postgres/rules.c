@@ -11,30 +11,29 @@ int lens_pg_path_check(const char *path, lens_error *err)
            : lens_fail(err, LENS_E_LIMIT, "%s: a path of more than %d bytes is too long for a library in PostgreSQL", path, LENS_POSTGRES_PATH_MOST);
 }
 
-static int paths_of(lens_postgres *store, const char *sql, lens_store_paths *out, lens_error *err)
+static int paths_of(lens_postgres *store, const char *sql, lens_names *out, lens_error *err)
 {
-    *out = (lens_store_paths){0};
+    *out = (lens_names){0};
     PGresult *rows = lens_pg_ask(store, sql, NULL, err);
     if (!rows)
         return -1;
     const int count = lens_pg_rows(store, rows);
-    bool short_of_memory = !(out->items = calloc((size_t)count + 1, sizeof *out->items));
+    bool short_of_memory = false;
     for (int i = 0; i < count && !short_of_memory; i++)
-        if ((out->items[i] = lens_pg_copy_at(store, rows, i, 0, &short_of_memory)))
-            out->count++;
+        short_of_memory = lens_names_add(out, lens_pg_copy_at(store, rows, i, 0, &short_of_memory)) != 0;
     lens_pg_done(store, rows);
     if (!short_of_memory)
         return 0;
-    lens_store_paths_free(out);
+    lens_names_free(out);
     return lens_pg_memory(err);
 }
 
-int lens_postgres_roots(lens_postgres *store, lens_store_paths *out, lens_error *err)
+int lens_postgres_roots(lens_postgres *store, lens_names *out, lens_error *err)
 {
     return paths_of(store, "SELECT path FROM rule WHERE NOT out ORDER BY path", out, err);
 }
 
-int lens_postgres_forgotten(lens_postgres *store, lens_store_paths *out, lens_error *err)
+int lens_postgres_forgotten(lens_postgres *store, lens_names *out, lens_error *err)
 {
     return paths_of(store, "SELECT path FROM rule WHERE out ORDER BY path", out, err);
 }

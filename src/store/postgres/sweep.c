@@ -88,7 +88,7 @@ static int end(lens_postgres *store, int result, int64_t *removed, lens_error *e
 /* Adds to OUT the pictures at or below ROOT that this walk should have met and did not. What another worker wrote since it began is not for it to judge.
  * (BEGUN is asked for without waiting for a turn, so a batch that was being written then may bear an earlier time than it was seen at. It cannot be missed: a
  * run takes a turn of its own, adding its models, before its walk begins.) */
-static int unseen(lens_postgres *store, const char *root, const lens_store_paths *nested, lens_id_list *out, lens_error *err)
+static int unseen(lens_postgres *store, const char *root, const lens_names *nested, lens_id_list *out, lens_error *err)
 {
     lens_pg_args args = {0};
     if (range_args(&args, root, err) != 0)
@@ -110,7 +110,7 @@ static int unseen(lens_postgres *store, const char *root, const lens_store_paths
 static int sweep_once(lens_postgres *store, const char *root, int64_t *removed, lens_error *err)
 {
     *removed = 0;
-    lens_store_paths nested = {0};
+    lens_names nested = {0};
     lens_id_list gone = {0};
     if (lens_path_check(root, err) != 0 || lens_pg_begin(store, err) != 0)
         return -1;
@@ -126,7 +126,7 @@ static int sweep_once(lens_postgres *store, const char *root, int64_t *removed, 
     }
     result = end(store, result, removed, err);
     lens_id_list_free(&gone);
-    lens_store_paths_free(&nested);
+    lens_names_free(&nested);
     return result;
 }
 

@@ -97,7 +97,7 @@ int lens_postgres_work_offer(lens_postgres *store, int64_t worker, const lens_st
                               " unnest($2::bytea[], $3::bigint[], $4::bigint[]) AS t (path, size, mtime_ns) ORDER BY path ON CONFLICT DO NOTHING", &args, NULL, err);
 }
 
-int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_store_paths *within, lens_store_work *items, int count, lens_error *err)
+int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_names *within, lens_store_work *items, int count, lens_error *err)
 {
     lens_pg_args args = {0};
     lens_pg_ranges(&args, (const char *const *)within->items, within->count);
@@ -134,7 +134,7 @@ int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *pa
     return lens_pg_run(store, "DELETE FROM work WHERE path = $1 AND models = (SELECT models FROM worker WHERE id = $2)", &args, NULL, err);
 }
 
-int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_store_paths *within, int64_t *own, lens_error *err)
+int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens_names *within, int64_t *own, lens_error *err)
 {
     lens_pg_args args = {0};
     lens_pg_ranges(&args, (const char *const *)within->items, within->count);
