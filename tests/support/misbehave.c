@@ -95,6 +95,8 @@ static int try_more(const char *place, lens_error *err)
 #ifdef SYS_open
     errno = 0;
     opened = syscall(SYS_open, place, O_WRONLY | O_CREAT | O_TRUNC, 0600) < 0 ? errno : 0;
+#else
+    (void)place; /* 64-bit ARM has no such call */
 #endif
     errno = 0;
     const int owner = fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getppid()) != 0 ? errno : 0;
