@@ -65,7 +65,7 @@ static void tell(int number, siginfo_t *info, void *context)
         }
     write_text("memelens: ");
     write_text(found && *path ? path : "a file in use");
-    write_text(": was cut short while it was in use, or its disk cannot be read\n");
+    write_text(": was cut short while it was in use, or its disk is full or cannot be read\n");
     _exit(CLI_ERROR);
 }
 

@@ -20,15 +20,22 @@ static uint64_t fill(lens_store *store, int64_t model, uint64_t first, lens_erro
     return batches;
 }
 
-static void test_a_full_disk(void **state)
+/* A folder that is a disk of 3 MB. */
+static char *small_disk(void)
 {
-    (void)state;
     char *folder = test_folder_new();
     if (mount("none", folder, "tmpfs", 0, "size=3m") != 0) {
         printf("skipped: a small disk of our own needs root\n");
         test_folder_remove(folder);
         skip();
     }
+    return folder;
+}
+
+static void test_a_full_disk(void **state)
+{
+    (void)state;
+    char *folder = small_disk();
     char *library = test_path(folder, "library"), *ballast = test_path(folder, "ballast");
     int without_room = 0, copied = 0;
     /* Ballast of several sizes, so that the disk is full now for the vectors, now for the rows. */
@@ -75,6 +82,40 @@ static void test_a_full_disk(void **state)
     assert_true(without_room > 0);
 }
 
+/* Where a run was killed, a reader too has to make the file that readers and writers share. */
+static void test_a_reader_on_a_full_disk(void **state)
+{
+    (void)state;
+    char *folder = small_disk(), *library = test_path(folder, "library"), *ballast = test_path(folder, "ballast");
+    char *shared = test_path(folder, "library/library.db-shm");
+    lens_error err = {0};
+    const pid_t killed = fork();
+    if (killed == 0) {
+        lens_store *store = test_store(library, LENS_STORE_WRITE);
+        assert_done(test_write_pictures(store, test_model(store, "m", DIM), DIM, "/p", 0, BATCH, &err), &err);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(killed, NULL, 0), killed);
+    assert_int_equal(unlink(shared), 0); /* as after a power cut */
+    FILE *file = fopen(ballast, "wb");
+    assert_non_null(file);
+    setvbuf(file, NULL, _IONBF, 0);
+    while (fwrite(&err, 1, 1, file) == 1)
+        ;
+    assert_int_equal(errno, ENOSPC);
+    fclose(file);
+    assert_null(lens_store_open(library, LENS_STORE_READ, 0, &err));
+    assert_int_equal(err.code, LENS_E_FULL);
+    assert_says(&err, "library.db: no room left on the disk");
+    unlink(ballast);
+    lens_store *store = test_store(library, LENS_STORE_WRITE);
+    assert_int_equal(test_store_sound(store, test_model(store, "m", DIM), DIM), BATCH);
+    lens_store_close(store);
+    free(library), free(ballast), free(shared);
+    umount(folder);
+    test_folder_remove(folder);
+}
+
 static void test_a_file_that_may_not_grow(void **state)
 {
     (void)state;
@@ -105,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_full_disk),
+        cmocka_unit_test(test_a_reader_on_a_full_disk),
         cmocka_unit_test(test_a_file_that_may_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,8 @@ int lens_sql_fail(lens_folder *store, lens_error *err)
     int code = sqlite3_extended_errcode(store->db);
     const char *words = sqlite3_errmsg(store->db);
     int system = sqlite3_system_errno(store->db);
-    switch (code & 0xff) {
+    const bool input_output = (code & 0xff) == SQLITE_IOERR;
+    switch (input_output && (system == ENOSPC || system == EDQUOT) ? SQLITE_FULL : code & 0xff) {
     case SQLITE_FULL:
         return lens_fail(err, LENS_E_FULL, "%s/%s: no room left on the disk", store->folder, LENS_DATABASE);
     case SQLITE_NOMEM:
