@@ -79,7 +79,7 @@ help:
 	@echo 'make races     the tests in which threads meet, under ThreadSanitizer'
 	@echo 'make coverage  every test, then the share of the lines of src/ that ran'
 	@echo 'make fuzz      each fuzz target for SECONDS=60, or RUNS=N inputs (TARGET=name: that one; tests/fuzz/README.md)'
-	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 25 minutes (FAULTS="--quick", --help for more)'
+	@echo 'make faults    power cuts, failing disks, short memory, kill -9, at every call; some 20 minutes (FAULTS="--quick", --help for more)'
 	@echo 'make bench     everything that is claimed about speed, as a table (QUICK=1; bench/README.md says more)'
 	@echo 'make kept      what the tests of upgrades keep of this release (tests/kept/README.md)'
 	@echo 'make limits    what very large and deep folders cost (QUICK=1: smaller ones)'

@@ -265,10 +265,12 @@ static int import_files(importer *self, int64_t *changed, lens_error *err)
     json_decref(settings);
     for (size_t i = 0; i < options->caption_count && result == 0 && go_on(self, i, options->caption_count, false); i++) {
         char *path = lens_path_absolute(options->captions[i], err);
-        if (path && lens_names_add(&named, path) == 0)
-            result = import_named(self, path, text, changed, err);
+        if (!path)
+            result = -1;
+        else if (lens_names_add(&named, path) != 0)
+            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
         else
-            result = path ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+            result = import_named(self, path, text, changed, err);
     }
     free(text);
     if (result == 0)

@@ -86,7 +86,7 @@ void lens_share_end(lens_run *run)
 typedef struct sharer {
     lens_run *run;
     lens_store *store; /* a connection of its own: it waits for no batch to be written */
-    lens_names within; /* the targets that are walked, lent by them */
+    lens_names within; /* the targets that are walked */
     double renewed, looked;
 } sharer;
 
@@ -162,11 +162,10 @@ void *lens_index_sharer(void *argument)
     lens_run *run = argument;
     lens_error error = {0};
     sharer self = {.run = run, .store = lens_store_open(run->place->store, LENS_STORE_WRITE, run->options->wait, &error)};
-    self.within.items = calloc(run->target_count + 1, sizeof *self.within.items);
-    int done = self.store && self.within.items ? 0 : -1;
+    int done = self.store ? 0 : -1;
     for (size_t i = 0; i < run->target_count && done == 0; i++)
         if (!run->targets[i].absent && !run->targets[i].removed)
-            self.within.items[self.within.count++] = run->targets[i].path;
+            done = lens_names_add(&self.within, strdup(run->targets[i].path));
     for (int failures = 0; done == 0 && !atomic_load(&run->stop);) {
         done = take(&self, &error);
         failures = done < 0 ? failures + 1 : 0;
@@ -180,7 +179,7 @@ void *lens_index_sharer(void *argument)
         lens_run_fail(run, &error);
     }
     lens_queue_close(run->jobs);
-    free(self.within.items);
+    lens_names_free(&self.within);
     lens_store_close(self.store);
     return NULL;
 }

@@ -1,10 +1,8 @@
 /* What stores of every kind give out, and take. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "base/file.h"
 #include "store/texts.h"
 
 void lens_store_models_free(lens_store_models *models)

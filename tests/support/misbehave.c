@@ -107,6 +107,14 @@ static int try_more(const char *place, lens_error *err)
     return lens_fail(err, LENS_E_FORMAT, "open %d owner %d signal %d flags %d seal %d, usual %d", opened, owner, chosen, flags, sealed, usual);
 }
 
+/* What comes of a file that may not grow. */
+static int tell_signal(lens_error *err)
+{
+    struct sigaction action;
+    const bool ignored = sigaction(SIGXFSZ, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+    return lens_fail(err, LENS_E_FORMAT, "%s", ignored ? "ignored" : "the end");
+}
+
 static int see_surroundings(lens_error *err)
 {
     int open_files = 0;
@@ -197,6 +205,8 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
         return work_or_rest(words[0] == 'w', err);
     else if (strcmp(words, "memory") == 0)
         return take_memory(err);
+    else if (strcmp(words, "signal") == 0)
+        return tell_signal(err);
     else if (strcmp(words, "cursor") == 0)
         return lens_fail(err, LENS_E_FORMAT, "two\nlines, \x1b[2J and \x7f");
     else if (strcmp(words, "eight bits") == 0) /* which are such a code once UTF-8 is read */

@@ -354,6 +354,8 @@ static void test_nothing_else_is_within_reach(void **state)
     const bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
     assert_int_equal(strncmp(err.message, landlock ? "open 13 " : "open 0 ", 7), 0);
     assert_says(&err, " write 1 socket 1 exec 1 fork 1 kill 1 trace 1 break 1 code 0");
+    err = test_ask(TEST_ASK_JPEG, "signal");
+    assert_string_equal(err.message, "ignored");
     snprintf(words, sizeof words, "more %s", place);
     err = test_ask(TEST_ASK_SVG, words);
 #ifdef SYS_open

@@ -123,15 +123,18 @@ static int open_to_read(lens_folder *store, const char *path, lens_error *err)
     if (fstatat(store->dir, LENS_DATABASE, &info, 0) != 0)
         return errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->folder)
                                : lens_fail_errno(err, errno, "%s/%s", store->folder, LENS_DATABASE);
-    int is_library = connect(store, path, SQLITE_OPEN_READONLY, err) == 0 ? lens_schema_look(store, err) : -1;
+    lens_error error = {0};
+    int is_library = connect(store, path, SQLITE_OPEN_READONLY, &error) == 0 ? lens_schema_look(store, &error) : -1;
     int code = sqlite3_errcode(store->db) & 0xff;
     /* A journal that is to be rolled back is older than the log: a writer was killed while it made the library, and the next one begins anew. */
     if (is_library < 0 && sqlite3_extended_errcode(store->db) == SQLITE_READONLY_ROLLBACK)
         is_library = 0;
-    if (is_library < 0 && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(path, R_OK) == 0)
-        is_library = look_without_log(store, path, err);
+    if (is_library < 0 && error.code != LENS_E_FULL && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(path, R_OK) == 0)
+        is_library = look_without_log(store, path, &error);
     if (is_library == 0) /* a writer is making it, or was killed while making it */
-        return lens_fail(err, LENS_E_MISSING, "%s: there is no library here yet", store->folder);
+        lens_fail(&error, LENS_E_MISSING, "%s: there is no library here yet", store->folder);
+    if (is_library <= 0 && err)
+        *err = error;
     return is_library > 0 ? 0 : -1;
 }
 

@@ -1,16 +1,25 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "store/folder/internal.h"
+
+/* Of its log and of the file that processes share SQLite tells a full disk in other ways: the one cannot grow, the other cannot be made. */
+static bool is_full(const lens_folder *store, int code, int system)
+{
+    struct statvfs disk;
+    if (code != SQLITE_CANTOPEN || fstatvfs(store->dir, &disk) != 0)
+        return code == SQLITE_IOERR && system == ENOSPC;
+    return !(disk.f_flag & ST_RDONLY) && (disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0));
+}
 
 int lens_sql_fail(lens_folder *store, lens_error *err)
 {
     int code = sqlite3_extended_errcode(store->db);
     const char *words = sqlite3_errmsg(store->db);
     int system = sqlite3_system_errno(store->db);
-    const bool input_output = (code & 0xff) == SQLITE_IOERR;
-    switch (input_output && (system == ENOSPC || system == EDQUOT) ? SQLITE_FULL : code & 0xff) {
+    switch (is_full(store, code & 0xff, system) ? SQLITE_FULL : code & 0xff) {
     case SQLITE_FULL:
         return lens_fail(err, LENS_E_FULL, "%s/%s: no room left on the disk", store->folder, LENS_DATABASE);
     case SQLITE_NOMEM:
