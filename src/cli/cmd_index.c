@@ -73,7 +73,7 @@ static int run(const cli_list *operands)
                            (json_int_t)report.failed, "captions", (json_int_t)report.captions, "seconds", report.seconds, "pictures_per_second", report.pictures_per_second,
                            "library_bytes", (json_int_t)report.library_bytes));
     if (status == CLI_DONE && read_too)
-        status = cli_run_reading(library, languages, (int)threads, as_json);
+        status = cli_run_reading(library, languages, (int)threads, megapixels, as_json);
     lens_library_close(library);
     free(columns);
     return status;

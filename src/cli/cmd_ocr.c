@@ -3,12 +3,13 @@
 #include "cli/indexing.h"
 
 static const char *languages;
-static long threads;
+static long threads, megapixels;
 static bool as_json;
 
 static const cli_option options[] = {
     {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "the languages to read: eng, or eng+deu (those read last, or eng)"},
     {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all"},
+    {"max-megapixels", 0, CLI_COUNT, &megapixels, "N", "pass by larger pictures (100)"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object"},
 };
 
@@ -19,7 +20,7 @@ static int run(const cli_list *operands)
     lens_library *library = cli_open_library();
     if (!library)
         return CLI_ERROR;
-    const int status = cli_run_reading(library, languages, (int)threads, as_json);
+    const int status = cli_run_reading(library, languages, (int)threads, megapixels, as_json);
     lens_library_close(library);
     return status;
 }

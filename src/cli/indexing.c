@@ -51,13 +51,15 @@ int cli_run_index(lens_library *library, lens_index_options *options, lens_index
     return CLI_INTERRUPTED;
 }
 
-int cli_run_reading(lens_library *library, const char *languages, int threads, bool as_json)
+int cli_run_reading(lens_library *library, const char *languages, int threads, long megapixels, bool as_json)
 {
     lens_error error = {0};
     lens_read_options options = lens_read_options_default();
     lens_read_report report;
     options.languages = languages;
     options.threads = threads;
+    if (megapixels)
+        options.max_pixels = (uint64_t)megapixels * 1000000;
     options.event = cli_progress_event;
     cli_catch_interrupt();
     const int result = lens_read(library, &options, &report, &error);

@@ -229,10 +229,15 @@ const lens_catalogue_entry *lens_catalogue_at(size_t index)
     return index < lens_catalogue_count() ? &entries[index] : NULL;
 }
 
-const lens_catalogue_entry *lens_catalogue_find(const char *name)
+size_t lens_model_base_length(const char *name)
 {
     const char *at = strrchr(name, '@');
-    size_t length = at ? (size_t)(at - name) : strlen(name);
+    return at && at != name && !strchr(at, '/') ? (size_t)(at - name) : strlen(name);
+}
+
+const lens_catalogue_entry *lens_catalogue_find(const char *name)
+{
+    const size_t length = lens_model_base_length(name);
     for (size_t i = 0; i < lens_catalogue_count(); i++)
         if (strlen(entries[i].name) == length && memcmp(entries[i].name, name, length) == 0)
             return &entries[i];

@@ -37,6 +37,9 @@ extern const char *const lens_catalogue_default; /* "efficientnet-lite0" */
 size_t lens_catalogue_count(void);
 const lens_catalogue_entry *lens_catalogue_at(size_t index);
 
+/* Length of NAME, of a model or of its folder, without its "@PREP". An "@" inside a folder's name is one only when a slash follows it. */
+size_t lens_model_base_length(const char *name);
+
 /* NAME may carry "@PREP". NULL when it is not in the table. */
 const lens_catalogue_entry *lens_catalogue_find(const char *name);
 

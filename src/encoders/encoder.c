@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "encoders/catalogue.h"
 #include "encoders/opened.h"
 #include "encoders/packed_place.h"
 #include "encoders/registry.h"
@@ -95,8 +96,8 @@ static int name_and_prepare(lens_encoder *encoder, const char *folder, const cha
     encoder->info.variant = encoder->variant;
     encoder->info.folder = encoder->folder;
     encoder->info.family = encoder->family->name;
-    char *at = strrchr(encoder->name, '@');
-    if (!at)
+    char *at = encoder->name + lens_model_base_length(name);
+    if (!*at)
         return 0;
     *at = '\0';
     if (!pictures)
@@ -357,7 +358,7 @@ int lens_encoder_preparation_weightless(const char *base, const char *way, lens_
 lens_encoder *lens_encoder_open_weightless(const char *name, lens_tower towers, lens_error *err)
 {
     char base[32];
-    snprintf(base, sizeof base, "%.*s", (int)strcspn(name, "@"), name);
+    snprintf(base, sizeof base, "%.*s", (int)lens_model_base_length(name), name);
     const lens_family *family = find_weightless(base, err);
     lens_encoder *encoder = family ? calloc(1, sizeof *encoder) : NULL;
     if (!encoder) {

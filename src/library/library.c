@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/processors.h"
+#include "encoders/catalogue.h"
 #include "library/internal.h"
 #include "library/sentences.h"
 #include "library/text_search.h"
@@ -108,7 +109,7 @@ static size_t named(const lens_store_models *models, const char *name)
 static bool lacks_words(const char *folder, const lens_store_model *model)
 {
     lens_tower towers = 0;
-    char *base = strndup(model->name, strcspn(model->name, "@")), *weights = lens_model_folder(model->name, NULL);
+    char *base = strndup(model->name, lens_model_base_length(model->name)), *weights = lens_model_folder(model->name, NULL);
     const bool lacks = (base && lens_encoder_is_weightless(base)) || (weights && lens_encoder_kinds(weights, &towers, NULL) == 0 && !(towers & LENS_TOWER_WORDS));
     free(weights);
     free(base);

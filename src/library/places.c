@@ -91,13 +91,6 @@ char *lens_models_folder(lens_error *err)
     return data_folder("MEMELENS_MODELS", "models", err);
 }
 
-/* Length of NAME without its "@PREP". An "@" inside a folder's name is one only when a slash follows it. */
-static size_t base_length(const char *name)
-{
-    const char *at = strrchr(name, '@');
-    return at && at != name && !strchr(at, '/') ? (size_t)(at - name) : strlen(name);
-}
-
 static bool is_path(const char *name)
 {
     return strchr(name, '/') != NULL || name[0] == '.';
@@ -107,7 +100,7 @@ static bool is_path(const char *name)
  * any other name. The caller frees. */
 static char *pulled_name(const char *name)
 {
-    char *base = strndup(name, base_length(name)), *models = lens_models_folder(NULL), *folder = NULL, *path = NULL;
+    char *base = strndup(name, lens_model_base_length(name)), *models = lens_models_folder(NULL), *folder = NULL, *path = NULL;
     lens_buffer out = {0};
     if (base && models && lens_hub_repository(base) && !lens_file_exists(base) && (folder = lens_hub_folder_name(base)) &&
         (path = lens_path_join(models, folder)) && lens_file_exists(path))
@@ -133,7 +126,7 @@ char *lens_model_canonical_name(const char *name, lens_error *err)
 char *lens_model_folder(const char *name, lens_error *err)
 {
     char *pulled = pulled_name(name);
-    char *base = pulled ? strndup(pulled, base_length(pulled)) : strndup(name, base_length(name));
+    char *base = pulled ? strndup(pulled, lens_model_base_length(pulled)) : strndup(name, lens_model_base_length(name));
     free(pulled);
     char *models = lens_models_folder(err);
     char *folder = NULL;
@@ -168,7 +161,7 @@ char *lens_model_folder(const char *name, lens_error *err)
 
 int lens_model_preparation(const char *name, lens_preparation *preparation, lens_error *err)
 {
-    const size_t length = base_length(name);
+    const size_t length = lens_model_base_length(name);
     const char *way = name[length] ? name + length + 1 : NULL;
     char *base = strndup(name, length);
     if (!base)
@@ -190,7 +183,7 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_t
     lens_precision wanted = LENS_PRECISION_AUTO;
     if (precision && lens_precision_parse(precision, &wanted, err) != 0)
         return NULL;
-    char *base = strndup(name, base_length(name));
+    char *base = strndup(name, lens_model_base_length(name));
     const bool weightless = base && lens_encoder_is_weightless(base);
     free(base);
     if (weightless)

@@ -298,7 +298,7 @@ static const lens_blob *make_thumb(lens_exchange *exchange, const lens_picture *
     int width, height;
     void *bytes = NULL;
     size_t size = 0;
-    uint8_t *rgb = lens_thumbnail(picture->path, side, 0, &width, &height, &error);
+    uint8_t *rgb = lens_thumbnail(picture->path, side, exchange->server->pixels_most, &width, &height, &error);
     const int result = rgb ? lens_jpeg(rgb, width, height, 82, &bytes, &size, &error) : -1;
     free(rgb);
     if (result != 0 && error.code == LENS_E_SILENT) {

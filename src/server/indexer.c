@@ -309,6 +309,7 @@ static void read_pictures(lens_indexer *self)
     lens_read_options options = lens_read_options_default();
     lens_library *library = lens_library_open(self->server->options.library, &error);
     options.languages = self->server->options.ocr_languages;
+    options.max_pixels = self->server->pixels_most;
     options.wait = keep_seconds;
     options.event = hear_reading;
     options.context = self;

@@ -78,6 +78,7 @@ static int prepare(lens_server *server, lens_error *err)
                          server->options.listen);
     server->local = server->loopback && !server->options.hosts.count;
     server->show_paths = server->local || server->options.show_paths;
+    server->pixels_most = larger(server->options.max_pixels, lens_index_options_default().max_pixels);
     server->body_most = picture / 3 * 4 + LENS_BODY_SMALL; /* in base64 it is a third longer; several of them may make one query */
     server->bodies_most = (long long)larger(bodies_least, 2 * server->body_most);
     server->name = strdup(name);

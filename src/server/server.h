@@ -34,6 +34,7 @@ typedef struct lens_server {
     bool show_paths;
     char *token;      /* NULL: nobody is asked for one */
     char *name;       /* of this machine */
+    uint64_t pixels_most; /* of a picture of the library: as many as of one that is sent, and never fewer than an index run takes by itself */
     lens_warm *warm;
     struct MHD_Daemon *daemon;
     unsigned port;

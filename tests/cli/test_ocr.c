@@ -157,6 +157,29 @@ static void test_index_reads_too(void **state)
     texts_world_expect(world, "mordor.png", "mordor");
 }
 
+static void expect_said(const char *words, test_run run)
+{
+    if (!strstr(run.err.data, words))
+        fail_msg("expected '%s' in: %s", words, run.err.data);
+    test_run_free(&run);
+}
+
+static void test_pictures_of_any_size_that_is_let_in(void **state)
+{
+    const test_world *world = *state;
+    test_world_picture(world, "mute.png", TEST_PNG, 11);
+    need_reader(world);
+    lens_buffer large = test_picture(TEST_PNG, 1200, 1000, 5);
+    char *path = test_world_path(world, "large.png");
+    test_write(path, large.data, large.size);
+    texts_world_index(world, 0, NULL);
+    expect_said("1 passed by", test_world_expect(world, 0, "ocr", "--max-megapixels", "1", NULL));
+    expect_said("1 passed by", test_world_expect(world, 0, "index", "--ocr", "--max-megapixels", "1", NULL));
+    expect_reading(world, 1, 0);
+    lens_buffer_free(&large);
+    free(path);
+}
+
 /* ---- a pass that is killed ---- */
 
 enum { PICTURES = 192 /* some seconds of reading */ };
@@ -269,6 +292,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_what_cannot_be_read, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_languages_are_remembered, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_index_reads_too, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_pictures_of_any_size_that_is_let_in, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_kills, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_index_beside_a_pass, test_world_setup, test_world_teardown),
     };

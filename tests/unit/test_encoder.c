@@ -374,6 +374,16 @@ static void test_catalogue(void **state)
         assert_null(lens_catalogue_find(unknown[i]));
 }
 
+static void test_the_base_of_a_name(void **state)
+{
+    (void)state;
+    static const struct { const char *name; size_t length; } names[] = {
+        {"colour", 6}, {"colour@crop", 6}, {"./a@b/model", 11}, {"./a@b/model@64", 11}, {"owner/name@pad", 10}, {"@64", 3}, {"", 0}, {"a@b@c", 3},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(lens_model_base_length(names[i].name), names[i].length);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -401,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_preparations_and_precisions),
         cmocka_unit_test(test_a_vector_without_direction_is_an_error),
         cmocka_unit_test(test_catalogue),
+        cmocka_unit_test(test_the_base_of_a_name),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
