@@ -40,7 +40,7 @@ check search   base
 check library  captions ocr words encoders text nn pixels files store search net base memelens.h memelens_study.h
 check compare  base memelens.h memelens_study.h
 check cli      compare server base memelens.h
-check server   compare base memelens.h memelens_error.h
+check server   base memelens.h memelens_error.h
 for folder in src/*/; do
     folder=$(basename "$folder")
     case $checked in *" $folder "*) ;; *) echo "src/$folder: nothing says what it may include" >&2; bad=1 ;; esac

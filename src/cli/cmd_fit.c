@@ -36,6 +36,8 @@ static int run(const cli_list *operands)
 {
     if (operands->count)
         return cli_fail("fit: takes no paths; it fits on all captioned pictures of the library");
+    if (undo && (out || anyway || as_json))
+        return cli_fail("--built-in: fits nothing, and takes none of --out, --anyway and --json");
     lens_library *library = cli_open_library();
     lens_error error = {0};
     lens_fit_report report = {0};

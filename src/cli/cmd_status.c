@@ -183,6 +183,8 @@ static int run(const cli_list *operands)
 {
     if (operands->count)
         return cli_fail("status: takes no %s", operands->items[0]);
+    if (failed && texts)
+        return cli_fail("--failed and --texts: one of them");
     lens_library *library = cli_open_library();
     lens_error error = {0};
     lens_status *status = library ? lens_status_get(library, &error) : NULL;

@@ -146,6 +146,8 @@ static void test_mistakes(void **state)
         {"completion", "fish", NULL, "bash or zsh"},
         {"similar", "a", "b", "Name one"},
         {"bench", "--precision", "f31", "f31"},
+        {"status", "--failed", "--texts", "one of them"},
+        {"fit", "--built-in", "--json", "fits nothing"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *argv[] = {test_program(), wrong[i][0], wrong[i][1], wrong[i][2], NULL};
