@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <stdint.h>
+#include <strings.h>
 
 /* Length of the well-formed UTF-8 sequence at BYTES, or 0. Table 3-7 of the Unicode standard. */
 static size_t utf8_length(const unsigned char *bytes, size_t size)
@@ -58,6 +59,11 @@ int lens_text_printable(const char *bytes, size_t size, lens_buffer *out)
         size -= step;
     }
     return 0;
+}
+
+bool lens_is_url(const char *text)
+{
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
 }
 
 int lens_base64_encode(const void *bytes, size_t size, lens_buffer *out)

@@ -15,6 +15,9 @@ bool lens_utf8_valid(const char *bytes, size_t size);
  * no file name can steer a terminal or break a line. 0 or -1. */
 int lens_text_printable(const char *bytes, size_t size, lens_buffer *out);
 
+/* Whether TEXT begins as an address of http or https does, in whatever case: the only ones that anything is fetched from. */
+bool lens_is_url(const char *text);
+
 /* Appends the base64 form (RFC 4648, padded) of the SIZE bytes to OUT. 0 or -1. */
 int lens_base64_encode(const void *bytes, size_t size, lens_buffer *out);
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <strings.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/interrupt.h"
 #include "cli/say.h"
 
@@ -58,11 +58,6 @@ static int fetch(const char *url, lens_term *term, cli_terms *terms)
     return 0;
 }
 
-static bool is_address(const char *text)
-{
-    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
-}
-
 static int read_term(const char *text, lens_term *term, cli_terms *terms)
 {
     lens_buffer *input = &terms->input;
@@ -90,7 +85,7 @@ static int read_term(const char *text, lens_term *term, cli_terms *terms)
         term->id = strtoll(text + 3, &end, 10);
         if (errno || end == text + 3 || *end || term->id < 1)
             return cli_fail("%s: expected id:NUMBER", text), -1;
-    } else if (is_address(text)) {
+    } else if (lens_is_url(text)) {
         return fetch(text, term, terms);
     } else if (is_path(text) || (lens_file_exists(text) && !is_folder(text))) {
         term->kind = LENS_TERM_FILE;
@@ -124,7 +119,7 @@ int cli_terms_read(const cli_list *operands, const cli_list *not, cli_terms *out
 int cli_terms_file(const char *name, cli_terms *out)
 {
     static const cli_list none;
-    if (strcmp(name, "-") == 0 || is_address(name))
+    if (strcmp(name, "-") == 0 || lens_is_url(name))
         return cli_terms_read(&(cli_list){&name, 1}, &none, out);
     *out = (cli_terms){.items = calloc(1, sizeof *out->items), .count = 1};
     if (!out->items)

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/dynamic.h"
 #include "base/patience.h"
+#include "base/text.h"
 
 enum { MOST_REDIRECTS = 10, CONNECT_SECONDS = 30, SILENT_SECONDS = 60 };
 
@@ -340,7 +341,7 @@ int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *
     int result = url ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (int redirects = 0; result == 0; redirects++) {
         struct hop hop = {.request = request, .answer = answer, .err = err, .deadline = deadline, .first_host = same_origin(request->url, url)};
-        if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
+        if (!lens_is_url(url)) {
             char to[256];
             if (redirects == 0)
                 result = lens_fail(err, LENS_E_ARGUMENT, "%s: not an address of http or https", lens_url_plain(url, plain, sizeof plain));

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 
 enum { LONGEST_PART = 96, LONGEST_FILE = 128, MOST_FILES = 10000, LONGEST_TOKEN = 1024 };
 
@@ -74,7 +75,7 @@ char *lens_hub_endpoint(lens_error *err)
     size_t length = strlen(set);
     while (length && set[length - 1] == '/')
         length--;
-    if ((strncasecmp(set, "http://", 7) != 0 && strncasecmp(set, "https://", 8) != 0) || strpbrk(set, " \t\r\n?#")) {
+    if (!lens_is_url(set) || strpbrk(set, " \t\r\n?#")) {
         lens_fail(err, LENS_E_ARGUMENT, "HF_ENDPOINT is no address of http or https");
         return NULL;
     }

@@ -233,11 +233,6 @@ static int json_option(lens_query *query, const char *name, const json_t *value,
 
 /* ---- terms ---- */
 
-static bool is_address(const char *text)
-{
-    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
-}
-
 /* Base64, or a data URI of it -> a term. */
 static int add_image(lens_query *query, const char *text, double weight, lens_error *err)
 {
@@ -295,7 +290,7 @@ static int add_term(lens_query *query, const json_t *term, lens_error *err)
         return add_image(query, text, by, err);
     if (kind == LENS_ASKED_UPLOAD && (strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32))
         return lens_fail(err, LENS_E_ARGUMENT, "upload wants what POST /api/uploads gave");
-    if (kind == LENS_ASKED_URL && !is_address(text))
+    if (kind == LENS_ASKED_URL && !lens_is_url(text))
         return lens_fail(err, LENS_E_ARGUMENT, "url wants an address that begins with http:// or https://");
     return lens_query_add(query, kind, text, NULL, 0, 0, by, err);
 }
@@ -344,7 +339,7 @@ static int add_document(lens_query *query, const json_t *document, lens_error *e
         return lens_fail(err, LENS_E_ARGUMENT, "what is in data is words, or an object with text or uri");
     if (strncasecmp(uri, "data:", 5) == 0)
         return add_image(query, uri, 1, err);
-    if (is_address(uri))
+    if (lens_is_url(uri))
         return lens_query_add(query, LENS_ASKED_URL, uri, NULL, 0, 0, 1, err);
     if (strncasecmp(uri, "file://", 7) == 0)
         uri += 7;

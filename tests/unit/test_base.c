@@ -53,6 +53,17 @@ static void test_printable_text_cannot_steer_a_terminal(void **state)
     lens_buffer_free(&out);
 }
 
+static void test_addresses(void **state)
+{
+    (void)state;
+    const char *good[] = {"http://a", "https://a/b?c", "HTTP://A", "Https://", "http://"};
+    const char *bad[] = {"", "http", "http:/a", "https:/a", "ftp://a", " http://a", "httpx://a", "file:///http://a", "a/http://b"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(lens_is_url(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(lens_is_url(bad[i]));
+}
+
 static void test_base64(void **state)
 {
     (void)state;
@@ -294,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_errors_keep_the_reason),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_printable_text_cannot_steer_a_terminal),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_bytes_as_text),
         cmocka_unit_test(test_paths),
