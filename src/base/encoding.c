@@ -11,7 +11,8 @@ int32_t lens_windows_1252(int32_t byte)
     return table[byte - 0x80];
 }
 
-int lens_utf8_append(lens_buffer *out, uint32_t point)
+/* Appends POINT, no surrogate, as UTF-8. 0 or -1. */
+static int utf8_append(lens_buffer *out, uint32_t point)
 {
     char bytes[4];
     size_t size = 0;
@@ -37,7 +38,7 @@ int lens_windows_1252_read(const void *bytes, size_t size, lens_buffer *out)
 {
     const uint8_t *at = bytes;
     for (size_t i = 0; i < size; i++)
-        if (lens_utf8_append(out, at[i] >= 0x80 && at[i] <= 0x9f ? (uint32_t)lens_windows_1252(at[i]) : at[i]) != 0)
+        if (utf8_append(out, at[i] >= 0x80 && at[i] <= 0x9f ? (uint32_t)lens_windows_1252(at[i]) : at[i]) != 0)
             return -1;
     return 0;
 }
@@ -63,7 +64,7 @@ int lens_utf16_read(const void *bytes, size_t size, bool big_endian, lens_buffer
                     *broken = true;
             }
         }
-        if (lens_utf8_append(out, point) != 0)
+        if (utf8_append(out, point) != 0)
             return -1;
     }
     return 0;

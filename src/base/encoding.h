@@ -11,9 +11,6 @@
 /* What Windows-1252 has at BYTE, 0x80 to 0x9f, or BYTE where it has nothing. */
 int32_t lens_windows_1252(int32_t byte);
 
-/* Appends POINT, no surrogate, as UTF-8. 0 or -1. */
-int lens_utf8_append(lens_buffer *out, uint32_t point);
-
 /* Appends the SIZE bytes, which are Windows-1252 (and so Latin-1 too, but for its controls), as UTF-8. 0 or -1. */
 int lens_windows_1252_read(const void *bytes, size_t size, lens_buffer *out);
 

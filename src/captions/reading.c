@@ -64,10 +64,19 @@ int lens_captions_give_text(lens_captions *self, size_t line, const char *name, 
     return result;
 }
 
+/* The size of NAME [size] without what may follow a picture's name: "#0". */
+static size_t size_without_number(const char *name, size_t size)
+{
+    size_t end = size;
+    while (end && name[end - 1] >= '0' && name[end - 1] <= '9')
+        end--;
+    return end && end < size && name[end - 1] == '#' && lens_captions_is_picture(name, end - 1) ? end - 1 : size;
+}
+
 int lens_captions_give(lens_captions *self, size_t line, const char *name, size_t name_size, const char *text, size_t size)
 {
     name_size = lens_captions_trim(&name, name_size);
-    name_size = lens_captions_name_size(name, name_size);
+    name_size = size_without_number(name, name_size);
     size = lens_captions_trim(&text, size);
     if (size == 0)
         return 0;
@@ -167,19 +176,11 @@ bool lens_captions_is_text(const lens_captions *self, const char *name)
     return find(names, name) >= 0 || strncasecmp(name, "ocr", 3) == 0 || lens_captions_is_list(name);
 }
 
-size_t lens_captions_name_size(const char *name, size_t size)
-{
-    size_t end = size;
-    while (end && name[end - 1] >= '0' && name[end - 1] <= '9')
-        end--;
-    return end && end < size && name[end - 1] == '#' && lens_captions_is_picture(name, end - 1) ? end - 1 : size;
-}
-
 bool lens_captions_is_picture(const char *name, size_t size)
 {
     static const char *const endings[] = {"jpg", "jpeg", "png", "gif", "webp", "avif", "heic", "heif", "bmp", "tif", "tiff", "jxl", "jp2",
                                           "svg", "ico", "jfif", "ppm", "pgm", "pbm", "pnm"};
-    size = lens_captions_name_size(name, size);
+    size = size_without_number(name, size);
     const char *query = size > 8 && memchr(name, ':', size) ? memchr(name, '?', size) : NULL; /* of an address */
     if (query)
         size = (size_t)(query - name);

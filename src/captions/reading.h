@@ -40,9 +40,8 @@ bool lens_captions_is_text(const lens_captions *self, const char *name);
 /* Whether the column NAME holds a list of words, which is one text. */
 bool lens_captions_is_list(const char *name);
 
-/* Whether NAME [size] ends as a picture's name does, and the size of it without what may follow: "#0". */
+/* Whether NAME [size] ends as a picture's name does, be it with "#0" behind it. */
 bool lens_captions_is_picture(const char *name, size_t size);
-size_t lens_captions_name_size(const char *name, size_t size);
 
 /* The SIZE bytes at *AT without the blanks around them: *AT is the first of them then. */
 size_t lens_captions_trim(const char **at, size_t size);

@@ -5,6 +5,8 @@
 
 #include "base/random.h"
 
+enum { RESAMPLES = 5000 /* samples of the queries, for one interval */ };
+
 const char *const lens_metric_names[LENS_METRICS] = {"p_at_1", "hit_at_3", "hit_at_10", "mrr"};
 
 double lens_metric_of(lens_metric metric, size_t rank)
@@ -26,23 +28,23 @@ int lens_estimate_mean(const double *values, size_t count, uint64_t seed, lens_e
     *out = (lens_estimate){0, 0, 0};
     if (count == 0)
         return 0;
-    double *means = malloc(LENS_RESAMPLES * sizeof *means), sum = 0;
+    double *means = malloc(RESAMPLES * sizeof *means), sum = 0;
     if (!means)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");
     for (size_t i = 0; i < count; i++)
         sum += values[i];
     out->mean = sum / (double)count;
     uint64_t state = seed;
-    for (size_t r = 0; r < LENS_RESAMPLES; r++) {
+    for (size_t r = 0; r < RESAMPLES; r++) {
         sum = 0;
         for (size_t i = 0; i < count; i++)
             sum += values[lens_random_below(&state, count)];
         means[r] = sum / (double)count;
     }
-    qsort(means, LENS_RESAMPLES, sizeof *means, lens_by_value);
-    const size_t cut = LENS_RESAMPLES / 40; /* 2.5 % at each end */
+    qsort(means, RESAMPLES, sizeof *means, lens_by_value);
+    const size_t cut = RESAMPLES / 40; /* 2.5 % at each end */
     out->low = means[cut];
-    out->high = means[LENS_RESAMPLES - 1 - cut];
+    out->high = means[RESAMPLES - 1 - cut];
     free(means);
     return 0;
 }

@@ -22,9 +22,8 @@ typedef struct lens_estimate {
     double mean, low, high; /* the 95 % interval */
 } lens_estimate;
 
-/* The mean of VALUES [count] with its percentile bootstrap interval (Efron, 1979): the middle 95 % of the means of LENS_RESAMPLES samples of
- * the queries, drawn with replacement. The same SEED and COUNT give the same samples. 0 or -1. */
-enum { LENS_RESAMPLES = 5000 };
+/* The mean of VALUES [count] with its percentile bootstrap interval (Efron, 1979): the middle 95 % of the means of many samples of the
+ * queries, drawn with replacement. The same SEED and COUNT give the same samples. 0 or -1. */
 int lens_estimate_mean(const double *values, size_t count, uint64_t seed, lens_estimate *out, lens_error *err);
 
 /* Of the differences of two models, query by query, the two-sided sign test: how likely so uneven a split of wins and losses is, or a more

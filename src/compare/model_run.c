@@ -33,7 +33,8 @@ static int no_memory(lens_error *err)
     return lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
-char *lens_model_run_file(const lens_model_run *run, const char *name, const char *end)
+/* The path of the file NAME-KEY.END. NULL when memory is short. The caller frees. */
+static char *model_run_file(const lens_model_run *run, const char *name, const char *end)
 {
     lens_buffer path = {0};
     if (lens_buffer_print(&path, "%s/%s-%s.%s", run->folder, name, run->key, end) == 0)
@@ -207,7 +208,7 @@ static int write_answer(FILE *file, const lens_answer *answer, const char *path,
 static int ask_all(struct asker *self, lens_error *err)
 {
     const size_t count = self->run->plan->query_count;
-    char *path = lens_model_run_file(self->run, "answers", "jsonl");
+    char *path = model_run_file(self->run, "answers", "jsonl");
     if (!path)
         return no_memory(err);
     size_t have = read_answers(self, path);
@@ -325,7 +326,7 @@ static int make_matrix(struct asker *self, json_t **out, lens_error *err)
 
 static int save(const lens_model_run *run, const json_t *result, lens_error *err)
 {
-    char *path = lens_model_run_file(run, "result", "json"), *text = json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *path = model_run_file(run, "result", "json"), *text = json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(17));
     int done = path && text ? lens_file_write(path, text, strlen(text), err) : no_memory(err);
     free(text);
     free(path);
@@ -410,7 +411,7 @@ int lens_model_run_all(void *context, lens_error *err)
 
 json_t *lens_model_run_result(const lens_model_run *run)
 {
-    char *path = lens_model_run_file(run, "result", "json");
+    char *path = model_run_file(run, "result", "json");
     json_t *result = path && lens_file_exists(path) ? lens_json_read(path, NULL) : NULL;
     free(path);
     return result;

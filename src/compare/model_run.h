@@ -26,9 +26,6 @@ int lens_model_run_all(void *context, lens_error *err);
 /* What a complete run found; NULL when it is not complete. Free with json_decref. */
 json_t *lens_model_run_result(const lens_model_run *run);
 
-/* The path of the file NAME-KEY.END. NULL when memory is short. The caller frees. */
-char *lens_model_run_file(const lens_model_run *run, const char *name, const char *end);
-
 /* Asks a step's watcher; -1 with LENS_E_CANCELLED when it said no. */
 int lens_model_run_tell(const lens_model_run *run, const char *step, size_t done, size_t total, lens_error *err);
 

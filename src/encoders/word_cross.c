@@ -5,6 +5,8 @@
 #include "base/random.h"
 #include "encoders/word_fit.h"
 
+enum { PICTURES_MOST = 2000 /* of a set, in all folds together */ };
+
 struct cross {
     const lens_word_set *set;
     size_t *fold; /* [picture_count]: 0 to LENS_WORD_FOLDS - 1; LENS_WORD_FOLDS: left out */
@@ -19,7 +21,7 @@ static const size_t depths[3] = {1, 5, 10};
 /* Deals pictures into folds that differ by one picture at most. 0 or -1. */
 static int deal(struct cross *cross, uint64_t seed, lens_error *err)
 {
-    const size_t count = cross->set->picture_count, most = count < LENS_WORD_MOST ? count : LENS_WORD_MOST;
+    const size_t count = cross->set->picture_count, most = count < PICTURES_MOST ? count : PICTURES_MOST;
     size_t *order = malloc((count + 1) * sizeof *order);
     if (!order)
         return lens_fail(err, LENS_E_MEMORY, "not enough memory");

@@ -56,9 +56,9 @@ typedef struct lens_word_recall {
     size_t sentences, gallery; /* sentences asked; pictures of the largest gallery */
 } lens_word_recall;
 
-enum { LENS_WORD_FOLDS = 5, LENS_WORD_MOST = 2000 };
+enum { LENS_WORD_FOLDS = 5 };
 
-/* Cross-validation. The pictures (LENS_WORD_MOST of them where there are more, drawn by lot) are dealt into folds by lot of SEED; the sentences
+/* Cross-validation. The pictures (where there are very many, some of them, drawn by lot) are dealt into folds by lot of SEED; the sentences
  * of each fold's pictures look for them among that fold, by a map fitted on the others, with CLASSES, BASE and WEIGHT as above: AFTER. BEFORE
  * is what BASE alone finds in the same galleries. BASE, CLASSES and BEFORE may be NULL. 0 or -1: LENS_E_ARGUMENT for fewer than two pictures
  * a fold. */

@@ -104,7 +104,8 @@ void lens_listing_ask(lens_errand *errand)
     }
 }
 
-void lens_listing_read(lens_errand *errand)
+/* What a listing's errand runs first: files with their sizes and times, folders and links by their names alone. What could not be read is said in the listing. */
+static void listing_read(lens_errand *errand)
 {
     lens_listing *self = (lens_listing *)errand;
     /* What was a folder a moment ago may be a link now: only links may be followed as such. */
@@ -138,7 +139,7 @@ lens_listing *lens_listing_new(const char *path, bool include_hidden, bool link,
     lens_listing *self = calloc(1, sizeof *self + length + 1);
     if (!self)
         return NULL;
-    self->errand = (lens_errand){.run = lens_listing_read, .end = end};
+    self->errand = (lens_errand){.run = listing_read, .end = end};
     self->wants = wants;
     self->include_hidden = include_hidden;
     self->link = link;

@@ -38,10 +38,7 @@ typedef struct lens_listing {
 lens_listing *lens_listing_new(const char *path, bool include_hidden, bool link, bool (*wants)(const char *path));
 void lens_listing_free(lens_listing *listing);
 
-/* What its errand runs. First: files with their sizes and times, folders and links by their names alone. What could not be read is said in the listing. */
-void lens_listing_read(lens_errand *listing);
-
-/* Then, where the caller says so: WANTS is asked of the entries that are to be ASKED. */
+/* For the errand of a listing that has been read, where the caller wants it: WANTS is asked of the entries that are to be ASKED. */
 void lens_listing_ask(lens_errand *listing);
 
 /* "FOLDER/NAME": lens_path_join for NAMEs without slashes, at a tenth of its time, as a walk makes two for each file. The caller frees; NULL when memory is

@@ -38,7 +38,8 @@ static bool is_address(const char *name)
     return inet_pton(AF_INET6, inner, bytes) == 1;
 }
 
-bool lens_guard_host(const lens_server *server, const char *host)
+/* Whether HOST is an address or name that this server goes by. */
+static bool guard_host(const lens_server *server, const char *host)
 {
     char name[256];
     if (!host || !host_name(host, name, sizeof name))
@@ -147,7 +148,7 @@ unsigned lens_guard(lens_exchange *exchange)
     const lens_server *server = exchange->server;
     const char *host = lens_request_header(exchange, MHD_HTTP_HEADER_HOST);
     const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN);
-    if (!lens_guard_host(server, host))
+    if (!guard_host(server, host))
         return refuse(exchange, 421, "misdirected", "this server does not go by that name: see --host");
     const bool allowed = named_page(exchange);
     if (origin && !allowed && !own_origin(origin, host))

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-enum { OFFSET_MOST = 100000000, VALUES_MOST = 10000, NAME_MOST = 255 /* bytes of a folder's name */ };
+enum { OFFSET_MOST = 100000000, VALUES_MOST = 10000, NAME_MOST = 255 /* bytes of a folder's name */, TEXT_MOST = 10000 /* bytes of a term's words */ };
 
 const char *const lens_query_options[] = {"n",     "offset", "model", "min_score", "fold", "unhub", "exact", "path", "after",
                                           "before", "by",     "size",  "type",      "label", NULL};
@@ -44,8 +44,8 @@ int lens_query_add(lens_query *query, lens_asked_kind kind, const char *text, vo
     int result = 0;
     if (query->count == LENS_QUERY_TERMS)
         result = lens_fail(err, LENS_E_ARGUMENT, "at most %d terms make a query", LENS_QUERY_TERMS);
-    else if (text && kind == LENS_ASKED_TEXT && (strlen(text) > LENS_QUERY_TEXT || !text[strspn(text, " \t\r\n")]))
-        result = lens_fail(err, LENS_E_ARGUMENT, "text wants words, at most %d bytes of them", LENS_QUERY_TEXT);
+    else if (text && kind == LENS_ASKED_TEXT && (strlen(text) > TEXT_MOST || !text[strspn(text, " \t\r\n")]))
+        result = lens_fail(err, LENS_E_ARGUMENT, "text wants words, at most %d bytes of them", TEXT_MOST);
     else if (!isfinite(weight) || fabs(weight) > 1000)
         result = lens_fail(err, LENS_E_ARGUMENT, "weight wants a number from -1000 to 1000");
     else if (text && !copy)

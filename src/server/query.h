@@ -11,7 +11,6 @@
 enum {
     LENS_QUERY_TERMS = 32,
     LENS_QUERY_RESULTS = 1000, /* at once */
-    LENS_QUERY_TEXT = 10000,   /* bytes of a term's words */
     LENS_QUERY_NAMES = 32,     /* types, and labels */
 };
 

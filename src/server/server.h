@@ -146,9 +146,6 @@ const char *lens_guard_scheme(const lens_exchange *exchange);
 bool lens_guard_is_origin(const char *origin);
 void lens_answer_login(lens_exchange *exchange);
 
-/* Whether HOST is an address or name that this server goes by. */
-bool lens_guard_host(const lens_server *server, const char *host);
-
 /* ---- allowed.c: files that requests may name ---- */
 
 /* PATH without symbolic links, where it is absolute and lies below a folder of --allow-path; *SHOWN: with no hidden name on the way from there. The caller

@@ -8,11 +8,11 @@
 #include "base/list.h"
 #include "base/text.h"
 
-enum { SHOWN_MOST = 80 /* bytes of a field in a message */ };
+enum { FIELDS_MOST = 7 /* of a record */, SHOWN_MOST = 80 /* bytes of a field in a message */ };
 
 static const struct {
     const char *name, *one;
-    const char *fields[LENS_FIELDS_MOST];
+    const char *fields[FIELDS_MOST];
     int says; /* the field that tells a person which one it is; 0: none but the key */
 } parts[LENS_STORE_PARTS] = {
     [LENS_STORE_RULES] = {"rules", "rule", {"path", "out", "settings"}, 0},
@@ -124,7 +124,7 @@ static int say_numbers(lens_field x, lens_field y, lens_buffer *out)
 
 int lens_record_difference(lens_store_part part, lens_record a, lens_record b, lens_buffer *out)
 {
-    for (int i = 0; i < LENS_FIELDS_MOST && parts[part].fields[i]; i++) {
+    for (int i = 0; i < FIELDS_MOST && parts[part].fields[i]; i++) {
         const lens_field x = lens_record_field(a, i), y = lens_record_field(b, i);
         if (fields_same(x, y))
             continue;

@@ -24,8 +24,6 @@ typedef enum lens_store_part {
     LENS_STORE_PARTS
 } lens_store_part;
 
-enum { LENS_FIELDS_MOST = 7 };
-
 typedef struct lens_record {
     const char *bytes; /* somebody else's */
     size_t size;

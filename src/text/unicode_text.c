@@ -136,7 +136,8 @@ static int order_marks(lens_points *points)
     return result;
 }
 
-int lens_points_nfd(lens_points *points)
+/* Canonical decomposition. */
+static int points_nfd(lens_points *points)
 {
     lens_points out = {0};
     for (size_t i = 0; i < points->count; i++) {
@@ -162,7 +163,7 @@ int lens_points_nfc(lens_points *points)
         i++;
     if (i == points->count)
         return 0; /* composed already */
-    if (lens_points_nfd(points) != 0)
+    if (points_nfd(points) != 0)
         return -1;
     utf8proc_ssize_t count =
         utf8proc_normalize_utf32(points->items, (utf8proc_ssize_t)points->count, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
@@ -224,7 +225,7 @@ static int normalize_stretches(lens_points *points, int (*normalize)(lens_points
 
 int lens_points_nfd_9(lens_points *points)
 {
-    return normalize_stretches(points, lens_points_nfd);
+    return normalize_stretches(points, points_nfd);
 }
 
 int lens_points_nfc_9(lens_points *points)

@@ -25,12 +25,12 @@ int lens_points_read(lens_points *points, const char *bytes, size_t size);
 /* Appends the COUNT points to OUT as UTF-8. None may be a surrogate. */
 int lens_points_write(const int32_t *items, size_t count, lens_buffer *out);
 
-/* Canonical decomposition, and composition after it (Unicode annex 15), by the tables of utf8proc. Takes n log n even for a
- * text that is nothing but accents. */
-int lens_points_nfd(lens_points *points);
+/* Canonical decomposition and composition after it (Unicode annex 15), by the tables of utf8proc. Takes n log n even for a text
+ * that is nothing but accents. */
 int lens_points_nfc(lens_points *points);
 
-/* The same as Unicode 9 has them, where marks that are younger are ordinary characters: what Hugging Face's tokenizers do to this day. */
+/* The decomposition alone, and both, as Unicode 9 has them, where marks that are younger are ordinary characters: what Hugging Face's tokenizers do
+ * to this day. */
 int lens_points_nfd_9(lens_points *points);
 int lens_points_nfc_9(lens_points *points);
 
