@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/processors.h"
 
 /* So many calls without an answer from one place, and it is not asked for more until one of them has come back. Behind symbolic links the place of a path is
@@ -156,11 +157,8 @@ static char *place_of(const char *path, bool *listed)
     free(line);
     if (mounts)
         fclose(mounts);
-    const char *slash = best ? NULL : strrchr(path, '/');
     *listed = best != NULL;
-    if (!best)
-        best = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    return best;
+    return best ? best : lens_path_folder(path);
 }
 
 /* With the lock held. */

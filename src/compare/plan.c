@@ -72,8 +72,7 @@ size_t lens_plan_find(const lens_plan *plan, const char *path)
 
 char *lens_plan_folder(const char *table, lens_error *err)
 {
-    const char *slash = strrchr(table, '/');
-    char *above = strndup(table, slash ? (size_t)(slash - table) + 1 : 0), *folder = above ? lens_path_absolute(*above ? above : ".", err) : NULL;
+    char *above = lens_path_folder(table), *folder = above ? lens_path_absolute(above, err) : NULL;
     if (!above)
         lens_fail(err, LENS_E_MEMORY, "not enough memory");
     free(above);

@@ -167,10 +167,10 @@ static void take(lens_folder_watch *self, const struct inotify_event *event, len
             function(context, LENS_WATCH_FILE, folder, ".");
     } else if (event->mask & (IN_DELETE | IN_MOVED_FROM)) {
         if (event->mask & IN_ISDIR) {
-            lens_buffer below = {0};
-            if (lens_buffer_print(&below, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name) == 0)
-                drop_below(self, below.data);
-            lens_buffer_free(&below);
+            char *below = lens_path_join(folder, name);
+            if (below)
+                drop_below(self, below);
+            free(below);
         }
         function(context, LENS_WATCH_GONE, folder, name);
     } else if (event->mask & IN_ISDIR) {

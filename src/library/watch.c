@@ -281,10 +281,9 @@ static void hear(void *context, lens_watch_kind kind, const char *folder, const 
         self->rules = NULL;
         return;
     }
-    lens_buffer buffer = {0};
     const bool itself = !name || strcmp(name, ".") == 0;
-    const int printed = itself ? lens_buffer_print(&buffer, "%s", folder) : lens_buffer_print(&buffer, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
-    const char *path = printed == 0 ? buffer.data : folder;
+    char *joined = itself ? NULL : lens_path_join(folder, name);
+    const char *path = joined ? joined : folder;
     for (size_t i = 0; i < self->captions.count && self->root_count; i++)
         if (strcmp(path, self->captions.items[i].path) == 0)
             lens_watch_all(self); /* its pictures may be anywhere */
@@ -303,7 +302,7 @@ static void hear(void *context, lens_watch_kind kind, const char *folder, const 
         if (kind != LENS_WATCH_FILE || itself || lens_named_as_picture(path) || lens_captions_is_sidecar(path) || lens_is_picture_file(path))
             note_folder(self, root, folder);
     }
-    lens_buffer_free(&buffer);
+    free(joined);
 }
 
 /* Before the changes are given out: what came is watched (from the root, for what is left out, and what was visited, is known to a walk from there
