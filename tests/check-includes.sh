@@ -35,7 +35,7 @@ check encoders nn pixels text base
 check store    base
 check words    base
 check net      base
-check captions base
+check captions pixels base
 check search   base
 check library  captions ocr words encoders text nn pixels files store search net base memelens.h memelens_study.h
 check compare  base memelens.h memelens_study.h

@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "pixels/sniff.h"
 
 void lens_captions_problem(lens_captions *self, size_t line, const char *format, ...)
 {
@@ -178,16 +179,7 @@ bool lens_captions_is_text(const lens_captions *self, const char *name)
 
 bool lens_captions_is_picture(const char *name, size_t size)
 {
-    static const char *const endings[] = {"jpg", "jpeg", "png", "gif", "webp", "avif", "heic", "heif", "bmp", "tif", "tiff", "jxl", "jp2",
-                                          "svg", "ico", "jfif", "ppm", "pgm", "pbm", "pnm"};
     size = size_without_number(name, size);
     const char *query = size > 8 && memchr(name, ':', size) ? memchr(name, '?', size) : NULL; /* of an address */
-    if (query)
-        size = (size_t)(query - name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const size_t length = strlen(endings[i]);
-        if (size > length + 1 && name[size - length - 1] == '.' && strncasecmp(name + size - length, endings[i], length) == 0)
-            return true;
-    }
-    return false;
+    return lens_named_as_picture_sized(name, query ? (size_t)(query - name) : size);
 }

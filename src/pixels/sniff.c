@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "base/bytes.h"
-#include "base/file.h"
 
 #define BEGINS(bytes, size, magic) begins(bytes, size, magic, sizeof(magic) - 1)
 
@@ -207,12 +206,17 @@ lens_format lens_format_of(const char *name)
 
 bool lens_named_as_picture(const char *path)
 {
-    const char *name = lens_path_name(path);
-    const char *dot = strrchr(name, '.');
-    if (!dot || dot == name) /* ".png" is a hidden file without an ending */
-        return false;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot + 1, endings[i].text) == 0)
+    return lens_named_as_picture_sized(path, strlen(path));
+}
+
+bool lens_named_as_picture_sized(const char *path, size_t size)
+{
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t length = strlen(endings[i].text);
+        if (size < length + 2 || path[size - length - 1] != '.' || path[size - length - 2] == '/') /* ".png" is a hidden file without an ending */
+            continue;
+        if (strncasecmp(path + size - length, endings[i].text, length) == 0)
             return true;
+    }
     return false;
 }

@@ -38,4 +38,7 @@ lens_format lens_format_of(const char *name);
  * reported when it is not; any other file that is no picture is passed over without a word. */
 bool lens_named_as_picture(const char *path);
 
+/* The same of the SIZE bytes at PATH, which no NUL has to follow. */
+bool lens_named_as_picture_sized(const char *path, size_t size);
+
 #endif

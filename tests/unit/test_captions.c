@@ -30,6 +30,9 @@ static void test_tables_without_names(void **state)
     test_captions_expect("a.jpg\tA dog\nb.jpg\tA cat", "a.jpg|A dog;b.jpg|A cat;", "");
     test_captions_expect("1,a.JPEG,A dog that runs\n2,b.jpeg,A cat\n", "a.JPEG|A dog that runs;b.jpeg|A cat;", "");
     test_captions_expect("1_2.jpg#0\tA child .\n1_2.jpg#1\tA girl .\n", "1_2.jpg|A child .;1_2.jpg|A girl .;", "");
+    /* Whatever ending a walk takes for a picture's. */
+    test_captions_expect("x.hif\tA dog\n", "x.hif|A dog;", "");
+    test_captions_expect("x.j2k#0\tA dog\nhttps://x.example/y.JPE?s=1\tA cat\n", "x.j2k|A dog;https://x.example/y.JPE?s=1|A cat;", "");
     test_captions_expect("a.jpg\ttitle\n", "a.jpg|title;", ""); /* no name of a column */
     test_captions_expect("[x].jpg\tA dog\n", "[x].jpg|A dog;", ""); /* no JSON */
     /* Names in words that are not known are no caption. */

@@ -133,6 +133,9 @@ static void test_names(void **state)
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!lens_named_as_picture(good[i]))
             fail_msg("%s", good[i]);
+    assert_true(lens_named_as_picture_sized("a.jpg#0", 5));
+    assert_false(lens_named_as_picture_sized("a.jpg", 4));
+    assert_false(lens_named_as_picture_sized("", 0));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (lens_named_as_picture(bad[i]))
             fail_msg("%s", bad[i]);
