@@ -65,13 +65,19 @@ int lens_captions_give_text(lens_captions *self, size_t line, const char *name, 
     return result;
 }
 
-/* The size of NAME [size] without what may follow a picture's name: "#0". */
+static bool names_picture(const char *name, size_t size)
+{
+    const char *query = size > 8 && memchr(name, ':', size) ? memchr(name, '?', size) : NULL; /* of an address */
+    return lens_named_as_picture_sized(name, query ? (size_t)(query - name) : size);
+}
+
+/* The size of NAME [size] without what may follow a picture's name, once: "#0". */
 static size_t size_without_number(const char *name, size_t size)
 {
     size_t end = size;
     while (end && name[end - 1] >= '0' && name[end - 1] <= '9')
         end--;
-    return end && end < size && name[end - 1] == '#' && lens_captions_is_picture(name, end - 1) ? end - 1 : size;
+    return end && end < size && name[end - 1] == '#' && names_picture(name, end - 1) ? end - 1 : size;
 }
 
 int lens_captions_give(lens_captions *self, size_t line, const char *name, size_t name_size, const char *text, size_t size)
@@ -179,7 +185,5 @@ bool lens_captions_is_text(const lens_captions *self, const char *name)
 
 bool lens_captions_is_picture(const char *name, size_t size)
 {
-    size = size_without_number(name, size);
-    const char *query = size > 8 && memchr(name, ':', size) ? memchr(name, '?', size) : NULL; /* of an address */
-    return lens_named_as_picture_sized(name, query ? (size_t)(query - name) : size);
+    return names_picture(name, size_without_number(name, size));
 }

@@ -43,6 +43,23 @@ static void test_tables_without_names(void **state)
     test_captions_expect("a.jpg\nb.jpg\tx\nc.jpg\ty\n", "b.jpg|x;c.jpg|y;", "t: line 1: fewer cells than there are columns; left out\n");
 }
 
+/* One "#0" is looked behind, not one after the other, each a call deeper. */
+static void test_a_name_of_many_numbers(void **state)
+{
+    (void)state;
+    enum { NUMBERS = 2000000 };
+    lens_buffer table = {0}, given = {0};
+    assert_int_equal(lens_buffer_print(&table, "file\tcaption\n"), 0);
+    for (int i = 0; i < NUMBERS; i++)
+        assert_int_equal(lens_buffer_append(&given, "#0", 2), 0);
+    assert_int_equal(lens_buffer_append(&table, given.data, given.size), 0);
+    assert_int_equal(lens_buffer_print(&table, "\tA dog\n"), 0);
+    assert_int_equal(lens_buffer_print(&given, "|A dog;"), 0);
+    test_captions_expect(table.data, given.data, "");
+    lens_buffer_free(&table);
+    lens_buffer_free(&given);
+}
+
 static void test_columns_that_are_told(void **state)
 {
     (void)state;
@@ -197,7 +214,7 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables_with_names), cmocka_unit_test(test_tables_without_names), cmocka_unit_test(test_columns_that_are_told),
+        cmocka_unit_test(test_tables_with_names), cmocka_unit_test(test_tables_without_names), cmocka_unit_test(test_a_name_of_many_numbers), cmocka_unit_test(test_columns_that_are_told),
         cmocka_unit_test(test_what_cannot_be_guessed), cmocka_unit_test(test_rows_that_are_left_out), cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_encodings), cmocka_unit_test(test_quotes_in_tables_with_tabs), cmocka_unit_test(test_stopping),
             cmocka_unit_test(test_files),
