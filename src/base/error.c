@@ -17,6 +17,11 @@ int lens_fail(lens_error *err, lens_error_code code, const char *format, ...)
     return -1;
 }
 
+int lens_fail_memory(lens_error *err)
+{
+    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+}
+
 int lens_fail_errno(lens_error *err, int errnum, const char *format, ...)
 {
     if (!err)

@@ -174,7 +174,7 @@ int lens_packing_add(lens_packing *packing, const char *name, const void *bytes,
             packing->runs = runs;
         const void **all = runs ? realloc(packing->bytes, capacity * sizeof *all) : NULL;
         if (!all)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
         packing->bytes = all;
         packing->capacity = capacity;
     }

@@ -98,7 +98,7 @@ int lens_base64_decode(const char *text, size_t size, lens_buffer *out, lens_err
     uint32_t bits = 0;
     size_t digits = 0, padding = 0;
     if (lens_buffer_reserve(out, size / 4 * 3 + 3) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < size; i++) {
         const unsigned char c = (unsigned char)text[i];
         const int digit = base64_digit(c);
@@ -114,12 +114,12 @@ int lens_base64_decode(const char *text, size_t size, lens_buffer *out, lens_err
         if (++digits % 4 == 0) {
             const char group[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
             if (lens_buffer_append(out, group, 3) != 0)
-                return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+                return lens_fail_memory(err);
         }
     }
     const size_t left = digits % 4;
     if (left == 1 || padding > 2 || (padding && (left + padding) % 4 != 0))
         return lens_fail(err, LENS_E_ARGUMENT, "base64 that ends too early");
     const char last[2] = {(char)(left == 3 ? bits >> 10 : bits >> 4), (char)(bits >> 2)};
-    return left == 0 || lens_buffer_append(out, last, left - 1) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return left == 0 || lens_buffer_append(out, last, left - 1) == 0 ? 0 : lens_fail_memory(err);
 }

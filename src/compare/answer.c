@@ -101,7 +101,7 @@ int lens_answers_judge(const lens_plan *plan, lens_answer *answers, lens_error *
     double *scores = calloc(plan->query_count + 1, sizeof *scores), sure = -INFINITY;
     size_t right = 0;
     if (!scores)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t q = 0; q < plan->query_count; q++)
         if (plan->queries[q].judged && !answers[q].error && answers[q].rank == 1 && answers[q].count)
             scores[right++] = answers[q].top[0].score;

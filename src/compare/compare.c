@@ -17,11 +17,6 @@ lens_compare_options lens_compare_options_default(void)
     return (lens_compare_options){.precision = "auto", .seed = 42, .top = 3, .command = ""};
 }
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 static void hex(const lens_buffer *text, char key[17])
 {
     const lens_hash hash = lens_hash_of(text->data ? text->data : "", text->size);
@@ -55,7 +50,7 @@ static int key_of(const lens_plan *plan, char key[17], lens_error *err)
         result = lens_buffer_print(&text, "%d\n", plan->pictures[i].label);
     hex(&text, key);
     lens_buffer_free(&text);
-    return result == 0 ? 0 : no_memory(err);
+    return result == 0 ? 0 : lens_fail_memory(err);
 }
 
 /* The folder of what is kept of experiments with these pictures. The caller frees; NULL on failure. */
@@ -80,7 +75,7 @@ static char *work_folder(const lens_plan *plan, lens_error *err)
         return NULL;
     }
     if (result != 0)
-        no_memory(err);
+        lens_fail_memory(err);
     return path.data;
 }
 
@@ -99,7 +94,7 @@ static char *model_folder(const char *work, const char *model, const char *preci
     if (result == 0)
         result = lens_buffer_print(&path, "%s/%s%s-%.8s", work, name[0] == '.' ? "_" : "", name, key);
     if (result != 0)
-        no_memory(err);
+        lens_fail_memory(err);
     return path.data;
 }
 

@@ -10,16 +10,11 @@
 #include "base/text.h"
 #include "compare/measure.h"
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 int lens_found_new(lens_plan *plan, lens_found *found, lens_error *err)
 {
     *found = (lens_found){.plan = plan, .models = calloc(plan->options->model_count + 1, sizeof *found->models),
                           .shown = json_object(), .shown_paths = json_array()};
-    return found->models && found->shown && found->shown_paths ? 0 : no_memory(err);
+    return found->models && found->shown && found->shown_paths ? 0 : lens_fail_memory(err);
 }
 
 void lens_found_free(lens_found *found)
@@ -45,7 +40,7 @@ static int read_result(const lens_plan *plan, lens_found_model *model, lens_erro
     for (int i = 0; i < 2; i++)
         model->values[i] = calloc(plan->query_count + 1, LENS_METRICS * sizeof *model->values[i]);
     if (!model->answers || !model->values[0] || !model->values[1])
-        return no_memory(err);
+        return lens_fail_memory(err);
     for (size_t q = 0; q < plan->query_count; q++) {
         lens_answer *answer = &model->answers[q];
         if (lens_answer_from_json(plan, json_array_get(answers, q), answer) != 0)
@@ -64,7 +59,7 @@ int lens_found_add(lens_found *found, const char *name, json_t *result, const ch
     lens_found_model *model = &found->models[found->count++];
     *model = (lens_found_model){.name = name, .result = result, .error = error ? strdup(error) : NULL};
     if (error)
-        return model->error ? 0 : no_memory(err);
+        return model->error ? 0 : lens_fail_memory(err);
     return read_result(found->plan, model, err);
 }
 
@@ -145,7 +140,7 @@ static int say_unreadable(const lens_found *found, lens_error *err)
             continue;
         query->judged = false;
         if (!(query->error = strdup(reason)))
-            return no_memory(err);
+            return lens_fail_memory(err);
         lens_plan_note(plan, "%s, line %zu: %s; the query is left out", plan->options->queries, query->line, reason);
     }
     return 0;
@@ -204,7 +199,7 @@ json_t *lens_found_close(lens_found *found, lens_error *err)
                         "count", (json_int_t)plan->query_count, "judged", (json_int_t)judged, "models", models, "pairs", pairs, "rows", rows,
                         "seen", seen_by_all(found), "thumbs", found->shown_paths);
         if (!all)
-            no_memory(err);
+            lens_fail_memory(err);
     }
     json_decref(rows);
     json_decref(models);

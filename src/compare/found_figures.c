@@ -9,11 +9,6 @@
 
 static const double seen_least = 0.5; /* of a picture: below it, the report says so by itself */
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 /* The values of METRIC that are judged, into VALUES [queries]. How many. */
 static size_t judged_values(const lens_found *found, const lens_found_model *model, int unhub, lens_metric metric, double *values)
 {
@@ -36,7 +31,7 @@ static int add_quality(const lens_found *found, const lens_found_model *model, j
 {
     double *values = calloc(found->plan->query_count + 1, sizeof *values);
     json_t *intervals = json_object();
-    int result = values ? 0 : no_memory(err);
+    int result = values ? 0 : lens_fail_memory(err);
     for (lens_metric metric = 0; result == 0 && metric < LENS_METRICS; metric++) {
         lens_estimate estimate;
         const size_t count = judged_values(found, model, 0, metric, values);
@@ -59,7 +54,7 @@ static int add_unhub(lens_found *found, const lens_found_model *model, json_t *h
     double *values = calloc(queries + 1, sizeof *values);
     json_t *unhub = json_pack("{ss sO sO}", "method", "local scaling", "skew", json_object_get(measured, "skew"), "never",
                               json_object_get(measured, "never"));
-    int result = values && unhub ? 0 : no_memory(err);
+    int result = values && unhub ? 0 : lens_fail_memory(err);
     for (lens_metric metric = 0; result == 0 && metric < LENS_METRICS; metric++) {
         const size_t count = judged_values(found, model, 1, metric, values);
         double sum = 0;
@@ -110,7 +105,7 @@ static int add_costs(const lens_found *found, const lens_found_model *model, jso
     json_object_set_new(figures, "processor_seconds", json_real(json_number_value(json_object_get(costs, "processor_seconds"))));
     double *times = calloc(found->plan->query_count + 1, sizeof *times);
     if (!times)
-        return no_memory(err);
+        return lens_fail_memory(err);
     size_t count = 0;
     for (size_t q = 0; q < found->plan->query_count; q++)
         if (!model->answers[q].error)
@@ -215,7 +210,7 @@ json_t *lens_found_pairs(const lens_found *found, lens_error *err)
     double *differences = calloc(found->plan->query_count + 1, sizeof *differences);
     json_t *pairs = differences ? json_array() : NULL;
     if (!differences)
-        no_memory(err);
+        lens_fail_memory(err);
     for (size_t a = 0; pairs && a < found->count; a++)
         for (size_t b = a + 1; pairs && b < found->count; b++) {
             const lens_found_model *first = &found->models[a], *second = &found->models[b];

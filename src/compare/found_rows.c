@@ -92,7 +92,7 @@ json_t *lens_found_rows(lens_found *found, lens_error *err)
         json_t *row = row_of(found, q);
         if (!row) {
             json_decref(rows);
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
             return NULL;
         }
         json_array_append_new(rows, row);

@@ -30,7 +30,7 @@ int lens_estimate_mean(const double *values, size_t count, uint64_t seed, lens_e
         return 0;
     double *means = malloc(RESAMPLES * sizeof *means), sum = 0;
     if (!means)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < count; i++)
         sum += values[i];
     out->mean = sum / (double)count;

@@ -49,7 +49,7 @@ static json_t *sum(const struct costs *self, double seconds, int64_t indexed)
 static int save(const struct costs *self, const json_t *costs, lens_error *err)
 {
     char *text = json_dumps(costs, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    int result = text ? lens_file_write(self->path, text, strlen(text), err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = text ? lens_file_write(self->path, text, strlen(text), err) : lens_fail_memory(err);
     free(text);
     return result;
 }
@@ -128,7 +128,7 @@ int lens_model_run_index(const lens_model_run *run, json_t **costs, bool *change
     char *folder = lens_path_join(run->folder, "library");
     int result = -1;
     if (!self.path || !folder) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     } else {
         self.before = lens_file_exists(self.path) && lens_file_exists(folder) ? lens_json_read(self.path, NULL) : NULL;
         result = run_index(&self, folder, costs, changed, err);

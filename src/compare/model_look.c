@@ -20,11 +20,6 @@ struct look {
     size_t shown, most;
 };
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 static lens_term file_term(const char *path)
 {
     return (lens_term){.kind = LENS_TERM_FILE, .text = path, .weight = 1};
@@ -58,7 +53,7 @@ static json_t *data_of(lens_seen *seen, lens_error *err)
     if (lens_data_uri("image/jpeg", bytes, size, &text) == 0)
         data = json_string(text.data);
     if (!data)
-        no_memory(err);
+        lens_fail_memory(err);
     lens_buffer_free(&text);
     free(bytes);
     return data;

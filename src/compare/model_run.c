@@ -28,11 +28,6 @@ struct asker {
     lens_answer *answers;
 };
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 /* The path of the file NAME-KEY.END. NULL when memory is short. The caller frees. */
 static char *model_run_file(const lens_model_run *run, const char *name, const char *end)
 {
@@ -69,7 +64,7 @@ static int open_asker(struct asker *self, lens_error *err)
     self->answers = calloc(run->plan->query_count + 1, sizeof *self->answers);
     self->vectors = calloc(run->plan->query_count * (size_t)about->dim + 1, sizeof *self->vectors);
     if (!self->picture_of || !self->scores || !self->answers || !self->vectors)
-        return no_memory(err);
+        return lens_fail_memory(err);
     for (size_t row = 0; row < about->count; row++)
         self->picture_of[row] = lens_plan_find(run->plan, lens_study_path(self->study, row));
     self->penalties = lens_study_penalties(self->study, err);
@@ -118,7 +113,7 @@ static int fill_top(const struct asker *self, const lens_plan_query *query, size
 {
     answer->top = calloc(most + 1, sizeof *answer->top);
     if (!answer->top)
-        return no_memory(err);
+        return lens_fail_memory(err);
     for (size_t row = 0; row < lens_study_about(self->study)->count; row++) {
         const double score = (double)self->scores[row];
         if (!takes_part(self, query, row) || (answer->count == most && !(score > answer->top[most - 1].score)))
@@ -160,8 +155,8 @@ static int ask(struct asker *self, size_t q, lens_error *err)
     const double begin = lens_seconds();
     if (encode(self, q, &why) != 0) {
         if (why.code == LENS_E_MEMORY)
-            return no_memory(err);
-        return (answer->error = strdup(why.message)) ? 0 : no_memory(err);
+            return lens_fail_memory(err);
+        return (answer->error = strdup(why.message)) ? 0 : lens_fail_memory(err);
     }
     lens_study_scores(self->study, self->vectors + q * dim, self->scores);
     answer->seconds = lens_seconds() - begin;
@@ -210,7 +205,7 @@ static int ask_all(struct asker *self, lens_error *err)
     const size_t count = self->run->plan->query_count;
     char *path = model_run_file(self->run, "answers", "jsonl");
     if (!path)
-        return no_memory(err);
+        return lens_fail_memory(err);
     size_t have = read_answers(self, path);
     FILE *file = fopen(path, "w"); /* again from the start: the last line may have been cut off */
     int result = file ? 0 : lens_fail_errno(err, errno, "%s", path);
@@ -262,7 +257,7 @@ static int measure_hubs(struct asker *self, bool unhub, json_t **out, lens_error
     uint32_t *listed = calloc(rows + 1, sizeof *listed);
     size_t asked = 0, never = 0;
     if (!listed)
-        return no_memory(err);
+        return lens_fail_memory(err);
     int result = rows > HUBS_K ? lens_study_hubs(self->study, HUBS_K, unhub, listed, &asked, err) : 0;
     for (size_t row = 0; row < rows; row++)
         never += listed[row] == 0;
@@ -327,7 +322,7 @@ static int make_matrix(struct asker *self, json_t **out, lens_error *err)
 static int save(const lens_model_run *run, const json_t *result, lens_error *err)
 {
     char *path = model_run_file(run, "result", "json"), *text = json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    int done = path && text ? lens_file_write(path, text, strlen(text), err) : no_memory(err);
+    int done = path && text ? lens_file_write(path, text, strlen(text), err) : lens_fail_memory(err);
     free(text);
     free(path);
     return done;
@@ -352,7 +347,7 @@ static int ask_and_save(struct asker *self, json_t *costs, lens_error *err)
         json_t *all = json_pack("{ss ss si sI sO sO sO sO sO sO}", "precision", about->precision, "fingerprint", about->fingerprint, "dim",
                                 about->dim, "pictures", (json_int_t)about->count, "costs", costs, "answers", answers, "hubness", plain, "unhub",
                                 unhub, "matrix", matrix, "look", look);
-        result = all ? save(run, all, err) : no_memory(err);
+        result = all ? save(run, all, err) : lens_fail_memory(err);
         json_decref(all);
     }
     json_decref(answers);
@@ -394,7 +389,7 @@ int lens_model_run_all(void *context, lens_error *err)
     const lens_model_run *run = context;
     json_t *costs = NULL, *have = NULL;
     char *mark = lens_path_join(run->folder, "indexing");
-    int result = mark ? 0 : no_memory(err);
+    int result = mark ? 0 : lens_fail_memory(err);
     if (result == 0 && (lens_folder_make(run->folder, err) != 0 || lens_model_run_tell(run, "indexing", 0, 0, err) != 0 ||
                         index_and_forget(run, mark, &costs, err) != 0))
         result = -1;

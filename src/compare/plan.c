@@ -74,7 +74,7 @@ char *lens_plan_folder(const char *table, lens_error *err)
 {
     char *above = lens_path_folder(table), *folder = above ? lens_path_absolute(above, err) : NULL;
     if (!above)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     free(above);
     return folder;
 }
@@ -83,7 +83,7 @@ char *lens_plan_beside(const char *folder, const char *name, lens_error *err)
 {
     char *joined = lens_path_join(folder, name), *path = joined ? lens_path_absolute(joined, err) : NULL;
     if (!joined)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     free(joined);
     return path;
 }

@@ -53,7 +53,7 @@ static int take(lens_plan *plan, char **names, lens_error *err)
 {
     for (size_t i = 0; i < plan->picture_count; i++)
         if (names[i] && lens_names_add(&plan->labels, strdup(names[i])) != 0)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
     lens_names_sort(&plan->labels);
     size_t kept = 0;
     for (size_t i = 0; i < plan->labels.count; i++) {
@@ -122,7 +122,7 @@ static int from_table(lens_plan *plan, char **names, lens_error *err)
     struct entry *paths = calloc(table.count + 1, sizeof *paths), *files = calloc(table.count + 1, sizeof *files);
     size_t count = 0, file_count = 0;
     int result = paths && files ? entries_of(plan, &table, paths, files, &count, &file_count, err)
-                                : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+                                : lens_fail_memory(err);
     if (result == 0) {
         qsort(paths, count, sizeof *paths, by_path);
         qsort(files, file_count, sizeof *files, by_file);
@@ -132,7 +132,7 @@ static int from_table(lens_plan *plan, char **names, lens_error *err)
         const char *label = look_up(paths, files, count, file_count, plan->pictures[i].path);
         met += label != NULL;
         if (label && !(names[i] = strdup(label)))
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(err);
     }
     if (result == 0 && met == 0)
         lens_plan_note(plan, "%s: names none of the pictures, so the names of folders and files are the labels", plan->options->labels);
@@ -157,7 +157,7 @@ static void note_twins(lens_plan *plan)
 int lens_plan_labels(lens_plan *plan, lens_error *err)
 {
     char **names = calloc(plan->picture_count + 1, sizeof *names);
-    int result = names ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = names ? 0 : lens_fail_memory(err);
     if (result == 0 && plan->options->labels)
         result = from_table(plan, names, err);
     for (size_t i = 0; result == 0 && i < plan->picture_count; i++) {
@@ -165,7 +165,7 @@ int lens_plan_labels(lens_plan *plan, lens_error *err)
             continue;
         names[i] = label_by_name(plan, plan->pictures[i].path);
         if (!names[i])
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(err);
         else if (!*names[i] || !lens_utf8_valid(names[i], strlen(names[i]))) {
             free(names[i]);
             names[i] = NULL;

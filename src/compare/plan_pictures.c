@@ -71,7 +71,7 @@ int lens_plan_pictures(lens_plan *plan, lens_error *err)
     for (size_t i = 0; i < options->picture_count; i++) {
         int result = lens_find_pictures(options->pictures[i], add, &list, err);
         if (result != 0)
-            return result < 0 ? -1 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return result < 0 ? -1 : lens_fail_memory(err);
     }
     sort(plan);
     plan->found = plan->picture_count;

@@ -13,11 +13,6 @@ struct reader {
     int query, expected, related;
 };
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 /* The parts of TEXT between semicolons, one by one: the next from *AT on, of *LENGTH bytes without blanks around it; false at the end. */
 static bool next_part(const char **at, const char **part, size_t *length)
 {
@@ -71,7 +66,7 @@ static int read_parts(struct reader *self, lens_plan_query *query, const char *t
     while (next_part(&at, &part, &length)) {
         char *copy = strndup(part, length);
         if (!copy)
-            return no_memory(err);
+            return lens_fail_memory(err);
         int result = 0;
         if (!related) {
             result = add_expected(self, query, copy, err);
@@ -99,13 +94,13 @@ static int read_kind(struct reader *self, lens_plan_query *query, lens_error *er
         strncmp(query->text, "../", 3) != 0) {
         free(path);
         if (!lens_utf8_valid(query->text, strlen(query->text)) && !(query->error = strdup("neither a picture nor words in UTF-8")))
-            return no_memory(err);
+            return lens_fail_memory(err);
         return 0;
     }
     query->path = path;
     query->own = lens_plan_find(self->plan, path);
     if (!there && !(query->error = strdup("no such file")))
-        return no_memory(err);
+        return lens_fail_memory(err);
     return 0;
 }
 
@@ -119,7 +114,7 @@ static int read_others(struct reader *self, lens_plan_query *query, const lens_t
         int result = lens_text_printable(table->names[c], strlen(table->names[c]), &name) == 0 &&
                              lens_text_printable(row->cells[c], strlen(row->cells[c]), &text) == 0
                          ? 0
-                         : no_memory(err);
+                         : lens_fail_memory(err);
         if (result == 0)
             json_object_set_new(query->other, name.data ? name.data : "", json_string(text.data ? text.data : ""));
         lens_buffer_free(&name);
@@ -157,7 +152,7 @@ static int read_query(struct reader *self, const lens_tsv_row *row, lens_error *
     query->pictures = calloc(count_parts(expected), sizeof *query->pictures);
     query->related = calloc(count_parts(related), sizeof *query->related);
     if (!query->wanted || !query->pictures || !query->related)
-        return no_memory(err);
+        return lens_fail_memory(err);
     if (read_kind(self, query, err) != 0 || read_parts(self, query, expected, false, err) != 0 ||
         read_parts(self, query, related, true, err) != 0 || read_others(self, query, row, err) != 0)
         return -1;
@@ -180,7 +175,7 @@ static int read_all(struct reader *self, lens_error *err)
         lens_plan_note(plan, "%s: has no column expected, so nothing can be judged: results are shown as they are", name);
     plan->queries = calloc(table->count + 1, sizeof *plan->queries);
     if (!plan->queries)
-        return no_memory(err);
+        return lens_fail_memory(err);
     size_t judged = 0;
     for (size_t i = 0; i < table->count; i++) {
         const lens_tsv_row *row = &table->rows[i];

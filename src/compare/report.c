@@ -20,11 +20,6 @@ static int side_for(size_t count)
     return count <= 1500 ? 320 : count <= 6000 ? 200 : 120;
 }
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 /* The path of PICTURE, as bytes, or NULL; what is not UTF-8 is left without its picture. */
 static const char *path_of(const json_t *picture)
 {
@@ -44,7 +39,7 @@ static int add_data(json_t *picture, int side, lens_error *err)
     if (lens_jpeg(rgb, width, height, QUALITY, &bytes, &size, err) != 0)
         result = -1;
     else if (lens_data_uri("image/jpeg", bytes, size, &text) != 0)
-        result = no_memory(err);
+        result = lens_fail_memory(err);
     if (result == 0) {
         json_object_set_new(picture, "width", json_integer(width));
         json_object_set_new(picture, "height", json_integer(height));
@@ -98,7 +93,7 @@ int lens_compare_report(const json_t *found, const char *path, lens_error *err)
     json_t *data = json_copy((json_t *)found), *thumbs = json_deep_copy(json_object_get(found, "thumbs"));
     size_t i;
     json_t *picture;
-    int result = data && thumbs ? 0 : no_memory(err);
+    int result = data && thumbs ? 0 : lens_fail_memory(err);
     json_array_foreach(thumbs, i, picture) {
         if (result == 0)
             result = add_data(picture, side_for(json_array_size(thumbs)), err);
@@ -106,7 +101,7 @@ int lens_compare_report(const json_t *found, const char *path, lens_error *err)
     json_object_set(data, "thumbs", thumbs);
     lens_buffer page = {0};
     if (result == 0 && put_page(data, &page) != 0)
-        result = no_memory(err);
+        result = lens_fail_memory(err);
     if (result == 0)
         result = lens_file_write(path, page.data, page.size, err);
     lens_buffer_free(&page);

@@ -49,7 +49,7 @@ static int pass_new(struct pass *pass, lens_error *err)
     pass->sums = calloc(pass->tokens * pass->width, sizeof *pass->sums);
     if (pass->x && pass->normed && pass->wide && pass->given && pass->out && pass->sums)
         return 0;
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return lens_fail_memory(err);
 }
 
 /* The class token's attention: QKV [tokens, 3, heads, head width] -> GIVEN, each token's value times its weight, head by head. */

@@ -24,7 +24,7 @@ static int deal(struct cross *cross, uint64_t seed, lens_error *err)
     const size_t count = cross->set->picture_count, most = count < PICTURES_MOST ? count : PICTURES_MOST;
     size_t *order = malloc((count + 1) * sizeof *order);
     if (!order)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < count; i++)
         order[i] = i;
     for (size_t i = 0; i < count; i++) { /* Fisher and Yates */
@@ -141,7 +141,7 @@ int lens_word_cross(const lens_word_set *set, const lens_word_classes *classes, 
     if (cross.fold && cross.pictures && cross.sentences && cross.query && cross.owner && cross.place)
         result = deal(&cross, seed, err);
     else
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     for (size_t fold = 0; result == 0 && fold < LENS_WORD_FOLDS; fold++)
         result = run_fold(&cross, fold, classes, base, weight, err);
     if (result == 0) {

@@ -50,7 +50,7 @@ lens_word_fit *lens_word_fit_new(int words, int dim, lens_error *err)
     }
     if (!fit || !fit->sum || !fit->scatter || !fit->answers) {
         lens_word_fit_free(fit);
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     return fit;
@@ -180,7 +180,7 @@ static int sort_sentences(const lens_word_set *set, size_t **first, size_t **ord
     *first = calloc(set->picture_count + 2, sizeof **first);
     *order = malloc(set->sentence_count * sizeof **order);
     if (!*first || !*order)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t s = 0; s < set->sentence_count; s++) {
         if (set->owner[s] >= set->picture_count)
             return lens_fail(err, LENS_E_ARGUMENT, "sentence %zu is about picture %zu of %zu", s, set->owner[s], set->picture_count);
@@ -250,7 +250,7 @@ int lens_word_fit_add(lens_word_fit *fit, const lens_word_set *set, const lens_w
     if (work.mean_sentence && work.mean_picture && work.scatter && work.spread && work.answers && work.left && work.right)
         result = add_set(&work, classes, fit, weight, err);
     else
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     free(work.mean_sentence);
     free(work.mean_picture);
     free(work.scatter);
@@ -273,7 +273,7 @@ int lens_word_fit_add_map(lens_word_fit *fit, const lens_word_map *map, double w
     if (!scatter || !rows) {
         free(scatter);
         free(rows);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     }
     for (size_t r = 0, at = 0; r < words; r++) {
         for (size_t c = r; c < words; c++, at++)
@@ -313,7 +313,7 @@ lens_word_map *lens_word_fit_solve(const lens_word_fit *fit, const lens_word_map
     double *factor = doubles(words, words), *rows = doubles(words, dim);
     bool done = map && factor && rows;
     if (map && !done)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     if (done) {
         map->ridge = ridge;
         map->weight = fit->weight;

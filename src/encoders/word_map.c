@@ -59,7 +59,7 @@ lens_word_map *lens_word_map_new(const lens_word_map_about *about, int words, in
     if (!map || !map->about.words_model || !map->about.pictures_model || !map->about.fitted_on || !map->mean || !map->scatter || !map->steps ||
         !map->rows) {
         lens_word_map_free(map);
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     return map;

@@ -34,7 +34,7 @@ lens_folder_watch *lens_folder_watch_new(lens_error *err)
 {
     lens_folder_watch *self = calloc(1, sizeof *self);
     if (!self) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     self->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -127,7 +127,7 @@ int lens_folder_watch_add(lens_folder_watch *self, const char *folder, lens_erro
         free(path);
         if (!known) /* else it is watched still, under the name that it had */
             inotify_rm_watch(self->fd, number);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     }
     self->folders = folders;
     const size_t at = place_of(self, number);

@@ -157,7 +157,7 @@ int lens_approximate_rank(const lens_approximate *self, const lens_bytes_view *b
     const size_t probes = self->probes + asked / 4;
     lens_hit *near = calloc(asked, sizeof *near);
     if (!near)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     const lens_view view = lens_vectors_view(all);
     size_t count = 0, kept = 0;
     int result = lens_cells_scan(&self->cells, bytes, rows, &view, query, asked, -INFINITY, probes, threads, near, &count, err);
@@ -193,7 +193,7 @@ int lens_approximate_want(lens_store *store, const char *folder, bool wanted, le
     if (lens_store_searches(store))
         return lens_store_approximate_want(store, wanted, err);
     char *path = lens_path_join(folder, wish_name);
-    int result = path ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = path ? 0 : lens_fail_memory(err);
     if (result == 0 && wanted && !lens_file_exists(path))
         result = lens_file_write(path, "", 0, err);
     else if (result == 0 && !wanted && unlink(path) != 0 && errno != ENOENT)
@@ -246,7 +246,7 @@ static int write_cells(const lens_cells *cells, const struct about *about, const
     };
     const lens_hash key = lens_approximate_key(vectors);
     lens_packing *packing = lens_packing_new();
-    int result = packing ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = packing ? 0 : lens_fail_memory(err);
     for (size_t i = 0; result == 0 && i < sizeof runs / sizeof *runs; i++)
         result = lens_packing_add(packing, runs[i].name, runs[i].bytes, runs[i].size, err);
     if (result == 0)

@@ -28,7 +28,7 @@ static void *bench_run(void *argument)
     lens_session *session = lens_session_new(worker->encoder, worker->batch, worker->threads, &worker->error);
     worker->failed = !pixels || !vectors || !session;
     if (session && worker->failed)
-        lens_fail(&worker->error, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(&worker->error);
     uint32_t noise = 1;
     for (size_t i = 0; !worker->failed && i < count; i++) {
         noise = noise * 1664525u + 1013904223u;
@@ -60,7 +60,7 @@ int lens_model_bench(lens_model *model, int batch, int threads, double seconds, 
     int share = (batch + workers - 1) / workers, each = threads / workers; /* fewer pictures than threads: several threads for each */
     bench_worker *worker = calloc((size_t)workers, sizeof *worker);
     if (!worker)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     atomic_bool go = false, stop = false;
     atomic_int ready = 0;
     int started = 0, result = 0;

@@ -59,7 +59,7 @@ lens_caption_names *lens_caption_names_new(lens_store *store, lens_error *err)
         result = -2;
     if (result != 0) {
         if (result == -2)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
         lens_caption_names_free(self);
         return NULL;
     }

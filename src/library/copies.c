@@ -53,7 +53,7 @@ int lens_copies_make(const lens_store_vectors *vectors, lens_error *err)
     lens_packing *packing = lens_packing_new();
     uint8_t *codes = aligned_alloc(64, count * size);
     lens_row_bounds *bounds = malloc(count * sizeof *bounds);
-    int result = packing && codes && bounds ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = packing && codes && bounds ? 0 : lens_fail_memory(err);
     for (size_t slot = 0; result == 0 && slot < count; slot++)
         lens_code_row(vectors->data + slot * dim, vectors->dim, codes + slot * size, &bounds[slot]);
     if (result == 0 && (lens_packing_add(packing, count_name, &count, sizeof count, err) != 0 ||

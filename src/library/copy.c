@@ -99,7 +99,7 @@ static int look(void *context, const lens_record *a, const lens_record *b, bool 
     lens_buffer *end = &self->ends[self->step_at];
     end->size = 0;
     if (lens_buffer_append(end, b->bytes, b->size) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     if (a && lens_record_same(*a, *b)) {
         self->report->there++;
         if (++self->done % BATCH_RECORDS == 0)
@@ -109,7 +109,7 @@ static int look(void *context, const lens_record *a, const lens_record *b, bool 
     if (!self->may_remove)
         return refuse(self, a, b, err);
     if (lens_records_add(&self->batch, *b) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     return is_full(self) ? remove_batch(self, err) : 0;
 }
 
@@ -154,7 +154,7 @@ static int bring(void *context, const lens_record *a, const lens_record *b, bool
         return -1;
     }
     if (lens_records_add(&self->batch, *a) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     return is_full(self) ? bring_batch(self, err) : 0;
 }
 
@@ -209,7 +209,7 @@ static int bring_map(void *context, const char *path, lens_error *err)
     const copy *self = context;
     lens_buffer map = {0};
     char *to = lens_path_join(self->to_place.folder, lens_path_name(path));
-    int result = to ? lens_file_read(path, MAP_BYTES_MOST, &map, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = to ? lens_file_read(path, MAP_BYTES_MOST, &map, err) : lens_fail_memory(err);
     if (result == 0)
         result = lens_folder_make(self->to_place.folder, err);
     if (result == 0)
@@ -226,7 +226,7 @@ static int drop_map(void *context, const char *path, lens_error *err)
     struct stat info;
     lens_error why = {0};
     char *from = lens_path_join(self->from_place.folder, lens_path_name(path));
-    int result = from ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = from ? 0 : lens_fail_memory(err);
     if (result == 0 && lens_file_look(from, &info, &why) != 0 && why.code == LENS_E_MISSING && unlink(path) != 0)
         result = lens_fail_errno(err, errno, "%s: cannot be removed", path);
     free(from);
@@ -284,7 +284,7 @@ static int fill(copy *self, lens_error *err)
     if (lens_pair_steps_of(self->from, &self->steps, err) != 0)
         return -1;
     if (!(self->ends = calloc(self->steps.count, sizeof *self->ends)))
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     if (check_mark(self, err) != 0 || look_through(self, err) != 0 || lens_store_mark(self->to, self->from_place.shown, err) != 0 || bring_all(self, err) != 0 ||
         lens_store_compact(self->to, false, err) != 0 || prove(self, err) != 0)
         return -1;

@@ -103,7 +103,7 @@ uint8_t *lens_explanation_draw(const lens_explanation *explanation, int side, in
     const size_t size = 3 * (size_t)*width * (size_t)*height;
     uint8_t *canvas = malloc(size);
     if (!canvas) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     memset(canvas, GROUND, size);

@@ -75,11 +75,11 @@ static int add_group(maker *self, bool exact, const member *members, size_t coun
     lens_groups *out = self->out;
     lens_group *items = lens_list_room(out->items, out->count, &self->capacity, sizeof *items);
     if (!items)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     out->items = items;
     lens_group group = {.exact = exact, .pictures = calloc(count, sizeof *group.pictures)};
     if (!group.pictures)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     int result = 0;
     for (size_t i = 0; result >= 0 && i < count; i++) {
         lens_store_picture picture;
@@ -127,7 +127,7 @@ static int add_near(maker *self, member *members, lens_error *err)
     size_t *groups = malloc((count + 1) * sizeof *groups);
     int result = -1;
     if (!shapes || !groups)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     else if (lens_store_vectors_shapes(self->store, &self->vectors, shapes, err) == 0)
         result = lens_fold_groups(&view, shapes, lens_processors(), groups, err);
     for (size_t i = 0; result == 0 && i < count; i++)
@@ -173,7 +173,7 @@ lens_groups *lens_duplicates(lens_library *library, const char *model, bool only
         self.out = calloc(1, sizeof *self.out);
         members = malloc((self.vectors.count + 1) * sizeof *members);
         if (!self.out || !members) {
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
         } else {
             for (size_t i = 0; i < self.vectors.count; i++)
                 members[i] = (member){self.vectors.slots[i], i};

@@ -68,11 +68,6 @@ struct side {
     double length;
 };
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 static int take_picture(lens_model *model, const lens_term *term, uint64_t max_pixels, struct side *side, lens_explained *out, lens_error *err)
 {
     const lens_encoder_info *about = lens_encoder_about(model->encoder);
@@ -87,7 +82,7 @@ static int take_picture(lens_model *model, const lens_term *term, uint64_t max_p
     out->parts = calloc(positions, sizeof *out->parts);
     int result = -1;
     if (!pixels || !side->parts || !side->whole || !out->parts) {
-        no_memory(err);
+        lens_fail_memory(err);
     } else {
         const lens_image seen = {(int)size, (int)size, out->seen.rgb};
         lens_prepare_pixels(&seen, &about->preparation, pixels);
@@ -105,7 +100,7 @@ static int take_words(lens_model *model, const lens_term *term, struct side *sid
     const size_t dim = (size_t)lens_model_dim(model);
     float *vector = malloc(dim * sizeof *vector);
     side->whole = calloc(dim, sizeof *side->whole);
-    int result = vector && side->whole ? lens_model_embed(model, term, 0, vector, err) : no_memory(err);
+    int result = vector && side->whole ? lens_model_embed(model, term, 0, vector, err) : lens_fail_memory(err);
     for (size_t d = 0; result == 0 && d < dim; d++)
         side->whole[d] = (double)vector[d];
     free(vector);
@@ -170,7 +165,7 @@ lens_explanation *lens_model_explain(lens_model *model, const lens_term *query, 
         return NULL;
     lens_explanation *out = calloc(1, sizeof *out);
     struct side sides[2] = {{0}, {0}};
-    int result = out ? explain(model, query, picture, max_pixels, sides, out, err) : no_memory(err);
+    int result = out ? explain(model, query, picture, max_pixels, sides, out, err) : lens_fail_memory(err);
     for (int i = 0; i < 2; i++) {
         free(sides[i].parts);
         free(sides[i].whole);
@@ -197,7 +192,7 @@ static lens_model *open_explaining(lens_library *library, const lens_store_model
     }
     lens_model *opened = encoder ? calloc(1, sizeof *opened) : NULL;
     if (encoder && !opened) {
-        no_memory(err);
+        lens_fail_memory(err);
         if (*shared)
             lens_warm_encoder_release(*shared);
         else

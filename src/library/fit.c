@@ -69,7 +69,7 @@ static int gather(gathering *self, lens_error *err)
         self->pictures = pictures;
         memcpy(pictures + self->picture_count++ * dim, self->vectors->data + (size_t)self->vectors->slots[row] * dim, dim * sizeof *pictures);
     }
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    return result == -2 ? lens_fail_memory(err) : result;
 }
 
 static void free_gathering(gathering *self)
@@ -86,7 +86,7 @@ static float *encode(const gathering *from, lens_session *session, int words, co
 {
     float *vectors = malloc((from->sentence_count + 1) * (size_t)words * sizeof *vectors);
     if (!vectors)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     for (size_t i = 0; vectors && i < from->sentence_count; i++) {
         int result = lens_session_run_words(session, from->sentences[i], vectors + i * (size_t)words, err);
         if (result == 0 && options->event && i % 64 == 0) {
@@ -131,7 +131,7 @@ static int fit(lens_library *library, const lens_store_model *model, const lens_
     char *path = map ? options->out ? strdup(options->out) : lens_word_bridge_path(library->place.folder, model) : NULL;
     int result = -1;
     if (map && !path)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     else if (map)
         result = lens_word_map_write(map, path, err);
     report->kept = result == 0;
@@ -149,7 +149,7 @@ int lens_fit_undo(lens_library *library, const char *model_name, lens_error *err
     int result = store ? lens_library_model(store, &library->place, model_name, false, &model, err) : -1;
     char *path = result == 0 ? lens_word_bridge_path(library->place.folder, &model) : NULL;
     if (result == 0 && !path)
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     if (path && unlink(path) != 0)
         result = errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: no map was fitted for %s", library->place.shown, model.name) : lens_fail_errno(err, errno, "%s", path);
     free(path);

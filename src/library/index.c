@@ -56,7 +56,7 @@ lens_job *lens_job_new(lens_run *run, const char *path)
         lens_job_free(run, job);
     }
     lens_error error = {0};
-    lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+    lens_fail_memory(&error);
     lens_run_fail(run, &error);
     return NULL;
 }
@@ -86,7 +86,7 @@ static int run_threads(lens_run *run, lens_teller *out, lens_index_report *repor
     lens_error error = {0};
     int started = 0, errnum = 0;
     if (!run->jobs || !run->done || !workers) {
-        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(&error);
         lens_run_fail(run, &error);
         free(workers);
         return -1;
@@ -133,7 +133,7 @@ static int open_models(lens_run *run, lens_error *err)
         return -1;
     size_t count = options->model_count ? options->model_count : known.count ? known.count : 1;
     run->models = calloc(count, sizeof *run->models);
-    int result = run->models ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = run->models ? 0 : lens_fail_memory(err);
     for (size_t i = 0; result == 0 && i < count; i++) {
         const char *name = options->model_count ? options->models[i] : known.count ? known.items[i].name : lens_catalogue_default;
         lens_index_model *model = &run->models[run->model_count];

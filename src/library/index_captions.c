@@ -158,7 +158,7 @@ static int write(importer *self, int64_t source, int64_t size, int64_t mtime_ns,
         result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts.items, texts.count, true, &changes, err);
     *changed += changes;
     lens_caption_texts_free(&texts);
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    return result == -2 ? lens_fail_memory(err) : result;
 }
 
 static void begin(importer *self, const char *path)
@@ -261,14 +261,14 @@ static int import_files(importer *self, int64_t *changed, lens_error *err)
     json_t *settings = json_pack("{so*so*}", "file", options->caption_file ? json_string(options->caption_file) : NULL, "text",
                                  options->caption_text ? json_string(options->caption_text) : NULL);
     char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
-    int result = text ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = text ? 0 : lens_fail_memory(err);
     json_decref(settings);
     for (size_t i = 0; i < options->caption_count && result == 0 && go_on(self, i, options->caption_count, false); i++) {
         char *path = lens_path_absolute(options->captions[i], err);
         if (!path)
             result = -1;
         else if (lens_names_add(&named, path) != 0)
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(err);
         else
             result = import_named(self, path, text, changed, err);
     }
@@ -310,7 +310,7 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
     if (!names_of(self, err))
         return -1;
     if (lens_caption_names_beside(self->names, sidecar->path, &self->ids, &self->id_count, &picture) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     if (self->id_count == 0)
         return 0; /* of no picture */
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
@@ -435,7 +435,7 @@ int lens_run_embedded(lens_run *run, lens_store_entry *entries, const lens_job *
         entries[i].text = job->embedded;
         entries[i].folded = lens_text_folded(job->embedded);
         if (!entries[i].folded)
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(err);
     }
     return result;
 }

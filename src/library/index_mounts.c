@@ -176,7 +176,7 @@ static int add_known(lens_names *known, const json_t *paths, lens_error *err)
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const char *path = json_string_value(json_array_get(paths, i));
         if (path && path[0] == '/' && lens_names_add(known, strdup(path)) != 0)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
     }
     return 0;
 }
@@ -186,7 +186,7 @@ int lens_mounts_load(lens_run *run, lens_error *err)
 {
     run->devices = calloc(run->roots.count + 1, sizeof *run->devices);
     if (!run->devices)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     int result = 0;
     for (size_t r = 0; result == 0 && r < run->roots.count; r++) {
         json_t *settings = lens_root_settings(run->store, run->roots.items[r], err);

@@ -19,7 +19,7 @@ int lens_share_begin(lens_run *run, lens_error *err)
     run->offers = calloc(OFFERS, sizeof *run->offers);
     if (!models || !run->offers) {
         free(models);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     }
     for (size_t m = 0; m < run->model_count; m++)
         models[m] = run->models[m].id;
@@ -175,7 +175,7 @@ void *lens_index_sharer(void *argument)
     }
     if (done < 0) {
         if (error.code == LENS_E_NONE)
-            lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(&error);
         lens_run_fail(run, &error);
     }
     lens_queue_close(run->jobs);

@@ -31,7 +31,7 @@ static int add_target(lens_run *run, const char *path, lens_error *err)
         run->targets = targets;
     if (!targets || !copy) {
         free(copy);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     }
     run->targets[run->target_count++] = (lens_target){.path = copy};
     return 0;
@@ -64,7 +64,7 @@ static int load_settings(lens_run *run, lens_target *target, bool named, lens_er
 static int save_settings(lens_run *run, const char *root, const json_t *settings, lens_error *err)
 {
     char *text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS);
-    int result = text ? lens_store_set_root_settings(run->store, root, text, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = text ? lens_store_set_root_settings(run->store, root, text, err) : lens_fail_memory(err);
     free(text);
     return result;
 }
@@ -90,7 +90,7 @@ static int is_removed_picture(lens_run *run, const char *path, int64_t device, l
         return found;
     lens_store_picture_free(&picture);
     found = lens_folder_there(path, device);
-    return found < 0 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : found;
+    return found < 0 ? lens_fail_memory(err) : found;
 }
 
 /* Sees whether TARGET is there. What is absent is kept as it is. */

@@ -65,7 +65,7 @@ static int meet_file(void *context, const lens_walk_file *file)
         return 0;
     if (lens_captions_is_sidecar(file->path) && lens_run_sidecar(run, file) != 0) {
         lens_error error = {0};
-        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(&error);
         lens_run_fail(run, &error);
         return 1;
     }

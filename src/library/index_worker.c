@@ -94,7 +94,7 @@ static int encode(worker *self, size_t m)
         lens_job *job = waiting->jobs[i];
         bool wanted = job->outcome != LENS_OUTCOME_FAILED;
         if (result == 0 && wanted && !(job->vectors[m] = malloc(dim * sizeof(float))))
-            result = lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(&error);
         if (result == 0 && wanted)
             memcpy(job->vectors[m], waiting->vectors + (size_t)i * dim, dim * sizeof(float));
         if (--job->pending == 0) {
@@ -130,7 +130,7 @@ static int look_for_old_name(lens_run *run, lens_job *job, int64_t content, lens
     }
     if (job->outcome != LENS_OUTCOME_MOVED && found < 0)
         return -1;
-    return lens_id_map_put(&run->moves, content, after) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return lens_id_map_put(&run->moves, content, after) == 0 ? 0 : lens_fail_memory(err);
 }
 
 /* Asks the store what is known of the job's bytes. With the reader's lock held. *NEEDED[m]: whether model m has to encode them. */
@@ -352,16 +352,16 @@ static int start(worker *self, lens_error *err)
     lens_run *run = self->run;
     self->models = calloc(run->model_count, sizeof *self->models);
     if (!self->models)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (int i = 0; i < 2; i++)
         if (!(self->hands[i].needed = calloc(run->model_count, sizeof *self->hands[i].needed)))
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
     for (size_t m = 0; m < run->model_count; m++) {
         pending *waiting = &self->models[m];
         waiting->pixels = malloc(LENS_INDEX_BATCH * pixel_count(&run->models[m]) * sizeof *waiting->pixels);
         waiting->vectors = malloc(LENS_INDEX_BATCH * (size_t)run->models[m].dim * sizeof *waiting->vectors);
         if (!waiting->pixels || !waiting->vectors)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
     }
     return 0;
 }

@@ -126,7 +126,7 @@ static void write_waiting(writer *self)
     struct lens_store_vector *vectors = calloc(self->count * run->model_count + 1, sizeof *vectors);
     int64_t *ids = calloc(self->count, sizeof *ids);
     if (!entries || !vectors || !ids) {
-        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(&error);
     } else {
         fill_entries(self, entries, vectors);
         result = put(self, entries, ids, &error);

@@ -9,7 +9,7 @@ static int encode_labels(lens_model *model, const char *const *labels, size_t co
 {
     const size_t dim = (size_t)lens_model_dim(model);
     float *vectors = calloc(count, dim * sizeof *vectors);
-    int result = vectors ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = vectors ? 0 : lens_fail_memory(err);
     for (size_t i = 0; i < count && result == 0; i++) {
         const lens_term words = {.kind = LENS_TERM_WORDS, .text = labels[i], .weight = 1};
         result = lens_model_embed(model, &words, 0, vectors + i * dim, err);
@@ -49,7 +49,7 @@ int lens_model_label(lens_model *model, const lens_term *term, const char *const
         return -1;
     const size_t dim = (size_t)about->dim;
     float *picture = malloc(dim * sizeof *picture);
-    int result = picture ? lens_model_embed(model, term, max_pixels, picture, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = picture ? lens_model_embed(model, term, max_pixels, picture, err) : lens_fail_memory(err);
     for (size_t i = 0; i < count && result == 0; i++) {
         cosines[i] = 0;
         for (size_t d = 0; d < dim; d++)

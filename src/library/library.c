@@ -24,7 +24,7 @@ lens_library *lens_library_open(const char *folder, lens_error *err)
 {
     lens_library *library = calloc(1, sizeof *library);
     if (!library) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     if (lens_library_place_of(folder, &library->place, err) != 0) {
@@ -144,7 +144,7 @@ int lens_library_choose(const lens_store_models *models, const lens_library_plac
     } else if (at < models->count) {
         *out = models->items[at];
         out->name = strdup(out->name);
-        result = out->name ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = out->name ? 0 : lens_fail_memory(err);
     } else if (models->count == 0) {
         lens_fail(err, LENS_E_MISSING, "%s: nothing is indexed yet: run `memelens index FOLDER`", library->shown);
     } else if (name) {

@@ -31,7 +31,7 @@ lens_model *lens_model_open(const char *name, const char *precision, int knows, 
     lens_model *model = name ? calloc(1, sizeof *model) : NULL;
     if (!model) {
         if (name)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
         return NULL;
     }
     lens_tower towers = (lens_tower)((knows & LENS_PICTURES ? LENS_TOWER_PICTURES : 0) | (knows & LENS_WORDS ? LENS_TOWER_WORDS : 0));
@@ -102,7 +102,7 @@ int lens_encode_image(const lens_encoder *encoder, lens_session *session, const 
     float *pixels = malloc((size_t)preparation->size * (size_t)preparation->size * 3 * sizeof *pixels);
     int result;
     if (!pixels) {
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     } else {
         lens_prepare_pixels(&seen, preparation, pixels);
         result = lens_session_run(session, pixels, 1, vector, err);

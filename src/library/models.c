@@ -50,7 +50,7 @@ static int whole(const lens_catalogue_model *model, lens_error *err)
 {
     if (model->name && model->family && model->license && model->about && model->source && model->revision)
         return 0;
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return lens_fail_memory(err);
 }
 
 static int fill(lens_catalogue_model *model, const lens_catalogue_entry *entry, const char *models, lens_error *err)
@@ -146,7 +146,7 @@ lens_catalogue_model *lens_catalogue(size_t *count, lens_error *err)
         return NULL;
     size_t known = lens_catalogue_count();
     lens_catalogue_model *models = calloc(known, sizeof *models);
-    int result = models ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = models ? 0 : lens_fail_memory(err);
     for (size_t i = 0; result == 0 && i < known; i++)
         result = fill(&models[(*count)++], lens_catalogue_at(i), folder, err);
     DIR *dir = result == 0 ? opendir(folder) : NULL;
@@ -158,7 +158,7 @@ lens_catalogue_model *lens_catalogue(size_t *count, lens_error *err)
                 models = more;
                 result = fill_own(&models[(*count)++], entry->d_name, path, err);
             } else {
-                result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+                result = lens_fail_memory(err);
             }
         }
         free(path);

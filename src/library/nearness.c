@@ -21,7 +21,7 @@ static int key_of(const lens_store_vectors *vectors, lens_hash *key, lens_error 
     int result = 0;
     if (lens_buffer_append(&text, &vectors->identity, sizeof vectors->identity) != 0 || lens_buffer_append(&text, &format, sizeof format) != 0 ||
         lens_buffer_append(&text, vectors->slots, vectors->count * sizeof *vectors->slots) != 0)
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     else
         *key = lens_hash_of(text.data, text.size);
     lens_buffer_free(&text);
@@ -38,7 +38,7 @@ static int work_out(const lens_store_vectors *vectors, int threads, float *penal
     lens_neighbour *nearest = malloc((view.count * k + 1) * sizeof *nearest);
     int result = 0;
     if (!others || !nearest)
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     else if (k > 0)
         result = lens_neighbours(&view, (lens_chosen){NULL, view.count}, (lens_chosen){others, count}, k, threads, nearest, err);
     for (size_t row = 0; result == 0 && row < view.count; row++) {
@@ -70,7 +70,7 @@ float *lens_nearness_penalties(const lens_store_vectors *vectors, int threads, l
         return NULL;
     float *penalties = malloc(size + 1);
     if (!penalties) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     lens_error ignored = {0};
@@ -95,7 +95,7 @@ float *lens_nearness_of_some(lens_store *store, int64_t model, const lens_store_
         return NULL;
     float *penalties = lens_nearness_penalties(&all, threads, err), *chosen = penalties ? malloc((some->count + 1) * sizeof *chosen) : NULL;
     if (penalties && !chosen)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     for (size_t i = 0, at = 0; chosen && i < some->count; i++) { /* both are in order of id */
         while (at < all.count && all.ids[at] < some->ids[i])
             at++;

@@ -9,11 +9,6 @@
 #include "base/text.h"
 #include "store/texts.h"
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 /* ---- steps ---- */
 
 static int add_step(lens_pair_steps *steps, lens_store_part part, const lens_store_model *model, int64_t count, lens_error *err)
@@ -24,7 +19,7 @@ static int add_step(lens_pair_steps *steps, lens_store_part part, const lens_sto
         steps->items = items;
     if (!items || lens_buffer_print(&name, model ? "%s of " : "%s", lens_store_part_name(part)) != 0 || (model && lens_text_printable(model->name, strlen(model->name), &name) != 0)) {
         lens_buffer_free(&name);
-        return no_memory(err);
+        return lens_fail_memory(err);
     }
     steps->items[steps->count++] = (lens_pair_step){part, model ? model->id : 0, model ? model->dim : 0, name.data, count};
     steps->records += count;
@@ -93,7 +88,7 @@ static int settle(cursor *self, lens_error *err)
         const lens_record last = lens_records_at(&self->page, self->page.count - 1);
         self->last.size = 0;
         if (lens_buffer_append(&self->last, last.bytes, last.size) != 0)
-            return no_memory(err);
+            return lens_fail_memory(err);
         self->begun = true;
     }
     const lens_record after = {self->last.data, self->last.size};
@@ -107,7 +102,7 @@ static int settle(cursor *self, lens_error *err)
 static int begin(cursor *self, lens_store *store, const lens_pair_step *step, const lens_record *after, lens_error *err)
 {
     *self = (cursor){.store = store, .step = step, .ended = !store, .begun = after != NULL};
-    return after && lens_buffer_append(&self->last, after->bytes, after->size) != 0 ? no_memory(err) : 0;
+    return after && lens_buffer_append(&self->last, after->bytes, after->size) != 0 ? lens_fail_memory(err) : 0;
 }
 
 static void end(cursor *self)
@@ -188,7 +183,7 @@ static int compare(void *context, const lens_record *a, const lens_record *b, bo
     self->only_a += !b;
     self->only_b += !a;
     self->other += a && b;
-    return first && say_first(self, a, b) != 0 ? no_memory(err) : 0;
+    return first && say_first(self, a, b) != 0 ? lens_fail_memory(err) : 0;
 }
 
 static int say_step(const comparison *self, void (*difference)(void *context, const char *line), void *context, lens_error *err)
@@ -207,7 +202,7 @@ static int say_step(const comparison *self, void (*difference)(void *context, co
     if (result == 0)
         difference(context, line.data);
     lens_buffer_free(&line);
-    return result == 0 ? 0 : no_memory(err);
+    return result == 0 ? 0 : lens_fail_memory(err);
 }
 
 int lens_pairs_compare(lens_store *a, lens_store *b, lens_pair_names names, void (*difference)(void *context, const char *line), void *context, lens_pair_tell tell,

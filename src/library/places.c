@@ -13,7 +13,7 @@ static char *data_folder(const char *variable, const char *name, lens_error *err
     if (named && lens_store_place_is_database(named)) {
         char *copy = strdup(named);
         if (!copy)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
         return copy;
     }
     if (named && *named)
@@ -31,7 +31,7 @@ static char *data_folder(const char *variable, const char *name, lens_error *err
         return NULL;
     }
     if (result != 0) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     return path.data;
@@ -47,7 +47,7 @@ int lens_library_place_of(const char *name, lens_library_place *out, lens_error 
     char *chosen = name ? strdup(name) : lens_library_folder(err);
     *out = (lens_library_place){0};
     if (!chosen)
-        return name ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+        return name ? lens_fail_memory(err) : -1;
     if (lens_store_place_is_database(chosen)) {
         out->store = chosen;
         out->shown = lens_store_place_shown(chosen);
@@ -75,7 +75,7 @@ int lens_library_place_of(const char *name, lens_library_place *out, lens_error 
     }
     const bool told = !out->store;
     lens_library_place_free(out);
-    return told ? -1 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return told ? -1 : lens_fail_memory(err);
 }
 
 void lens_library_place_free(lens_library_place *place)
@@ -119,7 +119,7 @@ char *lens_model_canonical_name(const char *name, lens_error *err)
         return pulled;
     char *copy = is_path(name) ? lens_path_absolute(name, err) : strdup(name);
     if (!copy && !is_path(name))
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     return copy;
 }
 
@@ -132,7 +132,7 @@ char *lens_model_folder(const char *name, lens_error *err)
     char *folder = NULL;
     if (!base || !models) {
         if (!base)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
     } else if (is_path(base)) {
         folder = lens_path_absolute(base, err);
         if (folder && !lens_file_exists(folder)) {
@@ -144,7 +144,7 @@ char *lens_model_folder(const char *name, lens_error *err)
             folder = NULL;
         }
     } else if (!(folder = lens_path_join(models, base))) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     } else if (!lens_file_exists(folder)) {
         if (lens_catalogue_find(base))
             lens_fail(err, LENS_E_MISSING, "model %s is not here yet: run `memelens pull %s`", base, base);
@@ -165,7 +165,7 @@ int lens_model_preparation(const char *name, lens_preparation *preparation, lens
     const char *way = name[length] ? name + length + 1 : NULL;
     char *base = strndup(name, length);
     if (!base)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     int result = -1;
     if (lens_encoder_is_weightless(base)) {
         result = lens_encoder_preparation_weightless(base, way, preparation, err);

@@ -171,7 +171,7 @@ int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_eve
     lens_buffer workspace = {0}, model = {0};
     int result = -1;
     if (!folder || lens_buffer_print(&workspace, "%s" PART, folder) != 0 || lens_buffer_print(&model, "%s/model", workspace.data) != 0) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     } else {
         lens_pull_job job = {
             .name = name,

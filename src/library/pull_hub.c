@@ -43,11 +43,6 @@ typedef struct hub_pull {
     uint64_t total; /* of all files whose size is known */
 } hub_pull;
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 /* "FILE of owner/name", for messages. */
 static const char *what(const hub_pull *pull, const char *file, char *out, size_t size)
 {
@@ -108,7 +103,7 @@ static wanted_file *want(hub_pull *pull, const char *name, lens_error *err)
     wanted_file *file = &pull->files[pull->count];
     *file = (wanted_file){.name = strdup(name), .size = LENS_SIZE_UNKNOWN};
     if (!file->name) {
-        no_memory(err);
+        lens_fail_memory(err);
         return NULL;
     }
     pull->count++;
@@ -136,7 +131,7 @@ static int look_at(hub_pull *pull, wanted_file *file, const char *name, const ch
     char about[512], etag[128];
     char *url = lens_hub_file_url(pull->endpoint, pull->job->repository, revision, name);
     if (!url)
-        return no_memory(err);
+        return lens_fail_memory(err);
     lens_download download = download_of(pull, url, what(pull, name, about, sizeof about));
     lens_http_answer answer;
     int result = lens_download_head(&download, &answer, err);
@@ -192,7 +187,7 @@ static int look_for_conversion(hub_pull *pull, lens_error *err)
     char about[512], revision[64];
     char *url = lens_hub_discussions_url(pull->endpoint, pull->job->repository);
     if (!url)
-        return no_memory(err);
+        return lens_fail_memory(err);
     lens_buffer answer = {0};
     lens_error unheard = {0}; /* many repositories have no such list */
     lens_download download = download_of(pull, url, what(pull, "the list of discussions", about, sizeof about));
@@ -224,7 +219,7 @@ static int look_for_conversion(hub_pull *pull, lens_error *err)
 static int make_path(const hub_pull *pull, const char *name, char **path, lens_error *err)
 {
     *path = lens_path_join(pull->job->model, name);
-    return *path ? 0 : no_memory(err);
+    return *path ? 0 : lens_fail_memory(err);
 }
 
 /* FILE is at PATH: takes its size from there, and tells. */
@@ -259,7 +254,7 @@ static int fetch(hub_pull *pull, wanted_file *file, uint64_t limit, lens_error *
 {
     char about[512], *path = NULL;
     char *url = lens_hub_file_url(pull->endpoint, pull->job->repository, file->revision, file->name);
-    int result = url ? make_path(pull, file->name, &path, err) : no_memory(err);
+    int result = url ? make_path(pull, file->name, &path, err) : lens_fail_memory(err);
     if (result == 0)
         result = make_folder_of(path, err);
     if (result == 0) {
@@ -346,7 +341,7 @@ static int plan_listing(hub_pull *pull, lens_error *err)
 {
     char *url = lens_hub_listing_url(pull->endpoint, pull->job->repository, pull->job->revision);
     if (!url)
-        return no_memory(err);
+        return lens_fail_memory(err);
     lens_buffer answer = {0};
     lens_names names = {0};
     lens_download download = download_of(pull, url, pull->job->repository);
@@ -481,13 +476,13 @@ static int write_note(const hub_pull *pull, lens_error *err)
     }
     if (!whole) {
         json_decref(files);
-        return no_memory(err);
+        return lens_fail_memory(err);
     }
     json_t *about = json_pack("{ss ss ss so}", "repository", pull->job->repository, "revision", pull->job->revision, "commit", pull->commit,
                               "files", files);
     char *text = about ? json_dumps(about, JSON_INDENT(2)) : NULL, *path = NULL;
     json_decref(about);
-    int result = text ? make_path(pull, LENS_PULL_NOTE, &path, err) : no_memory(err);
+    int result = text ? make_path(pull, LENS_PULL_NOTE, &path, err) : lens_fail_memory(err);
     if (result == 0)
         result = lens_file_write(path, text, strlen(text), err);
     free(path);
@@ -557,7 +552,7 @@ int lens_pull_hub(const lens_pull_job *job, bool *refused, lens_error *err)
         return lens_fail(err, LENS_E_UNSUPPORTED, "%s: HF_HUB_OFFLINE is set, so the hub is not asked", job->name);
     hub_pull *pull = calloc(1, sizeof *pull);
     if (!pull)
-        return no_memory(err);
+        return lens_fail_memory(err);
     pull->job = job;
     int result = -1;
     if ((pull->endpoint = lens_hub_endpoint(err)) && lens_hub_token(&pull->token, err) == 0 && lens_folder_make(job->model, err) == 0)

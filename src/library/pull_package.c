@@ -75,7 +75,7 @@ static int unpack(const lens_catalogue_entry *entry, const char *downloads, cons
     int result = lens_folder_make(folder, err);
     for (; result == 0 && entry->files[count].name && count + 1 < MOST_FILES; count++) {
         if (lens_buffer_print(&pairs[count], "%s=%s", entry->files[count].name, entry->files[count].sha256) != 0)
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(err);
         argv[6 + count] = pairs[count].data;
     }
     if (result == 0)
@@ -93,7 +93,7 @@ static int write_note(const lens_pull_job *job, lens_error *err)
         json_array_append_new(files, json_pack("{ss ss}", "name", file->name, "sha256", file->sha256));
     json_t *note = json_pack("{ss ss so}", "package", entry->package, "version", entry->version, "files", files);
     char *text = note ? json_dumps(note, JSON_INDENT(2)) : NULL, *path = lens_path_join(job->model, LENS_PULL_NOTE);
-    int result = text && path ? lens_file_write(path, text, strlen(text), err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = text && path ? lens_file_write(path, text, strlen(text), err) : lens_fail_memory(err);
     json_decref(note);
     free(path);
     free(text);
@@ -106,7 +106,7 @@ int lens_pull_package(const lens_pull_job *job, lens_error *err)
     char *downloads = lens_path_join(job->workspace, "download");
     lens_error ignored;
     if (!downloads)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     lens_folder_remove(downloads, &ignored); /* of a run that was killed */
     lens_folder_remove(job->model, &ignored);
     int result = lens_folder_make(downloads, err);

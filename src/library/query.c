@@ -66,13 +66,13 @@ static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *er
     const size_t depth = depth_of(self), most = ranker->count < depth ? ranker->count : depth;
     self->ranked[part] = calloc(most + 1, sizeof **self->ranked);
     if (!self->ranked[part])
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     if (lens_ranker_rank(ranker, most, -INFINITY, false, self->ranked[part], &self->ranked_count[part], err) != 0)
         return -1;
     double mean, deviation;
     double *sure = self->sure[part] = calloc(most + 1, sizeof *sure);
     if (!sure)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     if (lens_ranker_spread(ranker, &mean, &deviation, err) != 0)
         return -1;
     const double from = sqrt(2 * log((double)ranker->count + 1)) - stands_out[part];
@@ -112,7 +112,7 @@ static int keep_places(query *self, lens_error *err)
         enough = (self->places[part] = places_of(self->ranked[part], NULL, self->ranked_count[part])) != NULL;
     for (size_t w = 0; w < self->ways.word_count && enough; w++)
         enough = (self->text_places[w] = places_of(NULL, self->texts[w].items, self->texts[w].count)) != NULL;
-    return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return enough ? 0 : lens_fail_memory(err);
 }
 
 static int go(query *self, lens_error *err)
@@ -189,10 +189,10 @@ static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
     fusing gathered = {0};
     lens_fused *fused = NULL;
     int result = gather_rankings(self, &gathered) == 0 ? lens_fuse(gathered.rankings, gathered.count, fuse_k, &fused, count, err)
-                                                       : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+                                                       : lens_fail_memory(err);
     *hits = result == 0 ? calloc(*count + 1, sizeof **hits) : NULL;
     if (result == 0 && !*hits)
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     for (size_t i = 0; result == 0 && i < *count; i++)
         (*hits)[i] = (hit){fused[i].id, 1, fused[i].score};
     free(fused);
@@ -210,7 +210,7 @@ static int alone(query *self, hit **hits, size_t *count, lens_error *err)
     *count = texts ? texts->count : self->ranked_count[part];
     *hits = calloc(*count + 1, sizeof **hits);
     if (!*hits)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < *count; i++)
         (*hits)[i] = texts ? (hit){texts->items[i].id, 1, texts->items[i].score}
                            : (hit){self->ranked[part][i].id, 1, (double)self->ranked[part][i].score};
@@ -222,7 +222,7 @@ static int fetch(query *self, const hit *hits, size_t count, lens_error *err)
 {
     int64_t *ids = malloc((count + 1) * sizeof *ids);
     if (!ids)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < count; i++)
         ids[i] = hits[i].id;
     const int result = lens_ranker_fetch(&self->look, ids, count, err);
@@ -245,7 +245,7 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
     lens_hit *ranked = calloc(kept + 1, sizeof *ranked);
     lens_fold_hit *folded = calloc(kept + 1, sizeof *folded);
     size_t found = 0;
-    int result = ranked && folded ? fetch(self, hits, kept, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = ranked && folded ? fetch(self, hits, kept, err) : lens_fail_memory(err);
     for (size_t i = 0; result == 0 && i < kept; i++) {
         ranked[i].id = hits[i].id;
         if (!lens_ranker_row(&self->look, hits[i].id, &ranked[i].row))
@@ -288,7 +288,7 @@ static int tell_ways(const query *self, lens_result *item, size_t at, lens_error
         item->found[LENS_PART_TEXT] = (lens_part_found){found->at + 1, text->score};
         item->snippet = lens_match_snippet(text->text, &text->match);
         if (!item->snippet)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
     }
     return 0;
 }
@@ -300,7 +300,7 @@ static int tell_shares(const query *self, lens_result *item, size_t row, lens_er
     lens_term_share *shares = self->ways.look_count ? lens_ranker_shares(&self->look, row) : NULL;
     if (!item->terms || (self->ways.look_count && !shares)) {
         free(shares);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     }
     for (size_t i = 0; shares && i < self->ways.look_count; i++)
         item->terms[self->ways.look_at[i]] = shares[i];
@@ -368,7 +368,7 @@ static lens_results *page(query *self, const hit *hits, size_t count, lens_error
     lens_results *results = calloc(1, sizeof *results);
     int result = -1;
     if (!results || !(results->items = calloc(given + 1, sizeof *results->items)) || !(results->model = strdup(self->look.model.name)))
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     else if (look_before(self, hits, from, err) == 0 && (!self->ways.look_count || fetch(self, hits + from, given, err) == 0))
         result = tell(self, hits + from, given, results, err);
     if (result != 0) {
@@ -394,7 +394,7 @@ static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
     lens_fold_hit *found = self->ranked[LENS_PART_LOOK] = calloc(wanted + 1, sizeof *found);
     *hits = calloc(wanted + 1, sizeof **hits);
     if (!found || !*hits)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     const float least = options->min_score < -1 ? -INFINITY : (float)options->min_score;
     if (lens_ranker_rank(look, wanted, least, options->fold, found, count, err) != 0)
         return -1;
@@ -483,7 +483,7 @@ static int read_query(query *self, const lens_term *terms, size_t term_count, le
         return -1;
     self->texts = calloc(self->ways.word_count + 1, sizeof *self->texts);
     self->text_places = calloc(self->ways.word_count + 1, sizeof *self->text_places);
-    return self->texts && self->text_places ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return self->texts && self->text_places ? 0 : lens_fail_memory(err);
 }
 
 lens_results *lens_search(lens_library *library, const lens_term *terms, size_t term_count, const lens_search_options *options,

@@ -19,7 +19,7 @@ int lens_ways_read(lens_ways *self, const lens_term *terms, size_t term_count, l
     self->word_weights = calloc(room, sizeof *self->word_weights);
     self->meant = calloc(room, sizeof *self->meant);
     if (!self->meant || !self->look_terms || !self->look_at || !self->words || !self->wanted || !self->word_weights)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t t = 0; t < self->term_count; t++) {
         const lens_term *term = &self->terms[t];
         if (!isfinite(term->weight))
@@ -32,7 +32,7 @@ int lens_ways_read(lens_ways *self, const lens_term *terms, size_t term_count, l
         lens_wanted *wanted = &self->wanted[self->word_count];
         if (lens_wanted_read(wanted, term->text) != 0) {
             lens_wanted_free(wanted);
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
         }
         self->word_weights[self->word_count] = term->weight;
         const lens_term plain = {.kind = LENS_TERM_WORDS, .text = wanted->plain, .weight = term->weight};
@@ -61,7 +61,7 @@ static int sentence_model(lens_store *store, lens_store_model *out, lens_error *
         if (folder) {
             *out = models.items[i];
             out->name = strdup(models.items[i].name);
-            found = out->name ? 1 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            found = out->name ? 1 : lens_fail_memory(err);
         }
         free(folder);
     }

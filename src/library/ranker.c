@@ -24,7 +24,7 @@ static int query_vector(lens_ranker *self, lens_error *err)
     self->term_vectors = calloc(count * dim, sizeof *self->term_vectors);
     self->own = calloc(count, sizeof *self->own);
     if (!self->sum || !self->term_vectors || !self->own)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     const lens_terms_place place = {self->library, self->store, &self->model, &self->vectors, self->options->in_count > 0, self->options->precision,
                                     self->options->max_pixels};
     if (lens_terms_vectors(&place, self->terms, count, self->term_vectors, self->own, &self->own_count, err) != 0)
@@ -81,7 +81,7 @@ static int own_rows(lens_ranker *self, lens_error *err)
     if (!ids || !slots) {
         free(ids);
         free(slots);
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     }
     memcpy(ids, vectors->ids, vectors->count * sizeof *ids);
     memcpy(slots, vectors->slots, vectors->count * sizeof *slots);
@@ -132,7 +132,7 @@ static int read_filter(lens_ranker *self, lens_error *err)
         return 0;
     self->formats = calloc(options->type_count + 1, sizeof *self->formats);
     if (!self->formats)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < options->type_count; i++) {
         const lens_format format = lens_format_of(options->types[i]);
         self->formats[i] = lens_format_name(format);
@@ -170,7 +170,7 @@ static float *shapes_of(lens_ranker *self, lens_error *err)
     const size_t count = self->vectors.count;
     float *shapes = malloc((count + 1) * sizeof *shapes);
     if (!shapes) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     if (self->warm) { /* our rows are some of its rows, in the same order */
@@ -227,7 +227,7 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
     }
     lens_hit *plain = calloc(wanted + 1, sizeof *plain);
     if (!plain)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     lens_bytes_view opened;
     const lens_bytes_view *bytes = self->warm && self->warm->copies ? &self->warm->bytes : NULL;
     lens_packed *copies = view->penalty || self->warm ? NULL : lens_copies_open(&self->vectors, &opened);
@@ -304,7 +304,7 @@ static int absolute_folders(lens_ranker *self, lens_error *err)
         if (!path)
             return -1;
         if (lens_names_add(&self->in, path) != 0)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
     }
     return 0;
 }
@@ -324,7 +324,7 @@ static int let_in(lens_ranker *self, lens_error *err)
     const size_t count = self->vectors.count;
     int64_t *ids = self->penalties ? malloc((count + 1) * sizeof *ids) : NULL;
     if (self->penalties && !ids)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     if (ids)
         memcpy(ids, self->vectors.ids, count * sizeof *ids);
     const int result = self->options->leave_out_terms && leave_out_own(self, err) != 0 ? -1 : narrow(self, err);

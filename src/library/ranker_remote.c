@@ -48,7 +48,7 @@ static int nearest(lens_ranker *self, size_t most, float least, lens_hit **hits,
     const lens_view view = lens_vectors_view(&near);
     *hits = calloc(near.count + 1, sizeof **hits);
     if (!*hits)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     return lens_scan(&view, self->sum, near.count, least, 1, *hits, found, err);
 }
 
@@ -89,7 +89,7 @@ static int merge(lens_store_vectors *all, const lens_store_vectors *more, lens_e
     lens_store_vectors both = {.dim = more->dim};
     float *data = lens_store_vectors_room(&both, count);
     if (!data)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0, j = 0; i < all->count || j < more->count; both.count++) {
         const bool first = j == more->count || (i < all->count && all->ids[i] < more->ids[j]);
         const lens_store_vectors *from = first ? all : more;
@@ -109,7 +109,7 @@ int lens_remote_fetch(lens_ranker *self, const int64_t *ids, size_t count, lens_
     int64_t *missing = malloc((count + 1) * sizeof *missing);
     size_t missing_count = 0, row;
     if (!missing)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < count; i++)
         if (!lens_ranker_row(self, ids[i], &row))
             missing[missing_count++] = ids[i];

@@ -142,7 +142,7 @@ static int keep(pass *self, const char *place, const char *version, lens_read_re
         if (folded) /* marks without a letter are nothing that could be looked for */
             readings[count++] = (lens_store_reading){item->content, *folded ? item->text : "", folded};
         else if (item->text)
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(err);
     }
     lens_store *store = count && result == 0 ? open_to_keep(place, self->options, err) : NULL;
     if (count && result == 0)
@@ -193,13 +193,13 @@ static int list(lens_store *reader, const char *version, int64_t last, pass *out
     out->items = calloc((size_t)count, sizeof *out->items);
     out->finished = calloc((size_t)count, sizeof *out->finished);
     if (!out->items || !out->finished)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     out->count = (size_t)count;
     for (int i = 0; i < count; i++) {
         out->items[i].content = contents[i];
         const int heard = lens_store_pictures_of(reader, contents[i], hear_picture, &out->items[i], err);
         if (heard == -2)
-            return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            return lens_fail_memory(err);
         if (heard != 0)
             return heard < 0 ? -1 : lens_fail(err, LENS_E_CANCELLED, "interrupted");
     }
@@ -228,7 +228,7 @@ static int run_list(pass *self, const char *place, const char *version, int thre
     bool busy_told = false;
     lens_error error = {0};
     if (!workers)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     while (started < threads && pthread_create(&workers[started], NULL, work, self) == 0)
         started++;
     if (started == 0)
@@ -369,7 +369,7 @@ static char *choose_languages(const char *place, const char *asked, lens_error *
         free(version);
     }
     if (!languages && !(languages = strdup(asked ? asked : "eng")))
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     return languages;
 }
 
@@ -389,7 +389,7 @@ int lens_read(lens_library *library, const lens_read_options *asked, lens_read_r
     lens_reader_free(reader);
     if (!version) {
         free(languages);
-        return opened ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+        return opened ? lens_fail_memory(err) : -1;
     }
     const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = wait_on, .context = &chosen});
     lens_error why = {0};

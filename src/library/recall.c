@@ -85,7 +85,7 @@ static int measure_store(lens_store *store, const lens_store_model *model, size_
     int64_t bytes = 0, *ids = calloc(queries + 1, sizeof *ids);
     double share = 0;
     out->vectors = model->vectors;
-    const int64_t covered = ids ? lens_store_approximate_covered(store, model->id, &bytes, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    const int64_t covered = ids ? lens_store_approximate_covered(store, model->id, &bytes, err) : lens_fail_memory(err);
     const int count = covered > 0 ? lens_store_pictures_some(store, ids, queries < INT32_MAX ? (int)queries : INT32_MAX, err) : (int)covered;
     int result = count < 0 ? -1 : 0;
     for (int i = -2; i < count && result == 0; i++) { /* the first two only warm it up */

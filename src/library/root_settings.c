@@ -16,7 +16,7 @@ json_t *lens_root_settings(lens_store *store, const char *root, lens_error *err)
         settings = json_object();
     }
     if (!settings)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     return settings;
 }
 
@@ -26,7 +26,7 @@ int lens_root_walk_options(const json_t *settings, const char *base, lens_walk_o
     const char **exclude = calloc(json_array_size(patterns) + 1, sizeof *exclude);
     *out = (lens_walk_options){.exclude = exclude, .include_hidden = json_is_true(json_object_get(settings, "hidden")), .base = base};
     if (!exclude)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < json_array_size(patterns); i++) {
         const char *pattern = json_string_value(json_array_get(patterns, i));
         if (pattern)

@@ -42,7 +42,7 @@ static int hear(void *context, const lens_store_text *text)
 static int read_texts(lens_store *store, int64_t content, written *out, lens_error *err)
 {
     const int result = lens_store_texts_of_content(store, content, hear, out, err);
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    return result == -2 ? lens_fail_memory(err) : result;
 }
 
 static void forget_texts(written *self)
@@ -100,7 +100,7 @@ static void *work(void *argument)
     lens_session *session = one ? lens_session_new(self->encoder, 1, 1, &error) : NULL;
     int result = session ? 0 : -1;
     if (!one)
-        lens_fail(&error, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(&error);
     for (size_t i; result == 0 && (i = atomic_fetch_add(&self->next, 1)) < self->count;)
         result = encode(session, dim, &self->written[i], self->vectors + i * dim, one, &error);
     if (result != 0) {
@@ -180,7 +180,7 @@ static int run_batch(lens_store *store, int64_t model, const lens_encoder *encod
     self.written = calloc(count, sizeof *self.written);
     self.vectors = malloc(count * dim * sizeof *self.vectors);
     pthread_mutex_init(&self.lock, NULL);
-    result = others && self.written && self.vectors ? lens_store_version(store, &self.version, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    result = others && self.written && self.vectors ? lens_store_version(store, &self.version, err) : lens_fail_memory(err);
     for (size_t i = 0; i < count && result == 0; i++) {
         written *now = &self.written[self.count];
         result = read_texts(store, contents[i], now, err);

@@ -39,7 +39,7 @@ static int list_caption_files(lens_status *status, lens_store *store, lens_error
         sources.items[i].path = NULL;
     }
     lens_store_sources_free(&sources);
-    return status->caption_files ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return status->caption_files ? 0 : lens_fail_memory(err);
 }
 
 static int list_workers(lens_status *status, lens_store *store, lens_error *err)
@@ -58,7 +58,7 @@ static int list_workers(lens_status *status, lens_store *store, lens_error *err)
     }
     status->waiting = workers.free;
     lens_store_workers_free(&workers);
-    return status->workers ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return status->workers ? 0 : lens_fail_memory(err);
 }
 
 /* What its approximate index covers. A warm has it at hand; else the vectors are looked into, which takes a moment where there are many. */
@@ -97,7 +97,7 @@ static int count_texts(lens_status *status, lens_store *store, lens_store_models
 static int read_failures(lens_status *status, lens_store *store, lens_error *err)
 {
     const int result = lens_store_pictures_of(store, 0, keep_failure, status, err);
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    return result == -2 ? lens_fail_memory(err) : result;
 }
 
 /* All of one moment: a library that another process is changing is told as it was before or as it is after. */
@@ -132,7 +132,7 @@ static int tell_models(lens_status *status, lens_library *library, lens_store *s
             tell_approximate(library, store, model, out);
         enough = out->name != NULL;
     }
-    return enough ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return enough ? 0 : lens_fail_memory(err);
 }
 
 static void tell_sentences(lens_status *status, const lens_store_models *sentences)
@@ -149,7 +149,7 @@ static int tell_present(lens_status *status, lens_error *err)
     status->folder_present = calloc(status->folder_count + 1, sizeof *status->folder_present);
     status->caption_file_present = calloc(status->caption_file_count + 1, sizeof *status->caption_file_present);
     if (!status->folder_present || !status->caption_file_present)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.seconds = answer_within});
     for (size_t i = 0; i < status->folder_count; i++)
         status->folder_present[i] = lens_file_exists(status->folders[i]);
@@ -180,7 +180,7 @@ lens_status *lens_status_get(lens_library *library, lens_error *err)
         return NULL;
     lens_status *status = calloc(1, sizeof *status);
     if (!status || !(status->library = strdup(library->place.shown))) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         lens_status_free(status);
         status = NULL;
     } else if (fill_status(status, library, store, err) != 0) {

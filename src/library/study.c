@@ -25,7 +25,7 @@ static int read_paths(lens_study *study, lens_error *err)
 {
     study->paths = calloc(study->vectors.count + 1, sizeof *study->paths);
     if (!study->paths)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t row = 0; row < study->vectors.count; row++) {
         lens_store_picture picture;
         int known = lens_store_picture_by_id(study->store, study->vectors.ids[row], &picture, err);
@@ -55,7 +55,7 @@ static int sort_rows(lens_study *study, lens_error *err)
     const size_t count = study->vectors.count;
     struct row *rows = malloc((count + 1) * sizeof *rows);
     if (!rows)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < count; i++)
         rows[i] = (struct row){study->paths[i], study->vectors.slots[i], study->vectors.ids[i]};
     qsort(rows, count, sizeof *rows, by_path);
@@ -88,7 +88,7 @@ lens_study *lens_study_open(lens_library *library, const char *model, const char
 {
     lens_study *study = calloc(1, sizeof *study);
     if (!study) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     if ((study->store = lens_store_open(library->place.store, LENS_STORE_READ, 0, err)) &&
@@ -158,7 +158,7 @@ int lens_study_hubs(lens_study *study, size_t k, bool unhub, uint32_t *listed, s
     int result = -1;
     *asked = 0;
     if (!askers || !nearest) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     } else {
         *asked = lens_chosen_spread(&view, most, askers);
         result = lens_neighbours(&view, (lens_chosen){askers, *asked}, (lens_chosen){NULL, view.count}, k, lens_processors(), nearest, err);

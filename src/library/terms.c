@@ -160,7 +160,7 @@ static int open_words(resolver *self, lens_error *err)
     const lens_store_model sentences = {.name = (char *)self->map->about.words_model, .dim = self->map->words, .fingerprint = self->map->about.words_print};
     self->sentence = malloc((size_t)self->map->words * sizeof *self->sentence);
     if (!self->sentence)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     lens_error why = {0};
     const int result = open_tower(place, &sentences, LENS_TOWER_WORDS, &self->words, &why);
     if (result != 0 && why.code == LENS_E_FORMAT)
@@ -203,7 +203,7 @@ int lens_terms_vectors(const lens_terms_place *place, const lens_term *terms, si
     resolver self = {.place = place, .own = own, .key = *place->model};
     const size_t dim = (size_t)place->model->dim;
     bool *known = calloc(count + 1, sizeof *known);
-    int result = known ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = known ? 0 : lens_fail_memory(err);
     lens_warm_sessions_drop(place->library, false);
     bool words = false;
     for (size_t t = 0; t < count; t++)

@@ -84,7 +84,7 @@ static int refresh(lens_library *library, lens_store *store, const lens_wanted *
     }
     if (result != 0) {
         lens_word_memory_free(fresh);
-        return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : -1;
+        return result == -2 ? lens_fail_memory(err) : -1;
     }
     lens_word_memory_free(memory);
     library->words = fresh;
@@ -276,7 +276,7 @@ static int ask(finder *self, const bool *chosen, lens_error *err)
         result = lens_store_texts_match(self->store, match.data, ranked, INT64_MAX, look, self, err);
     }
     lens_buffer_free(&match);
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result < 0 ? -1 : 0;
+    return result == -2 ? lens_fail_memory(err) : result < 0 ? -1 : 0;
 }
 
 static int leave_out(void *context, int64_t id)
@@ -319,7 +319,7 @@ static int find_left_out(finder *self, lens_error *err)
         lens_buffer_free(&match);
     }
     lens_ids_sort(self->out->left_out, self->out->left_out_count);
-    return result == -2 ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+    return result == -2 ? lens_fail_memory(err) : result;
 }
 
 /* Whether word I is written without a blank before or behind it: a character of a script that has none. */
@@ -420,7 +420,7 @@ int lens_text_search(lens_library *library, lens_store *store, const lens_wanted
     const lens_word_memory *memory = library->words;
     lens_matcher *matcher = malloc(sizeof *matcher);
     if (!matcher)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     lens_matcher_make(matcher, wanted, &memory->lexicon, memory->texts);
     finder self = {.store = store, .matcher = matcher, .may_be = may_be, .context = context, .out = out, .err = err, .most = most};
     int result = lens_store_moment_begin(store, err);

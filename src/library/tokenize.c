@@ -14,7 +14,7 @@ lens_words *lens_words_open(const char *model, lens_error *err)
     char *folder = lens_model_folder(model ? model : lens_catalogue_default, err);
     lens_words *words = folder ? calloc(1, sizeof *words) : NULL;
     if (folder && !words)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     if (words && !(words->tokenizer = lens_encoder_tokenizer(folder, err))) {
         free(words);
         words = NULL;

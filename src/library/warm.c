@@ -65,7 +65,7 @@ static lens_warm_view *load_view(lens_store *store, int64_t model, lens_error *e
 {
     lens_warm_view *view = calloc(1, sizeof *view);
     if (!view) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     atomic_init(&view->users, 1);
@@ -82,7 +82,7 @@ static lens_warm_view *load_view(lens_store *store, int64_t model, lens_error *e
     }
     if (result == 0) {
         view->shapes = malloc((view->vectors.count + 1) * sizeof *view->shapes);
-        result = view->shapes ? lens_store_vectors_shapes(store, &view->vectors, view->shapes, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = view->shapes ? lens_store_vectors_shapes(store, &view->vectors, view->shapes, err) : lens_fail_memory(err);
     }
     if (result == 0)
         return view;
@@ -298,7 +298,7 @@ lens_warm *lens_warm_new(const char *folder, lens_error *err)
         return NULL;
     lens_warm *warm = calloc(1, sizeof *warm);
     if (!warm) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         lens_library_place_free(&place);
         return NULL;
     }

@@ -47,7 +47,7 @@ static int open_slot(slot *at, const lens_store_model *model, lens_error *err)
 {
     lens_warm_encoder *fresh = calloc(1, sizeof *fresh);
     if (!fresh)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     at->opened = lens_seconds();
     at->opened_for = model->fingerprint;
     atomic_init(&fresh->users, 1);
@@ -113,7 +113,7 @@ lens_warm_encoder *lens_warm_encoders_get(lens_warm_encoders *self, const lens_s
 {
     slot *at = slot_of(self, model->name, precision ? precision : "auto", towers);
     if (!at) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     pthread_mutex_lock(&at->lock);
@@ -140,7 +140,7 @@ lens_warm_encoder *lens_warm_encoders_explaining(lens_warm_encoders *self, const
     if (at->name && at->precision)
         encoder = take(at, model, err);
     else
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     pthread_mutex_unlock(&at->lock);
     return encoder;
 }
@@ -152,7 +152,7 @@ lens_session *lens_warm_session(lens_library *library, lens_warm_encoder *encode
             return library->sessions[i].session;
     void *grown = realloc(library->sessions, (library->session_count + 1) * sizeof *library->sessions);
     if (!grown) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     library->sessions = grown;

@@ -199,13 +199,13 @@ static int read_rules(lens_watch *self, lens_buffer *rules, lens_error *err)
         result = lens_store_forgotten(self->store, &self->forgotten, err);
     self->roots = calloc(roots.count + 1, sizeof *self->roots);
     if (result == 0 && !self->roots)
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     for (size_t i = 0; result == 0 && i < roots.count; i++) {
         watched_root *root = &self->roots[self->root_count++];
         root->path = strdup(roots.items[i]);
         root->settings = lens_root_settings(self->store, roots.items[i], err);
         result = root->path && root->settings ? lens_root_walk_options(root->settings, root->path, &root->walk, err)
-                                              : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+                                              : lens_fail_memory(err);
         char *text = result == 0 ? json_dumps(json_object_get(root->settings, "exclude"), JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
         if (result == 0)
             result = lens_buffer_print(rules, "%s\n%s %d\n", root->path, text ? text : "", root->walk.include_hidden);
@@ -247,7 +247,7 @@ static int follow_rules(lens_watch *self, lens_error *err)
         free_roots(&next);
         if (same)
             self->version = version;
-        return result == 0 && !same ? lens_fail(err, LENS_E_MEMORY, "not enough memory") : result;
+        return result == 0 && !same ? lens_fail_memory(err) : result;
     }
     self->version = version;
     free_roots(self);
@@ -386,7 +386,7 @@ lens_watch *lens_watch_new(lens_library *library, lens_error *err)
 {
     lens_watch *self = calloc(1, sizeof *self);
     if (!self) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     self->library = library;

@@ -54,7 +54,7 @@ int lens_word_bridge_each(const char *folder, int (*each)(void *context, const c
             continue;
         char *path = lens_path_join(folder, entry->d_name);
         lens_error why = {0};
-        result = path ? each(context, path, &why) : lens_fail(&why, LENS_E_MEMORY, "not enough memory");
+        result = path ? each(context, path, &why) : lens_fail_memory(&why);
         if (result < 0 && path && !lens_file_exists(path)) /* another process has removed it since it was listed */
             result = 0;
         else if (result < 0 && err)

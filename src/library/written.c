@@ -39,7 +39,7 @@ int lens_written_each(lens_library *library, int (*each)(void *context, const le
         return -1;
     int result = lens_store_pictures_each(self.store, hear_picture, &self, err);
     if (result == -2)
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     lens_buffer_free(&self.captions);
     lens_buffer_free(&self.read);
     lens_library_reader_done(library, self.store);
@@ -72,7 +72,7 @@ int lens_texts_get(lens_library *library, int64_t id, lens_texts *out, lens_erro
     lens_store *store = lens_library_reader(library, err);
     int result = store ? lens_store_texts_of(store, id, keep_text, out, err) : -1;
     if (result == -2 || (result == 0 && !out->read))
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     if (store)
         lens_library_reader_done(library, store);
     if (result != 0)

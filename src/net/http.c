@@ -321,7 +321,7 @@ static int ask(struct hop *hop, const char *url, char **next, bool *again)
         lib.curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &to);
         hop->answer->status = status;
         if (result == 0 && to && !(*next = strdup(to)))
-            result = lens_fail(hop->err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(hop->err);
     }
     lib.curl_slist_free_all(headers);
     return result;
@@ -338,7 +338,7 @@ int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *
     char plain[512];
     double deadline = request->seconds > 0 ? lens_seconds() + request->seconds : 0;
     char *url = strdup(request->url);
-    int result = url ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = url ? 0 : lens_fail_memory(err);
     for (int redirects = 0; result == 0; redirects++) {
         struct hop hop = {.request = request, .answer = answer, .err = err, .deadline = deadline, .first_host = same_origin(request->url, url)};
         if (!lens_is_url(url)) {
@@ -357,7 +357,7 @@ int lens_http(const lens_http_request *request, lens_http_answer *answer, bool *
         }
         hop.curl = lib.curl_easy_init();
         if (!hop.curl) {
-            result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            result = lens_fail_memory(err);
             break;
         }
         char *next = NULL;

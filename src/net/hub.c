@@ -81,7 +81,7 @@ char *lens_hub_endpoint(lens_error *err)
     }
     char *endpoint = strndup(set, length);
     if (!endpoint)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     return endpoint;
 }
 
@@ -122,7 +122,7 @@ int lens_hub_token(char **token, lens_error *err)
     if (result != 0 || length > LONGEST_TOKEN || text[length + strspn(text + length, " \t\r\n")])
         result = lens_fail(err, LENS_E_ARGUMENT, "%s is no token: one word of printable characters was expected", where);
     else if (length && !(*token = strndup(text, length)))
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     lens_buffer_free(&file);
     return result;
 }

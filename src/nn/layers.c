@@ -107,7 +107,7 @@ static int keep_norm(const lens_layer *layer, lens_packing *packing, lens_error 
 static int keep_layers(const lens_engine *engine, const lens_layer *layer, lens_packing *packing, lens_error *err)
 {
     const lens_layer **order = calloc((size_t)engine->count + 1, sizeof *order);
-    int result = order ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = order ? 0 : lens_fail_memory(err);
     for (; order && layer; layer = layer->next)
         order[layer->index] = layer;
     for (int i = 0; result == 0 && i < engine->count; i++) {

@@ -50,7 +50,7 @@ int lens_encode_jpeg(const lens_image *image, int quality, void **bytes, size_t 
     if (tjCompress2(handle, image->rgb, image->width, 0, image->height, TJPF_RGB, &out, &length, TJSAMP_420, quality, TJFLAG_ACCURATEDCT) != 0)
         result = lens_fail(err, LENS_E_ARGUMENT, "TurboJPEG: %s", tjGetErrorStr2(handle));
     else if (!(*bytes = copy_of(out, length)))
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     *size = length;
     tjFree(out);
     tjDestroy(handle);
@@ -70,7 +70,7 @@ int lens_encode_png(const lens_image *image, void **bytes, size_t *size, lens_er
         lib.vips_error_clear();
         lens_fail(err, LENS_E_MEMORY, "a PNG of %d x %d pixels could not be made", image->width, image->height);
     } else if (!(*bytes = copy_of(out, *size))) {
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     }
     if (out)
         lib.g_free(out);

@@ -226,7 +226,7 @@ lens_helper *lens_helper_start(lens_helper_kind kind, uint64_t max_pixels, lens_
 {
     lens_helper *self = calloc(1, sizeof *self);
     if (!self)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory"), NULL;
+        return lens_fail_memory(err), NULL;
     *self = (lens_helper){.kind = kind, .max_pixels = max_pixels, .socket = -1, .memory = -1};
     const int errnum = start(self);
     if (errnum == 0)

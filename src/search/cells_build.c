@@ -58,7 +58,7 @@ static int deal_all(struct dealing *all, int threads, lens_graph_go_on *go_on, v
     pthread_t *others = calloc(wanted, sizeof *others);
     size_t started = 0;
     if (!others)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     all->left = wanted;
     while (started < wanted && pthread_create(&others[started], NULL, deal, all) == 0)
         started++;
@@ -76,7 +76,7 @@ static int deal_all(struct dealing *all, int threads, lens_graph_go_on *go_on, v
         pthread_join(others[i], NULL);
     free(others);
     if (all->failed)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     return all->stopped ? lens_fail(err, LENS_E_CANCELLED, "the building of the approximate index was stopped") : 0;
 }
 
@@ -89,7 +89,7 @@ static int choose(const lens_bytes_view *bytes, size_t count, int dim, lens_byte
     uint64_t lot = 1;
     *leaders = (lens_bytes_view){codes, bounds, many};
     if (!codes || !bounds)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < many; i++) {
         const size_t begin = i * SHARE, end = i + 1 < many ? begin + SHARE : count, slot = begin + (size_t)lens_random_below(&lot, end - begin);
         memcpy(codes + i * size, bytes->codes + slot * size, size);
@@ -106,7 +106,7 @@ static int turn_round(const uint32_t *nearest, size_t count, lens_cells *out, le
     out->begins = begins;
     out->slots = slots;
     if (!begins || !slots || count > UINT32_MAX / CELLS)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < count * CELLS; i++)
         if (nearest[i] != LENS_GRAPH_NONE)
             begins[nearest[i] + 2]++;
@@ -125,7 +125,7 @@ int lens_cells_build(const lens_bytes_view *bytes, size_t count, int dim, int th
     if (count < 1 || count > bytes->count || dim < 1)
         return lens_fail(err, LENS_E_ARGUMENT, "there are no cells of %zu slots of %d numbers", count, dim);
     struct dealing all = {.bytes = bytes, .cells = out, .count = count, .dim = dim, .nearest = malloc(count * CELLS * sizeof *all.nearest)};
-    int result = all.nearest ? choose(bytes, count, dim, &out->leaders, err) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = all.nearest ? choose(bytes, count, dim, &out->leaders, err) : lens_fail_memory(err);
     if (result == 0)
         result = lens_graph_build(&out->leaders, out->leaders.count, dim, threads, NULL, NULL, &out->graph, err);
     if (result == 0)

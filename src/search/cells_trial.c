@@ -15,7 +15,7 @@ int lens_trial_make(const lens_cells *cells, const lens_bytes_view *bytes, const
     if (out->least && out->there)
         return 0;
     lens_trial_free(out);
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return lens_fail_memory(err);
 }
 
 void lens_trial_free(lens_trial *trial)
@@ -45,7 +45,7 @@ int lens_trial_run(lens_trial *trial, size_t probes, lens_error *err)
     const lens_view *view = trial->view;
     lens_hit *hits = calloc(LENS_TRIAL_K + COPIES_MOST, sizeof *hits);
     size_t right = 0, all = 0;
-    int result = hits ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    int result = hits ? 0 : lens_fail_memory(err);
     trial->cells_seconds = 0;
     for (size_t q = 0; result == 0 && q < trial->count; q++) {
         const size_t row = q * view->count / trial->count, slot = slot_of(view, row);

@@ -27,7 +27,7 @@ int lens_fuse(const lens_ranking *rankings, size_t count, double k, lens_fused *
     *fused = NULL;
     *fused_count = 0;
     if (!all)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t r = 0, at = 0; r < count; r++)
         for (size_t i = 0; i < rankings[r].count; i++)
             all[at++] = (lens_fused){rankings[r].ids[i], rankings[r].weight * (rankings[r].sure ? rankings[r].sure[i] : 1) / (k + (double)i + 1)};

@@ -33,7 +33,7 @@ static char *real_path(const char *path, lens_error *err)
     const size_t length = strlen(path);
     resolving *self = calloc(1, sizeof *self + length + 1);
     if (!self) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     self->errand = (lens_errand){.run = run_resolving, .end = end_resolving};
@@ -63,7 +63,7 @@ char *lens_allowed_path(const lens_server *server, const char *path, bool *shown
         char *folder = real_path(allowed->items[i], &why);
         if (!folder && why.code == LENS_E_MEMORY) {
             free(real);
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
             return NULL;
         }
         if (folder && lens_path_within(real, folder)) {

@@ -60,7 +60,7 @@ static json_t *drawing(const lens_explanation *why, lens_error *err)
     if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0) {
         string = lens_data_uri("image/jpeg", bytes, size, &text) == 0 ? json_stringn(text.data, text.size) : NULL;
         if (!string)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
     }
     lens_buffer_free(&text);
     free(bytes);

@@ -122,7 +122,7 @@ static held_file *hold(const opening *file, const char *kind, lens_error *err)
 {
     held_file *self = calloc(1, sizeof *self);
     if (!self) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     self->counted = (size_t)file->info.st_size;
@@ -160,7 +160,7 @@ static struct MHD_Response *body_of(opening *self, const char *kind, lens_error 
             self->fd = -1;
     }
     if (!response)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     return response;
 }
 
@@ -170,7 +170,7 @@ static const char *open_picture(const char *path, opening **out, lens_error *err
     opening *self = calloc(1, sizeof *self + strlen(path) + 1);
     *out = NULL;
     if (!self) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     self->errand = (lens_errand){.run = run_opening, .end = end_opening};

@@ -63,7 +63,7 @@ static enum MHD_Result meet_part(void *context, enum MHD_ValueKind kind, const c
     }
     if (lens_buffer_append(&self->value, data, size) == 0)
         return MHD_YES;
-    lens_fail(self->err, LENS_E_MEMORY, "not enough memory");
+    lens_fail_memory(self->err);
     self->failed = true;
     return MHD_NO;
 }

@@ -400,7 +400,7 @@ lens_indexer *lens_indexer_new(lens_server *server, lens_error *err)
 {
     lens_indexer *self = calloc(1, sizeof *self);
     if (!self) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     self->server = server;

@@ -49,7 +49,7 @@ int lens_query_add(lens_query *query, lens_asked_kind kind, const char *text, vo
     else if (!isfinite(weight) || fabs(weight) > 1000)
         result = lens_fail(err, LENS_E_ARGUMENT, "weight wants a number from -1000 to 1000");
     else if (text && !copy)
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     if (result != 0) {
         free(copy);
         free(bytes);
@@ -66,7 +66,7 @@ static int set_text(char **slot, const char *value, const char **option, lens_er
     free(*slot);
     *slot = strdup(value);
     *option = *slot;
-    return *slot ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return *slot ? 0 : lens_fail_memory(err);
 }
 
 /* One more type or label: into SLOTS [LENS_QUERY_NAMES], of which there are *COUNT. */
@@ -77,7 +77,7 @@ static int add_name(char **slots, size_t *count, const char *value, const char *
     if (*count == LENS_QUERY_NAMES)
         return lens_fail(err, LENS_E_ARGUMENT, "%s: at most %d of them", name, LENS_QUERY_NAMES);
     slots[*count] = strdup(value);
-    return slots[*count] ? (*count += 1, 0) : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return slots[*count] ? (*count += 1, 0) : lens_fail_memory(err);
 }
 
 static int set_count(size_t *slot, double value, double least, double most, const char *name, lens_error *err)

@@ -43,7 +43,7 @@ static int read_token(lens_server *server, lens_error *err)
     if (result == 0 && (length < TOKEN_LEAST || length > TOKEN_MOST))
         result = lens_fail(err, LENS_E_ARGUMENT, "%s: the token wants %d to %d characters: `openssl rand -hex 16 > %s`", path, TOKEN_LEAST, TOKEN_MOST, path);
     if (result == 0 && !(server->token = strndup(text, length)))
-        result = lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        result = lens_fail_memory(err);
     lens_buffer_free(&file);
     return result;
 }
@@ -87,7 +87,7 @@ static int prepare(lens_server *server, lens_error *err)
     server->metrics = lens_metrics_new();
     server->events = lens_events_new();
     if (!server->name || !server->thumbs || !server->uploads || !server->metrics || !server->events)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     server->warm = lens_warm_new(server->options.library, err);
     if (!server->warm || !(server->indexer = lens_indexer_new(server, err)) || lens_workers_start(server, err) != 0)
         return -1;

@@ -59,7 +59,7 @@ int lens_workers_start(lens_server *server, lens_error *err)
     server->queues[LENS_POOL_QUICK] = lens_queue_new(WAITING_MOST);
     server->queues[LENS_POOL_SLOW] = lens_queue_new(WAITING_MOST);
     if (!server->workers || !server->queues[LENS_POOL_QUICK] || !server->queues[LENS_POOL_SLOW])
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     for (size_t i = 0; i < quick + slow; i++) {
         lens_worker *worker = &server->workers[server->worker_count++];
         *worker = (lens_worker){.server = server, .pool = i < quick ? LENS_POOL_QUICK : LENS_POOL_SLOW};

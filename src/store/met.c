@@ -45,7 +45,7 @@ void lens_met_free(lens_met *met)
 int lens_met_mark(lens_met *met, int64_t id, lens_error *err)
 {
     met->sorted = false;
-    return lens_id_list_add(&met->ids, id) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return lens_id_list_add(&met->ids, id) == 0 ? 0 : lens_fail_memory(err);
 }
 
 int lens_met_keep(lens_met *met, const char *path, lens_error *err)
@@ -53,7 +53,7 @@ int lens_met_keep(lens_met *met, const char *path, lens_error *err)
     if (lens_path_check(path, err) != 0)
         return -1;
     met->sorted = false;
-    return lens_names_add(&met->kept, strdup(path)) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return lens_names_add(&met->kept, strdup(path)) == 0 ? 0 : lens_fail_memory(err);
 }
 
 void lens_met_nested(const char *root, lens_names *roots)

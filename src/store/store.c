@@ -19,7 +19,7 @@ lens_store *lens_store_open(const char *place, lens_store_mode mode, double wait
 {
     lens_store *store = calloc(1, sizeof *store);
     if (!store)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     else if (lens_store_place_is_database(place))
         store->postgres = lens_postgres_open(place, mode, wait, err);
     else

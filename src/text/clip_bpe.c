@@ -87,7 +87,7 @@ static int reserve_merges(lens_bpe *bpe, size_t count, const char *what, lens_er
     bpe->merges = malloc((count + 1) * sizeof *bpe->merges);
     bpe->slots = calloc(slots, sizeof *bpe->slots);
     if (!bpe->merges || !bpe->slots)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     bpe->mask = (uint32_t)slots - 1;
     return 0;
 }
@@ -103,7 +103,7 @@ static int add_merge(lens_bpe *bpe, const lens_bpe_source *source, const char *l
     if (length > vocabulary->longest) /* no token is that long, so none of the lookups below is in vain */
         return lens_fail(err, LENS_E_FORMAT, "%s: %s %zu joins two tokens to one that is not in the vocabulary", what, place, number);
     if (length > sizeof stack && !(joined = malloc(length)))
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     memcpy(joined, left, left_length);
     memcpy(joined + left_length, right, right_length);
     merge found = {
@@ -212,7 +212,7 @@ lens_bpe *lens_bpe_new(const lens_bpe_source *source, lens_error *err)
 {
     lens_bpe *bpe = calloc(1, sizeof *bpe);
     if (!bpe) {
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     int code;
@@ -372,11 +372,11 @@ int lens_bpe_run(const lens_bpe *bpe, const char *text, size_t size, lens_ids *i
         const PCRE2_SIZE *range = pcre2_get_ovector_pointer(match);
         result = run_match(bpe, &room, text + range[0], range[1] - range[0], ids);
         if (result != 0)
-            lens_fail(err, LENS_E_MEMORY, "not enough memory");
+            lens_fail_memory(err);
         at = range[1];
     }
     if (!match)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     pcre2_match_data_free(match);
     free(room.symbols);
     free(room.heap);

@@ -52,7 +52,7 @@ static int add_special(lens_tokenizer *tokenizer, const char *text, lens_error *
         tokenizer->specials = specials;
     char *copy = specials ? strdup(text) : NULL;
     if (!copy)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     specials[tokenizer->special_count++] = (lens_special){copy, length, id};
     return 0;
 }
@@ -195,7 +195,7 @@ lens_tokenizer *lens_tokenizer_parse(const lens_tokenizer_files *files, lens_tok
         tokenizer->path = strdup(single ? files->whole.name : files->vocabulary.name);
     if (!tokenizer || !tokenizer->path) {
         free(tokenizer);
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
         return NULL;
     }
     tokenizer->kind = kind;
@@ -234,7 +234,7 @@ lens_tokenizer *lens_tokenizer_open(const char *folder, lens_tokenizer_kind kind
     lens_tokenizer *tokenizer = NULL;
     int result = -1;
     if (!vocabulary.path || !merges.path || !whole.path)
-        lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        lens_fail_memory(err);
     else if (lens_file_exists(vocabulary.path) && (wordpiece || lens_file_exists(merges.path)))
         result = read_file(&vocabulary, &files.vocabulary, err) != 0 || (!wordpiece && read_file(&merges, &files.merges, err) != 0) ? -1 : 0;
     else if (lens_file_exists(whole.path))
@@ -305,7 +305,7 @@ static int run_stretch(const lens_tokenizer *tokenizer, const char *text, size_t
         }
         lens_buffer_free(&clean);
     }
-    return result == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return result == 0 ? 0 : lens_fail_memory(err);
 }
 
 /* The longest special token that TEXT [size] begins with, or NULL. */

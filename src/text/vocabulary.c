@@ -70,7 +70,7 @@ static int fill(lens_vocabulary *vocabulary, const entry *tokens, size_t count, 
     vocabulary->starts = malloc((count + 1) * sizeof *vocabulary->starts);
     vocabulary->slots = calloc(slots, sizeof *vocabulary->slots);
     if (!vocabulary->bytes || !vocabulary->starts || !vocabulary->slots)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     vocabulary->mask = (uint32_t)slots - 1;
     vocabulary->size = (int)count;
     uint32_t at = 0;
@@ -140,7 +140,7 @@ int lens_vocabulary_from_json(lens_vocabulary *vocabulary, const json_t *object,
         return lens_fail(err, LENS_E_LIMIT, "%s: more than %d tokens", what, MAX_TOKENS);
     entry *tokens = calloc(count + 1, sizeof *tokens);
     if (!tokens)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     int result = 0;
     for (void *at = json_object_iter((json_t *)object); at && result == 0; at = json_object_iter_next((json_t *)object, at)) {
         const char *key = json_object_iter_key(at);
@@ -297,7 +297,7 @@ int lens_vocabulary_from_lines(lens_vocabulary *vocabulary, const char *text, si
         return lens_fail(err, LENS_E_LIMIT, "%s: more than %d tokens", what, MAX_TOKENS);
     entry *tokens = calloc(count + 1, sizeof *tokens);
     if (!tokens)
-        return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+        return lens_fail_memory(err);
     const char *at = text, *end = text + size;
     for (size_t i = 0; i < count; i++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));

@@ -16,7 +16,7 @@ enum { ASK_MS = 200 };
 
 int lens_pg_memory(lens_error *err)
 {
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
+    return lens_fail_memory(err);
 }
 
 /* The line of libpq's words that says most: the server's own, which comes last. */
