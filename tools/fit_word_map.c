@@ -15,11 +15,6 @@ static const char words_model[] = "all-minilm-l6-v2", pictures_model[] = "effici
 enum { SEEDS = 5, BEST = 50 };
 static const double scale = 8, temperature = 2; /* of vectors, which were longer before the classifier saw them; of the softmax */
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 static int descending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -62,7 +57,7 @@ static int cross_conse(const lens_word_pairs *pairs, uint64_t seed, lens_word_re
     same->ridge = same->weight = 1;
     float *places = malloc(pairs->set.picture_count * words * sizeof *places);
     double *scratch = malloc(2 * pairs->classes.count * sizeof *scratch);
-    int result = places && scratch ? 0 : no_memory(err);
+    int result = places && scratch ? 0 : lens_fail_memory(err);
     for (size_t i = 0; i < words; i++) {
         same->steps[i] = 1;
         same->rows[i * words + i] = 1;

@@ -11,11 +11,6 @@
 
 enum { MOST_NAMES = 1 << 20 };
 
-static int no_memory(lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "not enough memory");
-}
-
 static int embed(lens_model *model, lens_term_kind kind, const char *text, float *vector, lens_error *err)
 {
     return lens_model_embed(model, &(lens_term){.kind = kind, .text = text, .weight = 1}, 0, vector, err);
@@ -36,12 +31,12 @@ static int read_table(const lens_tsv *table, const char *folder, lens_model *wor
     set->sentences = sentence;
     set->owner = owner;
     if (!picture || !sentence || !owner)
-        return no_memory(err);
+        return lens_fail_memory(err);
     for (size_t r = 0; r < table->count; r++) {
         char *const *cells = table->rows[r].cells;
         if (r == 0 || strcmp(cells[file], table->rows[r - 1].cells[file]) != 0) {
             char *path = lens_path_join(folder, cells[file]);
-            int result = path ? embed(pictures, LENS_TERM_FILE, path, picture + set->picture_count * dim, err) : no_memory(err);
+            int result = path ? embed(pictures, LENS_TERM_FILE, path, picture + set->picture_count * dim, err) : lens_fail_memory(err);
             free(path);
             if (result != 0)
                 return -1;
@@ -61,7 +56,7 @@ static int read_captions(const char *path, lens_model *words, lens_model *pictur
         return -1;
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int result = folder ? read_table(&table, folder, words, pictures, set, err) : no_memory(err);
+    int result = folder ? read_table(&table, folder, words, pictures, set, err) : lens_fail_memory(err);
     free(folder);
     lens_tsv_free(&table);
     return result;
@@ -75,7 +70,7 @@ static int name_classes(char *names, const char *path, lens_model *words, lens_w
     classes->sentences = sentences;
     classes->wordings = LENS_WORD_WORDINGS;
     if (!sentences)
-        return no_memory(err);
+        return lens_fail_memory(err);
     char *rest = NULL, *name = strtok_r(names, "\n", &rest);
     size_t found = 0;
     for (; name && found < count; name = strtok_r(NULL, "\n", &rest), found++) {
@@ -96,7 +91,7 @@ static int read_classes(const char *path, lens_model *words, const lens_model *p
     const lens_tensor_view *bias = lens_weights_find(weights, "classifier.bias");
     int result = -1;
     if (!file) {
-        no_memory(err);
+        lens_fail_memory(err);
     } else if (weights && !bias) {
         lens_fail(err, LENS_E_UNSUPPORTED, "%s: has no classifier", file);
     } else if (weights && lens_file_read(path, MOST_NAMES, &names, err) == 0) {

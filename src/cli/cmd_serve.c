@@ -25,7 +25,7 @@ static const cli_option options[] = {
     {"allow-urls", 0, CLI_FLAG, &allow_urls, NULL, "fetch pictures from public addresses that a query names"},
     {"show-paths", 0, CLI_FLAG, &show_paths, NULL, "tell paths of this machine also beyond it, or with --host"},
     {"max-upload", 0, CLI_COUNT, &max_upload, "MB", "the largest picture that is taken (32)"},
-    {"max-megapixels", 0, CLI_COUNT, &max_pixels, "N", "the same in millions of pixels (100)"},
+    {"max-megapixels", 0, CLI_COUNT, &max_pixels, "N", "the same in millions of pixels (100); larger ones of the library are shown and read up to that, too"},
 };
 
 static void say(void *context, const char *line)

@@ -70,7 +70,7 @@ int cli_run_reading(lens_library *library, const char *languages, int threads, l
         lens_buffer line = {0};
         append(&line, report.read, "pictures read");
         append(&line, report.with_text, "with text in them");
-        append(&line, report.failed, "passed by, as their files have changed or cannot be read");
+        append(&line, report.failed, "passed by, as their files have changed, are larger than --max-megapixels or cannot be read");
         append(&line, report.absent, "not there now");
         if (!line.size)
             lens_buffer_print(&line, "nothing that was not read before");

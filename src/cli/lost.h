@@ -1,4 +1,5 @@
-/* Models and libraries are read where they lie, mapped. When such a file is cut short meanwhile, or its disk fails or is full, the system can only tell by a signal. */
+/* Models and libraries are read where they lie, mapped. When such a file is cut short meanwhile, or its disk fails or is full, the system can only tell by a
+ * signal. */
 #ifndef LENS_CLI_LOST_H
 #define LENS_CLI_LOST_H
 

@@ -149,7 +149,9 @@ void lens_api_explain(lens_exchange *exchange)
         file_of(exchange, exchange->id, &picture, &terms[1]) == 0) {
         const bool words = terms[0].kind == LENS_TERM_WORDS;
         if (choose_model(exchange, words, &name) == 0) {
-            lens_explanation *why = lens_explain(exchange->library, name, &terms[0], &terms[1], exchange->server->options.max_pixels, &error);
+            const bool sent = !words && !other.path; /* the query is no picture of the library */
+            const uint64_t most = sent ? exchange->server->options.max_pixels : exchange->server->pixels_most;
+            lens_explanation *why = lens_explain(exchange->library, name, &terms[0], &terms[1], most, &error);
             if (why)
                 answer_explanation(exchange, name, why);
             else
@@ -163,7 +165,7 @@ void lens_api_explain(lens_exchange *exchange)
     lens_query_free(&query);
 }
 
-static void answer_seen(lens_exchange *exchange, const lens_term *term)
+static void answer_seen(lens_exchange *exchange, const lens_term *term, uint64_t most)
 {
     lens_error error = {0};
     lens_seen seen = {0};
@@ -172,7 +174,7 @@ static void answer_seen(lens_exchange *exchange, const lens_term *term)
     size_t size = 0;
     if (choose_model(exchange, false, &name) != 0)
         return;
-    if (lens_seen_by(name, term, exchange->server->options.max_pixels, &seen, &error) == 0 &&
+    if (lens_seen_by(name, term, most, &seen, &error) == 0 &&
         lens_png(seen.rgb, seen.side, seen.side, &bytes, &size, &error) == 0) {
         snprintf(share, sizeof share, "%.4f", seen.share);
         lens_answer_bytes(exchange, 200, "image/png", bytes, size);
@@ -191,7 +193,7 @@ void lens_api_seen(lens_exchange *exchange)
     lens_picture picture = {0};
     lens_term term;
     if (file_of(exchange, exchange->id, &picture, &term) == 0)
-        answer_seen(exchange, &term);
+        answer_seen(exchange, &term, exchange->server->pixels_most);
     lens_picture_free(&picture);
 }
 
@@ -200,6 +202,6 @@ void lens_api_upload_seen(lens_exchange *exchange)
     lens_asked asked = {.kind = LENS_ASKED_UPLOAD, .text = exchange->key, .weight = 1};
     lens_term term;
     if (lens_asked_term(exchange, &asked, &term) == 0)
-        answer_seen(exchange, &term);
+        answer_seen(exchange, &term, exchange->server->options.max_pixels);
     lens_blob_release(asked.blob);
 }

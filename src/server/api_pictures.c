@@ -306,7 +306,8 @@ static const lens_blob *make_thumb(lens_exchange *exchange, const lens_picture *
         return NULL;
     }
     if (result != 0) {
-        lens_answer_error(exchange, 404, "not_found", "picture %lld cannot be read any more", (long long)picture->id);
+        lens_answer_error(exchange, 404, "not_found", error.code == LENS_E_LIMIT ? "picture %lld is larger than this server takes (--max-megapixels)"
+                                                                                 : "picture %lld cannot be read any more", (long long)picture->id);
         return NULL;
     }
     lens_cache_put(exchange->server->thumbs, name, bytes, size);

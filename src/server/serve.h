@@ -27,7 +27,7 @@ typedef struct lens_serve_options {
     bool ocr;               /* what is written in pictures is read, of those that are there and those that come */
     const char *ocr_languages; /* "eng", "eng+deu"; NULL: as in lens_read_options */
     uint64_t max_upload;    /* bytes of one picture */
-    uint64_t max_pixels;    /* of one picture that is sent */
+    uint64_t max_pixels;    /* of one picture that is sent, and of one of the library where that is more than an index run takes by itself */
     double patience;        /* seconds that a connection may sit idle or take over a request */
 
     void (*say)(void *context, const char *line); /* what a person should know: where it listens, what went wrong */

@@ -33,6 +33,7 @@ static void test_tables_without_names(void **state)
     /* Whatever ending a walk takes for a picture's. */
     test_captions_expect("x.hif\tA dog\n", "x.hif|A dog;", "");
     test_captions_expect("x.j2k#0\tA dog\nhttps://x.example/y.JPE?s=1\tA cat\n", "x.j2k|A dog;https://x.example/y.JPE?s=1|A cat;", "");
+    test_captions_expect("file\ttext\nx.jpg#0\tA dog\nx.jpg#0#1\tA cat\n", "x.jpg|A dog;x.jpg#0#1|A cat;", ""); /* a number once */
     test_captions_expect("a.jpg\ttitle\n", "a.jpg|title;", ""); /* no name of a column */
     test_captions_expect("[x].jpg\tA dog\n", "[x].jpg|A dog;", ""); /* no JSON */
     /* Names in words that are not known are no caption. */
@@ -214,7 +215,8 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables_with_names), cmocka_unit_test(test_tables_without_names), cmocka_unit_test(test_a_name_of_many_numbers), cmocka_unit_test(test_columns_that_are_told),
+        cmocka_unit_test(test_tables_with_names), cmocka_unit_test(test_tables_without_names), cmocka_unit_test(test_a_name_of_many_numbers),
+        cmocka_unit_test(test_columns_that_are_told),
         cmocka_unit_test(test_what_cannot_be_guessed), cmocka_unit_test(test_rows_that_are_left_out), cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_encodings), cmocka_unit_test(test_quotes_in_tables_with_tabs), cmocka_unit_test(test_stopping),
             cmocka_unit_test(test_files),

@@ -308,6 +308,15 @@ static void test_preparations_and_precisions(void **state)
     assert_says(&err, "'f16' is not one of");
     assert_string_equal(lens_precision_name((lens_precision)9), "unknown");
 
+    /* A preparation is what is behind the last @, unless a slash follows it. */
+    lens_encoder *above = open_good(shared_folder, "./a@b/random");
+    assert_string_equal(lens_encoder_about(above)->name, "./a@b/random");
+    lens_encoder_close(above);
+    above = open_good(shared_folder, "./a@b/random@squash");
+    assert_string_equal(lens_encoder_about(above)->name, "./a@b/random");
+    assert_int_equal(lens_encoder_about(above)->preparation.fit, LENS_FIT_SQUASH);
+    lens_encoder_close(above);
+
     /* timm's other names for things */
     char *folder = test_model_new(CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":1,\"crop_mode\":\"squash\""), 1, NULL);
     lens_encoder *encoder = open_good(folder, "x");

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "store/folder/internal.h"
 
@@ -11,7 +12,8 @@ static bool is_full(const lens_folder *store, int code, int system)
     struct statvfs disk;
     if (code != SQLITE_CANTOPEN || fstatvfs(store->dir, &disk) != 0)
         return code == SQLITE_IOERR && system == ENOSPC;
-    return !(disk.f_flag & ST_RDONLY) && (disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0));
+    const bool full = (disk.f_blocks > 0 && disk.f_bavail == 0) || (disk.f_files > 0 && disk.f_favail == 0);
+    return full && faccessat(store->dir, ".", W_OK, 0) == 0; /* else it is the rights that are missing, or the disk is read-only */
 }
 
 int lens_sql_fail(lens_folder *store, lens_error *err)

@@ -212,7 +212,7 @@ static int prepared(lens_postgres *store, const char *sql, const lens_pg_args *a
         return -2;
     char *copy = strdup(sql);
     if (!copy) {
-        lens_pg_memory(err);
+        lens_fail_memory(err);
         return -2;
     }
     store->statements[store->statement_count].sql = copy;
@@ -252,7 +252,7 @@ PGresult *lens_pg_ask(lens_postgres *store, const char *sql, lens_pg_args *args,
         fits &= args->values[i].size <= INT32_MAX / 2;
     store->lost = false;
     if (!fits)
-        lens_pg_memory(err);
+        lens_fail_memory(err);
     else if (lens_pg_ready(store, err) == 0) {
         lens_error first = {0};
         result = ask_once(store, sql, args, &first);
@@ -398,5 +398,5 @@ int lens_pg_find_text(lens_postgres *store, const char *sql, lens_pg_args *args,
     if (lens_pg_rows(store, rows) > 0)
         *text = lens_pg_copy_at(store, rows, 0, 0, &short_of_memory);
     lens_pg_done(store, rows);
-    return short_of_memory ? lens_pg_memory(err) : 0;
+    return short_of_memory ? lens_fail_memory(err) : 0;
 }

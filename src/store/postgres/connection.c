@@ -14,11 +14,6 @@ enum { ASK_MS = 200 };
 /* Any number that others who use advisory locks in this database are unlikely to take. */
 #define WRITERS "7308604897285829"
 
-int lens_pg_memory(lens_error *err)
-{
-    return lens_fail_memory(err);
-}
-
 /* The line of libpq's words that says most: the server's own, which comes last. */
 static void one_line(const char *words, char *line, size_t size)
 {
@@ -93,7 +88,7 @@ static int connect_once(lens_postgres *store, lens_error *err)
     pq->PQfinish(store->connection);
     store->connection = pq->PQconnectdbParams(keywords, values, 1);
     if (!store->connection)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     if (pq->PQstatus(store->connection) != CONNECTION_OK) {
         char line[400];
         const char *words = pq->PQerrorMessage(store->connection);

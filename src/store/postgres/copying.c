@@ -49,7 +49,7 @@ static int hold_vectors(lens_postgres *store, lens_error *err)
         return -1;
     int result = 0;
     if (tables && lens_buffer_print(&sql, "LOCK TABLE %s IN ACCESS SHARE MODE", tables) != 0)
-        result = lens_pg_memory(err);
+        result = lens_fail_memory(err);
     else if (tables)
         result = lens_pg_plain(store, sql.data, err);
     lens_buffer_free(&sql);
@@ -105,7 +105,7 @@ static int put_rows(lens_postgres *store, const PGresult *rows, const char *colu
             }
         }
         if (lens_records_end(out) != 0)
-            return lens_pg_memory(err);
+            return lens_fail_memory(err);
     }
     return 0;
 }
@@ -124,7 +124,7 @@ int lens_postgres_export(lens_postgres *store, lens_store_part part, int64_t mod
     }
     float *values = malloc(((size_t)dim + 1) * sizeof *values);
     if (!values)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     const lens_field key = after ? lens_record_field(*after, 0) : (lens_field){.bytes = "", .number = INT64_MIN};
     lens_pg_args args = {0};
     if (parts[part].columns[0] == 'i')
@@ -178,7 +178,7 @@ static int import_rows(lens_postgres *store, lens_store_part part, int64_t model
         return -1;
     float *values = malloc(((size_t)dim + 1) * sizeof *values);
     if (!values)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     lens_pg_args args = {0};
     int result = 0;
     for (int i = 0; parts[part].columns[i] && result == 0; i++) {
@@ -212,7 +212,7 @@ static int import_models(lens_postgres *store, const lens_records *records, lens
         char *copy = strndup(name.bytes, name.size);
         memcpy(fingerprint.bytes, print.bytes, print.size < sizeof fingerprint ? print.size : sizeof fingerprint);
         result = copy ? lens_pg_model_put(store, lens_record_field(record, 0).number, copy, lens_record_field(record, 4).number != 0, lens_record_field(record, 2).number, fingerprint, err)
-                      : lens_pg_memory(err);
+                      : lens_fail_memory(err);
         free(copy);
     }
     return result;
@@ -244,7 +244,7 @@ static int drop_models(lens_postgres *store, const lens_records *records, lens_e
     for (size_t i = 0; i < records->count && result == 0; i++) {
         const lens_field name = lens_record_field(lens_records_at(records, i), 1);
         char *copy = strndup(name.bytes, name.size);
-        result = copy ? lens_postgres_forget_model(store, copy, err) : lens_pg_memory(err);
+        result = copy ? lens_postgres_forget_model(store, copy, err) : lens_fail_memory(err);
         free(copy);
     }
     return result;

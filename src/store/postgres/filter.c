@@ -30,7 +30,7 @@ static int put_folders(lens_buffer *sql, lens_pg_args *args, const lens_store_sc
     lens_pg_ranges(args, scope->folders, scope->folder_count);
     const int result = lens_buffer_print(sql, " AND EXISTS (SELECT FROM unnest($%d::bytea[], $%d::bytea[], $%d::bytea[]) AS f (at, low, high) WHERE p.path = at OR"
                                         " (p.path > low AND p.path < high))", args->count - 2, args->count - 1, args->count);
-    return result == 0 ? 0 : lens_pg_memory(err);
+    return result == 0 ? 0 : lens_fail_memory(err);
 }
 
 /* Lower-case by ASCII alone, whatever the database's language. */
@@ -65,7 +65,7 @@ static int put_filter(lens_buffer *sql, lens_pg_args *args, const lens_store_fil
         result |= lens_buffer_print(sql, " AND " LOWER_PATH("%s") " ~ $%d", seen, args->count);
         lens_buffer_free(&pattern);
     }
-    return result == 0 ? 0 : lens_pg_memory(err);
+    return result == 0 ? 0 : lens_fail_memory(err);
 }
 
 int lens_pg_conditions(lens_buffer *sql, lens_pg_args *args, const lens_store_scope *scope, lens_error *err)
@@ -77,5 +77,5 @@ int lens_pg_conditions(lens_buffer *sql, lens_pg_args *args, const lens_store_sc
     if (!scope->without_count)
         return 0;
     lens_pg_ints(args, scope->without, scope->without_count);
-    return lens_buffer_print(sql, " AND p.id <> ALL ($%d)", args->count) == 0 ? 0 : lens_pg_memory(err);
+    return lens_buffer_print(sql, " AND p.id <> ALL ($%d)", args->count) == 0 ? 0 : lens_fail_memory(err);
 }

@@ -55,7 +55,7 @@ static int list_one(lens_postgres *store, const PGresult *rows, int row, lens_st
         return 0;
     }
     free(out->name);
-    return short_of_memory ? lens_pg_memory(err) : lens_fail(err, LENS_E_FORMAT, "%s: the row of model %lld is damaged", store->name, (long long)out->id);
+    return short_of_memory ? lens_fail_memory(err) : lens_fail(err, LENS_E_FORMAT, "%s: the row of model %lld is damaged", store->name, (long long)out->id);
 }
 
 static int list(lens_postgres *store, bool sentences, lens_store_models *out, lens_error *err)
@@ -68,7 +68,7 @@ static int list(lens_postgres *store, bool sentences, lens_store_models *out, le
     if (!rows)
         return -1;
     const int count = lens_pg_rows(store, rows);
-    int result = (out->items = calloc((size_t)count + 1, sizeof *out->items)) ? 0 : lens_pg_memory(err);
+    int result = (out->items = calloc((size_t)count + 1, sizeof *out->items)) ? 0 : lens_fail_memory(err);
     for (int i = 0; i < count && result == 0; i++)
         if ((result = list_one(store, rows, i, &out->items[i], err)) == 0)
             out->count++;

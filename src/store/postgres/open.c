@@ -102,7 +102,7 @@ lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, doubl
     lens_postgres *store = pq ? calloc(1, sizeof *store) : NULL;
     if (!store) {
         if (pq)
-            lens_pg_memory(err);
+            lens_fail_memory(err);
         return NULL;
     }
     store->pq = pq;
@@ -115,7 +115,7 @@ lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, doubl
     if (store->place && store->name && open_library(store, err) == 0)
         return store;
     if (!store->place || !store->name)
-        lens_pg_memory(err);
+        lens_fail_memory(err);
     lens_postgres_close(store);
     return NULL;
 }

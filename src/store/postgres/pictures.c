@@ -26,7 +26,7 @@ static int read_picture(lens_postgres *store, const PGresult *rows, int row, len
     if (!short_of_memory)
         return 0;
     lens_store_picture_free(out);
-    return lens_pg_memory(err);
+    return lens_fail_memory(err);
 }
 
 static int one_picture(lens_postgres *store, const char *sql, lens_pg_args *args, lens_store_picture *out, lens_error *err)

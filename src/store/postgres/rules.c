@@ -25,7 +25,7 @@ static int paths_of(lens_postgres *store, const char *sql, lens_names *out, lens
     if (!short_of_memory)
         return 0;
     lens_names_free(out);
-    return lens_pg_memory(err);
+    return lens_fail_memory(err);
 }
 
 int lens_postgres_roots(lens_postgres *store, lens_names *out, lens_error *err)
@@ -72,7 +72,7 @@ static int add(lens_postgres *store, const char *path, lens_error *err)
         return -1;
     char *scratch = strdup(path);
     if (!scratch)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     const int result = covered(store, scratch, err);
     free(scratch);
     if (result != 0)

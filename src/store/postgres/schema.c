@@ -153,7 +153,7 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
         bool short_of_memory = false;
         free(store->vector_schema);
         store->vector_schema = lens_pg_copy_at(store, rows, 0, 2, &short_of_memory);
-        result = short_of_memory ? lens_pg_memory(err) : lens_pg_set_path(store, err);
+        result = short_of_memory ? lens_fail_memory(err) : lens_pg_set_path(store, err);
     }
     lens_pg_done(store, rows);
     return result;

@@ -11,7 +11,7 @@ static int range_args(lens_pg_args *args, const char *path, lens_error *err)
     const size_t length = path[1] == '\0' ? 0 : strlen(path);
     char *bound = malloc(length + 1);
     if (!bound)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     memcpy(bound, path, length);
     lens_pg_path(args, path);
     bound[length] = '/';
@@ -64,7 +64,7 @@ static int delete_pictures(lens_postgres *store, const char *sql, lens_pg_args *
     *removed = lens_pg_rows(store, rows);
     for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++)
         if (!lens_pg_is_null(store, rows, i, 0) && lens_id_list_add(&loose, lens_pg_int_at(store, rows, i, 0)) != 0)
-            result = lens_pg_memory(err);
+            result = lens_fail_memory(err);
     lens_pg_done(store, rows);
     if (result == 0 && *removed)
         result = lens_pg_sources_unread(store, err); /* what is gone may have shared its name */
@@ -101,7 +101,7 @@ static int unseen(lens_postgres *store, const char *root, const lens_names *nest
     for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++) {
         const int64_t id = lens_pg_int_at(store, rows, i, 0);
         if (!lens_met_stays(&store->seen, id, lens_pg_bytes_at(store, rows, i, 1, NULL), nested) && lens_id_list_add(out, id) != 0)
-            result = lens_pg_memory(err);
+            result = lens_fail_memory(err);
     }
     lens_pg_done(store, rows);
     return result;

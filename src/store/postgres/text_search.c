@@ -76,7 +76,7 @@ int lens_postgres_texts_match(lens_postgres *store, const char *match, bool rank
     lens_buffer query = {0};
     int result = put_query(&query, match);
     if (result != 0)
-        lens_pg_memory(err);
+        lens_fail_memory(err);
     int64_t page = TEXTS_FIRST;
     for (int64_t from = 0; result == 0 && from < limit; from += page, page = page < TEXTS_MOST ? page * 4 : page) {
         lens_pg_args args = {0};

@@ -28,7 +28,7 @@ int lens_postgres_sources_list(lens_postgres *store, lens_source_kind kind, lens
     if (!short_of_memory)
         return 0;
     lens_store_sources_free(out);
-    return lens_pg_memory(err);
+    return lens_fail_memory(err);
 }
 
 int lens_postgres_source_put(lens_postgres *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err)

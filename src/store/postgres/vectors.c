@@ -15,7 +15,7 @@ enum { PAGE = 8192 /* vectors asked for at once, of many */, SLACK = 16, EF_LEAS
 static int reserve(lens_store_vectors *out, size_t rows, int dim, lens_error *err)
 {
     out->dim = dim;
-    return lens_store_vectors_room(out, rows) ? 0 : lens_pg_memory(err);
+    return lens_store_vectors_room(out, rows) ? 0 : lens_fail_memory(err);
 }
 
 /* The slot of CONTENT, NEXT when it has none yet: copies share one, by which whoever folds knows them. -1 when memory is short. */
@@ -31,7 +31,7 @@ static int fill(lens_postgres *store, const PGresult *rows, lens_id_map *taken, 
     for (int i = 0; i < lens_pg_rows(store, rows); i++) {
         const int64_t next = (int64_t)out->committed, slot = slot_of(taken, lens_pg_int_at(store, rows, i, 2), next);
         if (slot < 0)
-            return lens_pg_memory(err);
+            return lens_fail_memory(err);
         if (slot == next && !lens_pg_vector_at(store, rows, i, 1, (float *)out->map + (size_t)slot * (size_t)out->dim, out->dim))
             return lens_fail(err, LENS_E_FORMAT, "%s: the vector of picture %lld has another length", store->name, (long long)lens_pg_int_at(store, rows, i, 0));
         out->ids[out->count] = lens_pg_int_at(store, rows, i, 0);
@@ -68,10 +68,10 @@ static int ask_and_fill(lens_postgres *store, const char *sql, lens_pg_args *arg
 static int put_scope(lens_buffer *sql, const char *begin, const char *where, const lens_store_scope *scope, lens_pg_args *args, const char *end, lens_error *err)
 {
     if (lens_buffer_print(sql, "%s FROM picture p JOIN content c ON c.id = p.content JOIN vector_%%lld v ON v.content = p.content WHERE true%s", begin, where) != 0)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     if (lens_pg_conditions(sql, args, scope, err) != 0)
         return -1;
-    return lens_buffer_print(sql, "%s", end) == 0 ? 0 : lens_pg_memory(err);
+    return lens_buffer_print(sql, "%s", end) == 0 ? 0 : lens_fail_memory(err);
 }
 
 static int open_all(lens_postgres *store, int64_t model, const lens_store_scope *scope, lens_id_map *taken, lens_store_vectors *out, lens_error *err)
@@ -150,7 +150,7 @@ int lens_postgres_vectors_narrow(lens_postgres *store, lens_store_vectors *vecto
     lens_pg_ints(&args, vectors->ids, vectors->count);
     PGresult *rows = NULL;
     if (lens_buffer_print(&sql, "SELECT n FROM unnest($1::bigint[]) WITH ORDINALITY AS t (id, n) JOIN picture p USING (id) JOIN content c ON c.id = p.content WHERE true") != 0)
-        lens_pg_memory(err);
+        lens_fail_memory(err);
     else if (lens_pg_conditions(&sql, &args, &scope, err) == 0 && lens_buffer_print(&sql, " ORDER BY n") == 0)
         rows = lens_pg_ask(store, sql.data, &args, err);
     lens_buffer_free(&sql);
@@ -184,14 +184,14 @@ static int put_nearest(lens_buffer *sql, lens_pg_args *args, const lens_store_sc
         result |= lens_buffer_print(sql, " SELECT p.id, v.exact, near.content FROM near JOIN vector_%%lld v USING (content) JOIN picture p ON p.content = near.content WHERE true");
         if (result == 0 && lens_pg_conditions(sql, args, scope, err) != 0) /* what is left out was asked for in addition */
             return -1;
-        return lens_buffer_print(sql, " ORDER BY p.id") == 0 && result == 0 ? 0 : lens_pg_memory(err);
+        return lens_buffer_print(sql, " ORDER BY p.id") == 0 && result == 0 ? 0 : lens_fail_memory(err);
     }
     result |= lens_buffer_print(sql, ", p.id AS id FROM vector_%%lld v JOIN picture p ON p.content = v.content JOIN content c ON c.id = p.content WHERE true");
     if (result == 0 && lens_pg_conditions(sql, args, scope, err) != 0)
         return -1;
     result |= lens_buffer_print(sql, " ORDER BY %s LIMIT $2)", distance);
     result |= lens_buffer_print(sql, " SELECT near.id, v.exact, near.content FROM near JOIN vector_%%lld v USING (content) ORDER BY near.id");
-    return result == 0 ? 0 : lens_pg_memory(err);
+    return result == 0 ? 0 : lens_fail_memory(err);
 }
 
 /* How far the approximate index looks: as far as is asked for, at least. With conditions it goes on until there are enough (pgvector 0.8's iterative
@@ -290,7 +290,7 @@ int lens_postgres_scope_ids(lens_postgres *store, int64_t model, const lens_stor
     for (size_t i = 0; *ids && i < *count; i++)
         (*ids)[i] = lens_pg_int_at(store, rows, (int)i, 0);
     lens_pg_done(store, rows);
-    return *ids ? 0 : lens_pg_memory(err);
+    return *ids ? 0 : lens_fail_memory(err);
 }
 
 int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err)

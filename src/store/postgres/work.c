@@ -123,7 +123,7 @@ int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_na
     if (!short_of_memory)
         return got;
     lens_store_work_free(items, (size_t)got);
-    return lens_pg_memory(err);
+    return lens_fail_memory(err);
 }
 
 int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *path, lens_error *err)
@@ -167,5 +167,5 @@ int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, le
     if (!short_of_memory)
         return 0;
     lens_store_workers_free(out);
-    return lens_pg_memory(err);
+    return lens_fail_memory(err);
 }

@@ -62,7 +62,7 @@ static int find_doubles(batch *self, lens_error *err)
 {
     named_entry *order = calloc(self->count + 1, sizeof *order);
     if (!order)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     for (size_t i = 0; i < self->count; i++)
         order[i] = (named_entry){self->entries[i].path, i};
     qsort(order, self->count, sizeof *order, by_path);
@@ -189,7 +189,7 @@ static int write_vectors(lens_postgres *store, const batch *self, lens_error *er
                 done |= models.items[m] == model;
             if (done)
                 continue;
-            result = lens_id_list_add(&models, model) == 0 ? write_vectors_of(store, self, model, err) : lens_pg_memory(err);
+            result = lens_id_list_add(&models, model) == 0 ? write_vectors_of(store, self, model, err) : lens_fail_memory(err);
         }
     lens_id_list_free(&models);
     return result;
@@ -307,7 +307,7 @@ static int write_own_captions(lens_postgres *store, const batch *self, lens_erro
     enum { BYTES_AT_ONCE = 8 << 20 };
     lens_store_caption *captions = malloc(self->count * sizeof *captions);
     if (!captions)
-        return lens_pg_memory(err);
+        return lens_fail_memory(err);
     int64_t source = 0;
     size_t count = 0, bytes = 0;
     int result = 0;
@@ -378,7 +378,7 @@ static int write_once(lens_postgres *store, const lens_store_entry *entries, siz
 {
     batch self = {entries, count, calloc(count, sizeof *self.skip), calloc(count, sizeof *self.again), calloc(count, sizeof *self.contents), calloc(count, sizeof *self.moved),
                   calloc(count, sizeof *self.ids), false};
-    int result = self.skip && self.again && self.contents && self.moved && self.ids ? lens_pg_begin(store, err) : lens_pg_memory(err);
+    int result = self.skip && self.again && self.contents && self.moved && self.ids ? lens_pg_begin(store, err) : lens_fail_memory(err);
     if (result == 0) {
         result = check(store, entries, count, err);
         if (result == 0)
