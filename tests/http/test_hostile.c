@@ -31,6 +31,30 @@ static int teardown(void **state)
     return 0;
 }
 
+/* What is sent has the server's limit, what the library has taken in has no lower one than that it came in by. */
+static void limits_are_for_what_is_sent(void **state)
+{
+    (void)state;
+    test_world *own = test_world_new();
+    lens_buffer large = test_picture(TEST_JPEG_420, 1200, 1000, 7);
+    char *path = test_world_path(own, "large.jpg");
+    test_write(path, large.data, large.size);
+    test_run run = test_world_expect(own, 0, "index", "--model", "colour", own->pictures, NULL);
+    test_run_free(&run);
+    static const char *const more[] = {"--max-megapixels", "1", NULL};
+    test_serving at = test_serving_start(own, more);
+    test_serving_expect(&at, 200, "GET", "/api/pictures/1/thumb", "", NULL);
+    test_serving_expect(&at, 200, "GET", "/api/pictures/1/seen", "", NULL);
+    test_reply reply = test_serving_ask(&at, "POST", "/api/uploads", "Content-Type: image/jpeg\r\n", large.data, large.size);
+    assert_int_equal(reply.status / 100, 4);
+    assert_non_null(strstr(reply.body.data, "1200 x 1000 pixels, more than the 1000000 allowed"));
+    test_reply_free(&reply);
+    test_serving_stop(&at);
+    lens_buffer_free(&large);
+    free(path);
+    test_world_free(own);
+}
+
 static void paths_lead_nowhere(void **state)
 {
     (void)state;
@@ -516,6 +540,7 @@ static void without_the_token_nobody_gets_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_are_for_what_is_sent),
         cmocka_unit_test(paths_lead_nowhere),
         cmocka_unit_test(a_forged_host_is_misdirected),
         cmocka_unit_test(pages_elsewhere_may_not_ask),
