@@ -377,9 +377,16 @@ bool lens_file_exists(const char *path)
     return lens_file_look(path, &info, NULL) == 0;
 }
 
+int64_t lens_file_time_ns(const struct timespec *time)
+{
+    static const int64_t second = 1000000000, most = INT64_MAX / 1000000000 - 1;
+    const int64_t seconds = time->tv_sec;
+    return (seconds > most ? most : seconds < -most ? -most : seconds) * second + time->tv_nsec;
+}
+
 int64_t lens_file_mtime_ns(const struct stat *info)
 {
-    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+    return lens_file_time_ns(&info->st_mtim);
 }
 
 bool lens_file_is(const char *path, int64_t size, int64_t mtime_ns)

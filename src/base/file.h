@@ -55,7 +55,9 @@ bool lens_file_is_abandoned(const char *name);
 
 bool lens_file_exists(const char *path); /* also false where no answer comes */
 
-/* When INFO's file was changed: nanoseconds since 1970. */
+/* Nanoseconds since 1970, of which there are enough for the years 1678 to 2261: what lies beyond counts as their end, so that INT64_MIN and INT64_MAX are no
+ * file's. lens_file_mtime_ns: when INFO's file was changed. */
+int64_t lens_file_time_ns(const struct timespec *time);
 int64_t lens_file_mtime_ns(const struct stat *info);
 
 /* Whether a file of SIZE that was changed at MTIME_NS is at PATH; also false where no answer comes. */

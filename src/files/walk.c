@@ -167,18 +167,9 @@ int lens_walk_leaves_out(const lens_walk_options *options, const char *path, boo
     return result;
 }
 
-static int64_t nanoseconds(const struct timespec *time)
-{
-    int64_t whole, all;
-    if (__builtin_mul_overflow((int64_t)time->tv_sec, (int64_t)1000000000, &whole) ||
-        __builtin_add_overflow(whole, (int64_t)time->tv_nsec, &all))
-        return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
-    return all;
-}
-
 static int tell_file(walk *w, const char *path, off_t size, const struct timespec *time, bool wanted)
 {
-    lens_walk_file file = {.path = path, .size = (int64_t)size, .mtime_ns = nanoseconds(time), .wanted = wanted};
+    lens_walk_file file = {.path = path, .size = (int64_t)size, .mtime_ns = lens_file_time_ns(time), .wanted = wanted};
     return w->visitor->file(w->visitor->context, &file);
 }
 

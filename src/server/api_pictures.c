@@ -212,7 +212,7 @@ void lens_api_file(lens_exchange *exchange)
         return;
     }
     const struct stat *info = &file->info;
-    snprintf(etag, sizeof etag, "\"%llx-%llx\"", (long long)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec, (long long)info->st_size);
+    snprintf(etag, sizeof etag, "\"%llx-%llx\"", (long long)lens_file_mtime_ns(info), (long long)info->st_size);
     if (lens_answer_unchanged(exchange, etag, ask_again)) {
         end_opening(&file->errand);
         lens_picture_free(&picture);

@@ -39,6 +39,11 @@ static int setup(void **state)
     struct tm day = {.tm_year = 2020 - 1900, .tm_mon = 4, .tm_mday = 17, .tm_hour = 12, .tm_isdst = -1};
     const struct timespec times[2] = {{.tv_sec = mktime(&day)}, {.tv_sec = mktime(&day)}};
     assert_int_equal(utimensat(AT_FDCWD, monday, times, 0), 0);
+    /* A day that no number of nanoseconds reaches. */
+    const struct timespec late[2] = {{.tv_sec = 13569465600 /* 2400 */}, {.tv_sec = 13569465600}};
+    char *cat = test_world_path(world, "cats/cat.png");
+    assert_int_equal(utimensat(AT_FDCWD, cat, late, 0), 0);
+    free(cat);
     test_write(table, captions, sizeof captions - 1);
     texts_world_index(world, 10, "--captions", table, NULL);
     free(path), free(monday), free(table), free(cats);
@@ -248,6 +253,8 @@ static void test_filters(void **state)
     texts_world_expect(world, "monday.jpg", "mo*", "--after", "2020-05-17", "--before", "2020-05-18");
     texts_world_expect(world, "", "mo*", "--after", "2020-05-18", "--before", "2021");
     texts_world_expect(world, "", "mo*", "--before", "1950");
+    texts_world_expect(world, "cat.png", "cat", "--after", "2200");
+    texts_world_expect(world, "small.ppm", "cat", "--before", "2200");
     char *cats = test_world_path(world, "cats");
     test_run run = test_world_expect(world, 0, "search", "-q", "--paths", "--model", "colour", "--in", cats, "cat", NULL);
     assert_non_null(strstr(run.out.data, "small.ppm"));

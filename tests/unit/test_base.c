@@ -126,6 +126,17 @@ static void test_files(void **state)
     test_folder_remove(folder);
 }
 
+static void test_times_of_files(void **state)
+{
+    (void)state;
+    static const struct { int64_t seconds, expected; } cases[] = {
+        {0, 5}, {1700000000, 1700000000000000005}, {-1, -999999995}, {9223372035, 9223372035000000005}, {9223372036, 9223372035000000005},
+        {253402214400, 9223372035000000005}, {INT64_MAX, 9223372035000000005}, {-9223372036, -9223372034999999995}, {INT64_MIN, -9223372034999999995},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(lens_file_mtime_ns(&(struct stat){.st_mtim = {.tv_sec = cases[i].seconds, .tv_nsec = 5}}), cases[i].expected);
+}
+
 static void test_hash_is_canonical(void **state)
 {
     (void)state;
@@ -310,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_bytes_as_text),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_times_of_files),
         cmocka_unit_test(test_hash_is_canonical),
         cmocka_unit_test(test_a_list_grows),
         cmocka_unit_test(test_names),
