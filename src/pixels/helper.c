@@ -88,9 +88,11 @@ void lens_helper_forget_lifeline(void)
 /* FD, or what takes its place above the fixed ones. */
 static int lift(int fd)
 {
-    int lifted = fd < 0 || fd >= ABOVE_FIXED ? fd : fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_FIXED);
-    if (lifted != fd)
-        close(fd);
+    if (fd < 0 || fd >= ABOVE_FIXED)
+        return fd;
+    const int lifted = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_FIXED), errnum = errno;
+    close(fd);
+    errno = errnum == EINVAL ? EMFILE : errnum; /* where no number may be so high (`ulimit -n`) */
     return lifted;
 }
 

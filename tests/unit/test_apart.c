@@ -19,6 +19,7 @@
 #include "pictures.h"
 #include "pixels/apart.h"
 #include "pixels/confine.h"
+#include "pixels/helper.h"
 #include "pixels/helper_loop.h"
 #include "processes.h"
 #include "support.h"
@@ -267,6 +268,22 @@ static void test_an_interruption_takes_no_time_from_a_picture(void **state)
     test_decoding_goes_on();
 }
 
+static void test_few_files_are_called_that(void **state)
+{
+    (void)state;
+    struct rlimit before, narrow;
+    lens_error err = {0};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    narrow = before;
+    narrow.rlim_cur = 14; /* which memory and socket fit below, but not where the helper has them */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &narrow), 0);
+    lens_helper *helper = lens_helper_start(LENS_HELPER_PLAIN, 1000000, &err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_null(helper);
+    assert_says(&err, "cannot start a decoder: Too many open files");
+    test_decoding_goes_on();
+}
+
 static void test_memory_is_bounded(void **state)
 {
     (void)state;
@@ -429,6 +446,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_crashes_cost_one_picture),
         cmocka_unit_test(test_hanging_is_ended),
         cmocka_unit_test(test_an_interruption_takes_no_time_from_a_picture),
+        cmocka_unit_test(test_few_files_are_called_that),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_lies_are_seen),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),

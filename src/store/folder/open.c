@@ -129,7 +129,9 @@ static int open_to_read(lens_folder *store, const char *path, lens_error *err)
     /* A journal that is to be rolled back is older than the log: a writer was killed while it made the library, and the next one begins anew. */
     if (is_library < 0 && sqlite3_extended_errcode(store->db) == SQLITE_READONLY_ROLLBACK)
         is_library = 0;
-    if (is_library < 0 && error.code != LENS_E_FULL && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(path, R_OK) == 0)
+    const int system = sqlite3_system_errno(store->db);
+    const bool other = error.code == LENS_E_FULL || system == EMFILE || system == ENFILE; /* which no other way to read would help */
+    if (is_library < 0 && !other && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(path, R_OK) == 0)
         is_library = look_without_log(store, path, &error);
     if (is_library == 0) /* a writer is making it, or was killed while making it */
         lens_fail(&error, LENS_E_MISSING, "%s: there is no library here yet", store->folder);
