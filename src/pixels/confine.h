@@ -20,8 +20,8 @@
 #endif
 
 /* For good: limits on memory and files (what would grow one is refused, without a signal), no core; no new rights; then only those system calls that a helper
- * of KIND makes, any other failing with EPERM. An SVG's may open files to read, the system's and fonts only where the kernel has Landlock. What this machine does not have
- * (lens_confine_lacks) is left out. False: it has system calls forbidden, and refused that here. */
+ * of KIND makes, any other failing with EPERM. An SVG's may open files to read, the system's and fonts only where the kernel has Landlock.
+ * What this machine does not have (lens_confine_lacks) is left out. False: it has system calls forbidden, and refused that here. */
 bool lens_confine(lens_helper_kind kind, uint64_t max_pixels);
 
 /* Why system calls cannot be forbidden here; NULL when they can. Static. */

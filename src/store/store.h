@@ -123,6 +123,13 @@ static inline int64_t lens_store_seconds(int64_t mtime_ns)
     return mtime_ns / 1000000000 - (mtime_ns % 1000000000 < 0);
 }
 
+/* The nanoseconds of SECONDS, a bound for files' times: what lies beyond them is INT64_MIN or INT64_MAX. */
+static inline int64_t lens_store_nanoseconds(int64_t seconds)
+{
+    const int64_t most = INT64_MAX / 1000000000;
+    return seconds <= -most ? INT64_MIN : seconds >= most ? INT64_MAX : seconds * 1000000000;
+}
+
 /* The ids of up to COUNT pictures with a content, spread evenly, into IDS. How many; -1 on error. */
 int lens_store_pictures_some(lens_store *store, int64_t *ids, int count, lens_error *err);
 

@@ -97,9 +97,8 @@ static int narrow(lens_folder *store, lens_store_vectors *vectors, sieve *self, 
     sqlite3_stmt *statement = lens_sql(store, self->all ? all : some, err);
     if (!statement)
         return -1;
-    const int64_t most = INT64_MAX / 1000000000, after = self->filter->after, before = self->filter->before;
-    sqlite3_bind_int64(statement, 1, after <= -most ? INT64_MIN : after >= most ? INT64_MAX : after * 1000000000);
-    sqlite3_bind_int64(statement, 2, before <= -most ? INT64_MIN : before >= most ? INT64_MAX : before * 1000000000);
+    sqlite3_bind_int64(statement, 1, lens_store_nanoseconds(self->filter->after));
+    sqlite3_bind_int64(statement, 2, lens_store_nanoseconds(self->filter->before));
     size_t at = 0, kept = 0;
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {

@@ -16,12 +16,6 @@ static void lower_args(lens_pg_args *args, const char *const *items, size_t coun
     }
 }
 
-static int64_t ns_of(int64_t seconds)
-{
-    const int64_t most = INT64_MAX / 1000000000;
-    return seconds <= -most ? INT64_MIN : seconds >= most ? INT64_MAX : seconds * 1000000000;
-}
-
 static int put_folders(lens_buffer *sql, lens_pg_args *args, const lens_store_scope *scope, lens_error *err)
 {
     for (size_t i = 0; i < scope->folder_count; i++)
@@ -41,8 +35,8 @@ static int put_filter(lens_buffer *sql, lens_pg_args *args, const lens_store_fil
     int result = 0;
     const char *const seen = filter->below ? "from_root(p.path)" : "p.path";
     if (filter->after != INT64_MIN || filter->before != INT64_MAX) {
-        lens_pg_int(args, ns_of(filter->after));
-        lens_pg_int(args, ns_of(filter->before));
+        lens_pg_int(args, lens_store_nanoseconds(filter->after));
+        lens_pg_int(args, lens_store_nanoseconds(filter->before));
         result |= lens_buffer_print(sql, " AND p.mtime_ns >= $%d AND p.mtime_ns < $%d", args->count - 1, args->count);
     }
     if (filter->size_least > 0 || filter->size_most != INT64_MAX) {
