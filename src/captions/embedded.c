@@ -1,4 +1,5 @@
 /* Where a picture's own bytes keep what was written about it. */
+#define _GNU_SOURCE /* memmem */
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -7,6 +8,8 @@
 #include "base/bytes.h"
 #include "captions/captions.h"
 #include "captions/sayings.h"
+#include "pixels/segments.h"
+#include "pixels/sniff.h"
 
 enum { XMP_MOST = 16 << 20 }; /* bytes of compressed XMP, inflated */
 
@@ -39,8 +42,11 @@ struct jpeg {
     lens_buffer photoshop, extension; /* put together from their segments */
 };
 
-static int add_segment(struct jpeg *jpeg, unsigned marker, const unsigned char *body, size_t size, lens_sayings *sayings)
+static int add_segment(struct jpeg *jpeg, const lens_segment *segment, lens_sayings *sayings)
 {
+    const unsigned marker = *segment->type;
+    const unsigned char *body = segment->body;
+    const size_t size = segment->size;
     static const char exif[] = "Exif\0", photoshop[] = "Photoshop 3.0";
     static const char xmp[] = "http://ns.adobe.com/xap/1.0/", extension[] = "http://ns.adobe.com/xmp/extension/";
     if (marker == 0xe1 && begins(body, size, exif, sizeof exif))
@@ -57,20 +63,10 @@ static int add_segment(struct jpeg *jpeg, unsigned marker, const unsigned char *
 static int read_jpeg(const unsigned char *bytes, size_t size, lens_sayings *sayings)
 {
     struct jpeg jpeg = {0};
+    lens_segment segment;
     int result = 0;
-    size_t at = 2; /* behind SOI */
-    while (result == 0) {
-        while (at < size && bytes[at] == 0xff)
-            at++;
-        if (at >= size || size - at < 3)
-            break;
-        const unsigned marker = bytes[at];
-        const size_t length = lens_big_16(bytes + at + 1);
-        if (marker == 0xda || marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd9) || length < 2 || length > size - at - 1)
-            break;
-        result = add_segment(&jpeg, marker, bytes + at + 3, length - 2, sayings);
-        at += 1 + length;
-    }
+    for (size_t at = 0; result == 0 && lens_segment_of_jpeg(bytes, size, &at, &segment);)
+        result = add_segment(&jpeg, &segment, sayings);
     if (result == 0 && jpeg.photoshop.size)
         result = lens_captions_photoshop((unsigned char *)jpeg.photoshop.data, jpeg.photoshop.size, sayings);
     lens_buffer_free(&jpeg.photoshop);
@@ -124,12 +120,13 @@ static int add_compressed(const char *key, const unsigned char *bytes, size_t si
     return result;
 }
 
-static int add_chunk(const unsigned char *type, const unsigned char *body, size_t size, lens_sayings *sayings)
+static int add_chunk(const lens_segment *chunk, lens_sayings *sayings)
 {
-    if (memcmp(type, "eXIf", 4) == 0)
-        return lens_captions_tiff(body, size, sayings);
-    const bool plain = memcmp(type, "tEXt", 4) == 0, packed = memcmp(type, "zTXt", 4) == 0, international = memcmp(type, "iTXt", 4) == 0;
-    const unsigned char *nul = plain || packed || international ? memchr(body, '\0', size) : NULL, *end = body + size;
+    const unsigned char *body = chunk->body, *end = body + chunk->size;
+    if (lens_segment_is(chunk, "eXIf"))
+        return lens_captions_tiff(body, chunk->size, sayings);
+    const bool plain = lens_segment_is(chunk, "tEXt"), packed = lens_segment_is(chunk, "zTXt"), international = lens_segment_is(chunk, "iTXt");
+    const unsigned char *nul = plain || packed || international ? memchr(body, '\0', chunk->size) : NULL;
     if (!nul)
         return 0;
     const char *key = (const char *)body;
@@ -153,14 +150,10 @@ static int add_chunk(const unsigned char *type, const unsigned char *body, size_
 
 static int read_png(const unsigned char *bytes, size_t size, lens_sayings *sayings)
 {
-    for (size_t at = 8; at < size && size - at >= 12;) {
-        const size_t length = lens_big_32(bytes + at);
-        if (length > size - at - 12)
-            return 0;
-        if (add_chunk(bytes + at + 4, bytes + at + 8, length, sayings) != 0)
+    lens_segment chunk;
+    for (size_t at = 0; lens_segment_of_png(bytes, size, &at, &chunk);)
+        if (add_chunk(&chunk, sayings) != 0)
             return -1;
-        at += 12 + length;
-    }
     return 0;
 }
 
@@ -168,49 +161,26 @@ static int read_png(const unsigned char *bytes, size_t size, lens_sayings *sayin
 
 static int read_webp(const unsigned char *bytes, size_t size, lens_sayings *sayings)
 {
-    for (size_t at = 12; at < size && size - at >= 8;) {
-        const unsigned char *body = bytes + at + 8;
-        const size_t length = lens_little_32(bytes + at + 4);
-        if (length > size - at - 8)
-            return 0;
-        int result = 0;
-        if (memcmp(bytes + at, "XMP ", 4) == 0) {
-            result = lens_captions_xmp(body, length, sayings, NULL);
-        } else if (memcmp(bytes + at, "EXIF", 4) == 0) {
-            const size_t head = begins(body, length, "Exif\0\0", 6) ? 6 : 0; /* some writers keep JPEG's */
-            result = lens_captions_tiff(body + head, length - head, sayings);
+    lens_segment chunk;
+    int result = 0;
+    for (size_t at = 0; result == 0 && lens_segment_of_webp(bytes, size, &at, &chunk);) {
+        if (lens_segment_is(&chunk, "XMP ")) {
+            result = lens_captions_xmp(chunk.body, chunk.size, sayings, NULL);
+        } else if (lens_segment_is(&chunk, "EXIF")) {
+            const size_t head = begins(chunk.body, chunk.size, "Exif\0\0", 6) ? 6 : 0; /* some writers keep JPEG's */
+            result = lens_captions_tiff(chunk.body + head, chunk.size - head, sayings);
         }
-        if (result != 0)
-            return -1;
-        const size_t padded = 8 + length + (length & 1);
-        if (padded > size - at)
-            return 0;
-        at += padded;
     }
-    return 0;
-}
-
-static const unsigned char *find(const unsigned char *bytes, size_t size, const char *text)
-{
-    const size_t length = strlen(text);
-    while (size >= length) {
-        const unsigned char *at = memchr(bytes, *text, size - length + 1);
-        if (!at)
-            return NULL;
-        if (memcmp(at, text, length) == 0)
-            return at;
-        size -= (size_t)(at + 1 - bytes);
-        bytes = at + 1;
-    }
-    return NULL;
+    return result;
 }
 
 /* XMP is made to be found in files whose form is not known. */
 static int read_packet(const unsigned char *bytes, size_t size, lens_sayings *sayings)
 {
-    const unsigned char *start = find(bytes, size, "<x:xmpmeta");
-    const unsigned char *end = start ? find(start, size - (size_t)(start - bytes), "</x:xmpmeta>") : NULL;
-    return end ? lens_captions_xmp(start, (size_t)(end - start) + strlen("</x:xmpmeta>"), sayings, NULL) : 0;
+    static const char head[] = "<x:xmpmeta", tail[] = "</x:xmpmeta>";
+    const unsigned char *start = memmem(bytes, size, head, strlen(head));
+    const unsigned char *end = start ? memmem(start, size - (size_t)(start - bytes), tail, strlen(tail)) : NULL;
+    return end ? lens_captions_xmp(start, (size_t)(end - start) + strlen(tail), sayings, NULL) : 0;
 }
 
 int lens_captions_embedded(const void *data, size_t size, lens_buffer *out, bool *left_out)
@@ -218,16 +188,16 @@ int lens_captions_embedded(const void *data, size_t size, lens_buffer *out, bool
     const unsigned char *bytes = data;
     lens_sayings sayings = {0};
     int result;
-    if (begins(bytes, size, "\xff\xd8\xff", 3))
-        result = read_jpeg(bytes, size, &sayings);
-    else if (begins(bytes, size, "\x89PNG\r\n\x1a\n", 8))
-        result = read_png(bytes, size, &sayings);
-    else if (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0)
-        result = read_webp(bytes, size, &sayings);
-    else if (begins(bytes, size, "II*\0", 4) || begins(bytes, size, "MM\0*", 4))
-        result = lens_captions_tiff(bytes, size, &sayings);
-    else
-        result = read_packet(bytes, size, &sayings);
+    lens_format format = lens_sniff(bytes, size);
+    if (format == LENS_FORMAT_TIFF && !memchr(bytes, '*', 4))
+        format = LENS_FORMAT_NONE; /* a BigTIFF's directory is another */
+    switch (format) {
+    case LENS_FORMAT_JPEG: result = read_jpeg(bytes, size, &sayings); break;
+    case LENS_FORMAT_PNG: result = read_png(bytes, size, &sayings); break;
+    case LENS_FORMAT_WEBP: result = read_webp(bytes, size, &sayings); break;
+    case LENS_FORMAT_TIFF: result = lens_captions_tiff(bytes, size, &sayings); break;
+    default: result = read_packet(bytes, size, &sayings);
+    }
     if (result == 0)
         result = lens_sayings_write(&sayings, out);
     if (left_out)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "pixels/segments.h"
 
 enum { TAG_ORIENTATION = 0x0112, TYPE_SHORT = 3, TYPE_LONG = 4, ENTRY_BYTES = 12 };
 
@@ -42,33 +43,18 @@ int lens_exif_orientation(const uint8_t *block, size_t size)
 
 int lens_exif_orientation_of_jpeg(const uint8_t *bytes, size_t size)
 {
-    size_t at = 2; /* behind SOI */
-    for (;;) {
-        while (at < size && bytes[at] == 0xff) /* any number of them may stand before a marker */
-            at++;
-        if (at >= size || size - at < 3)
-            return 1;
-        uint8_t marker = bytes[at];
-        size_t length = lens_big_16(bytes + at + 1);
-        /* SOS: pixels follow. EOI, RSTn, TEM and a lone byte have no length: nothing sensible follows. */
-        if (marker == 0xda || marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd9) || length < 2 || length > size - at - 1)
-            return 1;
-        const uint8_t *body = bytes + at + 3;
-        if (marker == 0xe1 && length >= 8 && memcmp(body, "Exif\0\0", 6) == 0)
-            return lens_exif_orientation(body + 6, length - 8);
-        at += 1 + length;
-    }
+    lens_segment segment;
+    for (size_t at = 0; lens_segment_of_jpeg(bytes, size, &at, &segment);)
+        if (*segment.type == 0xe1 && segment.size >= 6 && memcmp(segment.body, "Exif\0\0", 6) == 0)
+            return lens_exif_orientation(segment.body + 6, segment.size - 6);
+    return 1;
 }
 
 int lens_exif_orientation_of_png(const uint8_t *bytes, size_t size)
 {
-    for (size_t at = 8; at < size && size - at >= 12;) {
-        size_t length = lens_big_32(bytes + at);
-        if (length > size - at - 12)
-            return 1;
-        if (memcmp(bytes + at + 4, "eXIf", 4) == 0)
-            return lens_exif_orientation(bytes + at + 8, length);
-        at += 12 + length;
-    }
+    lens_segment chunk;
+    for (size_t at = 0; lens_segment_of_png(bytes, size, &at, &chunk);)
+        if (lens_segment_is(&chunk, "eXIf"))
+            return lens_exif_orientation(chunk.body, chunk.size);
     return 1;
 }

@@ -437,6 +437,9 @@ static void test_webp(void **state)
     test_put(&out, "Exif\0", 6);
     test_put(&out, tiff.data, tiff.size);
     test_put(&out, "", tiff.size & 1);
+    put_number(&out, 0, 4, false); /* an odd chunk, and the byte behind it */
+    put_number(&out, 3, 4, false);
+    test_put(&out, "odd", 4);
     test_put(&out, "XMP ", 4);
     put_number(&out, strlen(XMP_TITLE), 4, false);
     test_put(&out, XMP_TITLE, strlen(XMP_TITLE));
@@ -448,6 +451,7 @@ static void test_other_formats(void **state)
 {
     (void)state;
     expect("GIF89a.<x:.." XMP_TITLE "\1\xff\xfe", 15 + strlen(XMP_TITLE), "Title");
+    expect("II+\0\x08\0\0\0" XMP_TITLE, 8 + strlen(XMP_TITLE), "Title"); /* a BigTIFF */
     expect("GIF89a", 6, "");
     expect("", 0, "");
     expect("<x:xmpmeta", 10, "");

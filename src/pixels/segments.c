@@ -1,0 +1,58 @@
+#include "pixels/segments.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+bool lens_segment_of_jpeg(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out)
+{
+    if (*at == 0)
+        *at = 2; /* behind SOI */
+    while (*at < size && bytes[*at] == 0xff) /* any number of them may stand before a marker */
+        ++*at;
+    if (*at >= size || size - *at < 3)
+        return false;
+    const uint8_t *marker = bytes + *at;
+    const size_t length = lens_big_16(marker + 1);
+    /* SOS: pixels follow. EOI, RSTn, TEM and a lone byte have no length: nothing sensible follows. */
+    if (*marker == 0xda || *marker < 0xc0 || (*marker >= 0xd0 && *marker <= 0xd9) || length < 2 || length > size - *at - 1)
+        return false;
+    *out = (lens_segment){marker, marker + 3, length - 2};
+    *at += 1 + length;
+    return true;
+}
+
+bool lens_segment_of_png(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out)
+{
+    if (*at == 0)
+        *at = 8;
+    if (*at >= size || size - *at < 12)
+        return false;
+    const uint8_t *chunk = bytes + *at;
+    const size_t length = lens_big_32(chunk);
+    if (length > size - *at - 12)
+        return false;
+    *out = (lens_segment){chunk + 4, chunk + 8, length};
+    *at += 12 + length; /* its checksum too */
+    return true;
+}
+
+bool lens_segment_of_webp(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out)
+{
+    if (*at == 0)
+        *at = 12;
+    if (*at >= size || size - *at < 8)
+        return false;
+    const uint8_t *chunk = bytes + *at;
+    const size_t length = lens_little_32(chunk + 4), rest = size - *at - 8;
+    if (length > rest)
+        return false;
+    *out = (lens_segment){chunk, chunk + 8, length};
+    *at += 8 + length + (length % 2 && length < rest); /* even, but for a last byte that some writers leave out */
+    return true;
+}
+
+bool lens_segment_is(const lens_segment *segment, const char type[4])
+{
+    return memcmp(segment->type, type, 4) == 0;
+}
