@@ -75,6 +75,22 @@ json_t *lens_json_text(const char *text)
     return string;
 }
 
+json_t *lens_json_numbers(const double *values, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_real(values[i]));
+    return array;
+}
+
+json_t *lens_json_rows(const double *values, size_t rows, size_t columns)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < rows; i++)
+        json_array_append_new(array, lens_json_numbers(values + i * columns, columns));
+    return array;
+}
+
 void lens_json_set_path(json_t *object, const char *name, const char *path)
 {
     const size_t length = strlen(path);

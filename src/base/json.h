@@ -1,4 +1,4 @@
-/* Reading JSON that others wrote: doubled keys are an error, and a message names the file and the place. And paths in our own. */
+/* Reading JSON that others wrote: doubled keys are an error, and a message names the file and the place. And texts and numbers in our own. */
 #ifndef LENS_BASE_JSON_H
 #define LENS_BASE_JSON_H
 
@@ -19,6 +19,10 @@ json_t *lens_json_read(const char *path, lens_error *err);
 
 /* TEXT, in which there may be a path, as a value: as it is, or, when it is not UTF-8, with \xNN for the bytes that are not. NULL when memory is short. */
 json_t *lens_json_text(const char *text);
+
+/* COUNT numbers as an array, and ROWS of COLUMNS of them as an array of arrays. NULL when memory is short. */
+json_t *lens_json_numbers(const double *values, size_t count);
+json_t *lens_json_rows(const double *values, size_t rows, size_t columns);
 
 /* PATH as a value of OBJECT: as NAME, or, when it is not UTF-8, as NAME_base64. Nothing where memory is short. */
 void lens_json_set_path(json_t *object, const char *name, const char *path);

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/terms.h"
 
@@ -19,24 +19,19 @@ static const cli_option options[] = {
     {"json", 0, CLI_FLAG, &as_json, NULL, "the map's numbers as one JSON object"},
 };
 
-static json_t *rows_of(const lens_explained *side_of)
+/* What is known of one side, its names behind PREFIX. */
+static void put_numbers(json_t *object, const char *prefix, const lens_explained *side_of)
 {
-    json_t *rows = json_array();
-    for (int y = 0; y < side_of->grid; y++) {
-        json_t *row = json_array();
-        for (int x = 0; x < side_of->grid; x++)
-            json_array_append_new(row, json_real(side_of->parts[y * side_of->grid + x]));
-        json_array_append_new(rows, row);
-    }
-    return rows;
-}
-
-static json_t *numbers(const double *values, size_t count)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_real(values[i]));
-    return array;
+    char name[32];
+#define PUT(what, value) (snprintf(name, sizeof name, "%s" what, prefix), json_object_set_new(object, name, value))
+    PUT("grid", json_integer(side_of->grid));
+    if (!side_of->grid)
+        return;
+    PUT("parts", lens_json_rows(side_of->parts, (size_t)side_of->grid, (size_t)side_of->grid));
+    PUT("rest", json_real(side_of->rest));
+    PUT("window", lens_json_numbers(side_of->seen.window, 4));
+    PUT("seen_share", json_real(side_of->seen.share));
+#undef PUT
 }
 
 static void put_json(const cli_list *operands, const lens_model *model, const lens_explanation *why)
@@ -47,54 +42,21 @@ static void put_json(const cli_list *operands, const lens_model *model, const le
     lens_json_set_path(object, "model", lens_model_name(model));
     json_object_set_new(object, "score", json_real(why->score));
     json_object_set_new(object, "method", json_string(why->method));
-    json_object_set_new(object, "grid", json_integer(why->picture.grid));
-    json_object_set_new(object, "parts", rows_of(&why->picture));
-    json_object_set_new(object, "rest", json_real(why->picture.rest));
-    json_object_set_new(object, "window", numbers(why->picture.seen.window, 4));
-    json_object_set_new(object, "seen_share", json_real(why->picture.seen.share));
-    json_object_set_new(object, "query_grid", json_integer(why->query.grid));
-    if (why->query.grid) {
-        json_object_set_new(object, "query_parts", rows_of(&why->query));
-        json_object_set_new(object, "query_rest", json_real(why->query.rest));
-        json_object_set_new(object, "query_window", numbers(why->query.seen.window, 4));
-        json_object_set_new(object, "query_seen_share", json_real(why->query.seen.share));
-    }
+    put_numbers(object, "", &why->picture);
+    put_numbers(object, "query_", &why->query);
     cli_json(object);
 }
 
-static int descending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x < y) - (x > y);
-}
-
-/* What the best quarter of the positions adds up to, and in which ninth of what was seen their middle lies. */
+/* What the best quarter of the positions adds up to, and where they are. */
 static void put_side(const char *name, const lens_explained *side_of, double score)
 {
-    static const char *const places[3][3] = {{"upper left", "upper middle", "upper right"}, {"left", "middle", "right"}, {"lower left", "lower middle", "lower right"}};
-    const int count = side_of->grid * side_of->grid, best = (count + 3) / 4;
-    double *sorted = calloc((size_t)count + 1, sizeof *sorted), sum = 0, weight = 0, x = 0, y = 0;
-    if (!sorted)
-        return;
-    memcpy(sorted, side_of->parts, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, descending);
-    for (int i = 0; i < best; i++)
-        sum += sorted[i];
-    for (int i = 0; i < count; i++)
-        if (side_of->parts[i] >= sorted[best - 1] && side_of->parts[i] > 0) {
-            weight += side_of->parts[i];
-            x += side_of->parts[i] * (i % side_of->grid + 0.5) / side_of->grid;
-            y += side_of->parts[i] * (i / side_of->grid + 0.5) / side_of->grid;
-        }
-    free(sorted);
-    if (!(weight > 0)) {
+    double sum;
+    const char *place = lens_explained_place(side_of, &sum);
+    if (!place) {
         printf("%s: no position adds to the score\n", name);
         return;
     }
-    x /= weight;
-    y /= weight;
-    printf("%s: the best quarter of what was seen gives %+.4f of %.4f, mostly at the %s", name, sum, score,
-           places[y < 1.0 / 3 ? 0 : y < 2.0 / 3 ? 1 : 2][x < 1.0 / 3 ? 0 : x < 2.0 / 3 ? 1 : 2]);
+    printf("%s: the best quarter of what was seen gives %+.4f of %.4f, mostly %s", name, sum, score, place);
     printf(fabs(side_of->rest) > 5e-5 ? "; %+.4f belongs to no place\n" : "\n", side_of->rest);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/text.h"
 
 enum {
@@ -80,14 +81,6 @@ static int show(struct look *self, const char *path, size_t key_number, json_t *
     return result;
 }
 
-static json_t *numbers(const double *values, size_t count)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_real(values[i]));
-    return array;
-}
-
 /* Where the score of PICTURE for ASKED comes from, as an object; null for a model without a map, or a picture that is gone by now. */
 static json_t *explain(struct look *self, const lens_term *asked, const char *path)
 {
@@ -96,13 +89,13 @@ static json_t *explain(struct look *self, const lens_term *asked, const char *pa
     if (!why)
         return json_null();
     const size_t size = (size_t)why->picture.grid * (size_t)why->picture.grid;
-    json_t *object = json_pack("{sf si so sf so}", "score", why->score, "grid", why->picture.grid, "parts", numbers(why->picture.parts, size), "rest",
-                               why->picture.rest, "window", numbers(why->picture.seen.window, 4));
+    json_t *object = json_pack("{sf si so sf so}", "score", why->score, "grid", why->picture.grid, "parts", lens_json_numbers(why->picture.parts, size), "rest",
+                               why->picture.rest, "window", lens_json_numbers(why->picture.seen.window, 4));
     if (why->query.grid) {
         json_object_set_new(object, "query_grid", json_integer(why->query.grid));
-        json_object_set_new(object, "query_parts", numbers(why->query.parts, size));
+        json_object_set_new(object, "query_parts", lens_json_numbers(why->query.parts, size));
         json_object_set_new(object, "query_rest", json_real(why->query.rest));
-        json_object_set_new(object, "query_window", numbers(why->query.seen.window, 4));
+        json_object_set_new(object, "query_window", lens_json_numbers(why->query.seen.window, 4));
     }
     lens_explanation_free(why);
     return object;

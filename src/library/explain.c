@@ -229,6 +229,40 @@ lens_explanation *lens_explain(lens_library *library, const char *name, const le
     return out;
 }
 
+static int descending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+const char *lens_explained_place(const lens_explained *side, double *sum)
+{
+    static const char *const places[3][3] = {{"at the upper left", "at the top", "at the upper right"},
+                                               {"at the left", "in the middle", "at the right"},
+                                               {"at the lower left", "at the bottom", "at the lower right"}};
+    const int count = side->grid * side->grid, best = (count + 3) / 4;
+    double *sorted = calloc((size_t)count + 1, sizeof *sorted), weight = 0, x = 0, y = 0;
+    *sum = 0;
+    if (!sorted)
+        return NULL;
+    memcpy(sorted, side->parts, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, descending);
+    for (int i = 0; i < best; i++)
+        *sum += sorted[i];
+    for (int i = 0; i < count; i++)
+        if (side->parts[i] >= sorted[best - 1] && side->parts[i] > 0) {
+            weight += side->parts[i];
+            x += side->parts[i] * (i % side->grid + 0.5) / side->grid;
+            y += side->parts[i] * (i / side->grid + 0.5) / side->grid;
+        }
+    free(sorted);
+    if (!(weight > 0))
+        return NULL;
+    x /= weight;
+    y /= weight;
+    return places[y < 1.0 / 3 ? 0 : y < 2.0 / 3 ? 1 : 2][x < 1.0 / 3 ? 0 : x < 2.0 / 3 ? 1 : 2];
+}
+
 void lens_explanation_free(lens_explanation *explanation)
 {
     if (!explanation)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "server/asking.h"
 #include "server/picture.h"
@@ -15,37 +16,20 @@ static json_t *side_json(const lens_explained *explained)
 {
     if (!explained->grid)
         return json_null();
-    json_t *rows = json_array(), *window = json_array();
-    for (int y = 0; y < explained->grid; y++) {
-        json_t *row = json_array();
-        for (int x = 0; x < explained->grid; x++)
-            json_array_append_new(row, json_real(explained->parts[y * explained->grid + x]));
-        json_array_append_new(rows, row);
-    }
-    for (int i = 0; i < 4; i++)
-        json_array_append_new(window, json_real(explained->seen.window[i]));
-    return json_pack("{sisosfsosf}", "grid", explained->grid, "parts", rows, "rest", explained->rest, "window", window, "seen_share", explained->seen.share);
+    const size_t grid = (size_t)explained->grid;
+    return json_pack("{sisosfsosf}", "grid", explained->grid, "parts", lens_json_rows(explained->parts, grid, grid), "rest", explained->rest, "window",
+                     lens_json_numbers(explained->seen.window, 4), "seen_share", explained->seen.share);
 }
 
-/* Where what adds to the score has its middle, in a sentence. */
+/* Where what adds to the score lies, in a sentence. */
 static json_t *sentence(const lens_explanation *why)
 {
-    const lens_explained *picture = &why->picture;
-    const int count = picture->grid * picture->grid;
-    double above = 0, x = 0, y = 0;
-    for (int i = 0; i < count; i++)
-        if (picture->parts[i] > 0) {
-            above += picture->parts[i];
-            x += picture->parts[i] * (i % picture->grid + 0.5);
-            y += picture->parts[i] * (i / picture->grid + 0.5);
-        }
-    if (!(above > 0))
+    double sum;
+    const char *place = lens_explained_place(&why->picture, &sum);
+    if (!place)
         return json_sprintf("No place in this picture adds to its score of %.3f.", why->score);
-    x /= above * picture->grid;
-    y /= above * picture->grid;
-    return json_sprintf("Score %.3f. What speaks for this picture lies mostly %s%s%s; the encoder saw %.0f %% of it.", why->score,
-                        y < 0.42 ? "at the top" : y > 0.58 ? "at the bottom" : "", fabs(y - 0.5) > 0.08 && fabs(x - 0.5) > 0.08 ? " and " : "",
-                        x < 0.42 ? "at the left" : x > 0.58 ? "at the right" : fabs(y - 0.5) > 0.08 ? "" : "in the middle", 100 * fmin(1, picture->seen.share));
+    return json_sprintf("Score %.3f. The best quarter of what the encoder saw gives %+.3f of it, mostly %s; it saw %.0f %% of the picture.",
+                        why->score, sum, place, 100 * fmin(1, why->picture.seen.share));
 }
 
 /* The drawing as a data URI. NULL on failure. */

@@ -76,6 +76,38 @@ static double sum_of(const lens_explained *side)
     return sum;
 }
 
+static void expect_place(double parts[16], const char *place, double sum)
+{
+    const lens_explained side = {.grid = 4, .parts = parts};
+    double found = -1;
+    const char *const said = lens_explained_place(&side, &found);
+    assert_int_equal(!said, !place);
+    if (place)
+        assert_string_equal(said, place);
+    assert_true(fabs(found - sum) < 1e-12);
+}
+
+static void test_a_place_is_told(void **state)
+{
+    (void)state;
+    double parts[16] = {0};
+    expect_place(parts, NULL, 0);
+    parts[5] = -1;
+    expect_place(parts, NULL, 0);
+    parts[15] = 0.5; /* the last of all */
+    expect_place(parts, "at the lower right", 0.5);
+    parts[3] = 0.5; /* above it: the middle of both */
+    expect_place(parts, "at the right", 1);
+    parts[0] = parts[12] = 0.5; /* all four corners */
+    expect_place(parts, "in the middle", 2);
+    for (int i = 0; i < 4; i++)
+        parts[i] = 1; /* a quarter, before which the rest does not count */
+    expect_place(parts, "at the top", 4);
+    for (int i = 0; i < 16; i++)
+        parts[i] = -1 - i;
+    expect_place(parts, NULL, -10);
+}
+
 static lens_explanation *explain(const char *folder, const char *a, const char *b)
 {
     lens_error err = {0};
@@ -302,8 +334,8 @@ static void test_maps_agree_with_occlusion_on_photos(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_a_preparation_leaves), cmocka_unit_test(test_pictures_as_files), cmocka_unit_test(test_parts_add_up),
-        cmocka_unit_test(test_what_cannot_be_explained),  cmocka_unit_test(test_maps_agree_with_occlusion),
+        cmocka_unit_test(test_what_a_preparation_leaves), cmocka_unit_test(test_pictures_as_files), cmocka_unit_test(test_a_place_is_told),
+        cmocka_unit_test(test_parts_add_up), cmocka_unit_test(test_what_cannot_be_explained), cmocka_unit_test(test_maps_agree_with_occlusion),
         cmocka_unit_test(test_maps_agree_with_occlusion_on_photos),
     };
     return cmocka_run_group_tests(tests, test_clip_draw, test_clip_forget);
