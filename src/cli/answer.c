@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/date.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/filters.h"
 #include "cli/indexing.h"
 #include "cli/preview.h"
 
@@ -94,8 +94,10 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     search.leave_out_terms = leave_out_terms;
     lens_error error = {0};
     bool words = false;
-    if (!cli_date(options->after, &search.after) || !cli_date(options->before, &search.before))
-        return CLI_ERROR;
+    if (options->after && !lens_date_read(options->after, true, &search.after))
+        return cli_fail("%s: expected a date: 2024, 2024-05 or 2024-05-17", options->after);
+    if (options->before && !lens_date_read(options->before, true, &search.before))
+        return cli_fail("%s: expected a date: 2024, 2024-05 or 2024-05-17", options->before);
     if (options->size && lens_size_parse(options->size, &search.size_least, &search.size_most, &error) != 0) {
         lens_fail_in(&error, "--size");
         return cli_fail_with(&error);

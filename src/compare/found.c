@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/date.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "compare/measure.h"
@@ -184,11 +185,8 @@ json_t *lens_found_close(lens_found *found, lens_error *err)
         return NULL;
     for (size_t q = 0; q < plan->query_count; q++)
         judged += plan->queries[q].judged;
-    char date[32];
-    const time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    char date[LENS_DATE_SIZE];
+    lens_date_write((int64_t)time(NULL), date);
     json_t *rows = lens_found_rows(found, err), *models = rows ? lens_found_figures(found, err) : NULL;
     json_t *pairs = models ? lens_found_pairs(found, err) : NULL;
     json_t *all = NULL;

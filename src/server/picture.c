@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/date.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -30,11 +30,8 @@ void lens_picture_version(const lens_picture *picture, char version[LENS_VERSION
 
 json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *picture)
 {
-    char file[64], thumb[96], version[LENS_VERSION_SIZE], modified[32] = "";
-    const time_t seconds = (time_t)picture->modified;
-    struct tm day;
-    if (gmtime_r(&seconds, &day))
-        strftime(modified, sizeof modified, "%Y-%m-%dT%H:%M:%SZ", &day);
+    char file[64], thumb[96], version[LENS_VERSION_SIZE], modified[LENS_DATE_SIZE];
+    lens_date_write(picture->modified, modified);
     snprintf(file, sizeof file, "/api/pictures/%lld/file", (long long)picture->id);
     lens_picture_version(picture, version);
     snprintf(thumb, sizeof thumb, "/api/pictures/%lld/thumb?v=%s", (long long)picture->id, version);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/date.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -88,27 +88,11 @@ static int set_count(size_t *slot, double value, double least, double most, cons
     return 0;
 }
 
-/* "2024-05-01", midnight in UTC. */
+/* A whole day, which begins at midnight in UTC. */
 static int set_day(int64_t *slot, const char *value, const char *name, lens_error *err)
 {
-    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool right = strlen(value) == 10 && value[4] == '-' && value[7] == '-';
-    for (int i = 0; right && i < 10; i++)
-        right = i == 4 || i == 7 || (value[i] >= '0' && value[i] <= '9');
-    struct tm day = {0};
-    if (right) {
-        day.tm_year = atoi(value) - 1900;
-        day.tm_mon = atoi(value + 5) - 1;
-        day.tm_mday = atoi(value + 8);
-        const int year = day.tm_year + 1900;
-        const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-        right = year >= 1 && day.tm_mon >= 0 && day.tm_mon < 12 && day.tm_mday >= 1 &&
-                day.tm_mday <= (day.tm_mon == 1 && !leap ? 28 : days[day.tm_mon]);
-    }
-    if (!right)
+    if (strlen(value) != strlen("2024-05-01") || !lens_date_read(value, false, slot))
         return lens_fail(err, LENS_E_ARGUMENT, "%s wants a day as 2024-05-01", name);
-    *slot = (int64_t)timegm(&day);
-    *slot = *slot ? *slot : 1; /* 0 means none */
     return 0;
 }
 

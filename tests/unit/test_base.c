@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "base/date.h"
 #include "base/hash.h"
 #include "base/id_map.h"
 #include "base/ids.h"
@@ -51,6 +53,44 @@ static void test_printable_text_cannot_steer_a_terminal(void **state)
     assert_int_equal(lens_text_printable(text, sizeof text - 1, &out), 0);
     assert_string_equal(out.data, "a\\x1b[2J\\x0a\\xff gr\xc3\xbc\\xc2\\x9b");
     lens_buffer_free(&out);
+}
+
+static void test_dates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t utc;
+    } good[] = {
+        {"2024", 1704067200}, {"2024-05", 1714521600}, {"2024-05-17", 1715904000}, {"2024-5-7", 1715040000}, {"2024-02-29", 1709164800},
+        {"2000-02-29", 951782400}, {"1970", 1}, {"1969-12-31", -86400}, {"0001", -62135596800}, {"9999-12-31", 253402214400},
+    };
+    static const char *const bad[] = {"", "24", "812", "0000", "20240", "2024-", "2024-00", "2024-13", "2024-05-00", "2024-05-32", "2024-04-31", "2023-02-29",
+                                      "1900-02-29", "2024--5", "2024-05--7", "-2024", " 2024", "2024-+5", "2024-05-17T", "2024-05-17-1", "2024-05-170"};
+    char out[LENS_DATE_SIZE];
+    int64_t moment = 7;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(lens_date_read(good[i].text, false, &moment));
+        assert_int_equal(moment, good[i].utc);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(lens_date_read(bad[i], false, &moment) || lens_date_read(bad[i], true, &moment));
+    char *zone = getenv("TZ") ? strdup(getenv("TZ")) : NULL;
+    setenv("TZ", "XXX+3XXS,M11.1.0/0,M2.3.0/0", 1); /* clocks go forward at midnight, as in Brazil in 2018 */
+    tzset();
+    assert_true(lens_date_read("2018-07-01", true, &moment));
+    assert_int_equal(moment, 1530414000);
+    assert_true(lens_date_read("2018-11-04", true, &moment));
+    assert_int_equal(moment, 1541300400);
+    assert_int_equal(zone ? setenv("TZ", zone, 1) : unsetenv("TZ"), 0);
+    tzset();
+    free(zone);
+    lens_date_write(1715934600, out);
+    assert_string_equal(out, "2024-05-17T08:30:00Z");
+    lens_date_write(-1, out);
+    assert_string_equal(out, "1969-12-31T23:59:59Z");
+    lens_date_write(INT64_MAX, out);
+    assert_string_equal(out, "");
 }
 
 static void test_addresses(void **state)
@@ -316,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_errors_keep_the_reason),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_printable_text_cannot_steer_a_terminal),
+        cmocka_unit_test(test_dates),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_bytes_as_text),
