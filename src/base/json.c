@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -62,6 +63,14 @@ json_t *lens_json_read(const char *path, lens_error *err)
         value = NULL;
     }
     return value;
+}
+
+int lens_json_write(const char *path, const json_t *value, size_t flags, lens_error *err)
+{
+    char *text = value ? json_dumps(value, flags) : NULL;
+    const int result = text ? lens_file_write(path, text, strlen(text), err) : lens_fail_memory(err);
+    free(text);
+    return result;
 }
 
 json_t *lens_json_text(const char *text)

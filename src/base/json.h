@@ -1,4 +1,4 @@
-/* Reading JSON that others wrote: doubled keys are an error, and a message names the file and the place. And texts and numbers in our own. */
+/* Reading JSON that others wrote: doubled keys are an error, and a message names the file and the place. And writing our own, with paths and numbers in it. */
 #ifndef LENS_BASE_JSON_H
 #define LENS_BASE_JSON_H
 
@@ -16,6 +16,9 @@ json_t *lens_json_parse_small(const char *bytes, size_t size, size_t most, const
 
 /* The same for the file PATH, whose top must be an object. */
 json_t *lens_json_read(const char *path, lens_error *err);
+
+/* Puts VALUE, printed with jansson's FLAGS, at PATH in one step, as lens_file_write does. 0 or -1; a VALUE of NULL is one for which memory was short. */
+int lens_json_write(const char *path, const json_t *value, size_t flags, lens_error *err);
 
 /* TEXT, in which there may be a path, as a value: as it is, or, when it is not UTF-8, with \xNN for the bytes that are not. NULL when memory is short. */
 json_t *lens_json_text(const char *text);

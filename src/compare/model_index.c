@@ -48,10 +48,7 @@ static json_t *sum(const struct costs *self, double seconds, int64_t indexed)
 
 static int save(const struct costs *self, const json_t *costs, lens_error *err)
 {
-    char *text = json_dumps(costs, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    int result = text ? lens_file_write(self->path, text, strlen(text), err) : lens_fail_memory(err);
-    free(text);
-    return result;
+    return lens_json_write(self->path, costs, JSON_COMPACT | JSON_REAL_PRECISION(9), err);
 }
 
 static bool tell_event(void *context, const lens_index_event *event)

@@ -321,9 +321,8 @@ static int make_matrix(struct asker *self, json_t **out, lens_error *err)
 
 static int save(const lens_model_run *run, const json_t *result, lens_error *err)
 {
-    char *path = model_run_file(run, "result", "json"), *text = json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    int done = path && text ? lens_file_write(path, text, strlen(text), err) : lens_fail_memory(err);
-    free(text);
+    char *path = model_run_file(run, "result", "json");
+    int done = path ? lens_json_write(path, result, JSON_COMPACT | JSON_REAL_PRECISION(17), err) : lens_fail_memory(err);
     free(path);
     return done;
 }

@@ -480,13 +480,12 @@ static int write_note(const hub_pull *pull, lens_error *err)
     }
     json_t *about = json_pack("{ss ss ss so}", "repository", pull->job->repository, "revision", pull->job->revision, "commit", pull->commit,
                               "files", files);
-    char *text = about ? json_dumps(about, JSON_INDENT(2)) : NULL, *path = NULL;
-    json_decref(about);
-    int result = text ? make_path(pull, LENS_PULL_NOTE, &path, err) : lens_fail_memory(err);
+    char *path = NULL;
+    int result = make_path(pull, LENS_PULL_NOTE, &path, err);
     if (result == 0)
-        result = lens_file_write(path, text, strlen(text), err);
+        result = lens_json_write(path, about, JSON_INDENT(2), err);
+    json_decref(about);
     free(path);
-    free(text);
     return result;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/process.h"
 #include "library/pull.h"
 
@@ -92,11 +93,10 @@ static int write_note(const lens_pull_job *job, lens_error *err)
     for (const lens_catalogue_file *file = entry->files; file->name; file++)
         json_array_append_new(files, json_pack("{ss ss}", "name", file->name, "sha256", file->sha256));
     json_t *note = json_pack("{ss ss so}", "package", entry->package, "version", entry->version, "files", files);
-    char *text = note ? json_dumps(note, JSON_INDENT(2)) : NULL, *path = lens_path_join(job->model, LENS_PULL_NOTE);
-    int result = text && path ? lens_file_write(path, text, strlen(text), err) : lens_fail_memory(err);
+    char *path = lens_path_join(job->model, LENS_PULL_NOTE);
+    int result = path ? lens_json_write(path, note, JSON_INDENT(2), err) : lens_fail_memory(err);
     json_decref(note);
     free(path);
-    free(text);
     return result;
 }
 
