@@ -127,6 +127,10 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
 
 int cli_answer(const cli_answer_options *options, const cli_terms *terms, bool leave_out_terms)
 {
+    if (options->as_json && (options->paths || options->nul))
+        return cli_fail("--json goes with neither --paths nor --null");
+    if (options->preview && (options->as_json || options->nul))
+        return cli_fail("--preview goes with neither --json nor --null");
     lens_decode_apart_expect(terms->items, terms->count);
     lens_library *library = cli_open_library();
     if (!library)

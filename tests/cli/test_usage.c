@@ -127,33 +127,39 @@ static void test_bash_completes(void **state)
 static void test_mistakes(void **state)
 {
     (void)state;
-    const char *wrong[][4] = {
-        {"serch", NULL, NULL, "serch: no such command"},
-        {"search", NULL, NULL, "for what?"},
-        {"search", "--colour", NULL, "--colour: no such option"},
-        {"search", "-x", NULL, "-x: no such option"},
-        {"search", "-n", "none", "expected a whole number"},
-        {"search", "-n0", "x", "expected a whole number"},
-        {"search", "--min-score", "high", "expected a number"},
-        {"index", "--threads", "4294967297", "expected a whole number"},
-        {"serve", "--max-upload", "4097", "at most 4096"},
-        {"serve", "--listen", "127.0.0.1:99999", "a port is at most 65535"},
-        {"serve", "--max-megapixels", "100001", "at most 100000"},
-        {"search", "--json=1", "x", "takes no value"},
-        {"index", "--model", NULL, "needs a value"},
-        {"forget", NULL, NULL, "name paths"},
-        {"pull", "nothing-like-it", NULL, "not in the catalogue"},
-        {"completion", "fish", NULL, "bash or zsh"},
-        {"similar", "a", "b", "Name one"},
-        {"bench", "--precision", "f31", "f31"},
-        {"status", "--failed", "--texts", "one of them"},
-        {"fit", "--built-in", "--json", "fits nothing"},
+    static const struct {
+        const char *words[4], *says;
+    } wrong[] = {
+        {{"serch"}, "serch: no such command"},
+        {{"search"}, "for what?"},
+        {{"search", "--colour"}, "--colour: no such option"},
+        {{"search", "-x"}, "-x: no such option"},
+        {{"search", "-n", "none"}, "expected a whole number"},
+        {{"search", "-n0", "x"}, "expected a whole number"},
+        {{"search", "--min-score", "high"}, "expected a number"},
+        {{"index", "--threads", "4294967297"}, "expected a whole number"},
+        {{"serve", "--max-upload", "4097"}, "at most 4096"},
+        {{"serve", "--listen", "127.0.0.1:99999"}, "a port is at most 65535"},
+        {{"serve", "--max-megapixels", "100001"}, "at most 100000"},
+        {{"search", "--json=1", "x"}, "takes no value"},
+        {{"index", "--model"}, "needs a value"},
+        {{"forget"}, "name paths"},
+        {{"pull", "nothing-like-it"}, "not in the catalogue"},
+        {{"completion", "fish"}, "bash or zsh"},
+        {{"similar", "a", "b"}, "Name one"},
+        {{"bench", "--precision", "f31"}, "f31"},
+        {{"status", "--failed", "--texts"}, "one of them"},
+        {{"fit", "--built-in", "--json"}, "fits nothing"},
+        {{"search", "x", "--json", "--paths"}, "--json goes with neither --paths nor --null"},
+        {{"similar", "x", "--null", "--json"}, "--json goes with neither --paths nor --null"},
+        {{"search", "x", "--preview", "-0"}, "--preview goes with neither --json nor --null"},
+        {{"explain", "a", "b", "--side=9"}, "--side goes with --output"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        const char *argv[] = {test_program(), wrong[i][0], wrong[i][1], wrong[i][2], NULL};
+        const char *const *words = wrong[i].words, *argv[] = {test_program(), words[0], words[1], words[2], words[3], NULL};
         test_run run = test_run_program(argv, NULL, NULL);
-        if (run.status != 2 || !strstr(run.err.data, wrong[i][3]) || strchr(run.err.data, '\n') != run.err.data + run.err.size - 1)
-            fail_msg("%s %s: exit %d: %s", wrong[i][0], wrong[i][1] ? wrong[i][1] : "", run.status, run.err.data);
+        if (run.status != 2 || !strstr(run.err.data, wrong[i].says) || strchr(run.err.data, '\n') != run.err.data + run.err.size - 1)
+            fail_msg("%s %s: exit %d: %s", words[0], words[1] ? words[1] : "", run.status, run.err.data);
         assert_int_equal(run.out.size, 0);
         test_run_free(&run);
     }
