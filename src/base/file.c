@@ -317,6 +317,7 @@ static int write_all(int fd, const char *at, size_t size)
 }
 
 static const char part_suffix[] = ".part";
+static atomic_uint written; /* files, by this process: two threads may write one at the same time */
 
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err)
 {
@@ -325,7 +326,6 @@ int lens_file_write(const char *path, const void *bytes, size_t size, lens_error
 
 int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t count, lens_error *err)
 {
-    static atomic_uint written; /* two threads may write one file at the same time */
     lens_buffer temporary = {0};
     if (lens_buffer_print(&temporary, "%s.%ld-%u%s", path, (long)getpid(), atomic_fetch_add(&written, 1), part_suffix) != 0)
         return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
@@ -368,7 +368,11 @@ bool lens_file_is_abandoned(const char *name)
             return false;
         at -= number == 0;
     }
-    return kill((pid_t)strtol(name + at, NULL, 10), 0) != 0 && errno == ESRCH;
+    char *end_of_process;
+    const long process = strtol(name + at, &end_of_process, 10);
+    if (process == (long)getpid()) /* in a container, the one before had our number too */
+        return strtoul(end_of_process + 1, NULL, 10) >= atomic_load(&written);
+    return kill((pid_t)process, 0) != 0 && errno == ESRCH;
 }
 
 bool lens_file_exists(const char *path)

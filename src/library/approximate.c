@@ -1,6 +1,5 @@
 #include "library/approximate.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -274,22 +273,6 @@ static int make(const lens_store_vectors *vectors, const lens_bytes_view *bytes,
     return result;
 }
 
-/* Removes what a run that was killed while it wrote the file has left. We are the library's writer, so nobody writes it now. */
-static void remove_parts(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *name = lens_path_name(path);
-    char *folder = slash ? strndup(path, (size_t)(slash - path)) : NULL;
-    DIR *entries = folder ? opendir(folder) : NULL;
-    for (const struct dirent *entry; entries && (entry = readdir(entries));) {
-        const size_t length = strlen(name), whole = strlen(entry->d_name);
-        if (whole > length + 6 && strncmp(entry->d_name, name, length) == 0 && entry->d_name[length] == '.' && strcmp(entry->d_name + whole - 5, ".part") == 0)
-            unlinkat(dirfd(entries), entry->d_name, 0);
-    }
-    if (entries)
-        closedir(entries);
-    free(folder);
-}
-
 int lens_approximate_refresh(lens_store *store, int64_t model, int threads, lens_graph_go_on *go_on, void *context, bool *made, lens_error *err)
 {
     lens_store_vectors vectors;
@@ -310,7 +293,6 @@ int lens_approximate_refresh(lens_store *store, int64_t model, int threads, lens
             if (result == 0 && !copies)
                 result = lens_fail(err, LENS_E_FORMAT, "%s: what was just written cannot be read", vectors.copy);
         }
-        remove_parts(vectors.cells);
         if (result == 0)
             result = make(&vectors, &bytes, threads, go_on, context, err);
         *made = result == 0;

@@ -253,14 +253,7 @@ static void a_damaged_one_is_none_or_harmless(void **state)
         assert_int_equal(covered(&w), 0);
         expect_search(library, &options, false);
     }
-    char *left = test_path(w.folder, "m-1.vectors.cells.123.part"), *other_file = test_path(w.folder, "m-1.vectors.cells.part");
-    test_write(left, "x", 1); /* by a run that was killed */
-    test_write(other_file, "x", 1);
     assert_true(refresh(&w)); /* made again */
-    assert_false(lens_file_exists(left));
-    assert_true(lens_file_exists(other_file));
-    free(left);
-    free(other_file);
     assert_int_equal(covered(&w), ROWS);
     test_write(copy, bytes.data, bytes.size / 2); /* without the numbers the links are nothing */
     assert_int_equal(covered(&w), 0);
