@@ -455,8 +455,8 @@ typedef struct lens_explained {
     lens_seen seen; /* not of words */
 } lens_explained;
 
-/* Where the best quarter of SIDE's positions has its middle: "at the upper left", "in the middle", … in ninths of what was seen. Static. *SUM: what that quarter
- * adds up to. NULL: no position adds to the score, or memory is short. */
+/* Where the best quarter of SIDE's positions has its middle: "at the upper left", "in the middle", … in ninths of what was seen. Static. *SUM: what that
+ * quarter adds up to. NULL: no position adds to the score, or memory is short. */
 const char *lens_explained_place(const lens_explained *side, double *sum);
 
 /* The score of a picture for a query: the sum of the picture's parts and rest, and as well that of the query's, where it is a picture. */

@@ -389,7 +389,8 @@ static void test_what_killed_processes_left(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_done(lens_file_write(file, "", 0, &err), &err); /* our 0 or a later one */
     char *kept[KEPT] = {test_path(folder, "m-1.vectors.near.%ld-0.part", (long)getpid()), test_path(folder, "notes.part"),
-                        test_path(folder, ".%ld-7.part", (long)child), test_path(folder, "notes.%ld-x.part", (long)child), test_path(folder, "notes.%ld-0.part", (long)getppid())};
+                        test_path(folder, ".%ld-7.part", (long)child), test_path(folder, "notes.%ld-x.part", (long)child),
+                        test_path(folder, "notes.%ld-0.part", (long)getppid())};
     char *gone[GONE] = {test_path(folder, "m-1.vectors.near.%ld-0.part", (long)child), test_path(folder, "approximate.%ld-12.part", (long)child),
                         test_path(folder, "approximate.%ld-123456789.part", (long)child), test_path(folder, "approximate.%ld-123456789.part", (long)getpid())};
     for (size_t i = 0; i < KEPT; i++)
