@@ -269,16 +269,15 @@ static const lens_family *read_config(const char *folder, char **path, json_t **
     return *config ? find_family(*config, *path, err) : NULL;
 }
 
-int lens_encoder_kinds(const char *folder, lens_tower *towers, lens_error *err)
+int lens_encoder_towers(const char *folder)
 {
     char *path;
     json_t *config;
-    const lens_family *family = read_config(folder, &path, &config, err);
-    if (family)
-        *towers = (lens_tower)((family->run || family->map ? LENS_TOWER_PICTURES : 0) | (family->run_words ? LENS_TOWER_WORDS : 0));
+    const lens_family *family = read_config(folder, &path, &config, NULL);
+    const int towers = !family ? 0 : (family->run || family->map ? LENS_TOWER_PICTURES : 0) | (family->run_words ? LENS_TOWER_WORDS : 0);
     json_decref(config);
     free(path);
-    return family ? 0 : -1;
+    return towers;
 }
 
 lens_tokenizer *lens_encoder_tokenizer(const char *folder, lens_error *err)

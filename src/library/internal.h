@@ -56,6 +56,9 @@ struct lens_model {
  * not there: LENS_E_MISSING, and how to get it. NULL on failure. The caller frees. */
 char *lens_model_folder(const char *name, lens_error *err);
 
+/* What the model NAME can encode, as lens_encoder_towers tells; 0 too when it is not there. */
+int lens_model_towers(const char *name);
+
 /* NAME as the library keeps it: plain for the models folder, absolute for a path. NULL on failure. The caller frees. */
 char *lens_model_canonical_name(const char *name, lens_error *err);
 

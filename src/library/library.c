@@ -82,11 +82,7 @@ const char *lens_library_address(const lens_library *library)
 
 bool lens_model_knows_words(const char *name)
 {
-    lens_tower towers = 0;
-    char *folder = lens_model_folder(name, NULL);
-    bool known = folder && lens_encoder_kinds(folder, &towers, NULL) == 0;
-    free(folder);
-    return known && (towers & LENS_TOWER_WORDS);
+    return lens_model_towers(name) & LENS_TOWER_WORDS;
 }
 
 /* The model of MODELS called NAME, or else the first of a folder that is called so; their count when there is none. */
@@ -108,10 +104,9 @@ static size_t named(const lens_store_models *models, const char *name)
 /* Whether MODEL is known to know none, so that nothing is lost when words go other ways. */
 static bool lacks_words(const char *folder, const lens_store_model *model)
 {
-    lens_tower towers = 0;
-    char *base = strndup(model->name, lens_model_base_length(model->name)), *weights = lens_model_folder(model->name, NULL);
-    const bool lacks = (base && lens_encoder_is_weightless(base)) || (weights && lens_encoder_kinds(weights, &towers, NULL) == 0 && !(towers & LENS_TOWER_WORDS));
-    free(weights);
+    char *base = strndup(model->name, lens_model_base_length(model->name));
+    const int towers = lens_model_towers(model->name);
+    const bool lacks = (base && lens_encoder_is_weightless(base)) || (towers && !(towers & LENS_TOWER_WORDS));
     free(base);
     return lacks && !(lens_word_bridge_known(folder, model) && lens_sentence_model_here());
 }

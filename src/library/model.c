@@ -13,11 +13,7 @@ static const char *first_with_words(lens_error *err)
 {
     for (size_t i = 0; i < lens_catalogue_count(); i++) {
         const char *name = lens_catalogue_at(i)->name;
-        lens_tower towers = 0;
-        char *folder = lens_model_folder(name, NULL);
-        bool both = folder && lens_encoder_kinds(folder, &towers, NULL) == 0 && towers == LENS_TOWER_BOTH;
-        free(folder);
-        if (both)
+        if (lens_model_towers(name) == LENS_TOWER_BOTH)
             return name;
     }
     lens_fail(err, LENS_E_MISSING, "no model here knows words and pictures: run `memelens pull clip-vit-b-32`, or name one with --model");

@@ -159,6 +159,14 @@ char *lens_model_folder(const char *name, lens_error *err)
     return folder;
 }
 
+int lens_model_towers(const char *name)
+{
+    char *folder = lens_model_folder(name, NULL);
+    const int towers = folder ? lens_encoder_towers(folder) : 0;
+    free(folder);
+    return towers;
+}
+
 int lens_model_preparation(const char *name, lens_preparation *preparation, lens_error *err)
 {
     const size_t length = lens_model_base_length(name);

@@ -273,7 +273,7 @@ static int ask(finder *self, const bool *chosen, lens_error *err)
         const bool ranked = texts <= COMMON || count > 1;
         const size_t least = ranked ? RANKED_MOST : PLAIN_MOST;
         self->left = self->most > least ? self->most : least;
-        result = lens_store_texts_match(self->store, match.data, ranked, INT64_MAX, look, self, err);
+        result = lens_store_texts_match(self->store, match.data, ranked, look, self, err);
     }
     lens_buffer_free(&match);
     return result == -2 ? lens_fail_memory(err) : result < 0 ? -1 : 0;
@@ -315,7 +315,7 @@ static int find_left_out(finder *self, lens_error *err)
             result = put_phrase(&match, wanted, &i);
         else if ((result = put_word(&match, wanted->words[i].text, wanted->words[i].size)) == 0 && wanted->words[i].prefix)
             result = lens_buffer_append(&match, "*", 1);
-        result = result == 0 ? lens_store_texts_match(self->store, match.data, false, INT64_MAX, leave_out_text, self, err) : -2;
+        result = result == 0 ? lens_store_texts_match(self->store, match.data, false, leave_out_text, self, err) : -2;
         lens_buffer_free(&match);
     }
     lens_ids_sort(self->out->left_out, self->out->left_out_count);

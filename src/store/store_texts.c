@@ -66,9 +66,9 @@ int64_t lens_store_caption_count(lens_store *store, lens_error *err)
     return ASK(store, caption_count, err);
 }
 
-int lens_store_texts_match(lens_store *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err)
+int lens_store_texts_match(lens_store *store, const char *match, bool ranked, lens_store_text_each each, void *context, lens_error *err)
 {
-    return ASK(store, texts_match, match, ranked, limit, each, context, err);
+    return ASK(store, texts_match, match, ranked, each, context, err);
 }
 
 int lens_store_texts_of(lens_store *store, int64_t id, lens_store_text_each each, void *context, lens_error *err)

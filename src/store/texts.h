@@ -93,9 +93,9 @@ typedef struct lens_store_text {
 } lens_store_text;
 
 /* Calls EACH with the texts that MATCH, an expression of FTS5 over folded words, until it returns other than 0, which is then returned. RANKED:
- * the best by BM25 first (Robertson and Zaragoza, 2009), which looks at all of them before the first comes. At most LIMIT. */
+ * the best by BM25 first (Robertson and Zaragoza, 2009), which looks at all of them before the first comes. */
 typedef int (*lens_store_text_each)(void *context, const lens_store_text *text);
-int lens_store_texts_match(lens_store *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err);
+int lens_store_texts_match(lens_store *store, const char *match, bool ranked, lens_store_text_each each, void *context, lens_error *err);
 
 /* The same for what is said about picture ID, and what was read in it. */
 int lens_store_texts_of(lens_store *store, int64_t id, lens_store_text_each each, void *context, lens_error *err);

@@ -298,7 +298,7 @@ static void read_store(void)
         if (lens_store_sources_list(store, (lens_source_kind)kind, &sources, &err) == 0)
             lens_store_sources_free(&sources);
     }
-    lens_store_texts_match(store, "cat OR dog", true, 10, see_text, NULL, &err);
+    lens_store_texts_match(store, "cat OR dog", true, see_text, NULL, &err);
     lens_store_texts_of(store, 1, see_text, NULL, &err);
     lens_store_texts_of_content(store, 1, see_text, NULL, &err);
     lens_store_words(store, see_word, NULL, &err);

@@ -93,7 +93,7 @@ void texts_expect_in(lens_store *store, const char *match, const char *expected)
     for (int ranked = 0; ranked < 2; ranked++) {
         lens_buffer found = {0};
         lens_buffer_append(&found, "", 0);
-        assert_done(lens_store_texts_match(store, match, ranked, 100, hear, &found, &err), &err);
+        assert_done(lens_store_texts_match(store, match, ranked, hear, &found, &err), &err);
         if (!ranked ? strcmp(found.data, expected) != 0 : found.size != strlen(expected)) /* ranked they come in another order */
             fail_msg("%s finds '%s' instead of '%s'", match, found.data, expected);
         lens_buffer_free(&found);

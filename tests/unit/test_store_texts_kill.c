@@ -98,13 +98,13 @@ static void test_kills(void **state)
             int64_t found = 0, later = 0;
             char word[64];
             snprintf(word, sizeof word, "round%llu", (unsigned long long)acknowledged);
-            assert_done(lens_store_texts_match(store, word, false, 1000, count_text, &found, &err), &err);
+            assert_done(lens_store_texts_match(store, word, false, count_text, &found, &err), &err);
             snprintf(word, sizeof word, "round%llu", (unsigned long long)acknowledged + 1);
-            assert_done(lens_store_texts_match(store, word, false, 1000, count_text, &later, &err), &err);
+            assert_done(lens_store_texts_match(store, word, false, count_text, &later, &err), &err);
             if (any)
                 assert_true(found + later > PICTURES * 4 / 5);
             int64_t texts = 0;
-            assert_done(lens_store_texts_match(store, "picture*", false, 100000, count_text, &texts, &err), &err);
+            assert_done(lens_store_texts_match(store, "picture*", false, count_text, &texts, &err), &err);
             assert_int_equal(texts, lens_store_text_count(store, &err));
             lens_store_close(store);
             if (mode == 1)

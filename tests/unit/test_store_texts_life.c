@@ -41,7 +41,7 @@ static void expect_wordless(lens_store *store)
         assert_int_equal(sources.count, 0);
     }
     assert_int_equal(lens_store_text_count(store, &err), 0);
-    assert_done(lens_store_texts_match(store, "\"dog\"", true, 10, never, NULL, &err), &err);
+    assert_done(lens_store_texts_match(store, "\"dog\"", true, never, NULL, &err), &err);
     assert_done(lens_store_texts_of(store, 1, never, NULL, &err), &err);
     assert_done(lens_store_texts_of_content(store, 1, never, NULL, &err), &err);
     assert_done(lens_store_words(store, never_word, NULL, &err), &err);

@@ -54,7 +54,7 @@ int lens_folder_readings_missing(lens_folder *store, const char *version, int64_
 int lens_folder_readings_version(lens_folder *store, char **version, lens_error *err);
 int lens_folder_readings_count(lens_folder *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err);
 int64_t lens_folder_caption_count(lens_folder *store, lens_error *err);
-int lens_folder_texts_match(lens_folder *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err);
+int lens_folder_texts_match(lens_folder *store, const char *match, bool ranked, lens_store_text_each each, void *context, lens_error *err);
 int lens_folder_texts_of(lens_folder *store, int64_t id, lens_store_text_each each, void *context, lens_error *err);
 int lens_folder_words(lens_folder *store, lens_store_word_each each, void *context, lens_error *err);
 int lens_folder_texts_mend(lens_folder *store, bool *mended, lens_error *err);

@@ -54,19 +54,18 @@ static int each_text(lens_folder *store, sqlite3_stmt *statement, lens_store_tex
     return result;
 }
 
-int lens_folder_texts_match(lens_folder *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err)
+int lens_folder_texts_match(lens_folder *store, const char *match, bool ranked, lens_store_text_each each, void *context, lens_error *err)
 {
     if (!lens_words_here(store))
         return 0;
     sqlite3_stmt *statement =
         ranked ? lens_sql(store, "SELECT " TEXT_COLUMNS " FROM text_words CROSS JOIN text ON text.id = text_words.rowid"
-                                 " WHERE text_words MATCH ?1 ORDER BY text_words.rank LIMIT ?2", err)
+                                 " WHERE text_words MATCH ?1 ORDER BY text_words.rank", err)
                : lens_sql(store, "SELECT " TEXT_COLUMNS " FROM text_words CROSS JOIN text ON text.id = text_words.rowid"
-                                 " WHERE text_words MATCH ?1 LIMIT ?2", err);
+                                 " WHERE text_words MATCH ?1", err);
     if (!statement)
         return -1;
     sqlite3_bind_text(statement, 1, match, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, limit);
     return each_text(store, statement, each, context, err);
 }
 

@@ -58,7 +58,7 @@ int lens_postgres_readings_missing(lens_postgres *store, const char *version, in
 int lens_postgres_readings_version(lens_postgres *store, char **version, lens_error *err);
 int lens_postgres_readings_count(lens_postgres *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err);
 int64_t lens_postgres_caption_count(lens_postgres *store, lens_error *err);
-int lens_postgres_texts_match(lens_postgres *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err);
+int lens_postgres_texts_match(lens_postgres *store, const char *match, bool ranked, lens_store_text_each each, void *context, lens_error *err);
 int lens_postgres_texts_of(lens_postgres *store, int64_t id, lens_store_text_each each, void *context, lens_error *err);
 int lens_postgres_words(lens_postgres *store, lens_store_word_each each, void *context, lens_error *err);
 int lens_postgres_texts_mend(lens_postgres *store, bool *mended, lens_error *err);

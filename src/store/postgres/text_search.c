@@ -71,17 +71,15 @@ static int put_query(lens_buffer *out, const char *match)
     return result;
 }
 
-int lens_postgres_texts_match(lens_postgres *store, const char *match, bool ranked, int64_t limit, lens_store_text_each each, void *context, lens_error *err)
+int lens_postgres_texts_match(lens_postgres *store, const char *match, bool ranked, lens_store_text_each each, void *context, lens_error *err)
 {
     lens_buffer query = {0};
     int result = put_query(&query, match);
     if (result != 0)
         lens_fail_memory(err);
     int64_t page = TEXTS_FIRST;
-    for (int64_t from = 0; result == 0 && from < limit; from += page, page = page < TEXTS_MOST ? page * 4 : page) {
+    for (int64_t from = 0; result == 0; from += page, page = page < TEXTS_MOST ? page * 4 : page) {
         lens_pg_args args = {0};
-        if (page > limit - from)
-            page = limit - from;
         lens_pg_text(&args, query.data ? query.data : "");
         lens_pg_int(&args, from);
         lens_pg_int(&args, page);
