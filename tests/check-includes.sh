@@ -37,7 +37,7 @@ check words    base
 check net      base
 check captions pixels base
 check search   base
-check library  captions ocr words encoders text nn pixels files store search net base memelens.h memelens_study.h
+check library  captions ocr words encoders text nn pixels files store search net base memelens.h memelens_models.h memelens_study.h
 check compare  base memelens.h memelens_study.h
 check cli      compare server base memelens.h
 check server   base memelens.h memelens_error.h

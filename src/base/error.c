@@ -22,6 +22,11 @@ int lens_fail_memory(lens_error *err)
     return lens_fail(err, LENS_E_MEMORY, "not enough memory");
 }
 
+int lens_fail_memory_for(lens_error *err, const char *name)
+{
+    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+}
+
 int lens_fail_errno(lens_error *err, int errnum, const char *format, ...)
 {
     if (!err)

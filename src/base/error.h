@@ -9,8 +9,9 @@
 int lens_fail(lens_error *err, lens_error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same where there is no memory for something. */
+/* The same where there is no memory for something, or for something of NAME. */
 int lens_fail_memory(lens_error *err);
+int lens_fail_memory_for(lens_error *err, const char *name);
 
 /* The same for a failed system call: appends ": " and the words for ERRNUM, and picks
  * LENS_E_FULL for ENOSPC and EDQUOT, LENS_E_MISSING for ENOENT, LENS_E_MEMORY for ENOMEM,

@@ -49,10 +49,10 @@ static int read_whole(lens_file_reading *self, int fd, size_t size)
     lens_buffer *out = &self->bytes;
     /* One byte more than the size, so that a file that grew meanwhile is seen. */
     if (lens_buffer_reserve(out, size + 1) != 0)
-        return lens_fail(&self->error, LENS_E_MEMORY, "%s: not enough memory", self->path);
+        return lens_fail_memory_for(&self->error, self->path);
     for (;;) {
         if (lens_buffer_reserve(out, 1) != 0)
-            return lens_fail(&self->error, LENS_E_MEMORY, "%s: not enough memory", self->path);
+            return lens_fail_memory_for(&self->error, self->path);
         const size_t room = out->capacity - out->size - 1;
         const ssize_t got = read(fd, out->data + out->size, room < READ_AT_ONCE ? room : READ_AT_ONCE);
         if (got < 0 && errno == EINTR)
@@ -98,7 +98,7 @@ lens_file_reading *lens_file_read_begin(const char *path, size_t limit, lens_err
     const size_t length = strlen(path);
     lens_file_reading *self = calloc(1, sizeof *self + length + 1);
     if (!self)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path), NULL;
+        return lens_fail_memory_for(err, path), NULL;
     self->errand = (lens_errand){.run = run_reading, .end = end_reading};
     self->limit = limit;
     memcpy(self->path, path, length + 1);
@@ -152,7 +152,7 @@ static int look(const char *path, bool follow, struct stat *info, lens_error *er
     const size_t length = strlen(path);
     looking *self = calloc(1, sizeof *self + length + 1);
     if (!self)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        return lens_fail_memory_for(err, path);
     self->errand = (lens_errand){.run = run_looking, .end = end_looking};
     self->follow = follow;
     memcpy(self->path, path, length + 1);
@@ -210,7 +210,7 @@ static int sync_folder_of(const char *path, lens_error *err)
 {
     char *folder = lens_path_folder(path);
     if (!folder)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        return lens_fail_memory_for(err, path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (fd < 0 && errno == EACCES) /* one that may be written to and not read: there is no way to sync it */
@@ -247,7 +247,7 @@ int lens_folder_make(const char *path, lens_error *err)
     enum { TRIES = 5 };
     char *copy = strdup(path);
     struct stat info;
-    int result = copy ? make_folders(copy, err) : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    int result = copy ? make_folders(copy, err) : lens_fail_memory_for(err, path);
     for (int i = 1; result == 0 && i < TRIES && stat(path, &info) != 0; i++) /* another process has removed what was there when we would have made it */
         result = make_folders(copy, err);
     if (result == 0 && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
@@ -286,7 +286,7 @@ int lens_folder_put(const char *from, const char *to, lens_error *err)
         if (exchange(from, to) == 0) {
             lens_folder_remove(from, &ignored);
         } else if (lens_buffer_print(&old, "%s.%ld.old.part", to, (long)getpid()) != 0) {
-            result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", to);
+            result = lens_fail_memory_for(err, to);
         } else if (rename(to, old.data) != 0) {
             result = lens_fail_errno(err, errno, "%s: cannot be replaced", to);
         } else if (rename(from, to) != 0) {
@@ -328,7 +328,7 @@ int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t
 {
     lens_buffer temporary = {0};
     if (lens_buffer_print(&temporary, "%s.%ld-%u%s", path, (long)getpid(), atomic_fetch_add(&written, 1), part_suffix) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        return lens_fail_memory_for(err, path);
     unlink(temporary.data); /* of an earlier process with our number, killed here */
     int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
@@ -436,7 +436,7 @@ char *lens_path_absolute(const char *path, lens_error *err)
         free(here);
     }
     if (!whole) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        lens_fail_memory_for(err, path);
         return NULL;
     }
     char *out = whole; /* rewritten in place: it never gets longer */

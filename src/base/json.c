@@ -19,7 +19,7 @@ json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_e
         if (near)
             *near = '\0';
         if (json_error_code(&where) == json_error_out_of_memory)
-            lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", what);
+            lens_fail_memory_for(err, what);
         else
             lens_fail(err, LENS_E_FORMAT, "%s: bad JSON at line %d, column %d: %s", what, where.line, where.column, where.text);
     }
@@ -81,6 +81,14 @@ json_t *lens_json_text(const char *text)
         return json_stringn(text, length);
     json_t *string = lens_text_printable(text, length, &out) == 0 ? json_stringn(out.data, out.size) : NULL;
     lens_buffer_free(&out);
+    return string;
+}
+
+json_t *lens_json_data(const char *type, const void *bytes, size_t size)
+{
+    lens_buffer text = {0};
+    json_t *string = lens_buffer_print(&text, "data:%s;base64,", type) == 0 && lens_base64_encode(bytes, size, &text) == 0 ? json_stringn(text.data, text.size) : NULL;
+    lens_buffer_free(&text);
     return string;
 }
 

@@ -23,6 +23,9 @@ int lens_json_write(const char *path, const json_t *value, size_t flags, lens_er
 /* TEXT, in which there may be a path, as a value: as it is, or, when it is not UTF-8, with \xNN for the bytes that are not. NULL when memory is short. */
 json_t *lens_json_text(const char *text);
 
+/* The SIZE bytes of a file of TYPE, "image/jpeg", as a data URI (RFC 2397). NULL when memory is short. */
+json_t *lens_json_data(const char *type, const void *bytes, size_t size);
+
 /* COUNT numbers as an array, and ROWS of COLUMNS of them as an array of arrays. NULL when memory is short. */
 json_t *lens_json_numbers(const double *values, size_t count);
 json_t *lens_json_rows(const double *values, size_t rows, size_t columns);

@@ -74,7 +74,7 @@ lens_packed *lens_packed_view(const void *bytes, size_t size, const char *path, 
     lens_packed *packed = calloc(1, sizeof *packed);
     if (!packed || !(packed->path = strdup(path))) {
         free(packed);
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        lens_fail_memory_for(err, path);
         return NULL;
     }
     packed->bytes = bytes;
@@ -195,7 +195,7 @@ int lens_packing_write(const lens_packing *packing, const char *path, const lens
     memcpy(header.magic, magic, sizeof magic);
     lens_run_of_bytes *parts = calloc(2 * count + 3, sizeof *parts);
     if (!parts)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        return lens_fail_memory_for(err, path);
     size_t parts_count = 0, at = sizeof header + count * sizeof *packing->runs;
     parts[parts_count++] = (lens_run_of_bytes){&header, sizeof header};
     parts[parts_count++] = (lens_run_of_bytes){packing->runs, count * sizeof *packing->runs};

@@ -83,11 +83,6 @@ int lens_base64_encode(const void *bytes, size_t size, lens_buffer *out)
     return 0;
 }
 
-int lens_data_uri(const char *type, const void *bytes, size_t size, lens_buffer *out)
-{
-    return lens_buffer_print(out, "data:%s;base64,", type) != 0 ? -1 : lens_base64_encode(bytes, size, out);
-}
-
 static int base64_digit(unsigned char c)
 {
     return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;

@@ -18,11 +18,14 @@ int lens_text_printable(const char *bytes, size_t size, lens_buffer *out);
 /* Whether TEXT begins as an address of http or https does, in whatever case: the only ones that anything is fetched from. */
 bool lens_is_url(const char *text);
 
+/* The letters A to Z in lower case, whatever the locale, and any other byte as it is. */
+static inline char lens_ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* Appends the base64 form (RFC 4648, padded) of the SIZE bytes to OUT. 0 or -1. */
 int lens_base64_encode(const void *bytes, size_t size, lens_buffer *out);
-
-/* Appends the SIZE bytes, a file of TYPE ("image/jpeg"), as an address that carries them: "data:image/jpeg;base64,…". 0 or -1. */
-int lens_data_uri(const char *type, const void *bytes, size_t size, lens_buffer *out);
 
 /* Appends what the SIZE bytes of TEXT, base64 (RFC 4648; blanks and line ends between are passed by, the padding may be missing), stand for to
  * OUT. 0, or -1: LENS_E_ARGUMENT when it is no base64. */

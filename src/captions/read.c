@@ -34,10 +34,6 @@ static int read_bytes(lens_captions *self, lens_buffer *bytes, lens_caption_form
         return -1;
     char *text = bytes->data;
     size_t size = bytes->size;
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-        text += 3;
-        size -= 3;
-    }
     if (format == LENS_CAPTIONS_ANY)
         format = is_json(text, size) ? LENS_CAPTIONS_JSON : LENS_CAPTIONS_TABLE;
     int result;

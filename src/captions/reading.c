@@ -30,7 +30,7 @@ void lens_captions_problem(lens_captions *self, size_t line, const char *format,
 
 int lens_captions_no_memory(lens_captions *self)
 {
-    return lens_fail(self->err, LENS_E_MEMORY, "%s: not enough memory", self->source);
+    return lens_fail_memory_for(self->err, self->source);
 }
 
 static bool is_blank(char c)
@@ -115,15 +115,17 @@ int lens_captions_decode(lens_captions *self, lens_buffer *bytes)
     lens_buffer text = {0};
     bool big_endian, broken = false;
     int done = 0;
+    const bool utf8 = lens_utf8_valid(bytes->data ? bytes->data : "", bytes->size);
     if (is_utf16((const unsigned char *)bytes->data, bytes->size, &big_endian)) {
         done = lens_utf16_read(bytes->data, bytes->size, big_endian, &text, &broken);
         if (broken)
             lens_captions_problem(self, 0, "broken UTF-16; what makes no sense became U+FFFD");
-    } else if (!lens_utf8_valid(bytes->data ? bytes->data : "", bytes->size)) {
+    } else if (!utf8) {
         lens_captions_problem(self, 0, "not UTF-8; read as Windows-1252");
         done = lens_windows_1252_read(bytes->data, bytes->size, &text);
     } else {
-        return 0;
+        text = *bytes;
+        *bytes = (lens_buffer){0};
     }
     if (done != 0) {
         lens_buffer_free(&text);
@@ -131,6 +133,10 @@ int lens_captions_decode(lens_captions *self, lens_buffer *bytes)
     }
     lens_buffer_free(bytes);
     *bytes = text;
+    if (bytes->size >= 3 && memcmp(bytes->data, "\xef\xbb\xbf", 3) == 0) {
+        bytes->size -= 3;
+        memmove(bytes->data, bytes->data + 3, bytes->size + 1);
+    }
     return 0;
 }
 
@@ -141,7 +147,7 @@ static void plain_name(const char *name, char out[64])
 {
     size_t size = 0;
     for (; *name && size < 63; name++) {
-        const char c = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+        const char c = lens_ascii_lower(*name);
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c & 0x80)
             out[size++] = c;
     }

@@ -89,9 +89,6 @@ static int read_bytes(const char *path, const char *own, lens_buffer *bytes, con
         return read_xmp(&self, bytes);
     if (lens_captions_decode(&self, bytes) != 0)
         return -1;
-    const size_t mark = bytes->size >= 3 && memcmp(bytes->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    bytes->size -= mark;
-    memmove(bytes->data, bytes->data + mark, bytes->size + 1);
     return strcasecmp(ending, ".txt") == 0 ? lens_captions_give_text(&self, 0, path, bytes->data, bytes->size) : read_json(&self, bytes, own);
 }
 
@@ -205,7 +202,7 @@ static int list_candidates(const char *picture, struct candidates *list, lens_er
         add(list, own, stem_size(own), endings[i], "");
     }
     add_takeout(list, own);
-    return list->no_memory ? lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", picture) : 0;
+    return list->no_memory ? lens_fail_memory_for(err, picture) : 0;
 }
 
 static void free_candidates(struct candidates *list)

@@ -34,12 +34,6 @@ static void say(void *context, const char *line)
     cli_note("memelens: %s", line);
 }
 
-static bool go_on(void *context)
-{
-    (void)context;
-    return !cli_interrupted();
-}
-
 static int run(const cli_list *operands)
 {
     lens_error error = {0};
@@ -68,7 +62,7 @@ static int run(const cli_list *operands)
     serve.max_upload = (uint64_t)max_upload << 20;
     serve.max_pixels = (uint64_t)max_pixels * 1000000;
     serve.say = say;
-    serve.go_on = go_on;
+    serve.go_on = cli_go_on;
     cli_catch_interrupt();
     const int result = lens_serve(&serve, &error);
     lens_library_close(library);

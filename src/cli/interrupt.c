@@ -51,3 +51,9 @@ bool cli_interrupted(void)
 {
     return interrupted != 0;
 }
+
+bool cli_go_on(void *context)
+{
+    (void)context;
+    return !cli_interrupted();
+}

@@ -8,6 +8,9 @@
 void cli_catch_interrupt(void);
 bool cli_interrupted(void);
 
+/* Whether to go on: what the library asks, which gives back a CONTEXT that is not looked at. */
+bool cli_go_on(void *context);
+
 /* For handlers of signals. Sets the flag. */
 void cli_note_interrupt(void);
 

@@ -39,17 +39,11 @@ static bool is_path(const char *text)
     return text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
 }
 
-static bool go_on(void *context)
-{
-    (void)context;
-    return !cli_interrupted();
-}
-
 static int fetch(const char *url, lens_term *term, cli_terms *terms)
 {
     lens_error error = {0};
     lens_fetch_options options = lens_fetch_options_default();
-    options.go_on = go_on;
+    options.go_on = cli_go_on;
     void *bytes;
     if (lens_fetch_picture(url, &options, &bytes, &term->size, &error) != 0)
         return cli_fail_with(&error), -1;

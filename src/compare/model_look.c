@@ -46,16 +46,12 @@ static json_t *data_of(lens_seen *seen, lens_error *err)
 {
     void *bytes = NULL;
     size_t size;
-    lens_buffer text = {0};
-    json_t *data = NULL;
     const int side = shrink(seen->rgb, seen->side);
     if (lens_jpeg(seen->rgb, side, side, QUALITY, &bytes, &size, err) != 0)
         return NULL;
-    if (lens_data_uri("image/jpeg", bytes, size, &text) == 0)
-        data = json_string(text.data);
+    json_t *data = lens_json_data("image/jpeg", bytes, size);
     if (!data)
         lens_fail_memory(err);
-    lens_buffer_free(&text);
     free(bytes);
     return data;
 }

@@ -4,6 +4,7 @@
 
 #include "base/built_in.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "compare/compare.h"
 
@@ -35,17 +36,14 @@ static int add_data(json_t *picture, int side, lens_error *err)
     uint8_t *rgb = path_of(picture) ? lens_thumbnail(path_of(picture), side, 0, &width, &height, NULL) : NULL;
     if (!rgb)
         return 0;
-    lens_buffer text = {0};
     if (lens_jpeg(rgb, width, height, QUALITY, &bytes, &size, err) != 0)
         result = -1;
-    else if (lens_data_uri("image/jpeg", bytes, size, &text) != 0)
+    else if (json_object_set_new(picture, "data", lens_json_data("image/jpeg", bytes, size)) != 0)
         result = lens_fail_memory(err);
     if (result == 0) {
         json_object_set_new(picture, "width", json_integer(width));
         json_object_set_new(picture, "height", json_integer(height));
-        json_object_set_new(picture, "data", json_string(text.data));
     }
-    lens_buffer_free(&text);
     free(bytes);
     free(rgb);
     return result;

@@ -48,7 +48,7 @@ static int parse(lens_tsv *table, size_t size, const char *name, lens_error *err
             got = add_row(table, &rows, &room);
         }
         if (got < 0)
-            result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+            result = lens_fail_memory_for(err, name);
     }
     lens_rows_free(&rows);
     if (result == 0 && !table->names)
@@ -63,7 +63,7 @@ int lens_tsv_parse(const char *bytes, size_t size, const char *name, lens_tsv *o
         return lens_fail(err, LENS_E_FORMAT, "%s: not a table of text: it holds a NUL byte", name);
     out->text = malloc(size + 1);
     if (!out->text)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        return lens_fail_memory_for(err, name);
     if (size)
         memcpy(out->text, bytes, size);
     out->text[size] = '\0';

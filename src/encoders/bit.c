@@ -114,11 +114,6 @@ static int read_shape(const lens_model_source *source, const struct variant *var
     return lens_timm_check(source, shape->channels[STAGES - 1], err);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Each of the OUT kernels of EACH numbers to mean 0 and variance 1. */
 static void standardise(float *weights, int out, size_t each)
 {
@@ -158,7 +153,7 @@ static const lens_layer *add_conv(const struct builder *builder, const char *pre
     const lens_layer *layer = lens_conv_new(builder->engine, name, &spec, weights, NULL, err);
     free(weights);
     *size = lens_conv_out_height(&spec);
-    *room = larger(*room, lens_items_size(spec.to, SLICE, (size_t)*size * (size_t)*size * (size_t)out));
+    *room = lens_larger(*room, lens_items_size(spec.to, SLICE, (size_t)*size * (size_t)*size * (size_t)out));
     return layer;
 }
 
@@ -183,7 +178,7 @@ static const lens_layer *add_norm(const struct builder *builder, const char *pre
                                      .epsilon = norm_epsilon, .activation = LENS_ACTIVATION_RELU, .from = builder->model->map,
                                      .to = to};
         layer = lens_group_norm_new(builder->engine, name, &spec, numbers[0], numbers[1], err);
-        *room = larger(*room, lens_items_size(to, SLICE, (size_t)spec.positions * (size_t)spec.channels));
+        *room = lens_larger(*room, lens_items_size(to, SLICE, (size_t)spec.positions * (size_t)spec.channels));
     }
     free(numbers[0]);
     free(numbers[1]);
@@ -226,7 +221,7 @@ static int add_stem(struct builder *builder, int out, lens_error *err)
     model->pool = (lens_pool_spec){.height = builder->size, .width = builder->size, .channels = out, .kernel = 3, .stride = 2,
                                    .before = 1, .after = 1, .type = model->map};
     builder->size = lens_pool_out_height(&model->pool);
-    model->wide = larger(model->wide, lens_items_size(model->map, SLICE, (size_t)builder->size * (size_t)builder->size * (size_t)out));
+    model->wide = lens_larger(model->wide, lens_items_size(model->map, SLICE, (size_t)builder->size * (size_t)builder->size * (size_t)out));
     return 0;
 }
 
@@ -247,7 +242,7 @@ static int build(struct builder *builder, const struct shape *shape, lens_error 
         model->count += shape->layers[stage];
     model->blocks = calloc((size_t)model->count, sizeof *model->blocks);
     if (!model->blocks)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+        return lens_fail_memory_for(err, builder->source->folder);
     if (add_stem(builder, shape->stem, err) != 0)
         return -1;
     struct block *block = model->blocks;
@@ -303,7 +298,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     struct model *model = calloc(1, sizeof *model);
     struct builder builder = {source, engine, model, facts->preparation.size, 3};
     if (!model || describe(&shape, &facts->description) != 0) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        lens_fail_memory_for(err, source->folder);
         free(model);
         return NULL;
     }

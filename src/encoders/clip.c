@@ -21,7 +21,7 @@ static int read_processor(const char *folder, int size, lens_preparation *prepar
     for (int i = 0; i < 2 && result > 0; i++) {
         char *path = lens_path_join(folder, names[i]);
         if (!path)
-            return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
+            return lens_fail_memory_for(err, folder);
         if (lens_file_exists(path)) {
             json_t *file = lens_json_read(path, err);
             const json_t *processor = i == 0 ? file : json_object_get(file, "image_processor");
@@ -74,11 +74,6 @@ struct buffers {
     size_t size;   /* bytes of all */
 };
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Lays the buffers out from WORKSPACE on; PATCHES, of a picture, each of so many numbers. */
 static struct buffers divide(const lens_clip_model *model, const lens_clip_tower *shape, size_t count, size_t tokens, void *workspace)
 {
@@ -88,7 +83,7 @@ static struct buffers divide(const lens_clip_model *model, const lens_clip_tower
     const size_t sizes[6] = {
         rows * width * sizeof(float),
         lens_items_size(model->row, rows, width),
-        larger(larger(lens_items_size(model->qkv, rows, 3 * width), lens_items_size(model->row, rows, (size_t)shape->mlp)),
+        lens_larger(lens_larger(lens_items_size(model->qkv, rows, 3 * width), lens_items_size(model->row, rows, (size_t)shape->mlp)),
                lens_items_size(model->row, patches, patch)),
         count * width * sizeof(float),
         lens_items_size(model->row, count, width),
@@ -169,7 +164,7 @@ static int model_read(lens_clip_model *model, const lens_model_source *source, l
     facts->vocabulary = config->vocabulary;
     facts->embedding = lens_clip_embedding(config);
     if (describe(config, &facts->description) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        return lens_fail_memory_for(err, source->folder);
     if (lens_clip_logit_scale(source, engine, &facts->logit_scale, err) != 0)
         return -1;
     return 0;
@@ -179,7 +174,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
 {
     lens_clip_model *model = calloc(1, sizeof *model);
     if (!model) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        lens_fail_memory_for(err, source->folder);
         return NULL;
     }
     if (model_read(model, source, engine, facts, err) != 0) {

@@ -89,8 +89,8 @@ static int read_hugging_face(const lens_fields *top, lens_clip_config *out, lens
         read_section(top, "vision_config_dict", "vision_config_dict.", "vision_config", "vision_config.", &vision, err) != 0 ||
         read_section(top, "text_config_dict", "text_config_dict.", "text_config", "text_config.", &text, err) != 0 ||
         read_tower(&vision, &out->pictures, err) != 0 || read_tower(&text, &out->words, err) != 0 ||
-        lens_field_side(&vision, "image_size", 1, LENS_PREPARE_MOST, &out->size, err) != 0 ||
-        lens_field_side(&vision, "patch_size", 1, LENS_PREPARE_MOST, &out->patch, err) != 0 ||
+        lens_field_side(&vision, "image_size", &out->size, err) != 0 ||
+        lens_field_side(&vision, "patch_size", &out->patch, err) != 0 ||
         lens_field_whole(&vision, "num_channels", 1, LENS_PREPARE_MOST, &channels, err) != 0 ||
         lens_field_whole(&text, "max_position_embeddings", 2, CONTEXT_MOST, &out->context, err) != 0 ||
         lens_field_whole(&text, "vocab_size", 1, VOCABULARY_MOST, &out->vocabulary, err) != 0 ||
@@ -197,8 +197,8 @@ static int read_open(const lens_fields *top, lens_clip_config *out, lens_error *
         read_open_tower(&text, "text_cfg.norm_kwargs.", &out->words, err) != 0 ||
         lens_field_whole(&vision, "head_width", 1, WIDTH_MOST, &head, err) != 0 ||
         lens_field_whole(&text, "heads", 1, WIDTH_MOST, &out->words.heads, err) != 0 ||
-        lens_field_side(&vision, "image_size", 1, LENS_PREPARE_MOST, &out->size, err) != 0 ||
-        lens_field_side(&vision, "patch_size", 1, LENS_PREPARE_MOST, &out->patch, err) != 0 ||
+        lens_field_side(&vision, "image_size", &out->size, err) != 0 ||
+        lens_field_side(&vision, "patch_size", &out->patch, err) != 0 ||
         lens_field_whole(&text, "context_length", 2, CONTEXT_MOST, &out->context, err) != 0 ||
         lens_field_whole(&text, "vocab_size", 1, VOCABULARY_MOST, &out->vocabulary, err) != 0)
         return -1;

@@ -42,7 +42,7 @@ static int read_resize(const lens_fields *fields, int *side, bool *squash, lens_
     const json_t *field = lens_field(fields, "size");
     *squash = json_is_array(field);
     if (!json_is_object(field))
-        return lens_field_side(fields, "size", 1, LENS_PREPARE_MOST, side, err);
+        return lens_field_side(fields, "size", side, err);
     lens_fields size;
     if (lens_field_section(fields, "size", "size.", &size, err) != 0 || lens_field_refuse(&size, "longest_edge", err) != 0 ||
         lens_field_refuse(&size, "max_height", err) != 0 || lens_field_refuse(&size, "max_width", err) != 0)
@@ -58,7 +58,7 @@ static int read_resize(const lens_fields *fields, int *side, bool *squash, lens_
 static int read_crop(const lens_fields *fields, int *side, lens_error *err)
 {
     if (!json_is_object(lens_field(fields, "crop_size")))
-        return lens_field_side(fields, "crop_size", 1, LENS_PREPARE_MOST, side, err);
+        return lens_field_side(fields, "crop_size", side, err);
     lens_fields crop;
     bool there;
     if (lens_field_section(fields, "crop_size", "crop_size.", &crop, err) != 0 || read_height_width(&crop, side, &there, err) != 0)
@@ -159,7 +159,7 @@ int lens_clip_open_preparation(const json_t *config, const char *path, int size,
     if (lens_field_section(&top, "preprocess_cfg", "preprocess_cfg.", &fields, err) != 0 ||
         lens_field_colour(&fields, "mean", false, out->mean, err) != 0 || lens_field_colour(&fields, "std", true, out->std, err) != 0 ||
         lens_field_text(&fields, "interpolation", &filter, err) != 0 || lens_field_text(&fields, "resize_mode", &mode, err) != 0 ||
-        lens_field_text(&fields, "mode", &colours, err) != 0 || lens_field_side(&fields, "size", 1, LENS_PREPARE_MOST, &side, err) != 0 ||
+        lens_field_text(&fields, "mode", &colours, err) != 0 || lens_field_side(&fields, "size", &side, err) != 0 ||
         lens_field_whole(&fields, "fill_color", 0, 255, &fill, err) != 0)
         return -1;
     if (strcmp(filter, "bilinear") == 0)

@@ -60,11 +60,6 @@ struct reader {
     lens_engine *engine;
 };
 
-static int no_memory(const struct reader *reader, lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", reader->source->folder);
-}
-
 const char *lens_clip_embedding(const lens_clip_config *config)
 {
     return config->open ? open_words.tokens : hugging_face_words.tokens;
@@ -192,7 +187,7 @@ static const lens_layer *add_qkv(const struct reader *reader, const char *prefix
             result = -1;
         else if ((!weights && !(weights = lens_floats_new((size_t)parts * each))) ||
                  (!bias && !(bias = lens_floats_new((size_t)(parts * rows)))))
-            result = no_memory(reader, err);
+            result = lens_fail_memory_for(err, reader->source->folder);
         if (result == 0) {
             memcpy(weights + (size_t)i * each, part, each * sizeof *part);
             memcpy(bias + i * rows, part_bias, (size_t)rows * sizeof *part_bias);
@@ -242,7 +237,7 @@ static const lens_layer *add_projection(const struct reader *reader, int dim, le
             for (int i = 0; i < width; i++)
                 turned[(size_t)d * (size_t)width + (size_t)i] = weights[(size_t)i * (size_t)dim + (size_t)d];
     if (weights && transposed && !turned)
-        no_memory(reader, err);
+        lens_fail_memory_for(err, reader->source->folder);
     else if (weights)
         layer = lens_linear_new(reader->engine, reader->names->projection, &spec, transposed ? turned : weights, NULL, err);
     free(weights);
@@ -256,7 +251,7 @@ static int read_tower(const struct reader *reader, bool causal, int dim, lens_cl
     layers->shape = *reader->shape;
     layers->blocks = calloc((size_t)reader->shape->layers, sizeof *layers->blocks);
     if (!layers->blocks)
-        return no_memory(reader, err);
+        return lens_fail_memory_for(err, reader->source->folder);
     if (check_blocks(reader, err) != 0)
         return -1;
     for (int i = 0; i < reader->shape->layers; i++)
@@ -285,7 +280,7 @@ static const lens_layer *add_patches(const struct reader *reader, const lens_cli
             for (size_t i = 0; i < area; i++)
                 turned[o * each + 3 * i + c] = weights[o * each + c * area + i];
     if (weights && !turned)
-        no_memory(reader, err);
+        lens_fail_memory_for(err, reader->source->folder);
     const lens_layer *layer = turned ? lens_linear_new(reader->engine, reader->names->patches, &spec, turned, NULL, err) : NULL;
     free(weights);
     free(turned);
@@ -342,7 +337,7 @@ static float *read_logit_scale(const lens_weights *weights, lens_error *err)
     if (value)
         *value = logf(100);
     else
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        lens_fail_memory_for(err, name);
     return value;
 }
 

@@ -40,7 +40,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
         if (model)
             return model;
     }
-    lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+    lens_fail_memory_for(err, source->folder);
     return NULL;
 }
 

@@ -135,11 +135,6 @@ static int fold_norm(const lens_model_source *source, const char *norm, int out,
     return result;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static int spread_new(struct spread *spread, int channels)
 {
     spread->mean = calloc((size_t)channels, sizeof *spread->mean);
@@ -249,12 +244,12 @@ static const lens_layer *make_conv(const struct builder *builder, const char *na
     struct scales scales = {NULL, NULL, NULL};
     lens_layer *layer = NULL;
     if (!bias)
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        lens_fail_memory_for(err, name);
     else if (lens_engine_is_warm(builder->engine) || fold_norm(builder->source, norm_name, spec->out, each, weights, bias, spread, err) == 0) {
         if (choose_types(builder, part, direct, spread, spec, &scales) == 0)
             layer = lens_conv_new(builder->engine, name, spec, weights, bias, err);
         else
-            lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+            lens_fail_memory_for(err, name);
     }
     free(bias);
     free(scales.in);
@@ -287,13 +282,13 @@ static const lens_layer *add_conv(struct builder *builder, const char *prefix, c
     struct spread spread = {NULL, NULL};
     const lens_layer *layer = NULL;
     if (spread_new(&spread, spec.out) != 0)
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        lens_fail_memory_for(err, name);
     else
         layer = make_conv(builder, name, norm_name, part, direct, &spec, weights, &spread, err);
     free(weights);
     builder->size = lens_conv_out_height(&spec);
     builder->channels = spec.out;
-    *room = larger(*room, lens_items_size(spec.to, 1, (size_t)builder->size * (size_t)builder->size * (size_t)spec.out));
+    *room = lens_larger(*room, lens_items_size(spec.to, 1, (size_t)builder->size * (size_t)builder->size * (size_t)spec.out));
     struct spread *place = part == PROJECT ? &builder->narrow : &builder->wide;
     for (int c = 0; layer && spec.sum && c < spec.out; c++) {
         spread.mean[c] += place->mean[c];
@@ -312,12 +307,12 @@ static int add_input(struct builder *builder, bool ready, struct block *block, l
     block->positions = builder->size * builder->size;
     block->ready = ready;
     if (model->type != LENS_TYPE_F32)
-        model->input = larger(model->input, lens_items_size(model->type, 1, (size_t)block->positions * (size_t)block->channels));
+        model->input = lens_larger(model->input, lens_items_size(model->type, 1, (size_t)block->positions * (size_t)block->channels));
     if (model->type != LENS_TYPE_BYTES || ready)
         return 0;
     float *steps = scales_of(&builder->narrow, block->channels, narrow_scale);
     if (!steps)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+        return lens_fail_memory_for(err, builder->source->folder);
     for (int c = 0; c < block->channels; c++)
         steps[c] = 1 / steps[c];
     if (lens_engine_is_warm(builder->engine)) { /* these are of no batch norm */
@@ -369,7 +364,7 @@ static int add_stem(struct builder *builder, lens_error *err)
         model->input = lens_items_size(model->type, 1, (size_t)model->framed * (size_t)model->framed * 3);
     model->steps = model->type == LENS_TYPE_BYTES ? lens_floats_new(3 * (size_t)model->size) : NULL;
     if (model->type == LENS_TYPE_BYTES && !model->steps)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+        return lens_fail_memory_for(err, builder->source->folder);
     for (size_t i = 0; model->steps && i < 3 * (size_t)model->size; i++)
         model->steps[i] = 1 / builder->pixel_scale;
     spec.before[0] = spec.before[1] = spec.after[0] = spec.after[1] = 0;
@@ -393,7 +388,7 @@ static int build(struct builder *builder, const struct variant *variant, lens_er
     model->type = lens_precision_rows(builder->source->precision);
     model->blocks = calloc((size_t)model->count + 1, sizeof *model->blocks);
     if (!model->blocks)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+        return lens_fail_memory_for(err, builder->source->folder);
     if (add_stem(builder, err) != 0)
         return -1;
     struct block *block = model->blocks;
@@ -442,7 +437,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     struct builder builder = {.source = source, .engine = engine, .model = model, .size = facts->preparation.size, .channels = 3,
                               .pixel_scale = pixel_scale(&facts->preparation)};
     if (!model || lens_buffer_print(&facts->description, "%s", variant->architecture) != 0) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        lens_fail_memory_for(err, source->folder);
         free(model);
         return NULL;
     }

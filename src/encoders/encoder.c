@@ -11,11 +11,6 @@
 #include "encoders/packed_place.h"
 #include "encoders/registry.h"
 
-static int no_memory(lens_error *err, const char *folder)
-{
-    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
-}
-
 /* The two forms in which a model's folder comes: Hugging Face and timm, or OpenCLIP. A folder that holds both is taken for the first. */
 static const struct form {
     const char *config, *weights, *shards;
@@ -62,7 +57,7 @@ static lens_weights *open_weights(const char *folder, const struct form *form, l
         char *path = lens_path_join(folder, names[i]);
         lens_weights *weights = path ? lens_weights_open(path, err) : NULL;
         if (!path)
-            no_memory(err, folder);
+            lens_fail_memory_for(err, folder);
         free(path);
         return weights;
     }
@@ -91,7 +86,7 @@ static int name_and_prepare(lens_encoder *encoder, const char *folder, const cha
     encoder->variant = strdup(name);
     encoder->folder = strdup(folder);
     if (!encoder->name || !encoder->variant || !encoder->folder)
-        return no_memory(err, folder);
+        return lens_fail_memory_for(err, folder);
     encoder->info.name = encoder->name;
     encoder->info.variant = encoder->variant;
     encoder->info.folder = encoder->folder;
@@ -115,7 +110,7 @@ static int fingerprint(lens_encoder *encoder, const lens_hash *weights, const le
     if (done)
         encoder->info.fingerprint = lens_hash_of(text.data, text.size);
     lens_buffer_free(&text);
-    return done ? 0 : no_memory(err, encoder->folder);
+    return done ? 0 : lens_fail_memory_for(err, encoder->folder);
 }
 
 /* Of the towers that were asked for those that the model has. 0 or -1. */
@@ -244,7 +239,7 @@ lens_encoder *lens_encoder_open_on(const char *folder, const char *name, lens_pr
     json_t *config = NULL;
     int result = -1;
     if (!encoder || !config_path)
-        no_memory(err, folder);
+        lens_fail_memory_for(err, folder);
     else if ((config = read_json(folder, config_path, err)))
         result = open_model(encoder, &(lens_model_source){folder, config_path, config, NULL, towers, precision}, form, name, backend, err);
     json_decref(config);
@@ -262,7 +257,7 @@ static const lens_family *read_config(const char *folder, char **path, json_t **
     *config = NULL;
     *path = lens_path_join(folder, form_of(folder)->config);
     if (!*path) {
-        no_memory(err, folder);
+        lens_fail_memory_for(err, folder);
         return NULL;
     }
     *config = read_json(folder, *path, err);
@@ -362,7 +357,7 @@ lens_encoder *lens_encoder_open_weightless(const char *name, lens_tower towers, 
     lens_encoder *encoder = family ? calloc(1, sizeof *encoder) : NULL;
     if (!encoder) {
         if (family)
-            no_memory(err, name);
+            lens_fail_memory_for(err, name);
         return NULL;
     }
     encoder->family = family;

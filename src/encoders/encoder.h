@@ -72,7 +72,7 @@ int lens_session_parts(lens_session *session, const float *pixels, float *parts,
 /* TEXT, UTF-8 -> VECTOR [dim], of length 1. 0 or -1. */
 int lens_session_run_words(lens_session *session, const char *text, float *vector, lens_error *err);
 
-/* What the model in FOLDER can encode, by its configuration alone: the lens_towers that it has; 0: that cannot be told. */
+/* What the model in FOLDER can encode, by its configuration alone: a sum of lens_tower; 0: that cannot be told. */
 int lens_encoder_towers(const char *folder);
 
 /* Whether the model in FOLDER can be opened here, as far as its configuration and the small files beside it tell: its weights need not be there yet. 0, or

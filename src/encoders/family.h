@@ -103,4 +103,10 @@ int lens_session_word_features(lens_session *session, const int32_t *ids, int co
 /* lens_stream_watch on every stream of SESSION; with one thread, in the order of the network. */
 void lens_session_watch(lens_session *session, lens_layer_watch *watch, void *context);
 
+/* Of two rooms for activations the one that holds either. */
+static inline size_t lens_larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 #endif

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "pixels/prepare.h"
+
 int lens_field_fail(const lens_fields *fields, const char *key, lens_error_code code, const char *what, lens_error *err)
 {
     return lens_fail(err, code, "%s: %s%s %s", fields->path, fields->section, key, what);
@@ -41,17 +43,17 @@ int lens_field_whole(const lens_fields *fields, const char *key, int least, int 
     return field ? check_whole(fields, key, field, least, most, value, err) : 0;
 }
 
-int lens_field_side(const lens_fields *fields, const char *key, int least, int most, int *value, lens_error *err)
+int lens_field_side(const lens_fields *fields, const char *key, int *value, lens_error *err)
 {
     const json_t *field = lens_field(fields, key);
     if (!json_is_array(field))
-        return lens_field_whole(fields, key, least, most, value, err);
+        return lens_field_whole(fields, key, 1, LENS_PREPARE_MOST, value, err);
     size_t count = json_array_size(field);
     int sides[2] = {0};
     if (count < 1 || count > 2)
         return lens_field_fail(fields, key, LENS_E_FORMAT, "is not one side, or two", err);
     for (size_t i = 0; i < count; i++)
-        if (check_whole(fields, key, json_array_get(field, i), least, most, &sides[i], err) != 0)
+        if (check_whole(fields, key, json_array_get(field, i), 1, LENS_PREPARE_MOST, &sides[i], err) != 0)
             return -1;
     if (count == 2 && sides[0] != sides[1])
         return lens_field_fail(fields, key, LENS_E_UNSUPPORTED, "is not a square", err);

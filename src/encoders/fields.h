@@ -24,9 +24,9 @@ int lens_field_section(const lens_fields *fields, const char *key, const char *s
 /* A whole number of LEAST to MOST. 0 or -1: LENS_E_LIMIT for one above, else LENS_E_FORMAT. */
 int lens_field_whole(const lens_fields *fields, const char *key, int least, int most, int *value, lens_error *err);
 
-/* The side of a square, LEAST to MOST: a whole number, or a list of one or of two that are equal. 0 or -1: LENS_E_UNSUPPORTED for
+/* The side of a square, 1 to LENS_PREPARE_MOST: a whole number, or a list of one or of two that are equal. 0 or -1: LENS_E_UNSUPPORTED for
  * two that differ. */
-int lens_field_side(const lens_fields *fields, const char *key, int least, int most, int *value, lens_error *err);
+int lens_field_side(const lens_fields *fields, const char *key, int *value, lens_error *err);
 
 /* A number of LEAST to MOST. 0 or -1. */
 int lens_field_number(const lens_fields *fields, const char *key, double least, double most, double *value, lens_error *err);

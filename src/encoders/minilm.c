@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "encoders/catalogue.h"
 #include "encoders/family.h"
 #include "encoders/fields.h"
 
@@ -95,7 +96,7 @@ static int read_beside(const char *folder, const char *name, json_t **json, char
     *json = NULL;
     *path = lens_path_join(folder, name);
     if (!*path)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
+        return lens_fail_memory_for(err, folder);
     if (!lens_file_exists(*path))
         return 0;
     lens_buffer text = {0};
@@ -134,7 +135,7 @@ static int check_pooling(const char *folder, lens_error *err)
 {
     json_t *json;
     char *path;
-    int result = read_beside(folder, "1_Pooling/config.json", &json, &path, err);
+    int result = read_beside(folder, LENS_CATALOGUE_POOLING "/config.json", &json, &path, err);
     const char *key;
     json_t *value;
     json_object_foreach(json, key, value) {
@@ -252,7 +253,7 @@ static const lens_layer *add_linear(const struct builder *builder, const char *n
         return lens_linear_new(builder->engine, name, &spec, NULL, NULL, err);
     size_t each = (size_t)out * (size_t)in;
     float *weights = lens_floats_new((size_t)count * each), *bias = lens_floats_new((size_t)count * (size_t)out);
-    int result = weights && bias ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+    int result = weights && bias ? 0 : lens_fail_memory_for(err, builder->source->folder);
     for (int i = 0; i < count && result == 0; i++)
         result = copy_linear(builder, names[i], out, in, weights + (size_t)i * each, bias + (size_t)i * (size_t)out, err);
     const lens_layer *layer = result == 0 ? lens_linear_new(builder->engine, name, &spec, weights, bias, err) : NULL;
@@ -347,7 +348,7 @@ static int build(const struct builder *builder, struct model *model, lens_error 
     const struct sizes *sizes = builder->sizes;
     model->blocks = calloc((size_t)sizes->layers, sizeof *model->blocks);
     if (!model->blocks)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", builder->source->folder);
+        return lens_fail_memory_for(err, builder->source->folder);
     if (add_embeddings(builder, model, err) != 0 || !(model->norm = add_norm(builder, "embeddings.LayerNorm", err)))
         return -1;
     for (int i = 0; i < sizes->layers; i++)
@@ -406,7 +407,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
     static const char prefixed[] = "bert.embeddings.word_embeddings.weight";
     struct model *model = calloc(1, sizeof *model);
     if (!model) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        lens_fail_memory_for(err, source->folder);
         return NULL;
     }
     struct sizes *sizes = &model->sizes;
@@ -418,7 +419,7 @@ static void *model_open(const lens_model_source *source, lens_engine *engine, le
         result = build(&builder, model, err);
     if (result == 0 && lens_buffer_print(&facts->description, "bert heads %d epsilon %.17g context %d", sizes->heads, sizes->epsilon,
                                          sizes->context) != 0)
-        result = lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", source->folder);
+        result = lens_fail_memory_for(err, source->folder);
     if (result != 0) {
         model_close(model);
         return NULL;

@@ -18,11 +18,6 @@ struct lens_session {
     struct lane *lane; /* [lanes] */
 };
 
-static int no_memory(lens_error *err, const lens_encoder *encoder)
-{
-    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", encoder->folder);
-}
-
 /* A session's threads go to lanes that each take a slice of the batch at a time, as the activations of a slice stay near
  * one core; only threads that the slices leave over share the work of one layer, where the family gains from it. */
 lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threads, lens_error *err)
@@ -37,7 +32,7 @@ lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threa
     lens_session *session = calloc(1, sizeof *session);
     if (!session || !(session->lane = calloc((size_t)lanes, sizeof *session->lane))) {
         lens_session_free(session);
-        no_memory(err, encoder);
+        lens_fail_memory_for(err, encoder->folder);
         return NULL;
     }
     session->encoder = encoder;
@@ -49,7 +44,7 @@ lens_session *lens_session_new(const lens_encoder *encoder, int batch, int threa
         lane->workspace = lane->stream ? lens_floats_new(encoder->workspace / sizeof(float) + 1) : NULL;
         if (!lane->workspace) {
             if (lane->stream)
-                no_memory(err, encoder);
+                lens_fail_memory_for(err, encoder->folder);
             lens_session_free(session);
             return NULL;
         }
@@ -234,7 +229,7 @@ int lens_session_run_words(lens_session *session, const char *text, float *vecto
     int32_t *ids = malloc((size_t)lens_tokenizer_context(encoder->tokenizer) * sizeof *ids);
     int count, result = -1;
     if (!ids)
-        no_memory(err, encoder);
+        lens_fail_memory_for(err, encoder->folder);
     else if (lens_tokenizer_run(encoder->tokenizer, text, ids, &count, err) == 0)
         result = lens_session_word_features(session, ids, count, vector, err);
     free(ids);

@@ -204,7 +204,7 @@ int lens_word_map_write(const lens_word_map *map, const char *path, lens_error *
         whole = whole && lens_buffer_append(&file, parts[i].bytes, parts[i].size) == 0;
     lens_hash hash = lens_hash_of(file.data, file.size);
     whole = whole && lens_buffer_append(&file, &hash, sizeof hash) == 0;
-    int result = whole ? lens_file_write(path, file.data, file.size, err) : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+    int result = whole ? lens_file_write(path, file.data, file.size, err) : lens_fail_memory_for(err, path);
     lens_buffer_free(&file);
     return result;
 }

@@ -42,7 +42,7 @@ static int body(void *context, const void *bytes, size_t size, lens_error *err)
     if (size > fetch->options->max_bytes - had)
         return lens_fail(err, LENS_E_LIMIT, "%s: more than the %llu bytes allowed", fetch->plain, (unsigned long long)fetch->options->max_bytes);
     if (lens_buffer_append(&fetch->bytes, bytes, size) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", fetch->plain);
+        return lens_fail_memory_for(err, fetch->plain);
     /* A web page or a film is told by its first bytes: the rest of it need not come. */
     if (had < LENS_SNIFF_BYTES && fetch->bytes.size >= LENS_SNIFF_BYTES &&
         lens_sniff(fetch->bytes.data, fetch->bytes.size) == LENS_FORMAT_NONE)

@@ -52,6 +52,9 @@ struct lens_model {
 /* A picture file larger than this is not read: 512 MiB. */
 #define LENS_MAX_FILE_BYTES ((size_t)512 << 20)
 
+/* $MEMELENS_MODELS, else $XDG_DATA_HOME/memelens/models, else ~/.local/share/memelens/models. NULL on failure. The caller frees. */
+char *lens_models_folder(lens_error *err);
+
 /* The folder of model NAME ("efficientnet-lite0", "./folder", either with "@PREP"): the models folder's, or the path itself. When it is
  * not there: LENS_E_MISSING, and how to get it. NULL on failure. The caller frees. */
 char *lens_model_folder(const char *name, lens_error *err);

@@ -20,14 +20,14 @@ int lens_default_threads(void)
     return lens_processors();
 }
 
-lens_library *lens_library_open(const char *folder, lens_error *err)
+lens_library *lens_library_open(const char *place, lens_error *err)
 {
     lens_library *library = calloc(1, sizeof *library);
     if (!library) {
         lens_fail_memory(err);
         return NULL;
     }
-    if (lens_library_place_of(folder, &library->place, err) != 0) {
+    if (lens_library_place_of(place, &library->place, err) != 0) {
         free(library);
         return NULL;
     }

@@ -10,12 +10,6 @@
 static char *data_folder(const char *variable, const char *name, lens_error *err)
 {
     const char *named = variable ? getenv(variable) : NULL;
-    if (named && lens_store_place_is_database(named)) {
-        char *copy = strdup(named);
-        if (!copy)
-            lens_fail_memory(err);
-        return copy;
-    }
     if (named && *named)
         return lens_path_absolute(named, err);
     const char *data = getenv("XDG_DATA_HOME");
@@ -37,14 +31,19 @@ static char *data_folder(const char *variable, const char *name, lens_error *err
     return path.data;
 }
 
-char *lens_library_folder(lens_error *err)
+static char *default_library(lens_error *err)
 {
-    return data_folder("MEMELENS_LIBRARY", "library", err);
+    static const char variable[] = "MEMELENS_LIBRARY";
+    const char *named = getenv(variable);
+    char *place = named && lens_store_place_is_database(named) ? strdup(named) : data_folder(variable, "library", err);
+    if (!place && named && lens_store_place_is_database(named))
+        lens_fail_memory(err);
+    return place;
 }
 
 int lens_library_place_of(const char *name, lens_library_place *out, lens_error *err)
 {
-    char *chosen = name ? strdup(name) : lens_library_folder(err);
+    char *chosen = name ? strdup(name) : default_library(err);
     *out = (lens_library_place){0};
     if (!chosen)
         return name ? lens_fail_memory(err) : -1;

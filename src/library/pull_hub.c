@@ -68,7 +68,6 @@ static bool progress(void *context, uint64_t done, uint64_t total)
         event.done += file == now ? done : file->had;
     if (now && !(done == 0 && total == LENS_SIZE_UNKNOWN)) {
         event.file = now->name;
-        event.file_done = done;
         event.file_total = total == LENS_SIZE_UNKNOWN ? 0 : total;
     }
     return pull->job->event(pull->job->context, &event);
@@ -231,7 +230,7 @@ static int complete(hub_pull *pull, wanted_file *file, const char *path, lens_er
     if (file->size == LENS_SIZE_UNKNOWN)
         pull->total += (uint64_t)info.st_size;
     file->size = file->had = (uint64_t)info.st_size;
-    lens_pull_event event = {.file = file->name, .file_done = file->size, .file_total = file->size, .complete = true,
+    lens_pull_event event = {.file = file->name, .file_total = file->size, .complete = true,
                              .checked = file->expected[0] != '\0', .total = pull->total};
     for (size_t i = 0; i < pull->count; i++)
         event.done += pull->files[i].had;

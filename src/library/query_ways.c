@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "library/sentences.h"
 #include "library/text_search.h"
 #include "library/warm.h"
 #include "pixels/sniff.h"
@@ -121,7 +122,7 @@ int lens_ways_choose(lens_ways *self, lens_library *library, lens_store *store, 
         return 0;
     if (!texts)
         return lens_fail(err, LENS_E_UNSUPPORTED, "nothing is written in this library yet: run `memelens ocr`, or `memelens index --captions FILE`");
-    return lens_fail(err, LENS_E_UNSUPPORTED, "the meaning of words needs a model of sentences: run `memelens pull all-minilm-l6-v2`, then `memelens index`");
+    return lens_fail(err, LENS_E_UNSUPPORTED, "the meaning of words needs a model of sentences: run `memelens pull " LENS_SENTENCE_MODEL "`, then `memelens index`");
 }
 
 void lens_ways_free(lens_ways *self)

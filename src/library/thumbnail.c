@@ -13,10 +13,11 @@ int lens_shrink(const lens_image *image, int side, lens_image *small, lens_error
     return lens_resample(image, all.width, all.height, all, LENS_FILTER_BICUBIC, small, err);
 }
 
-uint8_t *lens_thumbnail_of(const lens_term *term, int side, uint64_t max_pixels, int *width, int *height, lens_error *err)
+uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err)
 {
+    const lens_term term = {.kind = LENS_TERM_FILE, .text = path};
     lens_image image = {0}, small = {0};
-    if (lens_decode_term(term, max_pixels, &image, err) != 0)
+    if (lens_decode_term(&term, max_pixels, &image, err) != 0)
         return NULL;
     int result = lens_shrink(&image, side, &small, err);
     lens_image_free(&image);
@@ -25,11 +26,6 @@ uint8_t *lens_thumbnail_of(const lens_term *term, int side, uint64_t max_pixels,
     *width = small.width;
     *height = small.height;
     return small.rgb;
-}
-
-uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err)
-{
-    return lens_thumbnail_of(&(lens_term){.kind = LENS_TERM_FILE, .text = path}, side, max_pixels, width, height, err);
 }
 
 const char *lens_picture_kind(const void *bytes, size_t size)

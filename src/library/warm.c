@@ -291,10 +291,10 @@ void lens_warm_remember(lens_warm *warm, const lens_store_model *model, const le
 
 /* ---- the whole ---- */
 
-lens_warm *lens_warm_new(const char *folder, lens_error *err)
+lens_warm *lens_warm_new(const char *name, lens_error *err)
 {
     lens_library_place place;
-    if (lens_library_place_of(folder, &place, err) != 0)
+    if (lens_library_place_of(name, &place, err) != 0)
         return NULL;
     lens_warm *warm = calloc(1, sizeof *warm);
     if (!warm) {

@@ -142,7 +142,7 @@ static int watch_above(lens_watch *self, const char *path, lens_error *err)
 {
     char *folder = lens_path_folder(path);
     if (!folder)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
+        return lens_fail_memory_for(err, path);
     const int result = self->folders ? lens_folder_watch_add(self->folders, folder, err) : 0;
     free(folder);
     return result;

@@ -138,7 +138,7 @@ static int memory_body(void *context, const void *bytes, size_t size, lens_error
         return lens_fail(err, LENS_E_LIMIT, "%s: more than the %llu bytes allowed", memory->download->what,
                          (unsigned long long)memory->download->limit);
     if (lens_buffer_append(memory->out, bytes, size) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", memory->download->what);
+        return lens_fail_memory_for(err, memory->download->what);
     return 0;
 }
 
@@ -182,11 +182,6 @@ struct part {
     double told;
 };
 
-static int no_memory(const lens_download *download, lens_error *err)
-{
-    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", download->what);
-}
-
 /* Throws away what is there. */
 static int start_anew(struct part *part, lens_error *err)
 {
@@ -226,7 +221,7 @@ static int write_about(struct part *part, lens_error *err)
     lens_buffer about = {0};
     const char *expected = part->download->expected ? part->download->expected : "";
     int result = lens_buffer_print(&about, "%s\n%s\n", expected, part->etag) == 0 ? lens_file_write(part->about, about.data, about.size, err)
-                                                                                  : no_memory(part->download, err);
+                                                                                  : lens_fail_memory_for(err, part->download->what);
     lens_buffer_free(&about);
     return result;
 }
@@ -415,7 +410,7 @@ int lens_download_file(const lens_download *download, char *sha256, lens_error *
     int result = -1;
     struct part part = {.download = download, .fd = -1, .total = download->size};
     if (lens_buffer_print(&path, "%s.part", download->path) != 0 || lens_buffer_print(&about, "%s.part.of", download->path) != 0) {
-        no_memory(download, err);
+        lens_fail_memory_for(err, download->what);
     } else {
         part.path = path.data;
         part.about = about.data;

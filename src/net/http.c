@@ -219,7 +219,7 @@ static int explain(const struct hop *hop, const char *url, CURLcode code, const 
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
         return lens_fail(hop->err, LENS_E_ARGUMENT, "%s: not an address of http or https", plain);
-    case CURLE_OUT_OF_MEMORY: return lens_fail(hop->err, LENS_E_MEMORY, "%s: not enough memory", plain);
+    case CURLE_OUT_OF_MEMORY: return lens_fail_memory_for(hop->err, plain);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE: break; /* no second try makes a certificate right */
     case CURLE_COULDNT_RESOLVE_HOST:

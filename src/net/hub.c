@@ -178,7 +178,7 @@ static int add_name(lens_names *names, const char *name, const char *what, lens_
         return 0;
     if (names->count == MOST_FILES)
         return lens_fail(err, LENS_E_LIMIT, "%s: names more than %d files", what, MOST_FILES);
-    return lens_names_add(names, strdup(name)) == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", what);
+    return lens_names_add(names, strdup(name)) == 0 ? 0 : lens_fail_memory_for(err, what);
 }
 
 /* A JSON string without a NUL in it, or NULL. */

@@ -129,7 +129,7 @@ int lens_attention_fast(lens_stream *stream, const lens_layer *layer, int count,
     const size_t own = (each + LENS_LANES - 1) / LENS_LANES * LENS_LANES, threads = (size_t)stream->threads;
     float *scratch = lens_stream_scratch(stream, (all + threads * own + BOUNDARY) * sizeof *scratch);
     if (!scratch)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     float *head_scratch = scratch + (all + LENS_LANES - 1) / LENS_LANES * LENS_LANES;
     memset(head_scratch, 0, threads * own * sizeof *scratch);
     for (int n = 0; n < count; n++) {

@@ -76,7 +76,7 @@ const float *lens_engine_table(lens_engine *engine, const char *name, size_t cou
     lens_table *table = numbers && strlen(name) < LENS_PACKED_NAME ? calloc(1, sizeof *table) : NULL;
     if (!table) {
         free(numbers);
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        lens_fail_memory_for(err, name);
         return NULL;
     }
     strcpy(table->name, name);
@@ -256,7 +256,7 @@ lens_layer *lens_layer_add(lens_engine *engine, const char *name, lens_layer_kin
     lens_layer *layer = calloc(1, sizeof *layer);
     if (!layer || !(layer->name = strdup(name))) {
         free(layer);
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        lens_fail_memory_for(err, name);
         return NULL;
     }
     layer->kind = kind;
@@ -312,7 +312,7 @@ static lens_layer *pack(const lens_engine *engine, lens_layer *layer, int out, c
     if (!bias && (zeros = lens_floats_new((size_t)out)))
         bias = memset(zeros, 0, (size_t)out * sizeof *zeros);
     int result = bias ? engine->backend->pack(engine, layer, weights, bias, err)
-                      : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+                      : lens_fail_memory_for(err, layer->name);
     free(zeros);
     return result == 0 ? layer : NULL;
 }
@@ -352,7 +352,7 @@ lens_layer *lens_conv_new(lens_engine *engine, const char *name, const lens_conv
     layer->conv.in_scales = layer->in_scales = spec->from == LENS_TYPE_BYTES ? copy_scales(spec->in_scales, spec->in) : NULL;
     layer->conv.out_scales = layer->out_scales = spec->to == LENS_TYPE_BYTES ? copy_scales(spec->out_scales, spec->out) : NULL;
     if ((spec->from == LENS_TYPE_BYTES && !layer->in_scales) || (spec->to == LENS_TYPE_BYTES && !layer->out_scales)) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        lens_fail_memory_for(err, name);
         return NULL;
     }
     lens_layer *packed = pack(engine, layer, spec->out, weights, bias, err);

@@ -195,7 +195,7 @@ static struct plan *plan_for(const lens_stream *stream, const lens_layer *layer,
             return plan;
     struct plan *plan = calloc(1, sizeof *plan);
     if (!plan) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        lens_fail_memory_for(err, layer->name);
         return NULL;
     }
     plan->count = count;
@@ -283,7 +283,7 @@ static int run_rows_of_bytes(lens_stream *stream, const lens_layer *layer, int c
     const float *factors = lens_items_factors((void *)in, (size_t)count, layer->in_size);
     float *scratch = lens_stream_scratch(stream, (size_t)stream->threads * layer->out_size * sizeof *scratch);
     if (!scratch || reserve(&state->sums, LENS_DNNL_CHUNK * layer->out_size * sizeof(int32_t)) != 0)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     const int chunk = chunk_of(count);
     for (int first = 0; first < count; first += chunk) {
         const int rows = count - first < chunk ? count - first : chunk;

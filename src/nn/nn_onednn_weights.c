@@ -55,7 +55,7 @@ static int to_bytes(const lens_layer *layer, const float *weights, const float *
     float *lost = lens_floats_new(out);
     if (!*bytes || !packed->scales || !packed->zeros || !lost) {
         free(lost);
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     }
     lens_weights_to_bytes(layer, weights, *bytes, packed->scales, packed->zeros, lost);
     for (size_t o = 0; o < out; o++) {
@@ -91,7 +91,7 @@ int lens_dnnl_pack(const lens_engine *engine, lens_layer *layer, const float *we
     lens_dnnl_packed *packed = layer->packed = calloc(1, sizeof *packed);
     int8_t *small = NULL;
     if (!packed || !(packed->bias = lens_floats_new(out)))
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     memset(packed->bias, 0, out * sizeof *bias);
     if (layer->from == LENS_TYPE_BF16)
         lens_weights_to_halves(layer, weights, packed->bias);
@@ -144,7 +144,7 @@ static void *take_copy(const lens_engine *engine, const lens_layer *layer, const
     const void *bytes = lens_packed_find(engine->packed, name, size, err);
     void *copy = bytes ? lens_floats_new(size / sizeof(float) + 1) : NULL;
     if (bytes && !copy)
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        lens_fail_memory_for(err, layer->name);
     return copy ? memcpy(copy, bytes, size) : NULL;
 }
 
@@ -156,7 +156,7 @@ static int take_weights(const lens_engine *engine, lens_layer *layer, lens_error
     size_t size = 0;
     uint8_t *layout = desc_bytes(packed->desc, &size);
     if (!layout)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     lens_run_name(layer, "layout", name);
     const void *kept = lens_packed_find(engine->packed, name, size, err);
     int result = kept ? 0 : -1;
@@ -177,7 +177,7 @@ int lens_dnnl_take(const lens_engine *engine, lens_layer *layer, lens_error *err
     const bool bytes = layer->from == LENS_TYPE_BYTES;
     lens_dnnl_packed *packed = layer->packed = calloc(1, sizeof *packed);
     if (!packed)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     if (!(packed->bias = take_copy(engine, layer, "bias", out * sizeof(float), err)) ||
         (bytes && (!(packed->scales = take_copy(engine, layer, "scales", out * sizeof(float), err)) ||
                    !(packed->zeros = take_copy(engine, layer, "zeros", out * sizeof(int32_t), err)))))
@@ -197,7 +197,7 @@ int lens_dnnl_keep(const lens_layer *layer, lens_packing *packing, lens_error *e
     size_t layout = 0;
     free(packed->layout);
     if (!(packed->layout = desc_bytes(packed->desc, &layout)))
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     const struct {
         const char *part;
         const void *bytes;

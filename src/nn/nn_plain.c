@@ -80,7 +80,7 @@ static int pack_rounded(lens_layer *layer, const float *weights, const float *bi
     struct conv *conv = layer->packed = calloc(1, sizeof *conv);
     if (!conv || __builtin_mul_overflow(taps * (size_t)spec->out, in, &count) || !(conv->weights = lens_floats_new(count)) ||
         !(conv->bias = lens_floats_new((size_t)spec->out)))
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     memcpy(conv->bias, bias, (size_t)spec->out * sizeof *bias);
     for (size_t g = 0; g < (size_t)spec->groups; g++)
         for (size_t o = 0; o < out; o++)
@@ -100,7 +100,7 @@ static int pack(const lens_engine *engine, lens_layer *layer, const float *weigh
     float *copy = made_up ? rounded(layer, weights, (size_t)spec.out, each, made_up) : NULL;
     for (int o = 0; copy && o < spec.out; o++)
         made_up[o] += bias[o];
-    int result = copy ? pack_rounded(layer, copy, made_up, err) : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    int result = copy ? pack_rounded(layer, copy, made_up, err) : lens_fail_memory_for(err, layer->name);
     free(made_up);
     free(copy);
     return result;
@@ -249,7 +249,7 @@ static int product(lens_stream *stream, const lens_layer *layer, int count, cons
         store(layer, count, to, out);
     free(from);
     free(to);
-    return result == 0 ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    return result == 0 ? 0 : lens_fail_memory_for(err, layer->name);
 }
 
 /* What token R of a text or picture sees through one head: QKV begins at that head's first query, rows are STRIDE floats apart, keys and
@@ -285,7 +285,7 @@ static int attention(lens_stream *stream, const lens_layer *layer, int count, in
     const size_t part = layer->out_size, stride = layer->in_size, width = (size_t)spec->width, rows = (size_t)count * (size_t)tokens;
     double *shares = calloc((size_t)tokens, sizeof *shares);
     float *from = load(layer, count * tokens, qkv), *to = lens_floats_new(rows * part);
-    int result = shares && from && to ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    int result = shares && from && to ? 0 : lens_fail_memory_for(err, layer->name);
     for (size_t row = 0; result == 0 && row < rows; row++)
         for (int h = 0; h < spec->heads; h++) {
             const size_t first = row / (size_t)tokens * (size_t)tokens;
@@ -341,7 +341,7 @@ static int norm(lens_stream *stream, const lens_layer *layer, int count, const v
     const int each = layer->norm.channels / layer->norm.groups;
     const size_t size = layer->in_size;
     float *from = load(layer, count, in), *to = lens_floats_new((size_t)count * size);
-    int result = from && to ? 0 : lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+    int result = from && to ? 0 : lens_fail_memory_for(err, layer->name);
     for (size_t n = 0; result == 0 && n < (size_t)count; n++)
         for (int g = 0; g < layer->norm.groups; g++)
             norm_group(layer, g * each, (g + 1) * each, from + n * size, to + n * size);

@@ -33,7 +33,7 @@ static lens_layer *norm_new(lens_engine *engine, const char *name, lens_layer_ki
     layer->gamma = lens_floats_new(channels);
     layer->beta = lens_floats_new(channels);
     if (!layer->gamma || !layer->beta) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", name);
+        lens_fail_memory_for(err, name);
         return NULL;
     }
     char run[LENS_PACKED_NAME];
@@ -300,7 +300,7 @@ static int group_norm(lens_stream *stream, const lens_layer *layer, int count, c
     const size_t channels = (size_t)layer->norm.channels, size = layer->in_size;
     double *scratch = lens_stream_scratch(stream, channels * (2 * sizeof(double) + 5 * sizeof(float)));
     if (!scratch)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
     float *floats = (float *)(scratch + 2 * channels);
     struct channels c = {floats, floats + channels, floats + 2 * channels, scratch, scratch + channels};
     const size_t in_step = lens_items_size(layer->from, 1, size), out_step = layer->to == LENS_TYPE_BYTES ? size : lens_items_size(layer->to, 1, size);
@@ -319,7 +319,7 @@ int lens_norm_fast(lens_stream *stream, const lens_layer *layer, int count, cons
     const size_t size = layer->in_size;
     float *scratch = layer->to == LENS_TYPE_F32 ? NULL : lens_stream_scratch(stream, (size_t)stream->threads * size * sizeof *scratch);
     if (layer->to != LENS_TYPE_F32 && !scratch)
-        return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", layer->name);
+        return lens_fail_memory_for(err, layer->name);
 #pragma omp parallel for num_threads(stream->threads) if (stream->threads > 1 && count > 1)
     for (int n = 0; n < count; n++) {
         float *row = scratch ? scratch + (size_t)lens_thread() * size : (float *)out + (size_t)n * size;

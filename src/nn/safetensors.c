@@ -51,11 +51,6 @@ struct lens_weights {
     size_t count, capacity;
 };
 
-static int no_memory(lens_error *err, const char *path)
-{
-    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", path);
-}
-
 static void forget_entry(struct entry *entry)
 {
     free(entry->name);
@@ -135,7 +130,7 @@ static int read_entry(struct entry *entry, const char *name, const json_t *field
     entry->begin = (size_t)json_integer_value(begin);
     entry->end = (size_t)json_integer_value(end);
     entry->view.name = entry->name = strdup(name);
-    return entry->name ? 0 : no_memory(err, file->path);
+    return entry->name ? 0 : lens_fail_memory_for(err, file->path);
 }
 
 static int by_place(const void *left, const void *right)
@@ -187,7 +182,7 @@ static int read_header(lens_weights *weights, const json_t *header, const struct
             continue;
         struct entry *more = lens_list_room(weights->entries, weights->count, &weights->capacity, sizeof *more);
         if (!more)
-            return no_memory(err, file->path);
+            return lens_fail_memory_for(err, file->path);
         weights->entries = more;
         if (read_entry(&weights->entries[weights->count], name, fields, file, err) != 0)
             return -1;
@@ -228,7 +223,7 @@ static struct file *add_file(lens_weights *weights, const char *path, const void
     struct file *file = calloc(1, sizeof *file);
     if (!file || !(file->path = strdup(path))) {
         free(file);
-        no_memory(err, path);
+        lens_fail_memory_for(err, path);
         return NULL;
     }
     file->next = weights->files;
@@ -259,7 +254,7 @@ static int add_shard(lens_weights *weights, const char *index, const char *shard
     if (lens_buffer_append(&path, index, slash ? (size_t)(slash - index + 1) : 0) != 0 ||
         lens_buffer_append(&path, shard, strlen(shard)) != 0) {
         lens_buffer_free(&path);
-        return no_memory(err, index);
+        return lens_fail_memory_for(err, index);
     }
     const struct file *file = add_file(weights, path.data, NULL, 0, err);
     lens_buffer_free(&path);
@@ -291,7 +286,7 @@ static int add_shards(lens_weights *weights, const char *index, const json_t *ma
             return lens_fail(err, LENS_E_FORMAT, "%s: tensor %s is said to be in something that is no plain file name", index,
                              name);
         if (json_object_set_new(shards, json_string_value(shard), json_true()) != 0)
-            return no_memory(err, index);
+            return lens_fail_memory_for(err, index);
     }
     json_object_foreach(shards, name, shard)
         if (add_shard(weights, index, name, map, err) != 0)
@@ -306,7 +301,7 @@ static int open_index(lens_weights *weights, const char *path, lens_error *err)
         return -1;
     const json_t *map = json_object_get(index, "weight_map");
     json_t *shards = json_object();
-    int result = shards ? add_shards(weights, path, map, shards, err) : no_memory(err, path);
+    int result = shards ? add_shards(weights, path, map, shards, err) : lens_fail_memory_for(err, path);
     if (result == 0 && weights->count)
         qsort(weights->entries, weights->count, sizeof *weights->entries, by_name);
     const char *name;
@@ -328,7 +323,7 @@ static lens_weights *open_weights(const char *path, const void *bytes, size_t si
     lens_weights *weights = calloc(1, sizeof *weights);
     if (!weights || !(weights->path = strdup(path))) {
         free(weights);
-        no_memory(err, path);
+        lens_fail_memory_for(err, path);
         return NULL;
     }
     const char *ending = strrchr(path, '.');
@@ -431,7 +426,7 @@ int lens_weights_hash(const lens_weights *weights, lens_hash *hash, lens_error *
     if (result == 0)
         *hash = lens_hash_of(list.data ? list.data : "", list.size);
     else
-        no_memory(err, weights->path);
+        lens_fail_memory_for(err, weights->path);
     lens_buffer_free(&list);
     return result;
 }
@@ -496,7 +491,7 @@ static int check_shape(const struct entry *entry, int dims, const int64_t *shape
         print_shape(&text, dims, shape) == 0)
         lens_fail(err, LENS_E_FORMAT, "%s: tensor %s is %s", entry->file->path, entry->name, text.data);
     else
-        no_memory(err, entry->file->path);
+        lens_fail_memory_for(err, entry->file->path);
     lens_buffer_free(&text);
     return -1;
 }
@@ -519,7 +514,7 @@ float *lens_weights_read(const lens_weights *weights, const char *name, int dims
     size_t count = (size_t)entry->view.count;
     float *numbers = count <= SIZE_MAX / sizeof *numbers ? malloc(count ? count * sizeof *numbers : 1) : NULL;
     if (!numbers) {
-        no_memory(err, entry->file->path);
+        lens_fail_memory_for(err, entry->file->path);
         return NULL;
     }
     /* The type is a constant in each call, so that the loop has no branch in it. */

@@ -9,14 +9,14 @@
 
 enum { SIDE_LEAST = 8, JINA_RESIZE = 256 };
 
-/* "64" -> 64; -1 for anything but digits, or a number outside LEAST..MOST. */
-static int side_of(const char *digits, int least, int most)
+/* "64" -> 64; -1 for anything but digits, or a number outside SIDE_LEAST..MOST. */
+static int side_of(const char *digits, int most)
 {
     size_t length = strspn(digits, "0123456789");
     if (length == 0 || length > 4 || digits[length] != '\0' || digits[0] == '0')
         return -1;
     int side = atoi(digits);
-    return side >= least && side <= most ? side : -1;
+    return side >= SIDE_LEAST && side <= most ? side : -1;
 }
 
 int lens_preparation_override(lens_preparation *preparation, const char *name, lens_error *err)
@@ -32,9 +32,9 @@ int lens_preparation_override(lens_preparation *preparation, const char *name, l
         changed.fit = LENS_FIT_SQUASH;
     } else if (strcmp(name, "pad") == 0) {
         changed.fit = LENS_FIT_PAD;
-    } else if ((side = side_of(name, SIDE_LEAST, LENS_PREPARE_MOST)) > 0) {
+    } else if ((side = side_of(name, LENS_PREPARE_MOST)) > 0) {
         changed.before = side;
-    } else if (strncmp(name, "jina", 4) == 0 && (side = side_of(name + 4, SIDE_LEAST, JINA_RESIZE)) > 0) {
+    } else if (strncmp(name, "jina", 4) == 0 && (side = side_of(name + 4, JINA_RESIZE)) > 0) {
         changed.jina = side;
     } else {
         return lens_fail(err, LENS_E_ARGUMENT,

@@ -38,18 +38,13 @@ static json_t *drawing(const lens_explanation *why, lens_error *err)
     int width, height;
     void *bytes = NULL;
     size_t size = 0;
-    lens_buffer text = {0};
-    json_t *string = NULL;
+    json_t *data = NULL;
     uint8_t *rgb = lens_explanation_draw(why, SIDE, &width, &height, err);
-    if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0) {
-        string = lens_data_uri("image/jpeg", bytes, size, &text) == 0 ? json_stringn(text.data, text.size) : NULL;
-        if (!string)
-            lens_fail_memory(err);
-    }
-    lens_buffer_free(&text);
+    if (rgb && lens_jpeg(rgb, width, height, 88, &bytes, &size, err) == 0 && !(data = lens_json_data("image/jpeg", bytes, size)))
+        lens_fail_memory(err);
     free(bytes);
     free(rgb);
-    return string;
+    return data;
 }
 
 /* The term of the address: text, id or upload. 0, or -1 with an answer. */

@@ -26,7 +26,7 @@ static json_t *folders_json(const lens_exchange *exchange, const lens_status *st
 {
     json_t *array = json_array();
     for (size_t i = 0; i < status->folder_count; i++)
-        json_array_append_new(array, json_pack("{sisoso*sb}", "id", (int)i + 1, "name", lens_name_json(status->folders[i]), "path",
+        json_array_append_new(array, json_pack("{soso*sb}", "name", lens_name_json(status->folders[i]), "path",
                                                lens_path_json(exchange, status->folders[i]), "present", status->folder_present[i]));
     return array;
 }
@@ -103,9 +103,9 @@ void lens_api_status(lens_exchange *exchange)
     json_t *forgotten = json_array();
     for (size_t i = 0; i < from->forgotten_count; i++)
         json_array_append_new(forgotten, lens_path_or_name_json(exchange, from->forgotten[i]));
-    json_t *object = json_pack("{sssIsIsIsIsosbsbsbsbsbsb}", "version", lens_version(), "pictures", (json_int_t)from->pictures, "contents",
+    json_t *object = json_pack("{sssIsIsIsIsosbsbsbsbsb}", "version", lens_version(), "pictures", (json_int_t)from->pictures, "contents",
                                (json_int_t)from->contents, "failed", (json_int_t)from->failed, "bytes", (json_int_t)from->bytes, "indexing",
-                               lens_indexer_state(server->indexer), "watching", told, "timed", timed, "may_index", true, "may_add",
+                               lens_indexer_state(server->indexer), "watching", told, "timed", timed, "may_add",
                                server->options.paths.count > 0, "urls", server->options.allow_urls, "paths", server->show_paths);
     json_object_set_new(object, "captions", json_integer((json_int_t)from->captions));
     json_object_set_new(object, "read", json_integer((json_int_t)from->read));

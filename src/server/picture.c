@@ -35,9 +35,9 @@ json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *pic
     snprintf(file, sizeof file, "/api/pictures/%lld/file", (long long)picture->id);
     lens_picture_version(picture, version);
     snprintf(thumb, sizeof thumb, "/api/pictures/%lld/thumb?v=%s", (long long)picture->id, version);
-    json_t *object = json_pack("{sIsisisIsosssssssssi}", "id", (json_int_t)picture->id, "width", picture->width, "height", picture->height, "bytes",
+    json_t *object = json_pack("{sIsisisIsossssssss}", "id", (json_int_t)picture->id, "width", picture->width, "height", picture->height, "bytes",
                                (json_int_t)picture->bytes, "name", lens_name_json(picture->path), "modified", modified, "file", file, "thumb", thumb,
-                               "format", picture->format ? picture->format : "", "stands_for", 1);
+                               "format", picture->format ? picture->format : "");
     json_t *path = lens_path_json(exchange, picture->path);
     if (object && path)
         json_object_set_new(object, "path", path);

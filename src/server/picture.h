@@ -17,7 +17,7 @@ json_t *lens_path_or_name_json(const lens_exchange *exchange, const char *path);
 enum { LENS_VERSION_SIZE = 40 };
 void lens_picture_version(const lens_picture *picture, char version[LENS_VERSION_SIZE]);
 
-/* {"id", "name", "path" where it is told, "width", "height", "bytes", "format", "modified", "file", "thumb", "stands_for": 1} */
+/* {"id", "name", "path" where it is told, "width", "height", "bytes", "format", "modified", "file", "thumb"} */
 json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *picture);
 
 /* Picture ID of the exchange's library, to be freed with lens_picture_free. 0, or -1 with an answer. */

@@ -9,7 +9,7 @@
  * loses at most what was not yet written; what was appended without a row is cut off by the next writer. A slot that was
  * committed is never written again, so a reader's view stays true however long it is held.
  *
- * Words hang on both: what is said about a picture on the PICTURE, what was read in it on the CONTENT (store_texts.c).
+ * Words hang on both: what is said about a picture on the PICTURE, what was read in it on the CONTENT (texts.h).
  *
  * A store belongs to one thread at a time. Paths are absolute, as lens_path_absolute gives them, and bytes, not text. */
 #ifndef LENS_STORE_STORE_H

@@ -39,7 +39,7 @@ function words(status, say) {
         read < contents ? [' To have that done: the button below, or ', command('memelens ocr'), '; ', command('memelens serve --watch --ocr'), ' reads what comes by itself.'] : null),
       captions || lettered ? sentences ? line(`${count(sentences)} pictures can be found by what their text means.`) : line('What texts mean wants a model of sentences: ', command('memelens pull all-minilm-l6-v2'), ', then ', command('memelens index'), '.') : null,
       status.by.includes('look') ? null : line('What the pictures look like wants a model that knows words: ', command('memelens pull all-minilm-l6-v2'), ' for the default one.')),
-    status.may_index && read < contents && status.pictures ? make('div', {class: 'row'}, make('button', {id: 'read', onclick: () => begin(say, {ocr: true})}, 'Read what is written in the pictures')) : null);
+    read < contents && status.pictures ? make('div', {class: 'row'}, make('button', {id: 'read', onclick: () => begin(say, {ocr: true})}, 'Read what is written in the pictures')) : null);
 }
 
 function bring(status, say) {

@@ -3,28 +3,23 @@
 #include <strings.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "store/folder/internal.h"
 
 /* The part of PATH that begins with the slash before the name of the nearest of ROOTS; before its own name when it is in none. */
 static const char *from_root(const char *path, const lens_names *roots)
 {
-    size_t longest = 0;
-    for (size_t i = 0; i < roots->count; i++) {
-        const size_t length = strlen(roots->items[i]);
-        if (length > longest && lens_path_within(path, roots->items[i]))
-            longest = length;
-    }
-    for (longest = longest ? longest : strlen(path); longest > 0; longest--)
-        if (path[longest - 1] == '/')
-            return path + longest - 1;
+    const char *root = lens_names_nearest(roots, path);
+    for (size_t at = strlen(root ? root : path); at > 0; at--)
+        if (path[at - 1] == '/')
+            return path + at - 1;
     return path;
 }
 
 static void lower(char *text)
 {
     for (; *text; text++)
-        if (*text >= 'A' && *text <= 'Z')
-            *text = (char)(*text - 'A' + 'a');
+        *text = lens_ascii_lower(*text);
 }
 
 typedef struct sieve {

@@ -178,7 +178,7 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
 {
     lens_folder *store = calloc(1, sizeof *store);
     if (!store) {
-        lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", folder);
+        lens_fail_memory_for(err, folder);
         return NULL;
     }
     store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;

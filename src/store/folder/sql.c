@@ -51,7 +51,7 @@ int lens_sql_fail(lens_folder *store, lens_error *err)
 
 int lens_sql_memory(lens_folder *store, lens_error *err)
 {
-    return lens_fail(err, LENS_E_MEMORY, "%s: not enough memory", store->folder);
+    return lens_fail_memory_for(err, store->folder);
 }
 
 int lens_sql_run(lens_folder *store, const char *sql, lens_error *err)

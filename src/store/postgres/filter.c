@@ -1,4 +1,5 @@
 /* Which pictures may be results, as conditions of a query. */
+#include "base/text.h"
 #include "store/postgres/internal.h"
 
 static void lower_args(lens_pg_args *args, const char *const *items, size_t count)
@@ -9,8 +10,7 @@ static void lower_args(lens_pg_args *args, const char *const *items, size_t coun
         if (lens_buffer_append(&low, items[i], strlen(items[i])) != 0)
             args->failed = true;
         for (size_t j = 0; j < low.size; j++)
-            if (low.data[j] >= 'A' && low.data[j] <= 'Z')
-                low.data[j] = (char)(low.data[j] - 'A' + 'a');
+            low.data[j] = lens_ascii_lower(low.data[j]);
         lens_pg_add_bytes(args, low.data ? low.data : "", low.size);
         lens_buffer_free(&low);
     }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "store/postgres/internal.h"
 
 #define ANY_CHARACTER "(?:[\\u0001-\\u007f]|[\\u00c0-\\u00ff][\\u0080-\\u00bf]*(?![\\u0080-\\u00bf])|[\\u0080-\\u00bf])"
@@ -19,17 +20,12 @@ static int put_byte(lens_buffer *out, unsigned char byte)
     return lens_buffer_print(out, "\\u%04x", byte); /* within brackets too */
 }
 
-static unsigned char small(unsigned char byte)
-{
-    return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte - 'A' + 'a') : byte;
-}
-
 /* The character at *AT, as SQLite reads it: a first byte, and all that can follow one. */
 static unsigned next_point(const char **at)
 {
     const unsigned char first = (unsigned char)*(*at)++;
     if (first < 0xc0)
-        return small(first);
+        return (unsigned char)lens_ascii_lower((char)first);
     unsigned point = first < 0xe0 ? first & 0x1f : first < 0xf0 ? first & 0x0f : first & 0x07;
     while (((unsigned char)**at & 0xc0) == 0x80)
         point = point << 6 | ((unsigned char)*(*at)++ & 0x3f);
@@ -125,7 +121,7 @@ int lens_pg_put_glob(lens_buffer *out, const char *glob)
                 return lens_buffer_print(out, "%s", NONE);
             }
         } else
-            result = put_byte(out, small((unsigned char)byte));
+            result = put_byte(out, (unsigned char)lens_ascii_lower(byte));
     }
     return result == 0 ? lens_buffer_print(out, "$") : -1;
 }
