@@ -93,6 +93,8 @@ int lens_answer_failure(lens_exchange *exchange, const lens_error *error)
         {LENS_E_LIMIT, 413, "too_large"},     {LENS_E_UNSUPPORTED, 422, "unprocessable"}, {LENS_E_BUSY, 503, "unavailable"},
         {LENS_E_AWAY, 503, "unavailable"},    {LENS_E_CANCELLED, 503, "unavailable"}, {LENS_E_SILENT, 503, "unavailable"},
     };
+    if (error->code == LENS_E_CANCELLED && exchange->late) /* a slow worker goes on with it, if this was none */
+        return exchange->slow ? lens_answer_error(exchange, 503, "unavailable", "that takes too long") : -1;
     const char *message = lens_answer_reason(exchange, error->message);
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         if (statuses[i].code == error->code)

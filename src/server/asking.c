@@ -70,7 +70,7 @@ static int read_file(lens_exchange *exchange, lens_asked *asked)
         result = 0;
     else if (error.code == LENS_E_LIMIT)
         too_large(exchange);
-    else if (error.code == LENS_E_MEMORY)
+    else if (error.code == LENS_E_MEMORY || error.code == LENS_E_CANCELLED)
         lens_answer_failure(exchange, &error);
     else if (error.code == LENS_E_SILENT)
         lens_answer_error(exchange, 503, "unavailable", "the disk with that file gives no answer");

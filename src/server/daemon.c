@@ -27,6 +27,7 @@ typedef struct lens_connection {
     double since;
     bool endless; /* a stream of events */
     bool gone;    /* the other side had hung up when we last looked */
+    lens_exchange *exchange; /* being worked on; else NULL */
 } lens_connection;
 
 static void enter_phase(lens_exchange *exchange, phase to)
@@ -39,6 +40,7 @@ static void enter_phase(lens_exchange *exchange, phase to)
     pthread_mutex_lock(&server->lock);
     self->phase = to;
     self->since = lens_seconds();
+    self->exchange = to == PHASE_WORKING ? exchange : NULL;
     self->endless = to == PHASE_FETCHING && exchange->route && exchange->route->answer == lens_api_events;
     pthread_mutex_unlock(&server->lock);
 }
@@ -86,18 +88,23 @@ void lens_daemon_sweep(lens_server *server)
     for (lens_connection *at = server->connections; at; at = at->next) {
         const double most = at->phase == PHASE_FETCHING ? patience * fetching_factor : patience;
         const bool was_gone = at->gone;
-        at->gone = (at->phase == PHASE_IDLE || at->phase == PHASE_ASKING) && hung_up(at->fd);
+        at->gone = at->phase != PHASE_FETCHING && hung_up(at->fd);
+        if (at->exchange && was_gone && at->gone)
+            atomic_store(&at->exchange->gone, true);
         if (at->phase != PHASE_WORKING && !at->endless && (now - at->since > most || (was_gone && at->gone)))
             shutdown(at->fd, SHUT_RDWR);
     }
     pthread_mutex_unlock(&server->lock);
 }
 
+/* What stands for an exchange that has not begun: its address was heard, and a NUL in it or not. */
+static char address_heard, address_with_nul;
+
 static void forget(void *context, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
     (void)context, (void)connection, (void)code;
     lens_exchange *exchange = *request;
-    if (!exchange)
+    if (!exchange || *request == &address_heard || *request == &address_with_nul)
         return;
     lens_server *server = exchange->server;
     if (exchange->route)
@@ -226,24 +233,31 @@ static enum MHD_Result begin(lens_exchange *exchange)
     return MHD_YES;
 }
 
-/* The first that is heard of a request, its address as it was sent. A NUL in the path would end it early. */
+/* The first that is heard of a request, its address as it was sent. A NUL in the path would end it early. Nothing is made here that wants an end: of a
+ * request that libmicrohttpd itself refuses after this, as one with too many arguments, it tells us nothing more. */
 static void *meet_address(void *context, const char *address, struct MHD_Connection *connection)
 {
-    lens_server *server = context;
-    lens_exchange *exchange = calloc(1, sizeof *exchange);
-    if (!exchange)
-        return NULL;
+    (void)context, (void)connection;
     const char *nul = strstr(address, "%00"), *query = strchr(address, '?');
-    *exchange = (lens_exchange){.server = server, .connection = connection, .begun = lens_seconds(), .has_nul = nul && (!query || nul < query)};
-    atomic_fetch_add(&server->in_flight, 1);
+    return nul && (!query || nul < query) ? &address_with_nul : &address_heard;
+}
+
+static lens_exchange *begin_exchange(lens_server *server, struct MHD_Connection *connection, bool has_nul)
+{
+    lens_exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange) {
+        *exchange = (lens_exchange){.server = server, .connection = connection, .begun = lens_seconds(), .has_nul = has_nul};
+        atomic_fetch_add(&server->in_flight, 1);
+    }
     return exchange;
 }
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
                               const char *data, size_t *size, void **request)
 {
-    (void)version, (void)connection;
-    (void)context;
+    (void)version;
+    if (*request == &address_heard || *request == &address_with_nul)
+        *request = begin_exchange(context, connection, *request == &address_with_nul);
     lens_exchange *exchange = *request;
     if (!exchange)
         return MHD_NO;

@@ -5,7 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/patience.h"
 #include "base/text.h"
+
+enum {
+    FORM_BUFFER = 4096, /* libmicrohttpd moves what is in it once for each line of a part's head: with a large one many short lines cost their square */
+    FORM_PIECE = 1 << 18
+};
 
 typedef struct form {
     lens_query *query; /* NULL: only the picture is wanted */
@@ -70,13 +76,19 @@ static enum MHD_Result meet_part(void *context, enum MHD_ValueKind kind, const c
 
 static int read_form(lens_exchange *exchange, form *self)
 {
-    struct MHD_PostProcessor *reader = MHD_create_post_processor(exchange->connection, 65536, meet_part, self);
+    struct MHD_PostProcessor *reader = MHD_create_post_processor(exchange->connection, FORM_BUFFER, meet_part, self);
     int result = reader ? 0 : lens_fail(self->err, LENS_E_ARGUMENT, "the form has no boundary");
     if (reader) {
-        const bool right = MHD_post_process(reader, exchange->body.data ? exchange->body.data : "", exchange->body.size) == MHD_YES;
+        bool right = true, ended = false;
+        for (size_t at = 0; right && at < exchange->body.size && !(ended = lens_patience_ended()); at += FORM_PIECE) {
+            const size_t left = exchange->body.size - at;
+            right = MHD_post_process(reader, exchange->body.data + at, left < FORM_PIECE ? left : FORM_PIECE) == MHD_YES;
+        }
         const bool whole = MHD_destroy_post_processor(reader) == MHD_YES;
         if (self->failed)
             result = -1;
+        else if (ended)
+            result = lens_fail(self->err, LENS_E_CANCELLED, "interrupted");
         else if (!right || !whole)
             result = lens_fail(self->err, LENS_E_ARGUMENT, "the form is broken off");
         else

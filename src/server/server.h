@@ -68,6 +68,8 @@ struct lens_exchange {
     size_t held;       /* bytes that were gathered for it, besides the body */
     double until;      /* when what it names must have been fetched; 0: nothing was yet */
     bool has_nul, too_large, worked, slow;
+    bool late;         /* it has had the time that its worker has for one */
+    atomic_bool gone;  /* who asked has hung up */
     lens_library *library; /* of the worker that answers */
     unsigned status;
     struct MHD_Response *response; /* the answer, once there is one */

@@ -1,6 +1,7 @@
 /* The threads that answer. Each has a library of its own on the one warm. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/patience.h"
 #include "server/server.h"
 
@@ -12,13 +13,28 @@ struct lens_worker {
     lens_library *library;
     pthread_t thread;
     bool runs;
+    lens_exchange *exchange; /* being answered; NULL: none */
+    double since;
 };
 
 static const double answer_within = 10; /* seconds that a disk has: who looks at a page waits no longer */
 
+/* Of a query with pictures. Who takes longer is for the slow workers, so that others' queries go on; what was done in so little time is done again. */
+static const double quick_within = 2;
+
+/* What whatever may take long asks now and then: decoding, and waiting for a disk. */
 static bool goes_on(void *context)
 {
-    return !atomic_load(&((lens_server *)context)->overdue);
+    const lens_worker *self = context;
+    const lens_server *server = self->server;
+    lens_exchange *exchange = self->exchange;
+    if (atomic_load(&server->overdue))
+        return false;
+    if (!exchange)
+        return true;
+    const double most = exchange->slow || quick_within > server->options.patience ? server->options.patience : quick_within;
+    exchange->late |= lens_seconds() - self->since > most;
+    return !exchange->late && !atomic_load(&exchange->gone);
 }
 
 static void *work(void *context)
@@ -26,17 +42,23 @@ static void *work(void *context)
     lens_worker *worker = context;
     lens_server *server = worker->server;
     void *item;
-    lens_patience_set((lens_disk_patience){.seconds = answer_within, .goes_on = goes_on, .context = server});
+    lens_patience_set((lens_disk_patience){.seconds = answer_within, .goes_on = goes_on, .context = worker});
     while (lens_queue_pop(server->queues[worker->pool], &item)) {
         lens_exchange *exchange = item;
         const lens_pool pool = worker->pool;
         exchange->library = worker->library;
         exchange->slow = pool == LENS_POOL_SLOW;
+        exchange->late = false;
+        worker->exchange = exchange;
+        worker->since = lens_seconds();
         lens_daemon_release(exchange); /* of a quick worker that found it slow */
         if (atomic_load(&server->overdue))
             lens_answer_error(exchange, 503, "unavailable", "the server is ending");
+        else if (atomic_load(&exchange->gone))
+            lens_answer_error(exchange, 503, "unavailable", "nobody waits for this");
         else
             exchange->route->answer(exchange);
+        worker->exchange = NULL;
         if (!exchange->response && pool == LENS_POOL_QUICK) { /* it turned out to be slow */
             exchange->slow = true;
             if (lens_queue_push(server->queues[LENS_POOL_SLOW], exchange))
