@@ -262,6 +262,15 @@ static void test_a_schema_of_others(void **state)
         "CREATE TRIGGER more AFTER INSERT ON picture BEGIN DELETE FROM picture; END",
         "DROP TRIGGER text_comes; CREATE TRIGGER text_comes AFTER INSERT ON text BEGIN DELETE FROM picture; END",
         "CREATE VIRTUAL TABLE more USING fts5 (words)",
+        /* Columns, indices and checks that are computed: each row may take as long as it likes. */
+        ("DROP INDEX text_of_source; DROP TABLE rule;"
+         "CREATE TABLE rule (path BLOB PRIMARY KEY, out INTEGER NOT NULL, settings BLOB GENERATED ALWAYS AS (hex(zeroblob(90000000 + out)))) STRICT, WITHOUT ROWID"),
+        "CREATE TABLE more (a INTEGER, b AS (a + 1))",
+        "CREATE INDEX more ON picture (length(replace(hex(zeroblob(20000000 + id)), '0', 'ab')))",
+        "CREATE INDEX more ON picture (size) WHERE size > abs(-1)",
+        "CREATE TABLE more (a INTEGER CHECK (length(hex(zeroblob(20000000 + a))) > 0))",
+        ("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE ''text_words_docsize''(id INTEGER PRIMARY KEY, sz BLOB AS (hex(zeroblob(id))))'"
+         " WHERE name = 'text_words_docsize'"),
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *folder = test_library_new(DIM, COUNT);
@@ -270,6 +279,29 @@ static void test_a_schema_of_others(void **state)
             assert_no_open(folder, mode == 0 ? LENS_STORE_READ : mode == 1 ? LENS_STORE_WRITE : LENS_STORE_COPY, LENS_E_FORMAT, "that is not of memelens");
         test_folder_remove(folder);
     }
+}
+
+/* Of a library that came from elsewhere a writer must not empty a file of ours. What SQLite, and a killed copy, add by themselves is no such thing. */
+static void test_a_lock_of_others(void **state)
+{
+    (void)state;
+    char *folder = test_library_new(DIM, COUNT), *lock = test_path(folder, "writer.lock"), *own = test_path(folder, "own.txt");
+    static const char words[] = "a letter that nobody must lose, longer than a number";
+    for (int kind = 0; kind < 3; kind++) {
+        unlink(lock);
+        test_write(own, words, kind == 0 ? 8 : sizeof words);
+        assert_int_equal(kind == 0 ? symlink(own, lock) : kind == 1 ? link(own, lock) : mkfifo(lock, 0600), 0);
+        assert_no_open(folder, LENS_STORE_WRITE, LENS_E_FORMAT, "no lock of memelens");
+        lens_buffer left = test_read(own);
+        assert_int_equal(left.size, kind == 0 ? 8 : sizeof words);
+        lens_buffer_free(&left);
+        lens_store_close(test_store(folder, LENS_STORE_READ));
+    }
+    unlink(lock);
+    sql(folder, "ANALYZE");
+    lens_store_close(test_store(folder, LENS_STORE_WRITE));
+    free(own), free(lock);
+    test_folder_remove(folder);
 }
 
 /* Whatever is written over the database, the answer is an error or rows, and never a crash. */
@@ -422,7 +454,7 @@ int main(void)
         cmocka_unit_test(test_other_versions_and_other_files),
         cmocka_unit_test(test_a_vector_file_that_is_not_the_one),
         cmocka_unit_test(test_rows_that_lie),
-        cmocka_unit_test(test_a_schema_of_others),
+        cmocka_unit_test(test_a_schema_of_others), cmocka_unit_test(test_a_lock_of_others),
         cmocka_unit_test(test_noise_in_the_database),
         cmocka_unit_test(test_one_writer),
         cmocka_unit_test(test_what_killed_processes_left),

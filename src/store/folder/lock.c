@@ -5,15 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "store/folder/internal.h"
 
+enum { NUMBER_MOST = 32 /* bytes of a process's number, and what ends it */ };
+
 /* The process that wrote its number into the lock file; 0 when it has not come to that yet. */
 static long holder(int fd)
 {
-    char text[32];
+    char text[NUMBER_MOST];
     ssize_t got = pread(fd, text, sizeof text - 1, 0);
     if (got <= 0)
         return 0;
@@ -31,11 +34,26 @@ static int busy(lens_folder *store, int fd, lens_error *err)
     return lens_fail(err, LENS_E_BUSY, "%s: another memelens is writing to this library", store->folder);
 }
 
+/* Opens the file. The library may be somebody else's, and what is written there must not go to a file of ours: neither through a link nor, where the file
+ * was linked or put there itself, over what is no lock. */
+static int open_lock(lens_folder *store, lens_error *err)
+{
+    const int fd = openat(store->dir, LENS_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    struct stat info;
+    if (fd < 0 && errno != ELOOP)
+        return lens_fail_errno(err, errno, "%s/%s: cannot write to this library", store->folder, LENS_LOCK);
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size < NUMBER_MOST)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return lens_fail(err, LENS_E_FORMAT, "%s/%s: a link, or no lock of memelens; move it away, and the library can be written to", store->folder, LENS_LOCK);
+}
+
 int lens_writer_lock(lens_folder *store, double wait, lens_error *err)
 {
-    int fd = openat(store->dir, LENS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    const int fd = open_lock(store, err);
     if (fd < 0)
-        return lens_fail_errno(err, errno, "%s/%s: cannot write to this library", store->folder, LENS_LOCK);
+        return -1;
     double end = lens_seconds() + wait;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int result = 0;
@@ -52,7 +70,7 @@ int lens_writer_lock(lens_folder *store, double wait, lens_error *err)
         lens_sleep(0.02);
     }
     /* The number is only there to be shown: on a full disk the lock holds without it. */
-    char text[32];
+    char text[NUMBER_MOST];
     int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length)
         errno = 0;

@@ -16,6 +16,12 @@ enum { APPLICATION = 0x4c656e73, /* "Lens" */ APPLICATION_COPYING = 0x4c656e43, 
 #define STALE(contents) \
     "DELETE FROM vector WHERE content IN (" contents ") AND model IN (SELECT id FROM model WHERE sentences);"
 
+#define MODEL \
+    "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL," \
+    " fingerprint BLOB NOT NULL, generation INTEGER NOT NULL UNIQUE, file TEXT NOT NULL, slots INTEGER NOT NULL"
+#define SENTENCES "sentences INTEGER NOT NULL DEFAULT 0"
+#define COPYING "CREATE TABLE copying (source BLOB NOT NULL) STRICT"
+
 /* A step that a release has gone is never changed: tests/cli/test_upgrade.c holds each kept library against a new one. */
 static const char *const steps[VERSION] = {
     /* 0 -> 1 */
@@ -27,8 +33,7 @@ static const char *const steps[VERSION] = {
      * root is walked (`settings`) is the library's own text. */
     "CREATE TABLE rule (path BLOB PRIMARY KEY, out INTEGER NOT NULL, settings BLOB) STRICT, WITHOUT ROWID;"
     /* `slots`: how many were ever committed to the vector file, dead ones among them. */
-    "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL,"
-    " fingerprint BLOB NOT NULL, generation INTEGER NOT NULL UNIQUE, file TEXT NOT NULL, slots INTEGER NOT NULL) STRICT;"
+    MODEL ") STRICT;"
     "CREATE TABLE content (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, width INTEGER NOT NULL,"
     " height INTEGER NOT NULL, format TEXT NOT NULL) STRICT;"
     /* A path that holds a content, or the reason why it holds none. */
@@ -42,7 +47,7 @@ static const char *const steps[VERSION] = {
     "CREATE UNIQUE INDEX vector_slot ON vector (model, slot);",
     /* 1 -> 2: words */
     /* A model of sentences: its vectors are of what is written about a content. */
-    "ALTER TABLE model ADD COLUMN sentences INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE model ADD COLUMN " SENTENCES ";"
     /* A file that captions come from, as it was when they were read; `path` is empty for what lies inside the pictures' own files. */
     "CREATE TABLE source (id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, size INTEGER NOT NULL,"
     " mtime_ns INTEGER NOT NULL, settings BLOB) STRICT;"
@@ -74,24 +79,48 @@ static const char *const steps[VERSION] = {
     " " STALE("SELECT old.content UNION SELECT new.content") " END;",
 };
 
-/* Views, triggers and virtual tables run what they say whenever rows are asked for, for ever if they like, and the file may come from anywhere: only those that are
- * in STEPS may be there. A row's words are looked at and not its type, which not every version of SQLite holds against them. */
+/* Whether WORDS make one of the tables that SQLite itself keeps: of numbers given out, of what ANALYZE counted, or behind text_words. FTS5 words the last as it
+ * likes, but needs no brackets besides those of a key: what is computed, a column or a check, does. */
+static bool is_sqlites_own(const char *words)
+{
+    static const char *const own[] = {"CREATE TABLE sqlite_sequence(name,seq)", "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
+                                      "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"};
+    static const char behind_words[] = "CREATE TABLE 'text_words_", key[] = "PRIMARY KEY";
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(words, own[i]) == 0)
+            return true;
+    if (strncmp(words, behind_words, strlen(behind_words)) != 0)
+        return false;
+    const char *open = strchr(words, '(');
+    while (open && (open = strchr(open + 1, '(')))
+        if (strncmp(open - strlen(key), key, strlen(key)) != 0)
+            return false;
+    return true;
+}
+
+static bool is_ours(const char *words)
+{
+    for (int i = 0; i < VERSION; i++)
+        if (strstr(steps[i], words))
+            return true;
+    return strcmp(words, MODEL ", " SENTENCES ") STRICT") == 0 || strcmp(words, COPYING) == 0 || is_sqlites_own(words);
+}
+
+/* Views, triggers, virtual tables, columns and indices that are computed run what they say whenever rows are asked for, for as long as they like, and the file
+ * may come from anywhere: only what is in STEPS may be there. A row's words are looked at and not its type, which not every version of SQLite holds against
+ * them. */
 static int refuse_foreign(lens_folder *store, lens_error *err)
 {
-    sqlite3_stmt *statement = lens_sql(store, "SELECT sql FROM sqlite_schema WHERE sql NOT LIKE 'CREATE TABLE %' AND sql NOT LIKE 'CREATE INDEX %'"
-                                              " AND sql NOT LIKE 'CREATE UNIQUE INDEX %'", err);
+    sqlite3_stmt *statement = lens_sql(store, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL", err);
     if (!statement)
         return -1;
     int result;
     while ((result = lens_sql_step(store, statement, err)) > 0) {
         const char *words = (const char *)sqlite3_column_text(statement, 0);
-        bool ours = false;
-        for (int i = 0; i < VERSION && !ours; i++)
-            ours = words && strstr(steps[i], words);
-        if (ours)
+        if (words && is_ours(words))
             continue;
-        result = lens_fail(err, LENS_E_FORMAT, "%s/%s: has a view, a trigger or a virtual table that is not of memelens; move it away and index again", store->folder,
-                           LENS_DATABASE);
+        result = lens_fail(err, LENS_E_FORMAT, "%s/%s: has a table, an index, a view or a trigger that is not of memelens; move it away and index again",
+                           store->folder, LENS_DATABASE);
         break;
     }
     lens_sql_done(store, statement);
@@ -170,7 +199,7 @@ int lens_schema_mark(lens_folder *store, const char *source, lens_error *err)
 {
     char words[96];
     snprintf(words, sizeof words, "DROP TABLE IF EXISTS copying; PRAGMA application_id = %d", source ? APPLICATION_COPYING : APPLICATION);
-    if (lens_sql_run(store, words, err) != 0 || (source && lens_sql_run(store, "CREATE TABLE copying (source BLOB NOT NULL) STRICT", err) != 0))
+    if (lens_sql_run(store, words, err) != 0 || (source && lens_sql_run(store, COPYING, err) != 0))
         return -1;
     sqlite3_stmt *statement = source ? lens_sql(store, "INSERT INTO copying VALUES (?1)", err) : NULL;
     if (!statement)
