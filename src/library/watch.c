@@ -284,6 +284,9 @@ static void hear(void *context, lens_watch_kind kind, const char *folder, const 
     const bool itself = !name || strcmp(name, ".") == 0;
     char *joined = itself ? NULL : lens_path_join(folder, name);
     const char *path = joined ? joined : folder;
+    struct stat info;
+    if (kind == LENS_WATCH_FILE && !itself && !lens_named_as_picture(path) && lens_file_look(path, &info, NULL) == 0 && S_ISDIR(info.st_mode))
+        kind = LENS_WATCH_FOLDER; /* a link to one, which the kernel calls no folder */
     for (size_t i = 0; i < self->captions.count && self->root_count; i++)
         if (strcmp(path, self->captions.items[i].path) == 0)
             lens_watch_all(self); /* its pictures may be anywhere */

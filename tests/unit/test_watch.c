@@ -234,6 +234,25 @@ static void where_links_lead_about_the_whole_root_is_looked_at(void **state)
     end(&self);
 }
 
+static void a_link_to_a_folder_that_comes_is_one(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    char *other = test_path(self.folder, "elsewhere"), *link_path = test_path(self.pictures, "below/linked");
+    expect(&self, 20, "all");
+    assert_int_equal(mkdir(other, 0755), 0);
+    put(other, "c.ppm", 3);
+    assert_int_equal(symlink(other, link_path), 0);
+    char *came = wait_for(&self, 20);
+    assert_string_not_equal(came, "nothing");
+    put(other, "d.ppm", 4); /* and what it leads to is watched */
+    char *changed = wait_for(&self, 20);
+    assert_string_not_equal(changed, "nothing");
+    free(came), free(changed);
+    free(other), free(link_path);
+    end(&self);
+}
+
 static void a_root_that_goes_and_comes_back_is_watched_again(void **state)
 {
     (void)state;
@@ -351,6 +370,7 @@ int main(void)
         cmocka_unit_test(folders_that_come_are_watched_and_those_that_move_are_found),
         cmocka_unit_test(what_is_left_out_is_not_watched),
         cmocka_unit_test(where_links_lead_about_the_whole_root_is_looked_at),
+        cmocka_unit_test(a_link_to_a_folder_that_comes_is_one),
         cmocka_unit_test(a_root_that_goes_and_comes_back_is_watched_again),
         cmocka_unit_test(after_a_failed_run_everything_is_asked_for),
         cmocka_unit_test(a_library_that_comes_later_is_watched),
