@@ -88,8 +88,19 @@ static void leave(void *context)
     free(self);
 }
 
+static void add_headers(lens_exchange *exchange)
+{
+    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    lens_answer_header(exchange, "X-Accel-Buffering", "no");
+}
+
 void lens_api_events(lens_exchange *exchange)
 {
+    if (strcmp(exchange->method, "HEAD") == 0) { /* of an answer without a length libmicrohttpd would send the last piece all the same */
+        lens_answer_bytes(exchange, 200, "text/event-stream", "", 0);
+        add_headers(exchange);
+        return;
+    }
     lens_events *events = exchange->server->events;
     client *self = calloc(1, sizeof *self);
     if (!self) {
@@ -117,8 +128,7 @@ void lens_api_events(lens_exchange *exchange)
     }
     lens_guard_headers(exchange, exchange->response);
     lens_answer_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
-    lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    lens_answer_header(exchange, "X-Accel-Buffering", "no");
+    add_headers(exchange);
 }
 
 void lens_events_beat(lens_events *self)

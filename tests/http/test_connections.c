@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "memelens.h"
 #include "server/serve.h"
 #include "serving.h"
 
@@ -234,6 +235,113 @@ static void who_hangs_up_is_let_go(void **state)
     test_serving_stop(&serving);
 }
 
+/* ---- what libmicrohttpd refuses by itself, and what takes long ---- */
+
+static double gauge(const test_serving *serving, const char *name)
+{
+    test_reply reply = test_serving_ask(serving, "GET", "/metrics", "", NULL, 0);
+    char line[64];
+    snprintf(line, sizeof line, "\n%s ", name);
+    const char *at = reply.body.data ? strstr(reply.body.data, line) : NULL;
+    assert_non_null(at);
+    const double value = strtod(at + strlen(line), NULL);
+    test_reply_free(&reply);
+    return value;
+}
+
+static void wait_until_nothing_is_in_flight(const test_serving *serving)
+{
+    for (int i = 0; i < 150 && gauge(serving, "memelens_in_flight") > 1; i++) /* one asks that */
+        usleep(200000);
+    assert_true(gauge(serving, "memelens_in_flight") == 1);
+}
+
+static void more_arguments_than_fit_leave_nothing_behind(void **state)
+{
+    (void)state;
+    lens_buffer request = {0};
+    assert_int_equal(lens_buffer_print(&request, "GET /?x"), 0);
+    for (int i = 0; i < 1500; i++)
+        assert_int_equal(lens_buffer_print(&request, "&x"), 0);
+    assert_int_equal(lens_buffer_print(&request, " HTTP/1.1\r\nHost: localhost\r\n\r\n"), 0);
+    test_serving serving = test_serving_start(world, NULL);
+    for (int i = 0; i < 20; i++) {
+        const int fd = test_dial(AF_INET, serving.port);
+        assert_true(fd >= 0);
+        assert_int_equal(send(fd, request.data, request.size, MSG_NOSIGNAL), (ssize_t)request.size);
+        usleep(20000);
+        close(fd);
+    }
+    wait_until_nothing_is_in_flight(&serving);
+    test_serving_stop(&serving);
+    lens_buffer_free(&request);
+}
+
+/* A minute's work for whoever draws it. */
+#define TURBULENCE(side) \
+    "<svg xmlns='http://www.w3.org/2000/svg' width='" side "' height='" side "'><filter id='f' x='0' y='0' width='1' height='1'>" \
+    "<feTurbulence baseFrequency='.9' numOctaves='99'/></filter><rect width='" side "' height='" side "' filter='url(#f)'/></svg>"
+
+/* As many dear drawings as there are quick workers, and more: others' queries are answered, and when their senders hang up nobody draws any more. */
+static void what_takes_long_holds_up_no_query(void **state)
+{
+    (void)state;
+    enum { DEAR_MOST = 16 };
+    const int threads = lens_default_threads(), dear = threads < 2 ? 3 : threads >= DEAR_MOST ? DEAR_MOST : threads + 1;
+    static const char picture[] = TURBULENCE("3900"); /* below what is decoded one after the other */
+    test_serving serving = test_serving_start(world, NULL);
+    int fds[DEAR_MOST];
+    lens_buffer request = {0};
+    assert_int_equal(lens_buffer_print(&request, "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=part\r\nContent-Length: %zu\r\n\r\n"
+                                                 "--part\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n%s\r\n--part--\r\n",
+                                       sizeof picture - 1 + strlen("--part\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n\r\n--part--\r\n"), picture), 0);
+    for (int i = 0; i < dear; i++) {
+        fds[i] = test_dial(AF_INET, serving.port);
+        assert_true(fds[i] >= 0);
+        assert_int_equal(send(fds[i], request.data, request.size, MSG_NOSIGNAL), (ssize_t)request.size);
+    }
+    usleep(200000);
+    json_decref(test_serving_json(&serving, 200, "GET", "/api/pictures/1/similar", "", NULL)); /* within half a minute */
+    for (int i = 0; i < dear; i++) {
+        char byte;
+        assert_int_equal(recv(fds[i], &byte, 1, MSG_DONTWAIT), -1); /* it is still being drawn */
+        close(fds[i]);
+    }
+    wait_until_nothing_is_in_flight(&serving);
+    test_serving_stop(&serving);
+    lens_buffer_free(&request);
+}
+
+/* 40 megabytes of lines, each of which libmicrohttpd takes out of its buffer by moving the rest. */
+static void a_form_of_short_lines_is_read_in_time(void **state)
+{
+    (void)state;
+    static const char begin[] = "--part\r\n", end[] = "\r\n\r\n\r\n--part--\r\n";
+    lens_buffer body = {0};
+    assert_int_equal(lens_buffer_append(&body, begin, sizeof begin - 1), 0);
+    for (int i = 0; i < 20 << 20; i++)
+        assert_int_equal(lens_buffer_append(&body, "x\n", 2), 0);
+    assert_int_equal(lens_buffer_append(&body, end, sizeof end - 1), 0);
+    test_serving serving = test_serving_start(world, NULL);
+    test_reply reply = test_serving_ask(&serving, "POST", "/api/search", "Content-Type: multipart/form-data; boundary=part\r\n", body.data, body.size);
+    assert_int_equal(reply.status, 400);
+    test_reply_free(&reply);
+    test_serving_stop(&serving);
+    lens_buffer_free(&body);
+}
+
+static void a_head_of_events_has_no_body(void **state)
+{
+    (void)state;
+    static const char request[] = "HEAD /api/index/events HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    test_serving serving = test_serving_start(world, NULL);
+    test_reply reply = test_serving_raw(&serving, request, sizeof request - 1, false);
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(strncmp(reply.body.data ? reply.body.data : "", "HTTP/1.1 200", 12), 0); /* the next answer, at once */
+    test_reply_free(&reply);
+    test_serving_stop(&serving);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +351,10 @@ int main(void)
         cmocka_unit_test(it_ends_while_it_is_asked),
         cmocka_unit_test(who_dawdles_is_cut_off),
         cmocka_unit_test(who_hangs_up_is_let_go),
+        cmocka_unit_test(more_arguments_than_fit_leave_nothing_behind),
+        cmocka_unit_test(what_takes_long_holds_up_no_query),
+        cmocka_unit_test(a_form_of_short_lines_is_read_in_time),
+        cmocka_unit_test(a_head_of_events_has_no_body),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
