@@ -64,6 +64,9 @@ lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
  * from then on. A program that does not call this decodes pictures in itself. */
 bool lens_decode_apart(int argc, char **argv, int *status);
 
+/* Ends those that have nothing to do and use a processor all the same: for a program that runs for long, about once a second. */
+void lens_decode_apart_look(void);
+
 /* Ends those that have nothing to do. They end with the program by themselves; this is for one whose own end a silent disk may hold up. */
 void lens_decode_apart_end(void);
 

@@ -31,6 +31,11 @@ void lens_decode_apart_expect(const lens_term *terms, size_t count)
     }
 }
 
+void lens_decode_apart_look(void)
+{
+    lens_apart_look();
+}
+
 void lens_decode_apart_end(void)
 {
     lens_apart_end();

@@ -10,13 +10,17 @@
 #include "pixels/helper.h"
 
 enum { IDLE_MOST = 32, TRIES = 2 };
+static const double restless = 0.5; /* seconds of processor time at rest: some go to what a library's threads still put away */
 
 static double patience; /* seconds; 0: pictures are decoded in this process */
 static atomic_bool impossible;
 
 /* Helpers with nothing to do. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static lens_helper *idle[LENS_HELPER_KINDS][IDLE_MOST];
+static struct resting {
+    lens_helper *helper;
+    double spent; /* its processor time when it came to rest */
+} idle[LENS_HELPER_KINDS][IDLE_MOST];
 static size_t idle_count[LENS_HELPER_KINDS];
 
 /* A process that forks (`memelens compare`) keeps its helpers to itself: its child starts some of its own. */
@@ -34,7 +38,7 @@ static void after_fork_in_child(void)
 {
     for (int kind = 0; kind < LENS_HELPER_KINDS; kind++)
         while (idle_count[kind])
-            lens_helper_forget(idle[kind][--idle_count[kind]]);
+            lens_helper_forget(idle[kind][--idle_count[kind]].helper);
     lens_helper_forget_lifeline();
     pthread_mutex_unlock(&lock);
 }
@@ -58,15 +62,23 @@ const char *lens_apart_lacks(void)
     return lens_confine_lacks();
 }
 
+/* Whether one that has nothing to do works all the same, as the threads of one that was taken over may. */
+static bool is_restless(const struct resting *one)
+{
+    return lens_helper_spent(one->helper) - one->spent > restless;
+}
+
 /* One at rest unless *FRESH; then it is whether it was started for this. */
 static lens_helper *take(lens_helper_kind kind, uint64_t max_pixels, bool *fresh, lens_error *err)
 {
-    lens_helper *helper = NULL;
+    lens_helper *helper;
+    struct resting resting = {NULL};
     pthread_mutex_lock(&lock);
     if (!*fresh && idle_count[kind])
-        helper = idle[kind][--idle_count[kind]];
+        resting = idle[kind][--idle_count[kind]];
     pthread_mutex_unlock(&lock);
-    if (helper && lens_helper_max_pixels(helper) < max_pixels) { /* its memory is bounded for less */
+    helper = resting.helper;
+    if (helper && (is_restless(&resting) || lens_helper_max_pixels(helper) < max_pixels)) { /* the memory of the last is bounded for less */
         lens_helper_end(helper);
         helper = NULL;
     }
@@ -79,7 +91,7 @@ static void give_back(lens_helper *helper, lens_helper_kind kind)
     const size_t processors = (size_t)lens_processors(), most = processors < IDLE_MOST ? processors : IDLE_MOST;
     pthread_mutex_lock(&lock);
     if (idle_count[kind] < most) {
-        idle[kind][idle_count[kind]++] = helper;
+        idle[kind][idle_count[kind]++] = (struct resting){helper, lens_helper_spent(helper)};
         helper = NULL;
     }
     pthread_mutex_unlock(&lock);
@@ -91,7 +103,7 @@ void lens_apart_rest(void)
     pthread_mutex_lock(&lock);
     for (int kind = 0; kind < LENS_HELPER_KINDS; kind++)
         for (size_t i = 0; i < idle_count[kind]; i++)
-            lens_helper_rest(idle[kind][i]);
+            lens_helper_rest(idle[kind][i].helper);
     pthread_mutex_unlock(&lock);
 }
 
@@ -100,7 +112,19 @@ void lens_apart_end(void)
     pthread_mutex_lock(&lock);
     for (int kind = 0; kind < LENS_HELPER_KINDS; kind++)
         while (idle_count[kind])
-            lens_helper_end(idle[kind][--idle_count[kind]]);
+            lens_helper_end(idle[kind][--idle_count[kind]].helper);
+    pthread_mutex_unlock(&lock);
+}
+
+void lens_apart_look(void)
+{
+    pthread_mutex_lock(&lock);
+    for (int kind = 0; kind < LENS_HELPER_KINDS; kind++)
+        for (size_t i = idle_count[kind]; i-- > 0;)
+            if (is_restless(&idle[kind][i])) {
+                lens_helper_end(idle[kind][i].helper);
+                idle[kind][i] = idle[kind][--idle_count[kind]];
+            }
     pthread_mutex_unlock(&lock);
 }
 

@@ -27,6 +27,9 @@ void lens_apart_expect(lens_format format);
 /* Has those with nothing to do give back what they keep for the next picture: for the end of a run, behind which a server goes on. */
 void lens_apart_rest(void);
 
+/* Ends those that have nothing to do and work all the same: for a server, now and then. */
+void lens_apart_look(void);
+
 /* Ends the processes that have nothing to do: for a process whose own end may be held up, which they would wait for. */
 void lens_apart_end(void);
 

@@ -27,7 +27,7 @@ enum { ABOVE_FIXED = 16 /* no descriptor that is copied to a fixed one is one of
 static const size_t room_first = (size_t)64 << 20; /* only what is written to takes memory */
 static const size_t room_kept = (size_t)64 << 20;  /* of what was written to */
 static const double moving = 0.01;                 /* seconds of processor time in a second: less is rest */
-static const double patience = 30;                 /* on a machine so busy that it gives a thirtieth of a processor */
+static const double patience = 10;                 /* on a machine so busy that it gives a tenth of a processor */
 
 struct lens_helper {
     lens_helper_kind kind;
@@ -40,6 +40,8 @@ struct lens_helper {
     lens_decode_limits limits; /* then */
     int errnum;                /* why it could not be asked, and another can; 0 */
     uint64_t large;            /* it may decode a large picture, of so many pixels; 0: it may not */
+    double begun, last;        /* its processor time at the picture's beginning, and at the last tick, seconds */
+    int ticks, resting;        /* since then; and in a row without any work */
 };
 
 /* One pipe for all helpers. The end that would be written to is held by this process alone, so that the kernel closes it whatever this process ends of. (A
@@ -306,8 +308,7 @@ static lens_helper_outcome lied(lens_helper *self, lens_error *err)
     return end_for(self, LENS_E_FORMAT, "its decoder gave an answer that cannot be", 0, err);
 }
 
-/* Processor time of the process so far, seconds. */
-static double spent(const lens_helper *self)
+double lens_helper_spent(const lens_helper *self)
 {
     clockid_t clock;
     struct timespec time;
@@ -326,8 +327,6 @@ static lens_helper_outcome given_up(lens_helper *self, lens_error *err)
 static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_answer *answer, lens_error *err)
 {
     /* The socket wakes us once a second. Counted like that, and not by a clock, a suspended machine or program takes nothing from the time. */
-    double begun = 0, last = 0;
-    int ticks = 0, rest = 0;
     for (;;) {
         const ssize_t size = recv(self->socket, answer, sizeof *answer, 0);
         if (size == (ssize_t)sizeof *answer)
@@ -335,13 +334,13 @@ static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_a
         if (size < 0 && errno == EINTR) /* which is no tick: the first of those sees when it began */
             continue;
         if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            const double now = spent(self);
-            begun = ticks ? begun : now - 1;
-            rest = ticks && now - last < moving ? rest + 1 : 0;
-            last = now;
+            const double now = lens_helper_spent(self);
+            self->begun = self->ticks ? self->begun : now - 1;
+            self->resting = self->ticks && now - self->last < moving ? self->resting + 1 : 0;
+            self->last = now;
             if (lens_patience_ended())
                 return given_up(self, err);
-            if (now - begun >= seconds || rest >= seconds || ticks++ >= patience * seconds)
+            if (now - self->begun >= seconds || self->resting >= seconds || self->ticks++ >= patience * seconds)
                 return end_for(self, LENS_E_LIMIT, "its decoder took more than %.0f seconds", seconds, err);
             continue;
         }
@@ -453,6 +452,7 @@ static lens_helper_outcome hear_picture(lens_helper *self, double seconds, lens_
 {
     const size_t at = lens_helper_pixels_at(self->size);
     lens_helper_answer answer;
+    self->ticks = self->resting = 0; /* for all its answers together */
     if (self->errnum != 0) {
         /* The memory may be larger than what is mapped of it, and cannot be made smaller again. */
         kill(self->pid, SIGKILL);

@@ -39,6 +39,9 @@ void lens_helper_forget(lens_helper *helper);
 /* Gives it a copy of the SIZE bytes of a file to decode. What went wrong is told by lens_helper_hear, which has to follow. */
 void lens_helper_ask(lens_helper *helper, const void *bytes, size_t size, const lens_decode_limits *limits);
 
+/* Processor time of the process so far, seconds. */
+double lens_helper_spent(const lens_helper *helper);
+
 /* Waits for what it was asked for; OUT and ERR are as those of lens_decode. SECONDS: of processor time, or of rest without any, after which the process is taken
  * for hung. */
 lens_helper_outcome lens_helper_hear(lens_helper *helper, double seconds, lens_image *out, lens_error *err);

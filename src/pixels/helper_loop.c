@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* mremap, close_range, F_SETSIG */
 #include "pixels/helper_loop.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -112,17 +113,31 @@ static int refuse(const void *bytes, size_t size, const lens_decode_limits *limi
     return lens_fail(err, LENS_E_SYSTEM, "the system does not let its decoder be confined");
 }
 
+/* Descriptors that the program was given by whoever started it, and does not know of. False where they cannot be closed. */
+static bool close_others(void)
+{
+    if (close_range(LENS_HELPER_LIFELINE + 1, ~0U, 0) == 0)
+        return true;
+    DIR *all = opendir("/proc/self/fd"); /* an older kernel, or a container's */
+    for (const struct dirent *entry; all && (entry = readdir(all));) {
+        const int fd = atoi(entry->d_name);
+        if (fd > LENS_HELPER_LIFELINE && fd != dirfd(all))
+            close(fd);
+    }
+    return all && closedir(all) == 0;
+}
+
 static int live(lens_helper_kind kind, uint64_t max_pixels, lens_helper_decoder *decode)
 {
     life self = {.decode = decode};
     lens_helper_question question;
-    close_range(LENS_HELPER_LIFELINE + 1, ~0U, 0);
+    const bool closed = close_others();
     prctl(PR_SET_NAME, "memelens-decode");
     if (!tie_to_program())
         return 3;
     if (kind != LENS_HELPER_PLAIN)
         lens_vips_warm();
-    if (!lens_confine(kind, max_pixels))
+    if (!lens_confine(kind, max_pixels) || !closed)
         self.decode = refuse;
     living = &self;
     lens_decode_ask_before_large(ask_before_large);

@@ -122,6 +122,7 @@ int lens_serve(const lens_serve_options *options, lens_error *err)
             swept = lens_seconds();
             lens_daemon_sweep(&server);
             lens_events_beat(server.events);
+            lens_decode_apart_look();
         }
     }
     lens_indexer_end(server.indexer);

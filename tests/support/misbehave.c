@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +155,21 @@ static int work_or_rest(bool work, lens_error *err)
     return lens_fail(err, LENS_E_FORMAT, "done");
 }
 
+static void *spin_for_ever(void *nothing)
+{
+    for (volatile int at = 0;; at = !at)
+        ;
+    return nothing;
+}
+
+/* Works on behind its answer. */
+static int stay_busy(lens_error *err)
+{
+    pthread_t thread;
+    const int errnum = pthread_create(&thread, NULL, spin_for_ever, NULL);
+    return lens_fail(err, LENS_E_FORMAT, errnum == 0 ? "busy" : "not to be had");
+}
+
 static int take_memory(lens_error *err)
 {
     const size_t each = (size_t)64 << 20;
@@ -203,6 +219,8 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
         return take_time(3000, limits, err);
     else if (strcmp(words, "work") == 0 || strcmp(words, "rest") == 0)
         return work_or_rest(words[0] == 'w', err);
+    else if (strcmp(words, "busy") == 0)
+        return stay_busy(err);
     else if (strcmp(words, "memory") == 0)
         return take_memory(err);
     else if (strcmp(words, "signal") == 0)

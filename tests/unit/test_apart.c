@@ -268,6 +268,39 @@ static void test_an_interruption_takes_no_time_from_a_picture(void **state)
     test_decoding_goes_on();
 }
 
+static pid_t the_only_helper(void)
+{
+    pid_t found[2] = {0};
+    assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, found, 2), 1);
+    return found[0];
+}
+
+/* One that was taken over could use up a processor for as long as the program lives. */
+static void test_one_that_works_at_rest_is_ended(void **state)
+{
+    (void)state;
+    lens_apart_end();
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(test_ask(TEST_ASK_PNG, "busy").message, "busy");
+        const pid_t busy = the_only_helper();
+        for (int tick = 0; tick < 100 && i == 0 && test_processes_below(getpid(), TEST_ALIVE, NULL, 0); tick++) {
+            lens_sleep(0.1);
+            lens_apart_look();
+        }
+        if (i == 1) {
+            lens_sleep(2); /* it is looked at when it is needed, too */
+            assert_string_equal(test_ask(TEST_ASK_PNG, "cursor").message, "two?lines, ?[2J and ?");
+            assert_int_not_equal(the_only_helper(), busy);
+        } else {
+            assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, NULL, 0), 0);
+        }
+    }
+    const pid_t resting = the_only_helper();
+    lens_apart_look(); /* who rests is left alone */
+    assert_int_equal(the_only_helper(), resting);
+    test_decoding_goes_on();
+}
+
 static void test_few_files_are_called_that(void **state)
 {
     (void)state;
@@ -446,7 +479,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_crashes_cost_one_picture),
         cmocka_unit_test(test_hanging_is_ended),
         cmocka_unit_test(test_an_interruption_takes_no_time_from_a_picture),
-        cmocka_unit_test(test_few_files_are_called_that),
+        cmocka_unit_test(test_one_that_works_at_rest_is_ended), cmocka_unit_test(test_few_files_are_called_that),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_lies_are_seen),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),
