@@ -99,7 +99,7 @@ typedef struct lens_index_options {
     const char *const *exclude; /* glob patterns */
     size_t exclude_count;
     bool include_hidden;
-    uint64_t max_pixels; /* of one picture; here 0 lets none in */
+    uint64_t max_pixels; /* of one picture */
     double wait;         /* seconds to wait for another writer, or for a database that is away */
     double lease;        /* in a database: seconds without a word from a run, after which others take up what it has in hand */
     const char *const *captions; /* files of captions to take in, and to look at again in every later run */
@@ -429,6 +429,9 @@ int lens_model_seen(const lens_model *model, const lens_term *term, uint64_t max
 /* The same for the model called NAME, of which only the configuration is read. */
 int lens_seen_by(const char *name, const lens_term *term, uint64_t max_pixels, lens_seen *seen, lens_error *err);
 void lens_seen_free(lens_seen *seen);
+
+/* A share below this is worth a word: what the encoder takes for alike may be alike in that part alone. */
+#define LENS_SEEN_LEAST 0.5
 
 /* Where in one picture a score comes from. */
 typedef struct lens_explained {

@@ -15,8 +15,8 @@
  * other than 0, which is then returned. -1 on failure. */
 int lens_find_pictures(const char *folder, int (*each)(void *context, const char *path), void *context, lens_error *err);
 
-/* Whether TEXT ends as the name of a picture does (".jpg", ".HEIC", ...). */
-bool lens_named_as_a_picture(const char *text);
+/* Whether PATH ends as the name of a picture does (".jpg", ".HEIC", ...). */
+bool lens_named_as_picture(const char *path);
 
 /* A library as one of its models sees it, and that model opened once, for many queries. What changes in the library afterwards is not seen. */
 typedef struct lens_study lens_study;

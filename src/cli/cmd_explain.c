@@ -62,7 +62,7 @@ static void put_side(const char *name, const lens_explained *side_of, double sco
 
 static void say_seen(const char *name, const lens_explained *side_of)
 {
-    if (side_of->grid && side_of->seen.share < 0.5)
+    if (side_of->grid && side_of->seen.share < LENS_SEEN_LEAST)
         cli_note("memelens: %s: the encoder sees only %.0f %% of it", name, 100 * side_of->seen.share);
 }
 

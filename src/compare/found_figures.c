@@ -7,7 +7,6 @@
 #include "compare/found.h"
 #include "compare/measure.h"
 
-static const double seen_least = 0.5; /* of a picture: below it, the report says so by itself */
 
 /* The values of METRIC that are judged, into VALUES [queries]. How many. */
 static size_t judged_values(const lens_found *found, const lens_found_model *model, int unhub, lens_metric metric, double *values)
@@ -143,7 +142,7 @@ static void add_seen(const lens_found_model *model, json_t *figures)
     if (!json_is_number(share))
         return;
     json_object_set(figures, "seen_share", (json_t *)share);
-    if (json_number_value(share) >= seen_least)
+    if (json_number_value(share) >= LENS_SEEN_LEAST)
         return;
     char note[256];
     snprintf(note, sizeof note, "%s sees only %.0f %% of a picture: its preparation throws the rest away, and what it takes for alike may be alike in that part alone",

@@ -90,7 +90,7 @@ static int read_kind(struct reader *self, lens_plan_query *query, lens_error *er
     if (!path)
         return -1;
     const bool there = lens_file_exists(path);
-    if (!there && !lens_named_as_a_picture(query->text) && query->text[0] != '/' && strncmp(query->text, "./", 2) != 0 &&
+    if (!there && !lens_named_as_picture(query->text) && query->text[0] != '/' && strncmp(query->text, "./", 2) != 0 &&
         strncmp(query->text, "../", 3) != 0) {
         free(path);
         if (!lens_utf8_valid(query->text, strlen(query->text)) && !(query->error = strdup("neither a picture nor words in UTF-8")))

@@ -26,11 +26,6 @@ bool lens_is_picture_file(const char *path)
     return size > 0 && lens_sniff(head, (size_t)size) != LENS_FORMAT_NONE;
 }
 
-bool lens_named_as_a_picture(const char *text)
-{
-    return lens_named_as_picture(text);
-}
-
 struct finder {
     int (*each)(void *context, const char *path);
     void *context;

@@ -201,7 +201,9 @@ static int encode_full(worker *self, size_t at_least)
  * what there is a batch of. -1 ends the run. */
 static int take_pixels(worker *self, opened *next)
 {
-    const lens_decode_limits limits = {self->run->options->max_pixels};
+    lens_decode_limits limits = lens_decode_limits_default();
+    if (self->run->options->max_pixels)
+        limits.max_pixels = self->run->options->max_pixels;
     opened *before = &self->hands[!self->next];
     lens_job *job = before->job;
     lens_error error = {0};

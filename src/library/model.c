@@ -30,8 +30,8 @@ lens_model *lens_model_open(const char *name, const char *precision, int knows, 
             lens_fail_memory(err);
         return NULL;
     }
-    lens_tower towers = (lens_tower)((knows & LENS_PICTURES ? LENS_TOWER_PICTURES : 0) | (knows & LENS_WORDS ? LENS_TOWER_WORDS : 0));
-    model->encoder = lens_model_encoder(name, precision, towers, err);
+    _Static_assert((int)LENS_PICTURES == (int)LENS_TOWER_PICTURES && (int)LENS_WORDS == (int)LENS_TOWER_WORDS, "a tower for each kind of what a model knows");
+    model->encoder = lens_model_encoder(name, precision, (lens_tower)knows, err);
     if (!model->encoder) {
         free(model);
         return NULL;
