@@ -50,12 +50,13 @@ json_t *lens_json_parse_small(const char *bytes, size_t size, size_t most, const
     return NULL;
 }
 
-json_t *lens_json_read(const char *path, lens_error *err)
+/* PATH of no more than LARGEST bytes and MOST values and names. */
+static json_t *read_object(const char *path, size_t largest, size_t most, lens_error *err)
 {
     lens_buffer bytes = {0};
-    if (lens_file_read(path, SIZE_MAX / 2, &bytes, err) != 0)
+    if (lens_file_read(path, largest, &bytes, err) != 0)
         return NULL;
-    json_t *value = lens_json_parse(bytes.data, bytes.size, path, err);
+    json_t *value = lens_json_parse_small(bytes.data, bytes.size, most, path, err);
     lens_buffer_free(&bytes);
     if (value && !json_is_object(value)) {
         lens_fail(err, LENS_E_FORMAT, "%s: not a JSON object", path);
@@ -63,6 +64,16 @@ json_t *lens_json_read(const char *path, lens_error *err)
         value = NULL;
     }
     return value;
+}
+
+json_t *lens_json_read(const char *path, lens_error *err)
+{
+    return read_object(path, SIZE_MAX / 2, SIZE_MAX, err);
+}
+
+json_t *lens_json_read_small(const char *path, lens_error *err)
+{
+    return read_object(path, LENS_JSON_BYTES, LENS_JSON_VALUES, err);
 }
 
 int lens_json_write(const char *path, const json_t *value, size_t flags, lens_error *err)

@@ -14,8 +14,13 @@ json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_e
  * than its bytes. */
 json_t *lens_json_parse_small(const char *bytes, size_t size, size_t most, const char *what, lens_error *err);
 
-/* The same for the file PATH, whose top must be an object. */
+/* The same for the file PATH, whose top must be an object: one that we wrote. */
 json_t *lens_json_read(const char *path, lens_error *err);
+
+/* The same for a file that came with a model, from whoever made it: no more than LENS_JSON_BYTES bytes and LENS_JSON_VALUES values and names. Each
+ * of these costs up to 120 bytes, and honest files have some thousands: the names of 21,000 classes, there and back, are 90,000. */
+enum { LENS_JSON_BYTES = 64 << 20, LENS_JSON_VALUES = 1 << 20 };
+json_t *lens_json_read_small(const char *path, lens_error *err);
 
 /* Puts VALUE, printed with jansson's FLAGS, at PATH in one step, as lens_file_write does. 0 or -1; a VALUE of NULL is one for which memory was short. */
 int lens_json_write(const char *path, const json_t *value, size_t flags, lens_error *err);

@@ -23,7 +23,7 @@ static int read_processor(const char *folder, int size, lens_preparation *prepar
         if (!path)
             return lens_fail_memory_for(err, folder);
         if (lens_file_exists(path)) {
-            json_t *file = lens_json_read(path, err);
+            json_t *file = lens_json_read_small(path, err);
             const json_t *processor = i == 0 ? file : json_object_get(file, "image_processor");
             if (!file)
                 result = -1;

@@ -42,7 +42,7 @@ static const struct form *form_of(const char *folder)
 static json_t *read_json(const char *folder, const char *path, lens_error *err)
 {
     if (lens_file_exists(path))
-        return lens_json_read(path, err);
+        return lens_json_read_small(path, err);
     lens_fail(err, LENS_E_MISSING, "%s: no model: neither %s nor %s is in it", folder, forms[0].config, forms[1].config);
     return NULL;
 }

@@ -29,7 +29,7 @@ void lens_catalogue_free(lens_catalogue_model *models, size_t count)
 static json_t *read_note(const char *folder)
 {
     char *path = lens_path_join(folder, LENS_PULL_NOTE);
-    json_t *note = path && lens_file_exists(path) ? lens_json_read(path, NULL) : NULL;
+    json_t *note = path && lens_file_exists(path) ? lens_json_read_small(path, NULL) : NULL;
     free(path);
     return note;
 }

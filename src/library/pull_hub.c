@@ -17,7 +17,7 @@
 #include "library/pull.h"
 
 enum { MOST_WANTED = 512 };
-#define MOST_JSON ((uint64_t)64 << 20) /* a tokenizer.json of many languages has 20 MB */
+#define MOST_JSON ((uint64_t)LENS_JSON_BYTES) /* a tokenizer.json of many languages has 20 MB */
 #define MOST_BYTES ((uint64_t)1 << 40)
 
 static const char weights_name[] = "model.safetensors", index_name[] = "model.safetensors.index.json";
@@ -385,7 +385,7 @@ static int check_family(const hub_pull *pull, const char *name, lens_error *err)
     char about[512];
     lens_buffer bytes = {0};
     int result = read_file(pull, name, &bytes, err);
-    json_t *config = result == 0 ? lens_json_parse(bytes.data, bytes.size, what(pull, name, about, sizeof about), err) : NULL;
+    json_t *config = result == 0 ? lens_json_parse_small(bytes.data, bytes.size, LENS_JSON_VALUES, what(pull, name, about, sizeof about), err) : NULL;
     lens_buffer_free(&bytes);
     if (!config)
         return -1;
@@ -512,7 +512,7 @@ static int fetch_all(hub_pull *pull, bool *refused, lens_error *err)
             bool here = pull->files[i].sha256[0]; /* an index, read for its shards */
             if (here || stage_of(pull->files[i].name) != now)
                 continue;
-            result = fetch(pull, &pull->files[i], MOST_BYTES, err);
+            result = fetch(pull, &pull->files[i], now == WEIGHTS ? MOST_BYTES : MOST_JSON, err);
             if (result == 0 && now == CONFIG)
                 result = refuse(check_family(pull, pull->files[i].name, err), refused, err);
         }

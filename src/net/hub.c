@@ -197,7 +197,7 @@ int lens_hub_read_listing(const char *bytes, size_t size, const char *what, lens
 {
     *files = (lens_names){0};
     *commit = '\0';
-    json_t *listing = lens_json_parse(bytes, size, what, err);
+    json_t *listing = lens_json_parse_small(bytes, size, LENS_JSON_VALUES, what, err);
     if (!listing)
         return -1;
     const json_t *siblings = json_object_get(listing, "siblings");
@@ -219,7 +219,7 @@ int lens_hub_read_listing(const char *bytes, size_t size, const char *what, lens
 int lens_hub_read_index(const char *bytes, size_t size, const char *what, lens_names *shards, lens_error *err)
 {
     *shards = (lens_names){0};
-    json_t *index = lens_json_parse(bytes, size, what, err);
+    json_t *index = lens_json_parse_small(bytes, size, LENS_JSON_VALUES, what, err);
     if (!index)
         return -1;
     json_t *map = json_object_get(index, "weight_map"), *value;
@@ -240,7 +240,7 @@ int lens_hub_read_index(const char *bytes, size_t size, const char *what, lens_n
 
 long lens_hub_read_conversion(const char *bytes, size_t size, const char *what, lens_error *err)
 {
-    json_t *answer = lens_json_parse(bytes, size, what, err);
+    json_t *answer = lens_json_parse_small(bytes, size, LENS_JSON_VALUES, what, err);
     if (!answer)
         return -1;
     const json_t *list = json_object_get(answer, "discussions");

@@ -15,6 +15,8 @@
 #include "base/list.h"
 #include "base/text.h"
 
+enum { MOST_HEADER = 100000000 /* bytes; the format's own limit */ };
+
 /* Every type the format knows; those without a use here are LENS_OTHER, but their size is checked as well. */
 static const struct type {
     const char *name;
@@ -205,7 +207,10 @@ static int add_tensors(lens_weights *weights, const struct file *file, lens_erro
     const char *text = (const char *)file->bytes + sizeof length;
     if (length == 0 || text[0] != '{')
         return lens_fail(err, LENS_E_FORMAT, "%s: not a safetensors file", file->path);
-    json_t *header = lens_json_parse(text, (size_t)length, file->path, err);
+    if (length > MOST_HEADER)
+        return lens_fail(err, LENS_E_LIMIT, "%s: a header of %llu bytes, more than the %d that the format allows", file->path,
+                         (unsigned long long)length, MOST_HEADER);
+    json_t *header = lens_json_parse_small(text, (size_t)length, LENS_JSON_VALUES, file->path, err);
     if (!header)
         return -1;
     size_t first = weights->count;
@@ -296,7 +301,7 @@ static int add_shards(lens_weights *weights, const char *index, const json_t *ma
 
 static int open_index(lens_weights *weights, const char *path, lens_error *err)
 {
-    json_t *index = lens_json_read(path, err);
+    json_t *index = lens_json_read_small(path, err);
     if (!index)
         return -1;
     const json_t *map = json_object_get(index, "weight_map");

@@ -200,7 +200,7 @@ lens_tokenizer *lens_tokenizer_parse(const lens_tokenizer_files *files, lens_tok
     }
     tokenizer->kind = kind;
     tokenizer->context = context;
-    json_t *whole = single ? lens_json_parse(files->whole.bytes, files->whole.size, tokenizer->path, err) : NULL;
+    json_t *whole = single ? lens_json_parse_small(files->whole.bytes, files->whole.size, LENS_VOCABULARY_VALUES, tokenizer->path, err) : NULL;
     int result = single && !whole ? -1 : read_files(tokenizer, files, whole, err);
     json_decref(whole);
     if (result != 0) {

@@ -9,8 +9,8 @@
 #include "base/list.h"
 #include "base/text.h"
 
-/* More tokens than any model has; what is beyond is a broken file. */
-enum { MAX_TOKENS = 1 << 24 };
+/* Twice as many as the largest vocabulary of these kinds has; what is beyond is a broken file. */
+enum { MAX_TOKENS = 1 << 20 };
 
 typedef struct entry {
     const char *bytes;
@@ -246,6 +246,8 @@ static bool flat_read(flat_reader *flat)
     if (!flat_is(flat, '{'))
         return false;
     do {
+        if (flat->count == MAX_TOKENS)
+            return false;
         struct flat_pair *pairs = lens_list_room(flat->pairs, flat->count, &flat->capacity, sizeof *pairs);
         if (!pairs)
             return false;
@@ -259,7 +261,7 @@ static bool flat_read(flat_reader *flat)
     if (!flat_is(flat, '}'))
         return false;
     flat_is(flat, ' '); /* goes past white space */
-    return flat->at == flat->end && flat->count <= MAX_TOKENS;
+    return flat->at == flat->end;
 }
 
 int lens_vocabulary_from_text(lens_vocabulary *vocabulary, const char *text, size_t size, const char *what, lens_error *err)
@@ -281,7 +283,7 @@ int lens_vocabulary_from_text(lens_vocabulary *vocabulary, const char *text, siz
     if (done)
         return result;
     /* Not what we can read, or not right: the JSON reader can, or knows what is wrong. */
-    json_t *object = lens_json_parse(text, size, what, err);
+    json_t *object = lens_json_parse_small(text, size, LENS_VOCABULARY_VALUES, what, err);
     result = object ? lens_vocabulary_from_json(vocabulary, object, NULL, what, err) : -1;
     json_decref(object);
     return result;

@@ -8,6 +8,9 @@
 
 #include "base/error.h"
 
+/* The most values and names in a vocabulary's JSON: a million tokens with their ids. The largest of these kinds, of 109 languages, has half as many. */
+enum { LENS_VOCABULARY_VALUES = 1 << 21 };
+
 typedef struct lens_vocabulary {
     char *bytes;      /* all tokens, one behind the other */
     uint32_t *starts; /* [size + 1] where each begins in BYTES, by id */

@@ -232,6 +232,19 @@ static void test_files_that_are_no_model(void **state)
     expect_refused(here, test_pull(here), "neither config.json nor");
 }
 
+/* What lies beside the weights is never as large as they are. */
+static void test_a_side_file_without_bound(void **state)
+{
+    const test_place *here = *state;
+    const size_t size = (64 << 20) + 1;
+    char *large = calloc(1, size);
+    assert_non_null(large);
+    test_hub_add(here->hub, "tokenizer.json", NULL, large, size);
+    free(large);
+    expect_refused(here, test_pull(here), "tokenizer.json of " REPOSITORY ": 67108865 bytes, more than the 67108864 allowed");
+    assert_int_equal(here->hub->stored, 0);
+}
+
 /* Starts a pull that does not end by itself. */
 static pid_t pull_in_background(const test_place *here)
 {
@@ -342,6 +355,7 @@ int main(void)
         PLACE_TEST(test_refusals),
         PLACE_TEST(test_waiting_helps),
         PLACE_TEST(test_files_that_are_no_model),
+        PLACE_TEST(test_a_side_file_without_bound),
         PLACE_TEST(test_killed_in_the_middle),
         PLACE_TEST(test_interrupted_in_the_middle),
         PLACE_TEST(test_two_at_once),

@@ -56,6 +56,14 @@ void test_put_number(lens_buffer *out, uint64_t number, size_t size)
         test_put(out, &(uint8_t){(uint8_t)(number >> 8 * i)}, 1);
 }
 
+void test_put_arrays(lens_buffer *out, size_t count)
+{
+    test_put(out, "[", 1);
+    for (size_t i = 0; i < count; i++)
+        test_put(out, i ? ",[]" : "[]", i ? 3 : 2);
+    test_put(out, "]", 1);
+}
+
 lens_buffer test_read(const char *path)
 {
     lens_buffer bytes = {0};

@@ -32,6 +32,9 @@ lens_buffer test_read(const char *path); /* the caller frees */
 void test_put(lens_buffer *out, const void *bytes, size_t size);
 void test_put_number(lens_buffer *out, uint64_t number, size_t size);
 
+/* Appends a JSON array of COUNT empty arrays, which cost a reader 46 times their bytes. */
+void test_put_arrays(lens_buffer *out, size_t count);
+
 /* The path of NAME in the outside test data, or the test skips itself, saying so. The caller frees. */
 char *test_shared(const char *name);
 

@@ -238,6 +238,13 @@ static void test_lying_configurations(void **state)
         test_encoder_refused(folder, "liar", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, cases[i].code, cases[i].words);
         test_encoder_refused(folder, "liar", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, cases[i].code, folder);
     }
+    lens_buffer endless = {0};
+    assert_int_equal(lens_buffer_print(&endless, "{\"model_type\":"), 0);
+    test_put_arrays(&endless, 1000000);
+    test_put(&endless, "}", 1);
+    test_write(path, endless.data, endless.size);
+    test_encoder_refused(folder, "liar", LENS_PRECISION_AUTO, LENS_TOWER_PICTURES, LENS_E_LIMIT, "config.json: more than 1048576 values");
+    lens_buffer_free(&endless);
     /* One field of an honest one at a time. */
     const struct {
         const char *key, *value;

@@ -219,6 +219,24 @@ static void test_conversions(void **state)
         assert_int_equal(lens_hub_read_conversion(cases[i].text, strlen(cases[i].text), "a/b", &err), cases[i].number);
 }
 
+/* What an answer costs in memory is bounded before it is read. */
+static void test_endless_answers(void **state)
+{
+    (void)state;
+    lens_buffer text = {0};
+    lens_names names;
+    char commit[LENS_COMMIT_DIGITS + 1];
+    lens_error err = {0};
+    test_put_arrays(&text, 1000000);
+    assert_int_equal(lens_hub_read_listing(text.data, text.size, "listing", &names, commit, &err), -1);
+    assert_says(&err, "listing: more than 1048576 values");
+    assert_int_equal(lens_hub_read_index(text.data, text.size, "index", &names, &err), -1);
+    assert_says(&err, "index: more than 1048576 values");
+    assert_int_equal(lens_hub_read_conversion(text.data, text.size, "discussions", &err), -1);
+    assert_says(&err, "discussions: more than 1048576 values");
+    lens_buffer_free(&text);
+}
+
 static void test_settings(void **state)
 {
     (void)state;
@@ -276,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_listing),
         cmocka_unit_test(test_index_of_shards),
         cmocka_unit_test(test_conversions),
+        cmocka_unit_test(test_endless_answers),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_checksums),
     };

@@ -292,6 +292,38 @@ static void test_refuses_wrong_lengths(void **state)
     lens_buffer_free(&deep);
 }
 
+/* What a header costs in memory is bounded before it is read. */
+static void test_refuses_endless_headers(void **state)
+{
+    (void)state;
+    lens_buffer header = {0};
+    assert_int_equal(lens_buffer_print(&header, "{\"__metadata__\":"), 0);
+    test_put_arrays(&header, 7000000);
+    test_put(&header, "}", 2);
+    expect_refusal(test_safetensors(header.data, NULL, 0), LENS_E_LIMIT, "more than 1048576 values");
+    lens_buffer_free(&header);
+    const size_t length = 100000001; /* of pages that nobody touches */
+    char *bytes = calloc(1, 8 + length);
+    assert_non_null(bytes);
+    memcpy(bytes, "\x01\xe1\xf5\x05\0\0\0\0{", 9);
+    lens_error err = {0};
+    assert_null(lens_weights_view(bytes, 8 + length, "lies.safetensors", &err));
+    assert_says(&err, "lies.safetensors: a header of 100000001 bytes, more than the 100000000 that the format allows");
+    free(bytes);
+    char *folder = test_folder_new();
+    lens_buffer index = {0};
+    assert_int_equal(lens_buffer_print(&index, "{\"weight_map\":"), 0);
+    test_put_arrays(&index, 1000000);
+    test_put(&index, "}", 1);
+    char *path = test_path(folder, "model.safetensors.index.json");
+    test_write(path, index.data, index.size);
+    assert_null(lens_weights_open(path, &err));
+    assert_says(&err, "model.safetensors.index.json: more than 1048576 values");
+    free(path);
+    lens_buffer_free(&index);
+    test_folder_remove(folder);
+}
+
 static void test_many_tensors(void **state)
 {
     (void)state;
@@ -455,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_empty_and_scalar_tensors),
         cmocka_unit_test(test_refuses_lying_headers),
         cmocka_unit_test(test_refuses_wrong_lengths),
+        cmocka_unit_test(test_refuses_endless_headers),
         cmocka_unit_test(test_many_tensors),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_refuses_lying_indexes),

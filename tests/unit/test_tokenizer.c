@@ -326,6 +326,29 @@ static void test_bad_word_lists(void **state)
     check_bad(LENS_TOKENIZER_WORDPIECE, "vocab.txt", "[UNK]", "[unk]", "no token '[UNK]'");
 }
 
+/* What a vocabulary costs in memory is bounded before it is read. */
+static void test_endless_vocabularies(void **state)
+{
+    (void)state;
+    lens_buffer whole = {0}, lines = {0};
+    assert_int_equal(lens_buffer_print(&whole, "{\"model\":"), 0);
+    test_put_arrays(&whole, 2000000);
+    test_put(&whole, "}", 2);
+    check_bad(LENS_TOKENIZER_CLIP, "tokenizer.json", NULL, whole.data, "more than 2097152 values");
+    check_bad(LENS_TOKENIZER_CLIP, "vocab.json", NULL, whole.data, "more than 2097152 values");
+    whole.size = 0;
+    for (int i = 0; i < 1 << 21; i++) {
+        test_put(&whole, i ? ",\"a\":1" : "{\"a\":1", 6);
+        test_put(&lines, "a\n", 2);
+    }
+    test_put(&whole, "}", 2);
+    test_put(&lines, "", 1);
+    check_bad(LENS_TOKENIZER_CLIP, "vocab.json", NULL, whole.data, "more than 2097152 values");
+    check_bad(LENS_TOKENIZER_WORDPIECE, "vocab.txt", NULL, lines.data, "more than 1048576 tokens");
+    lens_buffer_free(&whole);
+    lens_buffer_free(&lines);
+}
+
 static void test_missing_files(void **state)
 {
     (void)state;
@@ -406,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_bad_vocabularies),
         cmocka_unit_test(test_bad_single_files),
         cmocka_unit_test(test_bad_word_lists),
+        cmocka_unit_test(test_endless_vocabularies),
         cmocka_unit_test(test_missing_files),
         cmocka_unit_test(test_html_references),
         cmocka_unit_test(test_a_megabyte_of_anything),
