@@ -5,7 +5,6 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/list.h"
 #include "text/clip_text.h"
 #include "text/tokenizer_internal.h"
 
@@ -17,8 +16,7 @@ struct lens_tokenizer {
     int context;
     char *path;
     lens_vocabulary vocabulary;
-    lens_special *specials;
-    size_t special_count, special_capacity;
+    lens_specials specials;
     int32_t first, last, unknown;
     lens_bpe *bpe; /* of the two CLIPs */
 };
@@ -40,21 +38,8 @@ static int32_t need_token(const lens_tokenizer *tokenizer, const char *const *na
 /* TEXT stands for its token wherever it occurs, if the vocabulary has it. */
 static int add_special(lens_tokenizer *tokenizer, const char *text, lens_error *err)
 {
-    size_t length = strlen(text);
-    int32_t id = lens_vocabulary_find(&tokenizer->vocabulary, text, length);
-    if (id < 0)
-        return 0;
-    for (size_t i = 0; i < tokenizer->special_count; i++)
-        if (tokenizer->specials[i].id == id)
-            return 0;
-    lens_special *specials = lens_list_room(tokenizer->specials, tokenizer->special_count, &tokenizer->special_capacity, sizeof *specials);
-    if (specials)
-        tokenizer->specials = specials;
-    char *copy = specials ? strdup(text) : NULL;
-    if (!copy)
-        return lens_fail_memory(err);
-    specials[tokenizer->special_count++] = (lens_special){copy, length, id};
-    return 0;
+    const int32_t id = lens_vocabulary_find(&tokenizer->vocabulary, text, strlen(text));
+    return id < 0 ? 0 : lens_specials_add(&tokenizer->specials, text, id, err);
 }
 
 /* What makes an added token match otherwise than letter by letter is for other families. */
@@ -180,7 +165,10 @@ static int read_files(lens_tokenizer *tokenizer, const lens_tokenizer_files *fil
         return -1;
     if ((tokenizer->kind == LENS_TOKENIZER_WORDPIECE ? read_wordpiece(tokenizer, err) : read_clip(tokenizer, files, model, err)) != 0)
         return -1;
-    return tokenizer->kind == LENS_TOKENIZER_OPENCLIP ? 0 : add_specials(tokenizer, added, err);
+    if (tokenizer->kind != LENS_TOKENIZER_OPENCLIP && add_specials(tokenizer, added, err) != 0)
+        return -1;
+    lens_specials_sort(&tokenizer->specials);
+    return 0;
 }
 
 lens_tokenizer *lens_tokenizer_parse(const lens_tokenizer_files *files, lens_tokenizer_kind kind, int context, lens_error *err)
@@ -256,9 +244,7 @@ void lens_tokenizer_close(lens_tokenizer *tokenizer)
 {
     if (!tokenizer)
         return;
-    for (size_t i = 0; i < tokenizer->special_count; i++)
-        free(tokenizer->specials[i].text);
-    free(tokenizer->specials);
+    lens_specials_free(&tokenizer->specials);
     lens_bpe_free(tokenizer->bpe);
     lens_vocabulary_free(&tokenizer->vocabulary);
     free(tokenizer->path);
@@ -308,19 +294,6 @@ static int run_stretch(const lens_tokenizer *tokenizer, const char *text, size_t
     return result == 0 ? 0 : lens_fail_memory(err);
 }
 
-/* The longest special token that TEXT [size] begins with, or NULL. */
-static const lens_special *special_at(const lens_tokenizer *tokenizer, const char *text, size_t size)
-{
-    const lens_special *best = NULL;
-    for (size_t i = 0; i < tokenizer->special_count; i++) {
-        const lens_special *special = &tokenizer->specials[i];
-        if (special->text[0] == text[0] && special->length <= size && memcmp(special->text, text, special->length) == 0 &&
-            (!best || special->length > best->length))
-            best = special;
-    }
-    return best;
-}
-
 int lens_tokenizer_run(const lens_tokenizer *tokenizer, const char *text, int32_t *ids, int *count, lens_error *err)
 {
     lens_ids out = {ids, 0, tokenizer->context - 1};
@@ -328,7 +301,7 @@ int lens_tokenizer_run(const lens_tokenizer *tokenizer, const char *text, int32_
     *count = 0;
     lens_ids_push(&out, tokenizer->first);
     for (size_t at = 0; at < size && !lens_ids_full(&out);) {
-        const lens_special *special = special_at(tokenizer, text + at, size - at);
+        const lens_special *special = lens_specials_at(&tokenizer->specials, text + at, size - at);
         if (!special) {
             at++;
             continue;

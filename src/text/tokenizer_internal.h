@@ -37,12 +37,28 @@ static inline void lens_ids_push(lens_ids *ids, int32_t id)
         ids->items[ids->count++] = id;
 }
 
+/* ---- specials.c ---- */
+
 /* A text that stands for a token wherever it occurs. */
 typedef struct lens_special {
     char *text;
     size_t length;
     int32_t id;
+    size_t shorter; /* once sorted: the place of the longest other that this one begins with, and 1; 0 for none */
 } lens_special;
+
+typedef struct lens_specials {
+    lens_special *items;
+    size_t count, capacity;
+} lens_specials;
+
+/* Adds a copy of TEXT, which is not empty. One that is there already changes nothing. 0 or -1. */
+int lens_specials_add(lens_specials *specials, const char *text, int32_t id, lens_error *err);
+/* Once all are added, and before any is looked for. */
+void lens_specials_sort(lens_specials *specials);
+/* The longest that TEXT [size] begins with, or NULL. */
+const lens_special *lens_specials_at(const lens_specials *specials, const char *text, size_t size);
+void lens_specials_free(lens_specials *specials);
 
 /* ---- clip_bpe.c ---- */
 

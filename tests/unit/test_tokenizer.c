@@ -1,9 +1,13 @@
 /* The tokenizers on small vocabularies of our own: rules, cuts, and every way in which a file can be wrong. */
+#include <unistd.h>
+
 #include "text/clip_text.h"
 #include "text/html_text.h"
 #include "text/tokenizer_internal.h"
 #include "support.h"
 #include "vocabulary.h"
+
+enum { PATIENCE = 120 /* seconds, for what takes a moment, or for ever */ };
 
 /* A folder with the named files. */
 typedef struct file {
@@ -206,6 +210,76 @@ static void test_one_file_does(void **state)
     assert_int_equal(lens_tokenizer_size(tokenizer), 5);
     check(tokenizer, "a cat[NEW]", "0 2 3 4 1");
     lens_tokenizer_close(tokenizer);
+}
+
+/* The longest of a special token wins, whatever the order in which they were added: held against a plain look through all of them. */
+static void test_the_longest_special_token(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 300, MOST = 24, TEXT = 40 };
+    uint32_t lot = 1;
+#define DRAW(count) ((lot = lot * 1664525 + 1013904223) >> 16) % (count)
+    for (int round = 0; round < ROUNDS; round++) {
+        lens_specials specials = {0};
+        lens_error err = {0};
+        char texts[MOST][8], text[TEXT + 1];
+        const int count = (int)(DRAW(MOST + 1));
+        for (int i = 0; i < count; i++) {
+            const int length = 1 + (int)(DRAW(6));
+            for (int j = 0; j < length; j++)
+                texts[i][j] = "ab\xff"[DRAW(3)];
+            texts[i][length] = '\0';
+            assert_done(lens_specials_add(&specials, texts[i], i, &err), &err);
+        }
+        lens_specials_sort(&specials);
+        for (int j = 0; j < TEXT; j++)
+            text[j] = "ab\xff"[DRAW(3)];
+        text[TEXT] = '\0';
+        for (int at = 0; at < TEXT; at++) {
+            size_t longest = 0;
+            for (int i = 0; i < count; i++)
+                if (strncmp(text + at, texts[i], strlen(texts[i])) == 0 && strlen(texts[i]) > longest)
+                    longest = strlen(texts[i]);
+            const lens_special *found = lens_specials_at(&specials, text + at, strlen(text + at));
+            assert_int_equal(found ? found->length : 0, longest);
+            assert_true(!found || strcmp(texts[found->id], found->text) == 0);
+        }
+        lens_specials_free(&specials);
+    }
+#undef DRAW
+}
+
+/* As many as the file may have cost as little as a few: each walked past by each, they would take minutes. */
+static void test_very_many_special_tokens(void **state)
+{
+    (void)state;
+    enum { COUNT = 300000, TEXT = 200000 };
+    alarm(PATIENCE);
+    lens_buffer whole = {0};
+    test_print(&whole, "{\"added_tokens\":[", "", "");
+    for (int i = 3; i < COUNT; i++)
+        assert_int_equal(lens_buffer_print(&whole, "%s{\"id\":%d,\"content\":\"<%d>\"}", i > 3 ? "," : "", i, i), 0);
+    test_print(&whole, "],\"model\":{\"type\":\"WordPiece\",\"vocab\":", "{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2}", "}}");
+    lens_tokenizer_files files = {.whole = {"tokenizer.json", whole.data, whole.size}};
+    lens_error err = {0};
+    lens_tokenizer *tokenizer = lens_tokenizer_parse(&files, LENS_TOKENIZER_WORDPIECE, 256, &err);
+    if (!tokenizer)
+        fail_msg("%s", err.message);
+    char *text = malloc(TEXT + 32);
+    assert_non_null(text);
+    memset(text, '<', TEXT);
+    strcpy(text + TEXT, "<299999><300000>");
+    check(tokenizer, text + TEXT - 1, "0 2 299999 2 2 2 1");
+    for (size_t i = 0; i < TEXT; i++) /* one word that is too long */
+        text[i] = "<1"[i % 2];
+    int32_t ids[256];
+    int count;
+    assert_done(lens_tokenizer_run(tokenizer, text, ids, &count, &err), &err);
+    assert_in_range(count, 3, 256);
+    alarm(0);
+    lens_tokenizer_close(tokenizer);
+    lens_buffer_free(&whole);
+    free(text);
 }
 
 /* FIND replaced by PUT once in BYTES, which is freed. */
@@ -426,6 +500,8 @@ int main(void)
         cmocka_unit_test(test_wordpiece_rules),
         cmocka_unit_test(test_context_keeps_the_last_token),
         cmocka_unit_test(test_one_file_does),
+        cmocka_unit_test(test_the_longest_special_token),
+        cmocka_unit_test(test_very_many_special_tokens),
         cmocka_unit_test(test_bad_vocabularies),
         cmocka_unit_test(test_bad_single_files),
         cmocka_unit_test(test_bad_word_lists),
