@@ -19,7 +19,7 @@
 #include "base/patience.h"
 #include "base/text.h"
 
-enum { MOST_REDIRECTS = 10, CONNECT_SECONDS = 30, SILENT_SECONDS = 60 };
+enum { MOST_REDIRECTS = 10, CONNECT_SECONDS = 30, SILENT_SECONDS = 60, MOST_UNWANTED = 1 << 20 /* bytes */ };
 
 /* Every function that we call; the compiler checks each call against the library's own prototype. */
 #define FUNCTIONS(X) \
@@ -63,6 +63,9 @@ struct hop {
     CURL *curl;
     bool first_host; /* this hop's host is the first one's */
     bool begun, failed, refused, wrong_port, cancelled, silent;
+    bool enough;     /* of a body that nobody asked for: the hop was ended, and its status counts */
+    size_t unwanted; /* bytes of such a body */
+    double unwanted_since;
     double heard;    /* when the last bytes came */
     double deadline; /* of all hops; 0: none */
     curl_off_t had;
@@ -166,10 +169,18 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 {
     struct hop *hop = context;
     (void)one;
-    if (begin(hop) && !hop->failed && hop->request->body &&
+    const bool wanted = begin(hop);
+    if (wanted && !hop->failed && hop->request->body &&
         hop->request->body(hop->request->context, bytes, size, hop->err) != 0)
         hop->failed = true;
-    return hop->failed ? 0 : size;
+    if (!wanted) { /* what a refusal or a redirect says beside its headers: some lines of HTML, or bytes without end */
+        const double now = lens_seconds();
+        if (hop->unwanted == 0)
+            hop->unwanted_since = now;
+        hop->unwanted += size;
+        hop->enough = hop->unwanted > MOST_UNWANTED || now - hop->unwanted_since > SILENT_SECONDS * lens_patience();
+    }
+    return hop->failed || hop->enough ? 0 : size;
 }
 
 static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up)
@@ -310,6 +321,8 @@ static int ask(struct hop *hop, const char *url, char **next, bool *again)
     } else {
         hop->heard = lens_seconds();
         CURLcode code = lib.curl_easy_perform(curl);
+        if (code == CURLE_WRITE_ERROR && hop->enough)
+            code = CURLE_OK;
         /* An answer without a body never came to on_body. */
         if (code == CURLE_OK && !request->head && begin(hop) && hop->failed)
             result = -1;
@@ -320,6 +333,10 @@ static int ask(struct hop *hop, const char *url, char **next, bool *again)
         lib.curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         lib.curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &to);
         hop->answer->status = status;
+        if (result == 0 && hop->enough && status / 100 == 3) { /* libcurl tells where to only behind the whole of it */
+            char plain[512];
+            result = lens_fail(hop->err, LENS_E_SYSTEM, "%s: redirects, with a body that does not end", lens_url_plain(url, plain, sizeof plain));
+        }
         if (result == 0 && to && !(*next = strdup(to)))
             result = lens_fail_memory(hop->err);
     }

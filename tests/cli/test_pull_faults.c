@@ -190,6 +190,28 @@ static void test_refusals(void **state)
     assert_whole(here);
 }
 
+/* What a refusal or a redirect says beside its headers is not listened to for ever. */
+static void test_refusals_without_end(void **state)
+{
+    const test_place *here = *state;
+    static const struct {
+        const char *where, *status, *headers, *words;
+    } cases[] = {
+        {"GET /api/", "404 Not Found", NULL, REPOSITORY ": not there (HTTP 404)"},
+        {"GET /store/", "403 Forbidden", NULL, "HTTP 403"},
+        {"GET /store/", "500 Internal Server Error", "Content-Length: 99999999999\r\n", "HTTP 500"},
+        {"GET /store/", "302 Found", "Location: /store/model.safetensors\r\n", "redirects, with a body that does not end"},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        here->hub->fault = (test_hub_fault){.where = cases[i / 2].where, .times = TEST_HUB_FOREVER, .status = cases[i / 2].status, .headers = cases[i / 2].headers,
+                                            .endless = i % 2 == 0, .trickles = i % 2};
+        expect_refused(here, test_pull(here), cases[i / 2].words);
+    }
+    here->hub->fault.times = 0;
+    expect(test_pull(here), 0, NULL);
+    assert_whole(here);
+}
+
 static void test_waiting_helps(void **state)
 {
     const test_place *here = *state;
@@ -353,6 +375,7 @@ int main(void)
         PLACE_TEST(test_a_wrong_file),
         PLACE_TEST(test_a_part_of_another_file),
         PLACE_TEST(test_refusals),
+        PLACE_TEST(test_refusals_without_end),
         PLACE_TEST(test_waiting_helps),
         PLACE_TEST(test_files_that_are_no_model),
         PLACE_TEST(test_a_side_file_without_bound),

@@ -1,7 +1,9 @@
 #include "hub_server.h"
 
 #include <strings.h>
+#include <sys/socket.h>
 
+#include "base/clock.h"
 #include "net/checksum.h"
 #include "support.h"
 
@@ -63,6 +65,17 @@ static void answer_json(const test_request *request, const char *text)
     test_answer(request, "200 OK", headers, text, strlen(text));
 }
 
+static void answer_fault(const test_hub_fault *fault, const test_request *request)
+{
+    static const char body[4096] = "";
+    test_answer(request, fault->status, fault->headers ? fault->headers : fault->endless || fault->trickles ? "" : "Content-Length: 0\r\n", "", 0);
+    if (strcmp(request->method, "HEAD") == 0)
+        return;
+    while ((fault->endless || fault->trickles) && send(request->fd, body, fault->trickles ? 1 : sizeof body, MSG_NOSIGNAL) > 0)
+        if (fault->trickles)
+            lens_sleep(0.02);
+}
+
 static void answer_listing(test_hub *hub, const test_request *request)
 {
     lens_buffer text = {0};
@@ -116,7 +129,7 @@ static void at_hub(void *context, const test_request *request)
     pthread_mutex_unlock(&hub->lock);
     if (faulty(hub, request)) {
         if (hub->fault.status)
-            test_answer(request, hub->fault.status, hub->fault.headers ? hub->fault.headers : "Content-Length: 0\r\n", "", 0);
+            answer_fault(&hub->fault, request);
         else if (!hub->fault.cut)
             test_server_hang(hub->hub, request);
         if (hub->fault.status || !hub->fault.cut)
@@ -170,7 +183,7 @@ static void at_store(void *context, const test_request *request)
         return;
     }
     if (fault && hub->fault.status) {
-        test_answer(request, hub->fault.status, hub->fault.headers ? hub->fault.headers : "Content-Length: 0\r\n", "", 0);
+        answer_fault(&hub->fault, request);
         return;
     }
     lens_buffer body = {0};

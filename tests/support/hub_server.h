@@ -18,6 +18,7 @@ typedef struct test_hub_fault {
     const char *where;
     int times;
     const char *status, *headers; /* it answers so … */
+    bool endless, trickles;       /* … and sends bytes beside it until the other side hangs up, as fast as it can or one now and then … */
     bool cut;                     /* … or cuts the body in half … */
     bool hang;                    /* … or sends half of it and falls silent */
 } test_hub_fault;
