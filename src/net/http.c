@@ -62,7 +62,7 @@ struct hop {
     lens_error *err;
     CURL *curl;
     bool first_host; /* this hop's host is the first one's */
-    bool begun, failed, refused, wrong_port, cancelled, silent;
+    bool begun, failed, found /* an address of the name */, refused, wrong_port, cancelled, silent;
     bool enough;     /* of a body that nobody asked for: the hop was ended, and its status counts */
     size_t unwanted; /* bytes of such a body */
     double unwanted_since;
@@ -203,6 +203,7 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
 {
     struct hop *hop = context;
     (void)purpose;
+    hop->found = true;
     if (!hop->request->allow_private) {
         const int port = lens_address_port(&address->addr);
         hop->refused = !lens_address_public(&address->addr) || lens_address_near(&address->addr);
@@ -222,8 +223,10 @@ static int explain(const struct hop *hop, const char *url, CURLcode code, const 
         return -1; /* said already */
     if (hop->cancelled)
         return lens_fail(hop->err, LENS_E_CANCELLED, "%s: stopped", plain);
-    if (hop->refused)
-        return lens_fail(hop->err, LENS_E_ARGUMENT, "%s: is not on the public internet, and only that is asked here", plain);
+    /* The same words whether a name means a machine inside or none at all: a stranger is not to learn which names there are. */
+    const bool nowhere = !hop->request->allow_private && !hop->found && (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_OPERATION_TIMEDOUT);
+    if (hop->refused || nowhere)
+        return lens_fail(hop->err, LENS_E_ARGUMENT, "%s: cannot be found on the public internet, and only that is asked here", plain);
     if (hop->wrong_port)
         return lens_fail(hop->err, LENS_E_ARGUMENT, "%s: only ports 80 and 443 are asked here", plain);
     switch (code) {

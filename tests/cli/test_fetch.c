@@ -154,7 +154,7 @@ static void test_a_server_keeps_off_its_own_network(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(text, sizeof text, "http://%s:%d/a.jpg", names[i], test_server_port(here->server));
         assert_int_equal(lens_fetch_picture(text, &options, &bytes, &size, &err), -1);
-        assert_says(&err, "not on the public internet");
+        assert_says(&err, "cannot be found on the public internet");
     }
     assert_int_equal(lens_fetch_picture("file:///etc/passwd", &options, &bytes, &size, &err), -1);
     assert_says(&err, "http");

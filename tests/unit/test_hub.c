@@ -92,6 +92,28 @@ static void test_only_the_ports_of_the_web(void **state)
     }
 }
 
+/* Which names there are inside is not for strangers: one that means nothing is refused as one that means a machine here, on every port. */
+static void test_names_inside_are_not_told(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"localhost", "127.0.0.1", "no-such-machine.invalid", "no-such-machine.localdomain"};
+    static const char *const rests[] = {"/a.png", ":8080/a.png"};
+    for (size_t i = 0; i < sizeof rests / sizeof *rests; i++)
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
+            char url[128], words[256];
+            snprintf(url, sizeof url, "http://%s%s", names[j], rests[i]);
+            snprintf(words, sizeof words, "%s: cannot be found on the public internet, and only that is asked here", url);
+            lens_http_request request = {.url = url, .allow_private = false, .seconds = 5};
+            lens_http_answer answer;
+            lens_error error = {0};
+            bool again;
+            assert_int_equal(lens_http(&request, &answer, &again, &error), -1);
+            assert_string_equal(error.message, words);
+            assert_int_equal(error.code, LENS_E_ARGUMENT);
+            assert_false(again);
+        }
+}
+
 /* Behind a proxy nobody could see which address it is: it is the one of the picture that is refused, and not that of the proxy, which has another port. */
 static void test_no_proxy_for_strangers(void **state)
 {
@@ -288,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_public_addresses),
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_only_the_ports_of_the_web),
+        cmocka_unit_test(test_names_inside_are_not_told),
         cmocka_unit_test(test_no_proxy_for_strangers),
         cmocka_unit_test(test_plain_urls),
         cmocka_unit_test(test_names),
