@@ -246,3 +246,20 @@ int lens_records_add(lens_records *records, lens_record record)
     append(records, record.bytes, record.size);
     return lens_records_end(records);
 }
+
+int lens_records_rise(lens_store_part part, const lens_record *after, const lens_records *records, const char *where, lens_error *err)
+{
+    for (size_t i = 0; i < records->count; i++) {
+        const lens_record now = lens_records_at(records, i), before = i ? lens_records_at(records, i - 1) : after ? *after : (lens_record){0};
+        if ((i == 0 && !after) || lens_record_order(before, now) < 0)
+            continue;
+        lens_buffer name = {0};
+        if (lens_record_name(part, now, &name) == 0)
+            lens_fail(err, LENS_E_FORMAT, "%s: damaged (%s is there twice, or out of order); move it away and index again", where, name.data);
+        else
+            lens_fail_memory_for(err, where);
+        lens_buffer_free(&name);
+        return -1;
+    }
+    return 0;
+}

@@ -62,6 +62,10 @@ void lens_records_clear(lens_records *records);
 void lens_records_free(lens_records *records);
 int lens_records_add(lens_records *records, lens_record record); /* a copy; 0 or -1 */
 
+/* Whether RECORDS of PART, read from what WHERE names, come in order of key, each behind the one before it and all behind AFTER (NULL: of nothing): where they
+ * do not, who asks for what lies behind the last would be given the same for ever. 0, or -1 with LENS_E_FORMAT. */
+int lens_records_rise(lens_store_part part, const lens_record *after, const lens_records *records, const char *where, lens_error *err);
+
 /* Puts together one record, field by field; END gives 0, or -1 when memory was short. */
 void lens_records_int(lens_records *records, int64_t value);
 void lens_records_bytes(lens_records *records, const void *bytes, size_t size); /* BYTES NULL: 'n' */

@@ -7,7 +7,7 @@
 #include "support_copy.h"
 #include "support_texts.h"
 
-enum { PICTURES = 3000 }; /* more than a batch */
+enum { PICTURES = 3000 /* more than a batch */, PATIENCE = 120 /* seconds, for what takes a moment, or for ever */ };
 
 typedef struct places {
     char *from, *to, *back; /* a folder; a place; a folder */
@@ -314,6 +314,36 @@ static void test_damaged_rows(void **state)
     places_free(&p);
 }
 
+/* Tables of a library from elsewhere whose keys are none: what lies behind the last of them is that one again. Comparing ends, and so does copying. */
+static void test_keys_that_do_not_rise(void **state)
+{
+    (void)state;
+#define SOURCES(type) "PRAGMA foreign_keys = OFF; DROP TABLE source; CREATE TABLE source (id " type ", path BLOB, kind INTEGER, size INTEGER, mtime_ns INTEGER, settings BLOB);"
+    static const struct {
+        const char *sql, *words;
+    } damages[] = {
+        {SOURCES("TEXT") "INSERT INTO source VALUES ('zzz', x'2f61', 1, 1, 1, NULL)", "damaged (source 0 (/a) is there twice, or out of order)"},
+        {SOURCES("INTEGER") "INSERT INTO source VALUES (7, x'2f61', 1, 1, 1, NULL), (7, x'2f62', 1, 1, 1, NULL)", "damaged (source 7 (/b) is there twice"},
+        {"PRAGMA foreign_keys = OFF; DROP TABLE vector; CREATE TABLE vector (content TEXT, model INTEGER, slot INTEGER); INSERT INTO vector VALUES ('zzz', 2, 0)",
+         "damaged (the vector of content 0 is there twice"},
+    };
+    alarm(PATIENCE);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        places p = places_new(5);
+        texts_damage(p.from, damages[i].sql);
+        lens_error err = {0};
+        lens_library *library = lens_library_open(p.from, &err);
+        assert_non_null(library);
+        assert_int_equal(lens_check_same(library, p.from, NULL, NULL, NULL, &err), -1);
+        assert_says(&err, damages[i].words);
+        assert_says(&err, p.from);
+        lens_library_close(library);
+        refused(p.from, p.to, false, damages[i].words);
+        places_free(&p);
+    }
+    alarm(0);
+}
+
 /* A folder takes all that a folder has; a database says which record it cannot hold. */
 static void test_what_a_database_cannot_hold(void **state)
 {
@@ -429,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_interrupted_at_every_event),
         cmocka_unit_test(test_an_unfinished_copy_of_another),
         cmocka_unit_test(test_damaged_rows),
+        cmocka_unit_test(test_keys_that_do_not_rise),
         cmocka_unit_test(test_what_a_database_cannot_hold),
         cmocka_unit_test(test_what_differs_is_named),
         cmocka_unit_test(test_an_older_library),

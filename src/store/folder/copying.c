@@ -160,6 +160,8 @@ int lens_folder_export(lens_folder *store, lens_store_part part, int64_t model, 
             sqlite3_bind_int64(statement, 3, model);
         result = put_rows(store, statement, part, model, values, out, err);
         lens_sql_done(store, statement);
+        if (result == 0)
+            result = lens_records_rise(part, after, out, store->folder, err);
     }
     free(values);
     return result;

@@ -137,7 +137,7 @@ int lens_postgres_export(lens_postgres *store, lens_store_part part, int64_t mod
     const int result = rows ? put_rows(store, rows, parts[part].columns, values, dim, out, err) : -1;
     lens_pg_done(store, rows);
     free(values);
-    return result;
+    return result == 0 ? lens_records_rise(part, after, out, store->name, err) : -1;
 }
 
 /* ---- taking in ---- */
