@@ -47,7 +47,8 @@ int lens_captions_parse(const void *bytes, size_t size, lens_caption_format form
 
 /* Calls `each` with all that the file FILE says about PICTURE, which it lies beside, and its path for NAME: if it is called dog.jpg.txt, dog.txt,
  * dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, or as Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Nothing of one that is called otherwise. 0, what
- * `each` returned, or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, and whatever keeps it from being read. */
+ * `each` returned, or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, LENS_E_FORMAT for XMP that is made to take memory or time, and whatever
+ * keeps it from being read. */
 int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 
 /* Whether the name of PATH may be that of such a file. */

@@ -13,6 +13,7 @@ typedef struct lens_sayings {
     lens_buffer texts; /* a line each */
     lens_buffer words; /* keywords, with ", " between */
     bool left_out;     /* something was too long */
+    bool refused;      /* XMP that asks for more than any picture's takes */
     size_t looked;     /* by lens_sayings_afford */
     lens_hash *seen;   /* [room], where used [room] */
     bool *used;
@@ -39,7 +40,7 @@ void lens_sayings_free(lens_sayings *sayings);
 
 /* ---- where they are, each 0 or -1 when memory is short; what makes no sense is passed by ------------------------------ */
 
-/* XMP: titles, descriptions, alternative texts, headlines and keywords, in all languages. 0 too for what is no XML; *WELL (may be NULL): it is. */
+/* XMP: titles, descriptions, alternative texts, headlines and keywords, in all languages. 0 too for what is no XML, or is refused; *WELL (may be NULL): it is all there. */
 int lens_captions_xmp(const void *bytes, size_t size, lens_sayings *sayings, bool *well);
 
 /* IPTC's Information Interchange Model: 2:05, 2:25, 2:105 and 2:120; and the resources of Photoshop, which hold it. */

@@ -67,6 +67,8 @@ static int read_xmp(lens_captions *self, const lens_buffer *bytes)
     int result = lens_captions_xmp(bytes->data, bytes->size, &sayings, &well);
     if (result != 0 || lens_sayings_write(&sayings, &text) != 0)
         result = lens_captions_no_memory(self);
+    if (result == 0 && sayings.refused)
+        result = lens_fail(self->err, LENS_E_FORMAT, "%s: XMP that takes more memory or time than any picture's does; left out", self->source);
     if (result == 0 && !well)
         lens_captions_problem(self, 0, "no XMP, or broken; what comes before that is taken");
     if (result == 0 && sayings.left_out)

@@ -315,12 +315,14 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
         return 0; /* of no picture */
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
     lens_error why = {0};
-    if (lens_captions_beside(sidecar->path, picture, &visitor, &why) < 0) {
-        if (why.code == LENS_E_MEMORY)
-            return lens_fail(err, why.code, "%s", why.message);
-        if (known && why.code != LENS_E_MISSING && why.code != LENS_E_CANCELLED)
+    const int result = lens_captions_beside(sidecar->path, picture, &visitor, &why);
+    if (result > 0)
+        lens_fail_memory_for(&why, sidecar->path); /* all that hear_sidecar stops for */
+    if (result != 0) {
+        const bool own_fault = why.code == LENS_E_FORMAT || why.code == LENS_E_MEMORY;
+        if (own_fault || (known && why.code != LENS_E_MISSING && why.code != LENS_E_CANCELLED))
             note(self->run, NULL, why.message);
-        return 0; /* it cannot be read now: what it said stays, and the next run looks again */
+        return 0; /* it cannot be read now: what it said stays, the next run looks again, and the others are read */
     }
     if (self->count == 0 && !known)
         return 0; /* it says nothing */

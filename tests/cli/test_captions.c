@@ -385,6 +385,33 @@ static void test_a_file_beside_a_picture_that_cannot_be_read(void **state)
     free(beside);
 }
 
+/* XMP that would take gigabytes is one file's fault: it is told, each time, and the others are read. */
+static void test_xmp_beside_a_picture_that_means_no_good(void **state)
+{
+    const test_world *world = *state;
+    lens_buffer xmp = {0};
+    lens_buffer_print(&xmp, "<x xmlns:a='");
+    for (int i = 0; i < 400000; i++)
+        lens_buffer_append(&xmp, "n", 1);
+    lens_buffer_print(&xmp, "'");
+    for (int i = 0; i < 15000; i++)
+        lens_buffer_print(&xmp, " a:x%d=''", i);
+    lens_buffer_print(&xmp, "/>");
+    texts_world_write(world, "a.xmp", xmp.data);
+    texts_world_write(world, "b.txt", "the neighbour");
+    for (int i = 0; i < 2; i++) {
+        test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+        assert_non_null(strstr(run.err.data, "a.xmp: XMP that takes more memory or time than any picture's does; left out\n"));
+        assert_int_equal(count(run.err.data, "a.xmp"), 1);
+        test_run_free(&run);
+        texts_world_expect(world, "b.jpg", "neighbour");
+    }
+    texts_world_write(world, "a.xmp", "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>mended</dc:title></x>");
+    texts_world_index(world, 1, NULL);
+    texts_world_expect(world, "a.png", "mended");
+    lens_buffer_free(&xmp);
+}
+
 /* What lies beside a picture may be captions of others: then it is that only, also when it was taken for the picture's own before. */
 static void test_a_file_beside_a_picture_that_is_named(void **state)
 {
@@ -480,6 +507,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_beside_pictures_in_capitals, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_cannot_be_read, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_xmp_beside_a_picture_that_means_no_good, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),
     };

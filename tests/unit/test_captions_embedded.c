@@ -181,6 +181,79 @@ static void test_xmp_that_means_no_good(void **state)
     }
 }
 
+/* XML with a namespace's name of NAME bytes: one element with ATTRIBUTES of it, then ELEMENTS with two each, and a title before them all. */
+static lens_buffer xml_of_names(size_t name, int attributes, int elements)
+{
+    lens_buffer xml = {0};
+    lens_buffer_print(&xml, "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>before</dc:title><y xmlns:a='");
+    while (name--)
+        test_put(&xml, "n", 1);
+    lens_buffer_print(&xml, "'><z");
+    for (int i = 0; i < attributes; i++)
+        lens_buffer_print(&xml, " a:x%d=''", i);
+    lens_buffer_print(&xml, "/>");
+    for (int i = 0; i < elements; i++)
+        lens_buffer_print(&xml, "<z a:x='' a:y=''/>");
+    lens_buffer_print(&xml, "</y><dc:title>after</dc:title></x>");
+    return xml;
+}
+
+/* expat writes the name of a namespace out for each attribute: what it costs must not be the one times the other. */
+static void test_xmp_of_long_names(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t name;
+        int attributes, elements;
+        bool refused;
+    } cases[] = {
+        {376 << 10, 15000, 0, true}, /* 6 GB */
+        {4 << 20, 0, 500000, true},  /* 4 TB, one by one */
+        {256, 500000, 0, true},      /* names that are short enough by themselves */
+        {256, 0, 700000, true},
+        {256, 100, 10000, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lens_buffer xml = xml_of_names(cases[i].name, cases[i].attributes, cases[i].elements);
+        lens_sayings sayings = {0};
+        bool well;
+        assert_true(xml.size < LENS_CAPTION_SIDE_MOST);
+        assert_int_equal(lens_captions_xmp(xml.data, xml.size, &sayings, &well), 0);
+        assert_int_equal(sayings.refused, cases[i].refused);
+        assert_int_equal(well, !cases[i].refused);
+        assert_int_equal(sayings.left_out, cases[i].refused);
+        assert_string_equal(sayings.texts.data, cases[i].refused ? "before" : "before\nafter");
+        lens_sayings_free(&sayings);
+        lens_buffer_free(&xml);
+    }
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    assert_true(usage.ru_maxrss < 300 << 10); /* of kB */
+}
+
+/* A value may be as large as XMP is, as pictures in pictures are, in an attribute or between tags; what is larger than any is left out unseen. */
+static void test_xmp_of_large_values(void **state)
+{
+    (void)state;
+    for (int in_attribute = 0; in_attribute < 2; in_attribute++) {
+        lens_buffer xml = {0};
+        lens_buffer_print(&xml, XMP_HEAD " xmlns:g='http://ns.google.com/photos/1.0/depthmap/'%s", in_attribute ? " g:Data='" : "><g:Data>");
+        const size_t head = xml.size, size = LENS_CAPTION_SIDE_MOST - head - 200;
+        lens_buffer_reserve(&xml, size);
+        memset(xml.data + head, 'A', size);
+        xml.data[xml.size += size] = '\0';
+        lens_buffer_print(&xml, "%s<dc:title>whole</dc:title>" XMP_TAIL, in_attribute ? "'>" : "</g:Data>");
+        expect_xmp(xml.data, "whole");
+        lens_buffer_reserve(&xml, 300);
+        memset(xml.data + xml.size, ' ', 300);
+        lens_sayings sayings = {0};
+        assert_int_equal(lens_captions_xmp(xml.data, xml.size + 300, &sayings, NULL), 0);
+        assert_true(sayings.left_out && !sayings.texts.size);
+        lens_sayings_free(&sayings);
+        lens_buffer_free(&xml);
+    }
+}
+
 /* ---- formats ----------------------------------------------------------------------------------------------------- */
 
 static lens_buffer text_buffer(const char *text)
@@ -496,7 +569,8 @@ static void test_a_text_that_is_too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_xmp), cmocka_unit_test(test_xmp_that_means_no_good), cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_xmp), cmocka_unit_test(test_xmp_that_means_no_good), cmocka_unit_test(test_xmp_of_long_names),
+        cmocka_unit_test(test_xmp_of_large_values), cmocka_unit_test(test_jpeg),
             cmocka_unit_test(test_jpeg_with_extended_xmp),
         cmocka_unit_test(test_exif), cmocka_unit_test(test_iptc), cmocka_unit_test(test_png), cmocka_unit_test(test_png_that_inflates),
         cmocka_unit_test(test_work_is_bounded), cmocka_unit_test(test_webp), cmocka_unit_test(test_other_formats),
