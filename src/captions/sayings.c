@@ -99,6 +99,10 @@ int lens_sayings_add(lens_sayings *sayings, lens_saying kind, const void *bytes,
     }
     while (size && memchr(" \t\r\n", text[size - 1], 5))
         size--;
+    if (size > LENS_CAPTION_MOST) { /* before it is made larger */
+        sayings->left_out = true;
+        return 0;
+    }
     if (lens_utf8_valid(text, size))
         return add(sayings, kind, text, size);
     lens_buffer converted = {0};

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/encoding.h"
+#include "captions/captions.h"
 #include "captions/sayings.h"
 
 struct block {
@@ -32,6 +33,10 @@ static int add_utf16(struct block *block, const unsigned char *value, size_t siz
     for (size_t i = 0; i < size; i += 2)
         if (!value[i] && !value[i + 1])
             size = i;
+    if (!c && size / 2 > LENS_CAPTION_MOST) { /* each two bytes are one at least */
+        block->sayings->left_out = true;
+        return 0;
+    }
     int result = lens_utf16_read(value, size, big_endian, &text, NULL);
     if (result == 0 && text.size)
         result = c ? lens_sayings_add_parts(block->sayings, LENS_SAYING_WORD, text.data, text.size, c)

@@ -566,6 +566,37 @@ static void test_a_text_that_is_too_long(void **state)
     free(text);
 }
 
+/* In Windows-1252 or UTF-16 it would be larger yet as UTF-8: it is not even turned into that. */
+static void test_a_text_of_another_encoding_that_is_too_long(void **state)
+{
+    (void)state;
+    enum { SIZE = 120 << 20, SIZE_16 = 60 << 20 };
+    lens_buffer png = {0}, said = {0};
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    memset(text, 0xa9, SIZE); /* a sign of three bytes in UTF-8, in UTF-16 */
+    memcpy(text, "Comment", 8);
+    test_put(&png, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(&png, "tEXt", text, SIZE);
+    put_chunk(&png, "tEXt", "Title\0after", 11);
+    const struct tag tags[] = {{0x9c9c, 1, text + 8, SIZE_16}, {0x10e, 2, "short", 5}};
+    lens_buffer tiff = tiff_of(true, tags, 2, NULL, 0);
+    free(text);
+    struct rusage before, after;
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    for (int i = 0; i < 2; i++) {
+        bool left_out = false;
+        assert_int_equal(lens_captions_embedded(i ? tiff.data : png.data, i ? tiff.size : png.size, &said, &left_out), 0);
+        assert_true(left_out);
+        assert_string_equal(said.data, i ? "short" : "after");
+        lens_buffer_free(&said);
+    }
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 20 << 10); /* of kB */
+    lens_buffer_free(&png);
+    lens_buffer_free(&tiff);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -575,7 +606,7 @@ int main(void)
         cmocka_unit_test(test_exif), cmocka_unit_test(test_iptc), cmocka_unit_test(test_png), cmocka_unit_test(test_png_that_inflates),
         cmocka_unit_test(test_work_is_bounded), cmocka_unit_test(test_webp), cmocka_unit_test(test_other_formats),
         cmocka_unit_test(test_defaults_and_repetitions),
-        cmocka_unit_test(test_a_text_that_is_too_long),
+        cmocka_unit_test(test_a_text_that_is_too_long), cmocka_unit_test(test_a_text_of_another_encoding_that_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
