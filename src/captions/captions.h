@@ -11,6 +11,7 @@
 
 enum {
     LENS_CAPTION_MOST = 1 << 20,       /* bytes of one text; a longer one is left out */
+    LENS_CAPTION_NAME_MOST = 4096,     /* bytes of what JSON calls a picture, or a template: many captions may go with one */
     LENS_CAPTION_FILE_MOST = 1 << 30,  /* bytes of a file of captions */
     LENS_CAPTION_SIDE_MOST = 16 << 20, /* bytes of a file beside a picture */
 };
@@ -20,9 +21,9 @@ typedef struct lens_caption_visitor {
      * whose last part is the file's name; UTF-8 too. TEXT is UTF-8 without NUL and without blanks around it, at most LENS_CAPTION_MOST bytes and at
      * least one; it may have several lines. Both live during the call. Other than 0 ends the reading, which returns it. */
     int (*each)(void *context, const char *name, const char *text);
-    /* What was left out, and why: "captions.tsv: line 12: …". Reading goes on, and there may be as many of them as rows. One line, but for the path
-     * fit for a terminal. May be NULL. */
-    void (*problem)(void *context, const char *line);
+    /* What was left out, and why: "captions.tsv: line 12: …". There may be as many of them as rows. One line, but for the path fit for a terminal. Other
+     * than 0 ends the reading, as of `each`. May be NULL. */
+    int (*problem)(void *context, const char *line);
     void *context;
 } lens_caption_visitor;
 
@@ -36,7 +37,7 @@ typedef struct lens_caption_options {
  *  - a table with tabs, commas (RFC 4180), semicolons or bars between its columns, with or without a row that names them; "dog.jpg#0" is dog.jpg;
  *  - JSON: objects that have a picture and a text, in an array, one a line or nested in other objects; {"dog.jpg": "text" or ["text", …]}; COCO
  *    ("images" and "annotations"); templates ("name") with "generated_memes", whose captions become "NAME - caption".
- * UTF-8, UTF-16, or else Windows-1252. OPTIONS may be NULL. 0, what `each` returned, or -1: no such file, or nothing in it that can be understood. */
+ * UTF-8, UTF-16, or else Windows-1252. OPTIONS may be NULL. 0, what `each` or `problem` returned, or -1: no such file, or nothing in it that can be understood. */
 int lens_captions_read(const char *path, const lens_caption_options *options, const lens_caption_visitor *visitor, lens_error *err);
 
 typedef enum lens_caption_format { LENS_CAPTIONS_ANY, LENS_CAPTIONS_TABLE, LENS_CAPTIONS_JSON } lens_caption_format;
@@ -47,7 +48,7 @@ int lens_captions_parse(const void *bytes, size_t size, lens_caption_format form
 
 /* Calls `each` with all that the file FILE says about PICTURE, which it lies beside, and its path for NAME: if it is called dog.jpg.txt, dog.txt,
  * dog.jpg.json, dog.json, dog.jpg.xmp, dog.xmp, or as Google Takeout calls its JSON; .TXT, .JSON and .XMP too. Nothing of one that is called otherwise. 0, what
- * `each` returned, or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, LENS_E_FORMAT for XMP that is made to take memory or time, and whatever
+ * `each` or `problem` returned, or -1: LENS_E_LIMIT for more than LENS_CAPTION_SIDE_MOST bytes, LENS_E_FORMAT for XMP that is made to take memory or time, and whatever
  * keeps it from being read. */
 int lens_captions_beside(const char *file, const char *picture, const lens_caption_visitor *visitor, lens_error *err);
 

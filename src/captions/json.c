@@ -37,8 +37,7 @@ static int string_of(lens_captions *self, const lens_json_at *value, lens_buffer
 
 static int malformed(lens_captions *self, const lens_json_at *at)
 {
-    lens_captions_problem(self, at->line, "bad JSON; what follows there is left out");
-    return 0;
+    return lens_captions_problem(self, at->line, "bad JSON; what follows there is left out");
 }
 
 /* Gives TEXT of the picture NAME, behind "PREFIX - " when there is one. */
@@ -46,11 +45,13 @@ static int give(lens_captions *self, size_t line, const char *name, const char *
 {
     lens_buffer both = {0};
     const char *at = text->data;
-    const size_t size = lens_captions_trim(&at, text->size);
+    const size_t size = lens_captions_trim(&at, text->size), name_size = strnlen(name, LENS_CAPTION_NAME_MOST + 1);
+    if (size && name_size > LENS_CAPTION_NAME_MOST) /* many captions may have it, and each would be another copy */
+        return lens_captions_problem(self, line, "a picture's name of more than 4 KiB; left out");
     if (!prefix || size == 0)
-        return lens_captions_give(self, line, name, strlen(name), at, size);
+        return lens_captions_give(self, line, name, name_size, at, size);
     int result = lens_buffer_print(&both, "%s - ", prefix) == 0 && lens_buffer_append(&both, at, size) == 0
-                     ? lens_captions_give(self, line, name, strlen(name), both.data, both.size)
+                     ? lens_captions_give(self, line, name, name_size, both.data, both.size)
                      : lens_captions_no_memory(self);
     lens_buffer_free(&both);
     return result;
@@ -65,7 +66,9 @@ static int join(lens_buffer *all, const lens_buffer *word)
 static int give_texts(lens_captions *self, const lens_json_at *value, const char *name, const char *prefix, bool list, int depth)
 {
     lens_buffer text = {0}, all = {0};
-    int result = 0, got;
+    int result = self->ended, got;
+    if (result != 0)
+        return result;
     if (is(value, '"')) {
         got = string_of(self, value, &text);
         result = got > 0 ? give(self, value->line, name, prefix, &text) : got;
@@ -92,7 +95,7 @@ static int give_texts(lens_captions *self, const lens_json_at *value, const char
         if (result == 0 && all.size)
             result = give(self, value->line, name, prefix, &all);
     } else if (!is(value, 'n')) {
-        lens_captions_problem(self, value->line, "%s; left out", depth < DEEPEST ? "a caption that is no string" : "nested too deeply");
+        result = lens_captions_problem(self, value->line, "%s; left out", depth < DEEPEST ? "a caption that is no string" : "nested too deeply");
     }
     lens_buffer_free(&text);
     lens_buffer_free(&all);
@@ -130,8 +133,8 @@ static int look_at(lens_captions *self, const lens_json_at *value, struct object
     *object = (struct object){.file_rank = -1};
     lens_buffer name = {0};
     lens_json_at inside = lens_json_inside(value), key, member;
-    int got, result = 0;
-    while (result >= 0 && (got = lens_json_next(&inside, &key, &member)) > 0) {
+    int got = 0, result = 0;
+    while (result >= 0 && !self->ended && (got = lens_json_next(&inside, &key, &member)) > 0) {
         result = string_of(self, &key, &name);
         if (result > 0)
             note_member(self, name.data, &member, object);
@@ -163,14 +166,12 @@ static int give_record(lens_captions *self, const lens_json_at *value, const cha
 /* The record VALUE, of which OBJECT was seen: of the picture that it names, or else of KEY, which may be NULL. */
 static int record(lens_captions *self, const lens_json_at *value, const struct object *object, const char *key, const char *prefix, int depth)
 {
-    if (object->two_files) {
-        lens_captions_problem(self, value->line, "an object that names two pictures; left out");
-        return 0;
-    }
-    if (object->file_rank < 0 && !key) {
-        lens_captions_problem(self, value->line, "a caption that names no picture; left out");
-        return 0;
-    }
+    if (self->ended)
+        return self->ended;
+    if (object->two_files)
+        return lens_captions_problem(self, value->line, "an object that names two pictures; left out");
+    if (object->file_rank < 0 && !key)
+        return lens_captions_problem(self, value->line, "a caption that names no picture; left out");
     lens_buffer name = {0};
     int result = object->file_rank >= 0 ? string_of(self, &object->file, &name) : 1;
     if (result > 0)
@@ -187,11 +188,15 @@ static int memes(lens_captions *self, const struct object *object, int depth)
     if (result < 0)
         return -1;
     result = 0;
+    if (template.size > LENS_CAPTION_NAME_MOST) { /* it would be in the caption of each */
+        result = lens_captions_problem(self, object->template.line, "a template's name of more than 4 KiB; left out");
+        template.size = 0;
+    }
     lens_json_at inside = lens_json_inside(&object->memes), meme;
     while (result == 0 && (got = lens_json_next(&inside, NULL, &meme)) > 0) {
         struct object seen;
         if (!is(&meme, '{'))
-            lens_captions_problem(self, meme.line, "no object; left out");
+            result = lens_captions_problem(self, meme.line, "no object; left out");
         else if ((result = look_at(self, &meme, &seen)) == 0)
             result = record(self, &meme, &seen, NULL, template.size ? template.data : NULL, depth);
     }
@@ -243,10 +248,8 @@ static int add_image(lens_captions *self, struct images *images, const lens_json
     const lens_json_at file = is(value, '{') ? member_of(value, "file_name") : (lens_json_at){0};
     lens_buffer both = {0};
     const char *text;
-    if (!id.at || is(&id, '[') || is(&id, '{') || !is(&file, '"')) {
-        lens_captions_problem(self, value->line, "an image without id and file_name; left out");
-        return 0;
-    }
+    if (!id.at || is(&id, '[') || is(&id, '{') || !is(&file, '"'))
+        return lens_captions_problem(self, value->line, "an image without id and file_name; left out");
     const size_t size = id_of(&id, &text);
     if (lens_buffer_append(&both, text, size) != 0 || lens_buffer_append(&both, "", 1) != 0 || lens_json_string(&file, &both) < 0)
         goto no_memory;
@@ -274,8 +277,7 @@ static int annotation(lens_captions *self, const struct images *images, const le
     free(wanted);
     if (image)
         return give_record(self, value, image->name, NULL, depth);
-    lens_captions_problem(self, value->line, "an annotation of no image; left out");
-    return 0;
+    return lens_captions_problem(self, value->line, "an annotation of no image; left out");
 }
 
 static int coco(lens_captions *self, const struct object *object, int depth)
@@ -313,9 +315,11 @@ static int walk_members(lens_captions *self, const lens_json_at *value, int dept
         const int got = lens_json_string(&key, &name);
         if (got < 0 || lens_buffer_append(&name, "", 0) != 0)
             result = lens_captions_no_memory(self);
-        else if (got && is(&member, '"') && (lens_captions_file_rank(self, name.data) < 0 || lens_captions_is_picture(name.data, name.size)))
+        if (name.size > LENS_CAPTION_NAME_MOST) /* too long is told by its beginning, which is passed on to all that is inside */
+            name.data[name.size = LENS_CAPTION_NAME_MOST + 1] = '\0';
+        if (result == 0 && got && is(&member, '"') && (lens_captions_file_rank(self, name.data) < 0 || lens_captions_is_picture(name.data, name.size)))
             result = give_texts(self, &member, name.data, NULL, false, depth + 1);
-        else if (got && (is(&member, '[') || is(&member, '{')))
+        else if (result == 0 && got && (is(&member, '[') || is(&member, '{')))
             result = walk(self, &member, name.data, depth + 1);
     }
     lens_buffer_free(&name);
@@ -334,9 +338,9 @@ static int walk_object(lens_captions *self, const lens_json_at *value, const cha
         return coco(self, &object, depth);
     if (object.texts)
         return record(self, value, &object, key, NULL, depth);
-    const int result = walk_members(self, value, depth);
+    int result = walk_members(self, value, depth);
     if (result == 0 && before == self->given + self->problems && depth > 0)
-        lens_captions_problem(self, value->line, "an object without a caption; left out");
+        result = lens_captions_problem(self, value->line, "an object without a caption; left out");
     return result;
 }
 
@@ -352,13 +356,13 @@ static int walk_array(lens_captions *self, const lens_json_at *value, const char
         } else if (is(&element, '"')) { /* ["dog.jpg", "text", …] */
             result = string_of(self, &element, &name) < 0 ? -1 : 0;
             if (result == 0 && name.size && !lens_captions_is_picture(name.data, name.size)) {
-                lens_captions_problem(self, element.line, "a string that belongs to no picture; left out");
+                result = lens_captions_problem(self, element.line, "a string that belongs to no picture; left out");
                 name.size = 0;
             }
         } else if (is(&element, '[') || is(&element, '{')) {
             result = walk(self, &element, key && lens_captions_is_picture(key, strlen(key)) ? key : NULL, depth + 1);
         } else if (!is(&element, 'n')) {
-            lens_captions_problem(self, element.line, "neither a picture nor a caption; left out");
+            result = lens_captions_problem(self, element.line, "neither a picture nor a caption; left out");
         }
     }
     if (result == 0 && got < 0)
@@ -369,16 +373,15 @@ static int walk_array(lens_captions *self, const lens_json_at *value, const char
 
 static int walk(lens_captions *self, const lens_json_at *value, const char *key, int depth)
 {
-    if (depth > DEEPEST) {
-        lens_captions_problem(self, value->line, "nested more than %d deep; left out", DEEPEST);
-        return 0;
-    }
+    if (self->ended)
+        return self->ended;
+    if (depth > DEEPEST)
+        return lens_captions_problem(self, value->line, "nested more than %d deep; left out", DEEPEST);
     if (is(value, '{'))
         return walk_object(self, value, key, depth);
     if (is(value, '['))
         return walk_array(self, value, key, depth);
-    lens_captions_problem(self, value->line, "neither an object nor an array; left out");
-    return 0;
+    return lens_captions_problem(self, value->line, "neither an object nor an array; left out");
 }
 
 /* ---- whole files ------------------------------------------------------------------------------------------------- */
@@ -440,10 +443,8 @@ int lens_captions_read_object(lens_captions *self, const char *text, size_t size
     struct object object;
     const bool whole = lens_json_value(&from, &value);
     lens_json_skip_blanks(&from);
-    if (!whole || from.at != from.end || !is(&value, '{')) {
-        lens_captions_problem(self, 0, "no JSON object; left out");
-        return 0;
-    }
+    if (!whole || from.at != from.end || !is(&value, '{'))
+        return lens_captions_problem(self, 0, "no JSON object; left out");
     if (look_at(self, &value, &object) != 0)
         return -1;
     return object.texts ? give_record(self, &value, self->source, NULL, 0) : 0;

@@ -44,7 +44,7 @@ static int read_bytes(lens_captions *self, lens_buffer *bytes, lens_caption_form
         result = lens_captions_read_table(self, text, size);
     }
     if (result == 0 && self->given == 0 && self->problems == 0)
-        lens_captions_problem(self, 0, "no caption in it");
+        result = lens_captions_problem(self, 0, "no caption in it");
     return result;
 }
 

@@ -10,11 +10,11 @@
 #include "base/text.h"
 #include "pixels/sniff.h"
 
-void lens_captions_problem(lens_captions *self, size_t line, const char *format, ...)
+int lens_captions_problem(lens_captions *self, size_t line, const char *format, ...)
 {
     self->problems++;
-    if (!self->visitor->problem)
-        return;
+    if (!self->visitor->problem || self->ended)
+        return self->ended;
     char text[1024];
     va_list args;
     va_start(args, format);
@@ -24,8 +24,9 @@ void lens_captions_problem(lens_captions *self, size_t line, const char *format,
     int done = line ? lens_buffer_print(&all, "%s: line %zu: ", self->source, line) : lens_buffer_print(&all, "%s: ", self->source);
     /* What is quoted from the file can be anything. */
     if (done == 0 && lens_text_printable(text, strlen(text), &all) == 0)
-        self->visitor->problem(self->visitor->context, all.data);
+        self->ended = self->visitor->problem(self->visitor->context, all.data);
     lens_buffer_free(&all);
+    return self->ended;
 }
 
 int lens_captions_no_memory(lens_captions *self)
@@ -54,10 +55,8 @@ int lens_captions_give_text(lens_captions *self, size_t line, const char *name, 
     size = lens_captions_trim(&text, size);
     if (size == 0)
         return 0;
-    if (memchr(text, '\0', size) || size > LENS_CAPTION_MOST) {
-        lens_captions_problem(self, line, "%s; left out", size > LENS_CAPTION_MOST ? "a caption of more than 1 MiB" : "a NUL byte");
-        return 0;
-    }
+    if (size > LENS_CAPTION_MOST || memchr(text, '\0', size))
+        return lens_captions_problem(self, line, "%s; left out", size > LENS_CAPTION_MOST ? "a caption of more than 1 MiB" : "a NUL byte");
     char *words = strndup(text, size);
     const int result = words ? self->visitor->each(self->visitor->context, name, words) : lens_captions_no_memory(self);
     self->given++;
@@ -82,15 +81,13 @@ static size_t size_without_number(const char *name, size_t size)
 
 int lens_captions_give(lens_captions *self, size_t line, const char *name, size_t name_size, const char *text, size_t size)
 {
-    name_size = lens_captions_trim(&name, name_size);
-    name_size = size_without_number(name, name_size);
     size = lens_captions_trim(&text, size);
     if (size == 0)
         return 0;
-    if (name_size == 0 || memchr(name, '\0', name_size)) {
-        lens_captions_problem(self, line, "%s; left out", name_size ? "a NUL byte" : "a caption that names no picture");
-        return 0;
-    }
+    name_size = lens_captions_trim(&name, name_size);
+    name_size = size_without_number(name, name_size);
+    if (name_size == 0 || memchr(name, '\0', name_size))
+        return lens_captions_problem(self, line, "%s; left out", name_size ? "a NUL byte" : "a caption that names no picture");
     char *copy = strndup(name, name_size);
     const int result = copy ? lens_captions_give_text(self, line, copy, text, size) : lens_captions_no_memory(self);
     free(copy);

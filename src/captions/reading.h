@@ -10,6 +10,7 @@ typedef struct lens_captions {
     const lens_caption_visitor *visitor;
     lens_error *err;
     size_t given, problems;
+    int ended; /* what `problem` returned, if it ends the reading */
 } lens_captions;
 
 /* Gives TEXT [size], of NAME [name_size], to the visitor, both without the blanks around them; an empty one is passed by, and what the visitor could
@@ -19,8 +20,8 @@ int lens_captions_give(lens_captions *self, size_t line, const char *name, size_
 /* The same with a name that is taken as it is. */
 int lens_captions_give_text(lens_captions *self, size_t line, const char *name, const char *text, size_t size);
 
-/* "SOURCE: line LINE: …", or without the line for 0. */
-void lens_captions_problem(lens_captions *self, size_t line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* "SOURCE: line LINE: …", or without the line for 0. Returns ENDED: whoever cannot pass it on leaves it to the next who asks. */
+int lens_captions_problem(lens_captions *self, size_t line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 int lens_captions_no_memory(lens_captions *self);
 

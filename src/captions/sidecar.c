@@ -39,10 +39,10 @@ static int hear(void *context, const char *name, const char *text)
     return (said->text.size && lens_buffer_append(&said->text, "\n", 1) != 0) || lens_buffer_append(&said->text, text, size) != 0;
 }
 
-static void pass_on(void *context, const char *line)
+static int pass_on(void *context, const char *line)
 {
     const struct said *said = context;
-    said->visitor->problem(said->visitor->context, line);
+    return said->visitor->problem(said->visitor->context, line);
 }
 
 static int read_json(lens_captions *self, const lens_buffer *bytes, const char *own)
@@ -51,7 +51,7 @@ static int read_json(lens_captions *self, const lens_buffer *bytes, const char *
     const lens_caption_visitor visitor = {.each = hear, .problem = self->visitor->problem ? pass_on : NULL, .context = &said};
     lens_captions inner = {.source = self->source, .visitor = &visitor, .err = self->err};
     int result = lens_captions_read_object(&inner, bytes->data, bytes->size);
-    if (result > 0)
+    if (result > 0 && !inner.ended)
         result = lens_captions_no_memory(self);
     if (result == 0)
         result = lens_captions_give_text(self, 0, self->source, said.text.data, said.text.size);
@@ -70,9 +70,9 @@ static int read_xmp(lens_captions *self, const lens_buffer *bytes)
     if (result == 0 && sayings.refused)
         result = lens_fail(self->err, LENS_E_FORMAT, "%s: XMP that takes more memory or time than any picture's does; left out", self->source);
     if (result == 0 && !well)
-        lens_captions_problem(self, 0, "no XMP, or broken; what comes before that is taken");
+        result = lens_captions_problem(self, 0, "no XMP, or broken; what comes before that is taken");
     if (result == 0 && sayings.left_out)
-        lens_captions_problem(self, 0, "a caption of more than 1 MiB; left out");
+        result = lens_captions_problem(self, 0, "a caption of more than 1 MiB; left out");
     if (result == 0)
         result = lens_captions_give_text(self, 0, self->source, text.data, text.size);
     lens_sayings_free(&sayings);

@@ -206,12 +206,12 @@ static int read_row(lens_captions *self, const struct shape *shape, const lens_r
         there += (size_t)shape->texts[i] < rows->count;
     if (rows->unclosed)
         lens_captions_problem(self, rows->line, "a quote that is never closed; taken for a character");
-    if (rows->nul || extra || !there || rows->count <= (size_t)shape->file) {
-        lens_captions_problem(self, rows->line, "%s; left out", rows->nul ? "a NUL byte"
-                                                                : extra   ? "more cells than there are columns"
-                                                                          : "fewer cells than there are columns");
-        return 0;
-    }
+    if (rows->nul || extra || !there || rows->count <= (size_t)shape->file)
+        return lens_captions_problem(self, rows->line, "%s; left out", rows->nul ? "a NUL byte"
+                                                                       : extra   ? "more cells than there are columns"
+                                                                                 : "fewer cells than there are columns");
+    if (self->ended)
+        return self->ended;
     const char *name = rows->cells[shape->file];
     for (size_t i = 0; i < shape->text_count; i++) {
         if ((size_t)shape->texts[i] >= rows->count)
@@ -235,7 +235,7 @@ int lens_captions_read_table(lens_captions *self, char *text, size_t size)
         lens_captions_problem(self, shape.head, "taken for the names of the columns");
     lens_rows rows;
     lens_rows_start(&rows, text, size, shape.separator, shape.separator == '\t' ? LENS_ROWS_TSV : LENS_ROWS_CSV);
-    int got, result = 0;
+    int got, result = self->ended;
     while (result == 0 && (got = lens_rows_next(&rows)) != 0) {
         if (got < 0)
             result = lens_captions_no_memory(self);

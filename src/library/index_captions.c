@@ -53,8 +53,7 @@ typedef struct importer {
     size_t id_count;
     lens_said *items;
     size_t count, capacity;
-    size_t unknown, ambiguous, captions;
-    int problems;
+    size_t unknown, ambiguous, captions, problems;
     size_t crowded; /* pictures of which not all captions were taken */
     double begun, told;
     bool named; /* by the person who waits for this run: what is left out is said */
@@ -74,13 +73,6 @@ static void note(lens_run *run, const char *path, const char *reason)
     const lens_index_event event = {.kind = LENS_INDEX_NOTE, .path = path, .reason = reason};
     if (run->options->event && !run->options->event(run->options->context, &event))
         atomic_store(&run->stop, true);
-}
-
-static void hear_problem(void *context, const char *line)
-{
-    importer *self = context;
-    if (self->problems++ < PROBLEMS_MOST)
-        note(self->run, NULL, line);
 }
 
 static int keep(importer *self, int64_t picture, const char *text)
@@ -109,13 +101,29 @@ static bool go_on(importer *self, size_t done, size_t total, bool counting)
     return !atomic_load(&self->run->stop);
 }
 
+/* Whether to go on among the captions of a file, or what is none. */
+static bool go_on_in_file(importer *self)
+{
+    const size_t heard = self->captions + self->problems;
+    return heard % CAPTIONS_AT_ONCE != 0 || go_on(self, heard, heard, true);
+}
+
+static int hear_problem(void *context, const char *line)
+{
+    importer *self = context;
+    if (self->problems++ < PROBLEMS_MOST && self->named)
+        note(self->run, NULL, line);
+    return go_on_in_file(self) ? 0 : STOPPED;
+}
+
 static int hear_caption(void *context, const char *name, const char *text)
 {
     importer *self = context;
     const int64_t *ids;
     size_t count;
     bool ambiguous;
-    if (++self->captions % CAPTIONS_AT_ONCE == 0 && !go_on(self, self->captions, self->captions, true))
+    self->captions++;
+    if (!go_on_in_file(self))
         return STOPPED;
     if (lens_caption_names_find(self->names, self->folder, name, &ids, &count, &ambiguous) != 0)
         self->short_of_memory = true;
@@ -191,7 +199,7 @@ static void tell_unknown(const importer *self)
         note(self->run, self->path, line);
     }
     if (self->problems > PROBLEMS_MOST) {
-        snprintf(line, sizeof line, "and %d more like these", self->problems - PROBLEMS_MOST);
+        snprintf(line, sizeof line, "and %zu more like these", self->problems - PROBLEMS_MOST);
         note(self->run, self->path, line);
     }
     if (self->crowded > PROBLEMS_MOST) {
@@ -205,7 +213,7 @@ static int read_file(importer *self, const char *path, const char *settings, boo
 {
     json_t *columns = settings ? json_loads(settings, 0, NULL) : NULL;
     const lens_caption_options options = {json_string_value(json_object_get(columns, "file")), json_string_value(json_object_get(columns, "text"))};
-    const lens_caption_visitor visitor = {hear_caption, named ? hear_problem : NULL, self};
+    const lens_caption_visitor visitor = {hear_caption, hear_problem, self};
     begin(self, path);
     self->named = named;
     int result = lens_file_look(path, info, err);

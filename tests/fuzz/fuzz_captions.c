@@ -14,11 +14,12 @@ static int each(void *context, const char *name, const char *text)
     return 0;
 }
 
-static void problem(void *context, const char *line)
+static int problem(void *context, const char *line)
 {
     if (strchr(line, '\n') || strncmp(line, "fuzz: ", 6) != 0)
         abort();
     ++*(size_t *)context;
+    return 0;
 }
 
 static void read_captions(const uint8_t *data, size_t size, lens_caption_format format, const lens_caption_options *options)

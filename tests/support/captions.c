@@ -14,11 +14,12 @@ static int each(void *context, const char *name, const char *text)
     return heard->stop_after && (int)heard->count == heard->stop_after ? 7 : 0;
 }
 
-static void problem(void *context, const char *line)
+static int problem(void *context, const char *line)
 {
     test_captions *heard = context;
     assert_null(strchr(line, '\n'));
     lens_buffer_print(&heard->problems, "%s\n", line);
+    return heard->stop_after_problems && ++heard->problem_count == heard->stop_after_problems ? 8 : 0;
 }
 
 lens_caption_visitor test_captions_visitor(test_captions *heard)

@@ -7,6 +7,7 @@
 typedef struct test_captions {
     lens_buffer given, problems;
     int stop_after; /* captions, after which `each` returns 7; 0: never */
+    int stop_after_problems, problem_count; /* the same of problems, and 8 */
     size_t count;
 } test_captions;
 

@@ -73,17 +73,19 @@ static bool stop_among_captions(void *context, const lens_index_event *event)
     return true;
 }
 
-static void a_run_stops_among_captions(void **state)
+/* Many lines by FORMAT, and one that is a caption. */
+static void expect_stop(const char *format)
 {
-    (void)state;
     char *folder = test_folder_new(), *place = store_place("captions"), *pictures = test_path(folder, "pictures"), *table = test_path(folder, "many.tsv");
     char *picture = test_path(folder, "pictures/a.ppm");
     lens_error error = {0};
     lens_buffer text = {0};
     assert_done(lens_folder_make(pictures, &error), &error);
     test_write(picture, "P6 1 1 255\nabc", 14);
+    lens_buffer_print(&text, "file\tcaption\n");
     for (int i = 0; i < 5000; i++)
-        lens_buffer_print(&text, "a.ppm\tline %d\n", i);
+        lens_buffer_print(&text, format, i);
+    lens_buffer_print(&text, "a.ppm\tthe last\n");
     test_write(table, text.data, text.size);
     static const char *const models[] = {"colour"};
     lens_library *library = lens_library_open(place, &error);
@@ -108,9 +110,21 @@ static void a_run_stops_among_captions(void **state)
     store_place_remove(place);
 }
 
+static void a_run_stops_among_captions(void **state)
+{
+    (void)state;
+    expect_stop("a.ppm\tline %d\n");
+}
+
+static void a_run_stops_among_what_is_none(void **state)
+{
+    (void)state;
+    expect_stop("\tof no picture, line %d\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(captions_become_lines_each_once), cmocka_unit_test(a_text_has_bounds),
-                                       cmocka_unit_test(a_run_stops_among_captions)};
+                                       cmocka_unit_test(a_run_stops_among_captions), cmocka_unit_test(a_run_stops_among_what_is_none)};
     return store_place_run(tests);
 }

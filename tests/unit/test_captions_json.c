@@ -165,12 +165,93 @@ static void test_a_long_text(void **state)
     lens_buffer_free(&text);
 }
 
+/* COUNT times MIDDLE between HEAD with a name of 8 MB for its %s and TAIL. */
+static lens_buffer json_of_a_long_name(const char *head, const char *middle, int count, const char *tail)
+{
+    enum { NAME = 8 << 20 };
+    lens_buffer json = {0};
+    const char *place = strstr(head, "%s");
+    lens_buffer_append(&json, head, (size_t)(place - head));
+    assert_int_equal(lens_buffer_reserve(&json, NAME), 0);
+    memset(json.data + json.size, 'n', NAME);
+    json.size += NAME;
+    lens_buffer_print(&json, "%s", place + 2);
+    for (int i = 0; i < count; i++)
+        lens_buffer_print(&json, "%s%s", i ? "," : "", middle);
+    lens_buffer_print(&json, "%s", tail);
+    return json;
+}
+
+/* What goes with each of many captions is not as long as the file: it would be terabytes of copies. */
+static void test_a_long_name_of_many_captions(void **state)
+{
+    (void)state;
+    enum { MANY = 200000 };
+    static const char told[] = "t: line 1: a picture's name of more than 4 KiB; left out\n", template[] = "t: line 1: a template's name of more than 4 KiB; left out\n";
+    static const char *const files[][3] = {
+        {"{\"%s.jpg\": [", "\"T\"", "]}"},
+        {"{\"file\": \"%s.jpg\", \"captions\": [", "\"T\"", "]}"},
+        {"{\"images\": [{\"id\": 1, \"file_name\": \"%s.jpg\"}], \"annotations\": [", "{\"image_id\": 1, \"caption\": \"T\"}", "]}"},
+        {"{\"%s.jpg\": [", "[\"T\"]", "]}"},
+        {"{\"%s.jpg\": [", "{\"caption\": \"T\"}", "]}"},
+    };
+    lens_error err;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        lens_buffer json = json_of_a_long_name(files[i][0], files[i][1], MANY, files[i][2]);
+        test_captions heard = test_captions_of(json.data, json.size, NULL, 0, &err);
+        assert_int_equal(heard.count, 0);
+        assert_true(i >= 3 || heard.problems.size == MANY * strlen(told));
+        assert_true(i >= 3 || memcmp(heard.problems.data, told, strlen(told)) == 0);
+        test_captions_free(&heard);
+        lens_buffer_free(&json);
+    }
+    /* The captions of a template are taken without its name. */
+    lens_buffer json = json_of_a_long_name("{\"name\": \"%s\", \"generated_memes\": [", "{\"url\": \"a.jpg\", \"text\": \"T\"}", MANY, "]}");
+    test_captions heard = test_captions_of(json.data, json.size, NULL, 0, &err);
+    assert_int_equal(heard.count, MANY);
+    assert_int_equal(heard.given.size, MANY * strlen("a.jpg|T;"));
+    assert_string_equal(heard.problems.data, template);
+    test_captions_free(&heard);
+    lens_buffer_free(&json);
+}
+
+/* Whoever hears of what is left out can end the reading, too. */
+static void test_an_end_at_a_problem(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        "[{\"file\":\"a.jpg\",\"text\":1},{\"file\":\"a.jpg\",\"text\":1},{\"file\":\"a.jpg\",\"text\":\"A\"}]",
+        "{\"file\":\"a.jpg\",\"text\":1}\n{\"file\":\"a.jpg\",\"text\":1}\n{\"file\":\"a.jpg\",\"text\":\"A\"}",
+        "[{\"file\":\"a.jpg\",\"text\":\"\\q\"},{\"file\":\"a.jpg\",\"text\":\"\\q\"},{\"file\":\"a.jpg\",\"text\":\"A\"}]",
+        "{\"generated_memes\":[1,1,{\"file\":\"a.jpg\",\"text\":\"A\"}]}",
+        "{\"images\":[{\"id\":1,\"file_name\":\"a.jpg\"}],\"annotations\":[1,1,{\"image_id\":1,\"text\":\"A\"}]}",
+        "{\"images\":[1,1,{\"id\":1,\"file_name\":\"a.jpg\"}],\"annotations\":[{\"image_id\":1,\"text\":\"A\"}]}",
+        "{\"\\q\":1,\"\\q\":1,\"a.jpg\":\"A\"}",
+        "[[1,1],[\"a.jpg\",\"A\"]]",
+        "file\tcaption\na.jpg\na.jpg\na.jpg\tA\n",
+        "file\tcaption\n\tA\n\tA\na.jpg\tA\n",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        for (int last = 0; last < 2; last++) {
+            test_captions heard;
+            lens_caption_visitor visitor = test_captions_visitor(&heard);
+            lens_error err = {0};
+            heard.stop_after_problems = last ? 2 : 3; /* of which there is none */
+            const int got = lens_captions_parse(files[i], strlen(files[i]), LENS_CAPTIONS_ANY, "t", NULL, &visitor, &err);
+            if (got != (last ? 8 : 0) || heard.problem_count != 2 || heard.count != (size_t)!last)
+                fail_msg("%s: %d, %d problems, %zu captions", files[i], got, heard.problem_count, heard.count);
+            test_captions_free(&heard);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records), cmocka_unit_test(test_names_as_keys), cmocka_unit_test(test_templates), cmocka_unit_test(test_coco),
         cmocka_unit_test(test_members_that_are_told), cmocka_unit_test(test_strings), cmocka_unit_test(test_records_that_are_left_out),
         cmocka_unit_test(test_broken), cmocka_unit_test(test_depth), cmocka_unit_test(test_a_long_text),
+        cmocka_unit_test(test_a_long_name_of_many_captions), cmocka_unit_test(test_an_end_at_a_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
