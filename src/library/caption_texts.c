@@ -1,61 +1,57 @@
 #include "library/caption_texts.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "base/list.h"
 #include "captions/captions.h"
 #include "words/tokens.h"
 
-/* Twice the lines and captions that a text can have: a slot is always free. */
-enum { SLOTS = 8192 };
+/* ---- what stands in a text ------------------------------------------------------------------------------------------ */
 
-/* What stands in the text of one picture already, by its hash. A slot of another picture is free. */
-typedef struct line_set {
-    struct slot {
-        int64_t picture;
-        lens_hash hash;
-    } slots[SLOTS];
-} line_set;
-
-static int compare_said(const void *a, const void *b)
+/* Where HASH stands in the set of GROUP, or is to stand; there is room. */
+static lens_hash *slot_of(const lens_caption_group *group, const lens_hash *hash)
 {
-    const lens_said *x = a, *y = b;
-    return x->picture != y->picture ? (x->picture < y->picture ? -1 : 1) : x->order < y->order ? -1 : x->order > y->order;
+    static const lens_hash zeros;
+    size_t at;
+    memcpy(&at, hash->bytes, sizeof at);
+    for (at &= group->room - 1;; at = (at + 1) & (group->room - 1)) {
+        lens_hash *slot = &group->seen[at];
+        if (memcmp(slot, hash, sizeof *hash) == 0 || memcmp(slot, &zeros, sizeof zeros) == 0)
+            return slot;
+    }
 }
 
-/* Where LINE stands in the text of PICTURE, or is to stand. */
-static struct slot *slot_of(line_set *set, int64_t picture, const char *line, size_t size, lens_hash *hash)
+static int put(lens_caption_group *group, const char *line, size_t size)
 {
-    *hash = lens_hash_of(line, size);
-    size_t at = (hash->bytes[0] | (size_t)hash->bytes[1] << 8) % SLOTS;
-    while (set->slots[at].picture == picture && memcmp(&set->slots[at].hash, hash, sizeof *hash) != 0)
-        at = (at + 1) % SLOTS;
-    return &set->slots[at];
+    if (2 * group->count >= group->room) {
+        lens_caption_group larger = {.room = group->room ? 2 * group->room : 16};
+        if (!(larger.seen = calloc(larger.room, sizeof *larger.seen)))
+            return -1;
+        for (size_t i = 0; i < group->room; i++)
+            *slot_of(&larger, &group->seen[i]) = group->seen[i];
+        free(group->seen);
+        group->seen = larger.seen;
+        group->room = larger.room;
+    }
+    const lens_hash hash = lens_hash_of(line, size);
+    lens_hash *slot = slot_of(group, &hash);
+    group->count += memcmp(slot, &hash, sizeof hash) != 0;
+    *slot = hash;
+    return 0;
 }
 
-static void put(line_set *set, int64_t picture, const char *line, size_t size)
+/* Puts the caption TEXT, and each of its first MOST lines, into the set. */
+static int put_lines(lens_caption_group *group, const char *text, size_t most)
 {
-    lens_hash hash;
-    struct slot *slot = slot_of(set, picture, line, size, &hash);
-    *slot = (struct slot){picture, hash};
-}
-
-static bool has(line_set *set, int64_t picture, const char *line)
-{
-    lens_hash hash;
-    return slot_of(set, picture, line, strlen(line), &hash)->picture == picture;
-}
-
-/* Puts TEXT, and each of its first MOST lines, into SET. */
-static void put_lines(line_set *set, int64_t picture, const char *text, size_t most)
-{
-    put(set, picture, text, strlen(text));
-    for (const char *at = text; *at && most; most--) {
+    int result = put(group, text, strlen(text));
+    for (const char *at = text; *at && most && result == 0; most--) {
         const size_t size = strcspn(at, "\n");
-        put(set, picture, at, size);
+        result = put(group, at, size);
         at += size + (at[size] == '\n');
     }
+    return result;
 }
 
 static size_t count_lines(const char *text)
@@ -66,66 +62,136 @@ static size_t count_lines(const char *text)
     return count;
 }
 
-/* The text of the COUNT captions SAID, all of one picture. *LEFT_OUT: captions. 0 or -1. */
-static int make_one(const lens_said *said, size_t count, line_set *set, lens_buffer *out, size_t *left_out)
+static int add_to(lens_caption_group *group, const char *text)
 {
-    size_t lines = count_lines(said->text);
-    if (lens_buffer_print(out, "%s", said->text) != 0)
+    const size_t size = strlen(text), lines = count_lines(text);
+    if (!group->text.data) {
+        group->lines = lines;
+        return lens_buffer_append(&group->text, text, size);
+    }
+    if (!group->seen && put_lines(group, group->text.data, LENS_CAPTION_LINES_MOST) != 0) /* most pictures have one caption */
         return -1;
-    if (count > 1)
-        put_lines(set, said->picture, said->text, LENS_CAPTION_LINES_MOST);
-    for (size_t i = 1; i < count; i++) {
-        if (has(set, said->picture, said[i].text))
+    const lens_hash hash = lens_hash_of(text, size);
+    if (memcmp(slot_of(group, &hash), &hash, sizeof hash) == 0)
+        return 0;
+    if (group->lines + lines > LENS_CAPTION_LINES_MOST || group->text.size + 1 + size > LENS_CAPTION_MOST) {
+        group->left_out++;
+        return 0;
+    }
+    group->lines += lines;
+    return lens_buffer_append(&group->text, "\n", 1) != 0 || lens_buffer_append(&group->text, text, size) != 0 ? -1 : put_lines(group, text, lines);
+}
+
+/* ---- groups ---------------------------------------------------------------------------------------------------------- */
+
+static const size_t none = SIZE_MAX;
+
+/* A new group of so many PICTURES, of which is said what is said of the group LIKE, if that is not NONE. Its number, or NONE when memory is short. */
+static size_t new_group(lens_caption_texts *texts, size_t like, size_t pictures)
+{
+    lens_caption_group *groups = lens_list_room(texts->groups, texts->group_count, &texts->capacity, sizeof *groups);
+    if (!groups)
+        return none;
+    texts->groups = groups;
+    lens_caption_group *group = &groups[texts->group_count];
+    *group = (lens_caption_group){.pictures = pictures};
+    const size_t number = texts->group_count++;
+    if (like == none)
+        return number;
+    const lens_caption_group *old = &groups[like];
+    group->lines = old->lines;
+    group->left_out = old->left_out;
+    if (old->seen) {
+        if (!(group->seen = malloc(old->room * sizeof *old->seen)))
+            return none;
+        memcpy(group->seen, old->seen, old->room * sizeof *old->seen);
+        group->count = old->count;
+        group->room = old->room;
+    }
+    return lens_buffer_append(&group->text, old->text.data, old->text.size) == 0 ? number : none;
+}
+
+/* The group that those of GROUP's pictures are in which are asked for: itself where that is all of them, else a new one, and NEXT says which. */
+static size_t part(lens_caption_texts *texts, size_t group)
+{
+    const size_t asked = texts->groups[group].asked;
+    if (asked == texts->groups[group].pictures)
+        return group;
+    const size_t fresh = new_group(texts, group, asked);
+    texts->groups[group].pictures -= asked;
+    return fresh;
+}
+
+int lens_caption_texts_add(lens_caption_texts *texts, const int64_t *pictures, size_t count, const char *text)
+{
+    size_t first = none, unknown = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t number = lens_id_map_get(&texts->group_of, pictures[i], -1);
+        unknown += number < 0;
+        if (number < 0 || texts->groups[number].asked++)
             continue;
-        const size_t more = count_lines(said[i].text);
-        if (lines + more > LENS_CAPTION_LINES_MOST || out->size + 1 + strlen(said[i].text) > LENS_CAPTION_MOST) {
-            ++*left_out;
-            continue;
-        }
-        if (lens_buffer_print(out, "\n%s", said[i].text) != 0)
+        texts->groups[number].next = first;
+        first = (size_t)number;
+    }
+    for (size_t group = first, next; group != none; group = next) {
+        next = texts->groups[group].next;
+        const size_t wanted = part(texts, group);
+        if (wanted == none || add_to(&texts->groups[wanted], text) != 0)
             return -1;
-        put_lines(set, said->picture, said[i].text, more);
-        lines += more;
+        texts->groups[group].next = wanted;
+        texts->groups[group].asked = 0;
+    }
+    const size_t fresh = unknown ? new_group(texts, none, unknown) : none;
+    if (unknown && (fresh == none || add_to(&texts->groups[fresh], text) != 0))
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t number = lens_id_map_get(&texts->group_of, pictures[i], -1);
+        const size_t wanted = number < 0 ? fresh : texts->groups[number].next;
+        if ((int64_t)wanted != number && lens_id_map_put(&texts->group_of, pictures[i], (int64_t)wanted) != 0)
+            return -1;
     }
     return 0;
 }
 
-int lens_caption_texts_make(lens_said *said, size_t count, lens_caption_texts *out, void (*left_out)(void *context, int64_t picture, size_t count),
-                            void *context)
+static int compare_pictures(const void *a, const void *b)
 {
-    line_set *set = NULL;
-    int result = 0;
-    *out = (lens_caption_texts){calloc(count + 1, sizeof *out->items), 0, calloc(count + 1, sizeof *out->texts)};
-    if (!out->items || !out->texts)
+    const lens_store_caption *x = a, *y = b;
+    return x->picture < y->picture ? -1 : x->picture > y->picture;
+}
+
+int lens_caption_texts_make(lens_caption_texts *texts, void (*left_out)(void *context, int64_t picture, size_t count), void *context)
+{
+    const lens_id_map *map = &texts->group_of;
+    if (!(texts->items = calloc(map->count + 1, sizeof *texts->items)))
         return -1;
-    if (count)
-        qsort(said, count, sizeof *said, compare_said);
-    for (size_t i = 0, end; i < count && result == 0; i = end) {
-        size_t without = 0;
-        for (end = i + 1; end < count && said[end].picture == said[i].picture;)
-            end++;
-        if (end > i + 1 && !set && !(set = calloc(1, sizeof *set))) /* most pictures have one caption */
+    for (size_t i = 0; i < texts->group_count; i++)
+        if (!(texts->groups[i].folded = lens_text_folded(texts->groups[i].text.data)))
             return -1;
-        lens_buffer *text = &out->texts[out->count];
-        lens_store_caption *caption = &out->items[out->count++];
-        result = make_one(&said[i], end - i, set, text, &without);
-        *caption = (lens_store_caption){said[i].picture, text->data, result == 0 ? lens_text_folded(text->data) : NULL};
-        if (result == 0 && !caption->folded)
-            result = -1;
-        if (without)
-            left_out(context, said[i].picture, without);
+    for (size_t i = 0; i < map->room; i++) {
+        if (!map->slots[i].id)
+            continue;
+        const lens_caption_group *group = &texts->groups[map->slots[i].number];
+        texts->items[texts->count++] = (lens_store_caption){map->slots[i].id, group->text.data, group->folded};
     }
-    free(set);
-    return result;
+    qsort(texts->items, texts->count, sizeof *texts->items, compare_pictures);
+    for (size_t i = 0; i < texts->count; i++) {
+        const int64_t picture = texts->items[i].picture;
+        const lens_caption_group *group = &texts->groups[lens_id_map_get(map, picture, 0)];
+        if (group->left_out)
+            left_out(context, picture, group->left_out);
+    }
+    return 0;
 }
 
 void lens_caption_texts_free(lens_caption_texts *texts)
 {
-    for (size_t i = 0; i < texts->count; i++) {
-        free((void *)texts->items[i].folded);
-        lens_buffer_free(&texts->texts[i]);
+    for (size_t i = 0; i < texts->group_count; i++) {
+        lens_buffer_free(&texts->groups[i].text);
+        free(texts->groups[i].folded);
+        free(texts->groups[i].seen);
     }
+    free(texts->groups);
     free(texts->items);
-    free(texts->texts);
+    lens_id_map_free(&texts->group_of);
     *texts = (lens_caption_texts){0};
 }

@@ -51,8 +51,7 @@ typedef struct importer {
     char *folder;
     const int64_t *ids; /* of a sidecar: the pictures that it is of */
     size_t id_count;
-    lens_said *items;
-    size_t count, capacity;
+    lens_caption_texts texts;
     size_t unknown, ambiguous, captions, problems;
     size_t crowded; /* pictures of which not all captions were taken */
     double begun, told;
@@ -73,18 +72,6 @@ static void note(lens_run *run, const char *path, const char *reason)
     const lens_index_event event = {.kind = LENS_INDEX_NOTE, .path = path, .reason = reason};
     if (run->options->event && !run->options->event(run->options->context, &event))
         atomic_store(&run->stop, true);
-}
-
-static int keep(importer *self, int64_t picture, const char *text)
-{
-    lens_said *items = lens_list_room(self->items, self->count, &self->capacity, sizeof *items);
-    if (!items)
-        return -1;
-    self->items = items;
-    lens_said *item = &self->items[self->count];
-    *item = (lens_said){picture, self->count, strdup(text)};
-    self->count += item->text != NULL;
-    return item->text ? 0 : -1;
 }
 
 /* Tells now and then that DONE of TOTAL are done. Whether to go on. */
@@ -129,8 +116,8 @@ static int hear_caption(void *context, const char *name, const char *text)
         self->short_of_memory = true;
     self->ambiguous += ambiguous;
     self->unknown += count == 0 && !ambiguous;
-    for (size_t i = 0; i < count && !self->short_of_memory; i++)
-        self->short_of_memory = keep(self, ids[i], text) != 0;
+    if (!self->short_of_memory)
+        self->short_of_memory = lens_caption_texts_add(&self->texts, ids, count, text) != 0;
     return self->short_of_memory;
 }
 
@@ -138,8 +125,7 @@ static int hear_sidecar(void *context, const char *name, const char *text)
 {
     importer *self = context;
     (void)name;
-    for (size_t i = 0; i < self->id_count && !self->short_of_memory; i++)
-        self->short_of_memory = keep(self, self->ids[i], text) != 0;
+    self->short_of_memory = lens_caption_texts_add(&self->texts, self->ids, self->id_count, text) != 0;
     return self->short_of_memory;
 }
 
@@ -159,20 +145,18 @@ static void hear_left_out(void *context, int64_t picture, size_t count)
 /* Writes what was collected as all that SOURCE says. */
 static int write(importer *self, int64_t source, int64_t size, int64_t mtime_ns, int64_t *changed, lens_error *err)
 {
-    lens_caption_texts texts = {0};
+    const lens_caption_texts *texts = &self->texts;
     int64_t changes = 0;
-    int result = self->short_of_memory || lens_caption_texts_make(self->items, self->count, &texts, hear_left_out, self) != 0 ? -2 : 0;
+    int result = self->short_of_memory || lens_caption_texts_make(&self->texts, hear_left_out, self) != 0 ? -2 : 0;
     if (result == 0)
-        result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts.items, texts.count, true, &changes, err);
+        result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts->items, texts->count, true, &changes, err);
     *changed += changes;
-    lens_caption_texts_free(&texts);
     return result == -2 ? lens_fail_memory(err) : result;
 }
 
 static void begin(importer *self, const char *path)
 {
-    for (size_t i = 0; i < self->count; i++)
-        free(self->items[i].text);
+    lens_caption_texts_free(&self->texts);
     free(self->folder);
     self->path = path;
     self->folder = strdup(path);
@@ -180,7 +164,7 @@ static void begin(importer *self, const char *path)
     char *slash = self->folder ? strrchr(self->folder, '/') : NULL;
     if (slash)
         *slash = '\0';
-    self->count = self->unknown = self->ambiguous = self->captions = self->crowded = 0;
+    self->unknown = self->ambiguous = self->captions = self->crowded = 0;
     self->named = false;
     self->problems = 0;
 }
@@ -332,7 +316,7 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
             note(self->run, NULL, why.message);
         return 0; /* it cannot be read now: what it said stays, the next run looks again, and the others are read */
     }
-    if (self->count == 0 && !known)
+    if (self->texts.group_count == 0 && !known)
         return 0; /* it says nothing */
     int64_t id = known ? known->id : 0;
     if (!known && lens_store_source_put(self->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
@@ -423,7 +407,6 @@ int lens_run_captions(lens_run *run, bool whole, int64_t *changed, lens_error *e
         result = import_sidecars(&self, whole, changed, err);
     begin(&self, "");
     free(self.folder);
-    free(self.items);
     lens_caption_names_free(self.names);
     return result;
 }
