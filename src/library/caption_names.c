@@ -12,14 +12,21 @@
 typedef struct known {
     char *path;
     const char *base; /* in PATH */
+    size_t size;      /* of PATH */
     int64_t id, content;
 } known;
 
 struct lens_caption_names {
-    known *items, **by_path; /* ITEMS are in order of BASE */
+    known *items, **by_path; /* ITEMS are in order of BASE, then of PATH from its end */
     size_t count, capacity;
     int64_t *ids;
     size_t id_capacity;
+    struct {
+        char *name, *folder; /* NULL: nothing yet */
+        size_t count;
+        bool ambiguous;
+    } last;         /* find's answer, which the next caption often asks for once more: IDS are its */
+    char *stem;     /* that no picture beside a sidecar has, which the next sidecar often asks for */
 };
 
 static int add(void *context, const lens_store_picture *picture)
@@ -34,15 +41,25 @@ static int add(void *context, const lens_store_picture *picture)
     if (!item->path)
         return -2;
     item->base = lens_path_name(item->path);
+    item->size = strlen(item->path);
     self->count++;
     return 0;
+}
+
+/* Compares A [a_size] and B [b_size] from their ends. */
+static int compare_ends(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    while (a_size && b_size)
+        if (a[--a_size] != b[--b_size])
+            return (unsigned char)a[a_size] < (unsigned char)b[b_size] ? -1 : 1;
+    return a_size ? 1 : b_size ? -1 : 0;
 }
 
 static int compare_bases(const void *a, const void *b)
 {
     const known *x = a, *y = b;
     const int order = strcmp(x->base, y->base);
-    return order ? order : strcmp(x->path, y->path);
+    return order ? order : compare_ends(x->path, x->size, y->path, y->size);
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -81,6 +98,9 @@ void lens_caption_names_free(lens_caption_names *self)
     free(self->items);
     free(self->by_path);
     free(self->ids);
+    free(self->last.name);
+    free(self->last.folder);
+    free(self->stem);
     free(self);
 }
 
@@ -143,25 +163,35 @@ static char *last_part(const char *name)
     return copy(name + begin, end - begin, address);
 }
 
-/* Whether PATH ends with NAME, from a slash on. */
-static bool ends_with(const char *path, const char *name)
+/* The first place of those called BASE whose path ends with END, which begins with a slash: all such follow each other. */
+static size_t place_of_end(const lens_caption_names *self, const char *base, const lens_buffer *end)
 {
-    const size_t path_size = strlen(path), size = strlen(name);
-    return path_size > size && path[path_size - size - 1] == '/' && strcmp(path + path_size - size, name) == 0;
+    size_t low = 0, high = self->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const known *item = &self->items[middle];
+        const int order = strcmp(item->base, base);
+        if (order < 0 || (order == 0 && compare_ends(item->path, item->size, end->data, end->size) < 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-/* Those called BASE that also TAKE: all (0), those below FOLDER, those whose path ends with NAME, or both. */
-enum { TAKE_BELOW = 1, TAKE_END = 2 };
-static int collect(lens_caption_names *self, size_t from, const char *base, int which, const char *folder, const char *name, size_t *count, bool *same)
+/* Those called BASE whose path ends with END, of them only those below FOLDER if it is not NULL; once they are not the SAME content, no more of them. */
+static int collect(lens_caption_names *self, const char *base, const lens_buffer *end, const char *folder, size_t *count, bool *same)
 {
     int64_t content = 0;
     *count = 0;
     *same = true;
-    for (size_t i = from; i < self->count && strcmp(self->items[i].base, base) == 0; i++) {
+    for (size_t i = place_of_end(self, base, end); i < self->count && *same; i++) {
         const known *item = &self->items[i];
-        if (((which & TAKE_BELOW) && !lens_path_within(item->path, folder)) || ((which & TAKE_END) && !ends_with(item->path, name)))
+        if (strcmp(item->base, base) != 0 || item->size < end->size || memcmp(item->path + item->size - end->size, end->data, end->size) != 0)
+            break;
+        if (folder && !lens_path_within(item->path, folder))
             continue;
-        *same &= *count == 0 || item->content == content;
+        *same = *count == 0 || item->content == content;
         content = item->content;
         if (push(self, count, item->id) != 0)
             return -1;
@@ -186,44 +216,37 @@ static int last_folder(const char *name, char **out)
     return 0;
 }
 
-/* Looks among those whose name begins at place FROM of the list for what TAKES, below FOLDER first: 1 when that is settled, 0, or -1. */
-static int settle(lens_caption_names *self, size_t from, const char *base, int takes, const char *folder, const char *name, size_t *count, bool *ambiguous)
+/* Looks among those called BASE for what ends with NAME, below FOLDER first: 1 when that is settled, 0, or -1. */
+static int settle(lens_caption_names *self, const char *base, const char *name, const char *folder, size_t *count, bool *ambiguous)
 {
-    for (int below = TAKE_BELOW; below >= 0; below -= TAKE_BELOW) {
-        bool same;
-        if (collect(self, from, base, takes | below, folder, name, count, &same) != 0)
-            return -1;
-        if (*count == 0)
-            continue;
-        *ambiguous = !same;
-        *count = same ? *count : 0;
-        return 1;
-    }
-    return 0;
+    lens_buffer end = {0};
+    bool same = true;
+    int result = lens_buffer_print(&end, "/%s", name);
+    *count = 0;
+    for (int below = 1; below >= 0 && result == 0 && *count == 0; below--)
+        result = collect(self, base, &end, below ? folder : NULL, count, &same);
+    lens_buffer_free(&end);
+    if (result != 0 || *count == 0)
+        return result;
+    *ambiguous = !same;
+    *count = same ? *count : 0;
+    return 1;
 }
 
 static int find_by_base(lens_caption_names *self, const char *folder, const char *name, const char *base, size_t *count, bool *ambiguous)
 {
-    size_t low = 0, high = self->count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (strcmp(self->items[middle].base, base) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     char *end = NULL;
     if (!strstr(name, "://") && last_folder(name, &end) != 0)
         return -1;
     /* Another picture of the same name in another folder is another picture. */
-    int result = end ? settle(self, low, base, TAKE_END, folder, name, count, ambiguous) : settle(self, low, base, 0, folder, name, count, ambiguous);
+    int result = settle(self, base, end ? name : base, folder, count, ambiguous);
     if (result == 0 && end)
-        result = settle(self, low, base, TAKE_END, folder, end, count, ambiguous);
+        result = settle(self, base, end, folder, count, ambiguous);
     free(end);
     return result < 0 ? -1 : 0;
 }
 
-int lens_caption_names_find(lens_caption_names *self, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous)
+static int find(lens_caption_names *self, const char *folder, const char *name, size_t *count, bool *ambiguous)
 {
     lens_buffer path = {0};
     *count = 0;
@@ -248,26 +271,68 @@ int lens_caption_names_find(lens_caption_names *self, const char *folder, const 
     result = exact ? push(self, count, exact->id) : *base ? find_by_base(self, folder, plain, base, count, ambiguous) : 0;
     free(base);
     free(of_file);
-    *ids = self->ids;
     return result;
 }
 
-/* Takes the pictures called STEM, a path, with or without an ending: "dog" is that of dog.jpg, but not of dog.old.jpg or dog-2.jpg. */
+/* What was found is not what IDS are any more. */
+static void forget_last(lens_caption_names *self)
+{
+    free(self->last.name);
+    free(self->last.folder);
+    self->last.name = self->last.folder = NULL;
+}
+
+int lens_caption_names_find(lens_caption_names *self, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous)
+{
+    const bool again = self->last.name && strcmp(self->last.name, name) == 0 && strcmp(self->last.folder, folder) == 0;
+    int result = 0;
+    if (!again) {
+        forget_last(self);
+        result = find(self, folder, name, &self->last.count, &self->last.ambiguous);
+        self->last.name = result == 0 ? strdup(name) : NULL;
+        self->last.folder = result == 0 ? strdup(folder) : NULL;
+        if (!self->last.name || !self->last.folder) {
+            forget_last(self);
+            result = -1;
+        }
+    }
+    *ids = self->ids;
+    *count = self->last.count;
+    *ambiguous = self->last.ambiguous;
+    return result;
+}
+
+static int take(lens_caption_names *self, const known *item, size_t *count, const char **picture)
+{
+    if (!*picture)
+        *picture = item->path;
+    return push(self, count, item->id);
+}
+
+/* Takes the pictures called STEM, a path, with or without an ending: "dog" is that of dog.jpg, but not of dog.old.jpg or dog-2.jpg. One more than there may
+ * be is enough. */
 static int take_called(lens_caption_names *self, const char *stem, size_t *count, const char **picture)
 {
-    const size_t size = strlen(stem);
-    for (size_t at = place_of(self, stem); at < self->count; at++) {
+    if (self->stem && strcmp(self->stem, stem) == 0)
+        return 0;
+    lens_buffer begin = {0};
+    const known *exact = at_path(self, stem);
+    int result = exact ? take(self, exact, count, picture) : 0;
+    if (result == 0)
+        result = lens_buffer_print(&begin, "%s.", stem);
+    for (size_t at = result == 0 ? place_of(self, begin.data) : self->count; at < self->count && *count <= LENS_CAPTION_BESIDE_MOST && result == 0; at++) {
         const char *path = self->by_path[at]->path;
-        if (strncmp(path, stem, size) != 0)
+        if (strncmp(path, begin.data, begin.size) != 0)
             break;
-        if (path[size] && (path[size] != '.' || strchr(path + size + 1, '.') || strchr(path + size, '/')))
-            continue;
-        if (!*picture)
-            *picture = path;
-        if (push(self, count, self->by_path[at]->id) != 0)
-            return -1;
+        if (!strpbrk(path + begin.size, "./"))
+            result = take(self, self->by_path[at], count, picture);
     }
-    return 0;
+    lens_buffer_free(&begin);
+    if (result == 0 && *count == 0) {
+        free(self->stem);
+        self->stem = strdup(stem);
+    }
+    return result;
 }
 
 /* Takes the one that Google Takeout means by the sidecar FILE. Where several have names that it cuts to the same, it is none. */
@@ -290,16 +355,14 @@ static int take_takeout(lens_caption_names *self, const char *file, size_t *coun
         found = self->by_path[at];
     }
     lens_buffer_free(&path);
-    if (!found)
-        return told < 0 ? -1 : 0;
-    *picture = found->path;
-    return push(self, count, found->id);
+    return found ? take(self, found, count, picture) : told < 0 ? -1 : 0;
 }
 
 int lens_caption_names_beside(lens_caption_names *self, const char *path, const int64_t **ids, size_t *count, const char **picture)
 {
     char *stem = strdup(path);
     int result = stem ? 0 : -1;
+    forget_last(self);
     *count = 0;
     *picture = NULL;
     for (int i = 0; i < 2 && result == 0 && *count == 0; i++) {
@@ -312,6 +375,8 @@ int lens_caption_names_beside(lens_caption_names *self, const char *path, const 
             result = take_takeout(self, path, count, picture);
     }
     free(stem);
+    if (*count > LENS_CAPTION_BESIDE_MOST)
+        *count = 0;
     *ids = self->ids;
     return result;
 }

@@ -4,6 +4,8 @@
 
 #include "store/store.h"
 
+enum { LENS_CAPTION_BESIDE_MOST = 16 }; /* pictures that one sidecar is of */
+
 typedef struct lens_caption_names lens_caption_names;
 
 /* Of all pictures that STORE has now. NULL on failure. Free with lens_caption_names_free. */
@@ -17,7 +19,8 @@ void lens_caption_names_free(lens_caption_names *names);
 int lens_caption_names_find(lens_caption_names *names, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous);
 
 /* The pictures that lie beside the sidecar PATH and are called as it is: "dog.jpg" for dog.jpg.txt, dog.txt or dog.jpg.supplemental-metadata.json,
- * "dog(1).jpg" for dog.jpg(1).json. As above; *PICTURE is the path of the first. */
+ * "dog(1).jpg" for dog.jpg(1).json. As above; *PICTURE is the path of the first, or NULL. Where
+ * they are more than LENS_CAPTION_BESIDE_MOST there is *PICTURE, but none in IDS: it would be as many copies of what the sidecar says. */
 int lens_caption_names_beside(lens_caption_names *names, const char *path, const int64_t **ids, size_t *count, const char **picture);
 
 #endif

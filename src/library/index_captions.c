@@ -295,6 +295,18 @@ static const lens_store_source *find_source(const lens_store_sources *sources, c
     return NULL;
 }
 
+/* A file that would be of more pictures than a file is of: it is of none, and told each time. */
+static int leave_out_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
+{
+    char line[128];
+    snprintf(line, sizeof line, "lies beside more than %d pictures that it could be of, and was left out", LENS_CAPTION_BESIDE_MOST);
+    note(self->run, sidecar->path, line);
+    if (known && lens_store_source_remove(self->run->store, known->id, err) != 0)
+        return -1;
+    *changed += known != NULL;
+    return 0;
+}
+
 static int import_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
 {
     const char *picture;
@@ -303,6 +315,8 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
         return -1;
     if (lens_caption_names_beside(self->names, sidecar->path, &self->ids, &self->id_count, &picture) != 0)
         return lens_fail_memory(err);
+    if (self->id_count == 0 && picture)
+        return leave_out_sidecar(self, sidecar, known, changed, err);
     if (self->id_count == 0)
         return 0; /* of no picture */
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};

@@ -365,6 +365,31 @@ static void index_as_nobody(const test_world *world, int64_t captions)
     test_run_free(&run);
 }
 
+/* d.txt is of d.png, but not of each frame of d.0001, d.0002 …, of which there may be thousands. */
+static void test_a_file_beside_many_pictures(void **state)
+{
+    const test_world *world = *state;
+    char name[20];
+    texts_world_write(world, "d.txt", "beside them all");
+    texts_world_write(world, "b.txt", "the neighbour");
+    for (unsigned i = 1; i <= 16; i++) {
+        snprintf(name, sizeof name, "d.%04u", i);
+        test_world_picture(world, name, TEST_PNG, 30 + i);
+    }
+    texts_world_index(world, 17, NULL);
+    test_world_picture(world, "d.0017", TEST_PNG, 60);
+    for (int i = 0; i < 2; i++) {
+        test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+        assert_non_null(strstr(run.err.data, "d.txt: lies beside more than 16 pictures that it could be of, and was left out\n"));
+        assert_int_equal(count(run.err.data, "d.txt"), 1);
+        test_run_free(&run);
+        texts_world_expect(world, "b.jpg", "neighbour");
+        texts_world_expect(world, "", "beside them all");
+    }
+    texts_world_remove(world, "d.0009");
+    texts_world_index(world, 16, NULL);
+}
+
 static void test_a_file_beside_a_picture_that_cannot_be_read(void **state)
 {
     test_world *world = *state;
@@ -506,6 +531,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_index_that_is_off, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures_in_capitals, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_beside_many_pictures, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_cannot_be_read, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_xmp_beside_a_picture_that_means_no_good, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),

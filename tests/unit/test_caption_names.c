@@ -1,4 +1,6 @@
 /* src/library/caption_names.c: what captions call a picture, and which pictures that are. */
+#include <unistd.h>
+
 #include "library/caption_names.h"
 #include "support_store.h"
 
@@ -137,6 +139,64 @@ static void test_names_that_several_have(void **state)
     expect(f, "/bb", "dog.jpg", "?"); /* /b is not below it */
 }
 
+/* Ends of paths, whatever comes before their slash. */
+static void test_ends_of_paths(void **state)
+{
+    fixture *f = *state;
+    static const char *const folders[] = {"b", "-b", "a-b", "0b", "a/b", "a b", "\xc3\xa4/b", "z/b/c", "b/c", "c"};
+    char path[100];
+    for (uint64_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "/p/%s/dog.jpg", folders[i]);
+        put(f, path, i + 1);
+        snprintf(path, sizeof path, "/p/%s/dog.jpg.dog.jpg", folders[i]);
+        put(f, path, i + 100);
+    }
+    expect(f, "/c", "-b/dog.jpg", "/p/-b/dog.jpg");
+    expect(f, "/c", "a-b/dog.jpg", "/p/a-b/dog.jpg");
+    expect(f, "/c", "p/b/dog.jpg", "/p/b/dog.jpg");
+    expect(f, "/c", "b/dog.jpg", "?");
+    expect(f, "/c", "a/b/dog.jpg", "/p/a/b/dog.jpg");
+    expect(f, "/c", "x/a b/dog.jpg", "/p/a b/dog.jpg");
+    expect(f, "/c", "\xc3\xa4/b/dog.jpg", "/p/\xc3\xa4/b/dog.jpg");
+    expect(f, "/c", "c/dog.jpg", "?");
+    expect(f, "/p/z", "c/dog.jpg", "/p/z/b/c/dog.jpg");
+    expect(f, "/c", "p/c/dog.jpg", "/p/c/dog.jpg");
+    expect(f, "/c", "p/c/dog.jpg", "/p/c/dog.jpg"); /* asked again, and from elsewhere */
+    expect(f, "/p/b", "c/dog.jpg", "/p/b/c/dog.jpg");
+    expect(f, "/p", "c/dog.jpg", "/p/c/dog.jpg");
+}
+
+/* Captions times pictures of one name, and sidecars times pictures that begin alike, would be hours. */
+static void test_many_of_one_name(void **state)
+{
+    fixture *f = *state;
+    enum { PICTURES = 2000, MANY = 3000000, FEWER = 300000 };
+    char path[100];
+    const int64_t *ids;
+    size_t count;
+    bool ambiguous;
+    const char *first;
+    for (unsigned i = 0; i < PICTURES; i++) {
+        snprintf(path, sizeof path, i % 2 ? "/p/d%u.png" : "/p/%u/dog.png", i);
+        put(f, path, i + 1);
+    }
+    read_names(f);
+    alarm(200);
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(lens_caption_names_find(f->names, "/c", "dog.png", &ids, &count, &ambiguous), 0);
+        assert_true(count == 0 && ambiguous);
+    }
+    for (unsigned i = 0; i < FEWER; i++) {
+        snprintf(path, sizeof path, "from/elsewhere/%u/dog.png", i);
+        assert_int_equal(lens_caption_names_find(f->names, "/c", path, &ids, &count, &ambiguous), 0);
+        assert_true(count == (i < PICTURES && i % 2 == 0) && !ambiguous);
+        snprintf(path, sizeof path, "/p/d.%u.txt", i);
+        assert_int_equal(lens_caption_names_beside(f->names, path, &ids, &count, &first), 0);
+        assert_true(count == 0 && !first);
+    }
+    alarm(0);
+}
+
 static void test_addresses(void **state)
 {
     fixture *f = *state;
@@ -224,6 +284,33 @@ static void test_beside(void **state)
     expect_beside(f, "/q/).json", "");
 }
 
+/* A sidecar is not of as many pictures as can be called so. */
+static void test_beside_too_many(void **state)
+{
+    fixture *f = *state;
+    const int64_t *ids;
+    size_t count;
+    const char *first;
+    char path[100];
+    put(f, "/p/d", 1);
+    for (unsigned i = 1; i < LENS_CAPTION_BESIDE_MOST; i++) {
+        snprintf(path, sizeof path, "/p/d.%02u", i);
+        put(f, path, i + 1);
+    }
+    put(f, "/p/d.1.png", 50);
+    put(f, "/p/d./x.png", 51);
+    put(f, "/p/d-1.png", 52);
+    for (size_t i = 0; i < 2; i++) {
+        read_names(f);
+        assert_int_equal(lens_caption_names_beside(f->names, "/p/d.txt", &ids, &count, &first), 0);
+        assert_int_equal(count, i ? 0 : LENS_CAPTION_BESIDE_MOST);
+        assert_string_equal(first, "/p/d");
+        put(f, "/p/d.png", 60);
+    }
+    expect_beside(f, "/p/d.07.txt", "/p/d.07");
+    expect_beside(f, "/p/d.1.txt", "/p/d.1.png");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +318,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_that_several_have, setup, teardown),
         cmocka_unit_test_setup_teardown(test_addresses, setup, teardown), cmocka_unit_test_setup_teardown(test_what_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_beside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ends_of_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_of_one_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_beside_too_many, setup, teardown),
     };
     return store_place_run(tests);
 }
