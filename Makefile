@@ -143,7 +143,7 @@ $(REPLAYS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(LDLIBS_ALL)
 
 # What they need besides the library.
-FUZZ_MORE_typed := $(call object,$(addprefix src/cli/,args.c filters.c interrupt.c say.c terms.c))
+FUZZ_MORE_typed := $(call object,$(addprefix src/cli/,args.c interrupt.c say.c terms.c))
 $(BUILD)/tests/fuzz/fuzz_typed: $(FUZZ_MORE_typed)
 
 # The committed corpus is made again only by hand: encoders of another version write other bytes.

@@ -2,7 +2,7 @@
 #include <netinet/in.h>
 
 #include "cli/args.h"
-#include "cli/filters.h"
+#include "base/date.h"
 #include "cli/terms.h"
 #include "encoders/encoder.h"
 #include "files/walk.h"
@@ -71,8 +71,9 @@ static void check_filters(const char *text)
     int64_t moment, least, most;
     int by;
     lens_error err = {0};
-    if (cli_date(text, &moment))
-        expect(moment != 0);
+    for (int local = 0; local < 2; local++)
+        if (lens_date_read(text, local, &moment))
+            expect(moment != 0);
     if (lens_size_parse(text, &least, &most, &err) == 0)
         expect(least >= 0 && most >= 0 && (least || most) && (!most || most >= least));
     else
