@@ -172,6 +172,8 @@ int lens_fit_words(lens_library *library, const lens_fit_options *options, lens_
     if (result == 0)
         result = lens_store_vectors_open(from.store, model.id, NULL, 0, &vectors, err);
     if (result == 0)
+        result = lens_store_vectors_fit(&vectors, model.dim, err);
+    if (result == 0)
         result = gather(&from, err);
     report->pictures = (int64_t)from.picture_count;
     report->sentences = (int64_t)from.sentence_count;

@@ -62,12 +62,16 @@ lens_term_share *lens_ranker_shares(const lens_ranker *self, size_t row)
 /* The model's vectors: the warm view of them all, or our own of those in the folders asked for. */
 static int open_vectors(lens_ranker *self, lens_error *err)
 {
-    if (!self->library->warm || self->in.count)
-        return lens_store_vectors_open(self->store, self->model.id, (const char *const *)self->in.items, self->in.count, &self->vectors, err);
-    self->warm = lens_warm_view_of(self->library->warm, self->model.id, err);
-    if (self->warm)
+    if (!self->library->warm || self->in.count) {
+        if (lens_store_vectors_open(self->store, self->model.id, (const char *const *)self->in.items, self->in.count, &self->vectors, err) != 0)
+            return -1;
+    } else {
+        self->warm = lens_warm_view_of(self->library->warm, self->model.id, err);
+        if (!self->warm)
+            return -1;
         self->vectors = self->warm->vectors;
-    return self->warm ? 0 : -1;
+    }
+    return lens_store_vectors_fit(&self->vectors, self->model.dim, err);
 }
 
 /* Before rows are taken out of a view that is shared. */
@@ -250,7 +254,7 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
 int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err)
 {
     if (self->remote)
-        return lens_store_spread(self->store, self->model.id, self->sum, mean, deviation, err);
+        return lens_store_spread(self->store, self->model.id, self->sum, self->model.dim, mean, deviation, err);
     const size_t count = self->vectors.count < SPREAD_ROWS ? self->vectors.count : SPREAD_ROWS, dim = (size_t)self->model.dim;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {

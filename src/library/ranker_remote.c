@@ -34,13 +34,13 @@ static int nearest(lens_ranker *self, size_t most, float least, lens_hit **hits,
     lens_store_vectors near;
     *hits = NULL;
     const size_t least_count = most < self->count ? most : self->count;
-    if (lens_store_nearest(self->store, self->model.id, self->sum, &self->scope, most, !self->approximate, &near, err) != 0)
+    if (lens_store_nearest(self->store, self->model.id, self->sum, self->model.dim, &self->scope, most, !self->approximate, &near, err) != 0)
         return -1;
     /* The index gives up where conditions let in few of many: then the truth is not far. */
     if (self->approximate && near.count < least_count) {
         lens_store_vectors_free(&near);
         self->approximate = false;
-        if (lens_store_nearest(self->store, self->model.id, self->sum, &self->scope, most, true, &near, err) != 0)
+        if (lens_store_nearest(self->store, self->model.id, self->sum, self->model.dim, &self->scope, most, true, &near, err) != 0)
             return -1;
     }
     lens_store_vectors_free(&self->vectors);
@@ -115,7 +115,7 @@ int lens_remote_fetch(lens_ranker *self, const int64_t *ids, size_t count, lens_
             missing[missing_count++] = ids[i];
     lens_store_vectors more = {0};
     int result = missing_count ? lens_store_vectors_of(self->store, self->model.id, missing, missing_count, &self->scope, &more, err) : 0;
-    if (result == 0 && more.count)
+    if (result == 0 && more.count && (result = lens_store_vectors_fit(&more, self->model.dim, err)) == 0)
         result = merge(&self->vectors, &more, err);
     lens_store_vectors_free(&more);
     free(missing);

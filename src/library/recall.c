@@ -61,10 +61,10 @@ static int measure_one(lens_store *store, int64_t model, int64_t id, lens_recall
     int result = lens_store_vectors_of(store, model, &id, 1, &any, &own, err);
     if (result == 0 && own.count) {
         const double begun = lens_seconds();
-        result = lens_store_nearest(store, model, own.data, &others, BEST, true, &truth, err);
+        result = lens_store_nearest(store, model, own.data, own.dim, &others, BEST, true, &truth, err);
         const double middle = lens_seconds();
         if (result == 0)
-            result = lens_store_nearest(store, model, own.data, &others, BEST, false, &found, err);
+            result = lens_store_nearest(store, model, own.data, own.dim, &others, BEST, false, &found, err);
         out->exact_seconds += middle - begun;
         out->approximate_seconds += lens_seconds() - middle;
         truth.count = truth.count < 4 * BEST ? truth.count : 4 * BEST;

@@ -93,7 +93,8 @@ lens_study *lens_study_open(lens_library *library, const char *model, const char
     }
     if ((study->store = lens_store_open(library->place.store, LENS_STORE_READ, 0, err)) &&
         lens_library_model(study->store, &library->place, model, false, &study->model, err) == 0 &&
-        lens_store_vectors_open(study->store, study->model.id, NULL, 0, &study->vectors, err) == 0 && read_paths(study, err) == 0 && sort_rows(study, err) == 0 &&
+        lens_store_vectors_open(study->store, study->model.id, NULL, 0, &study->vectors, err) == 0 &&
+        lens_store_vectors_fit(&study->vectors, study->model.dim, err) == 0 && read_paths(study, err) == 0 && sort_rows(study, err) == 0 &&
         open_encoder(study, precision, err) == 0)
         return study;
     lens_study_close(study);

@@ -41,8 +41,10 @@ static int stored_vector(resolver *self, int64_t id, float *vector, lens_error *
         from = &all;
     }
     size_t row;
-    const int found = lens_store_vectors_row(from, id, &row);
-    if (found) {
+    int found = lens_store_vectors_row(from, id, &row);
+    if (found && lens_store_vectors_fit(from, self->place->model->dim, err) != 0) /* asked for later than the model, or of another connection */
+        found = -1;
+    if (found > 0) {
         memcpy(vector, from->data + (size_t)from->slots[row] * (size_t)from->dim, (size_t)from->dim * sizeof *vector);
         self->own[self->own_count++] = id;
     }

@@ -230,9 +230,10 @@ static int not_a_database(lens_error *err)
     return lens_fail(err, LENS_E_UNSUPPORTED, "a library in a folder is searched where it lies, by one worker");
 }
 
-int lens_store_nearest(lens_store *store, int64_t model, const float *query, const lens_store_scope *scope, size_t wanted, bool exact, lens_store_vectors *out, lens_error *err)
+int lens_store_nearest(lens_store *store, int64_t model, const float *query, int dim, const lens_store_scope *scope, size_t wanted, bool exact,
+                       lens_store_vectors *out, lens_error *err)
 {
-    return store->postgres ? lens_postgres_nearest(store->postgres, model, query, scope, wanted, exact, out, err) : not_a_database(err);
+    return store->postgres ? lens_postgres_nearest(store->postgres, model, query, dim, scope, wanted, exact, out, err) : not_a_database(err);
 }
 
 int lens_store_vectors_of(lens_store *store, int64_t model, const int64_t *ids, size_t count, const lens_store_scope *scope, lens_store_vectors *out, lens_error *err)
@@ -250,9 +251,9 @@ int lens_store_scope_ids(lens_store *store, int64_t model, const lens_store_scop
     return store->postgres ? lens_postgres_scope_ids(store->postgres, model, scope, ids, count, err) : not_a_database(err);
 }
 
-int lens_store_spread(lens_store *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err)
+int lens_store_spread(lens_store *store, int64_t model, const float *query, int dim, double *mean, double *deviation, lens_error *err)
 {
-    return store->postgres ? lens_postgres_spread(store->postgres, model, query, mean, deviation, err) : not_a_database(err);
+    return store->postgres ? lens_postgres_spread(store->postgres, model, query, dim, mean, deviation, err) : not_a_database(err);
 }
 
 int lens_store_work_begin(lens_store *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)

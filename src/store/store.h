@@ -212,8 +212,11 @@ void lens_store_vectors_free(lens_store_vectors *vectors);
 /* Whether picture ID has a row, and which; without, where it would stand. */
 bool lens_store_vectors_row(const lens_store_vectors *vectors, int64_t id, size_t *row);
 
+/* Whether they are of DIM numbers, as a model has that was asked for at another time: 0, or -1 with LENS_E_FORMAT. */
+int lens_store_vectors_fit(const lens_store_vectors *vectors, int dim, lens_error *err);
+
 /* Room for ROWS rows of VECTORS->dim numbers, in VECTORS, which are none: ids, slots and data, which is returned to be written to. NULL when memory is
- * short. */
+ * short, or they would be more than there can be. */
 float *lens_store_vectors_room(lens_store_vectors *vectors, size_t rows);
 
 /* Fills SHAPES [vectors->count] with width / height of each row's picture. */
@@ -251,8 +254,8 @@ typedef struct lens_store_scope {
 } lens_store_scope;
 
 /* The WANTED pictures of SCOPE, or some more, whose vectors of MODEL are nearest to QUERY [dim], as lens_store_vectors_open gives them. EXACT: by looking at
- * all of them; else by the approximate index, where there is one. */
-int lens_store_nearest(lens_store *store, int64_t model, const float *query, const lens_store_scope *scope, size_t wanted, bool exact,
+ * all of them; else by the approximate index, where there is one. LENS_E_FORMAT where MODEL has another number of dimensions than DIM. */
+int lens_store_nearest(lens_store *store, int64_t model, const float *query, int dim, const lens_store_scope *scope, size_t wanted, bool exact,
                        lens_store_vectors *out, lens_error *err);
 
 /* Those of the pictures IDS [count] that lie in SCOPE, the same way. */
@@ -263,8 +266,8 @@ int lens_store_vectors_of(lens_store *store, int64_t model, const int64_t *ids, 
 int lens_store_scope_count(lens_store *store, int64_t model, const lens_store_scope *scope, int64_t *count, lens_error *err);
 int lens_store_scope_ids(lens_store *store, int64_t model, const lens_store_scope *scope, int64_t **ids, size_t *count, lens_error *err);
 
-/* Mean and deviation of the cosines of QUERY with the vectors of MODEL, from some 500 of them. */
-int lens_store_spread(lens_store *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err);
+/* Mean and deviation of the cosines of QUERY [dim] with the vectors of MODEL, from some 500 of them. */
+int lens_store_spread(lens_store *store, int64_t model, const float *query, int dim, double *mean, double *deviation, lens_error *err);
 
 /* Whether the library wants approximate indices of its vectors, and saying so; making MODEL's, which may take long, where there is none (*MADE); removing it;
  * and how many vectors it covers, with its bytes: 0 when there is none, -1 on error. */

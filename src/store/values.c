@@ -45,8 +45,16 @@ bool lens_store_vectors_row(const lens_store_vectors *vectors, int64_t id, size_
     return low < vectors->count && vectors->ids[low] == id;
 }
 
+int lens_store_vectors_fit(const lens_store_vectors *vectors, int dim, lens_error *err)
+{
+    return vectors->dim == dim ? 0 : lens_fail(err, LENS_E_FORMAT, "the library's vectors have %d numbers and their model %d: it was changed meanwhile, or is damaged",
+                                               vectors->dim, dim);
+}
+
 float *lens_store_vectors_room(lens_store_vectors *vectors, size_t rows)
 {
+    if (vectors->dim <= 0 || rows > UINT32_MAX || (rows ? rows : 1) > SIZE_MAX / sizeof(float) / (size_t)vectors->dim) /* a slot has 32 bits */
+        return NULL;
     vectors->map_size = (rows ? rows : 1) * (size_t)vectors->dim * sizeof(float);
     void *map = mmap(NULL, vectors->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     vectors->map = map == MAP_FAILED ? NULL : map;

@@ -67,7 +67,7 @@ static void expect_nearest(lens_store *store, int64_t model, const lens_store_sc
         int64_t best[BEST];
         test_vector(content, query, DIM);
         const size_t count = truth(&all, query, lets_in, best);
-        assert_done(lens_store_nearest(store, model, query, scope, BEST, exact, &near, &err), &err);
+        assert_done(lens_store_nearest(store, model, query, DIM, scope, BEST, exact, &near, &err), &err);
         assert_true(near.count >= count && near.count < COUNT);
         for (size_t i = 0; i < count; i++)
             missing += !bsearch(&best[i], near.ids, near.count, sizeof *near.ids, by_id);

@@ -217,7 +217,7 @@ static void test_a_role_that_may_only_look(void **state)
     test_vector(3, query, DIM);
     lens_store *store = test_store(address.data, LENS_STORE_READ);
     assert_int_equal(test_store_sound(store, 1, DIM), 5);
-    assert_done(lens_store_nearest(store, 1, query, &(lens_store_scope){0}, 1, true, &near, &err), &err);
+    assert_done(lens_store_nearest(store, 1, query, DIM, &(lens_store_scope){0}, 1, true, &near, &err), &err);
     assert_true(near.count > 0);
     lens_store_vectors_free(&near);
     assert_int_equal(lens_store_add_root(store, "/q", &err), -1);

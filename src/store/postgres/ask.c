@@ -324,6 +324,27 @@ int64_t lens_pg_int_at(const lens_postgres *store, const PGresult *rows, int row
     }
 }
 
+int lens_pg_check_number(const lens_postgres *store, int64_t number, int64_t least, int64_t most, lens_error *err)
+{
+    return number >= least && number <= most
+               ? 0 : lens_fail(err, LENS_E_FORMAT, "%s: the database gives a number that cannot be: %lld", store->name, (long long)number);
+}
+
+int lens_pg_within_at(const lens_postgres *store, const PGresult *rows, int row, int column, int64_t least, int64_t most, int64_t *number, lens_error *err)
+{
+    *number = lens_pg_int_at(store, rows, row, column);
+    return lens_pg_check_number(store, *number, least, most, err);
+}
+
+int lens_pg_place_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t count, size_t *at, lens_error *err)
+{
+    int64_t number;
+    if (lens_pg_within_at(store, rows, row, column, 1, (int64_t)count, &number, err) != 0)
+        return -1;
+    *at = (size_t)number - 1;
+    return 0;
+}
+
 double lens_pg_double_at(const lens_postgres *store, const PGresult *rows, int row, int column)
 {
     double value = 0;
@@ -336,9 +357,10 @@ double lens_pg_double_at(const lens_postgres *store, const PGresult *rows, int r
 
 const char *lens_pg_bytes_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t *size)
 {
+    const char *bytes = store->pq->PQgetvalue(rows, row, column); /* NULL where there is no such column, of whatever was asked for */
     if (size)
-        *size = (size_t)store->pq->PQgetlength(rows, row, column);
-    return store->pq->PQgetvalue(rows, row, column);
+        *size = bytes ? (size_t)store->pq->PQgetlength(rows, row, column) : 0;
+    return bytes ? bytes : "";
 }
 
 char *lens_pg_copy_at(const lens_postgres *store, const PGresult *rows, int row, int column, bool *short_of_memory)

@@ -97,6 +97,8 @@ static int put_rows(lens_postgres *store, const PGresult *rows, const char *colu
                 if (put_vector(store, rows, row, values, dim, out, err) != 0)
                     return -1;
             } else if (lens_pg_is_null(store, rows, row, i)) {
+                if (i == 0 || columns[i] == 'p')
+                    return lens_fail(err, LENS_E_FORMAT, "%s: a row without its key is damaged", store->name);
                 lens_records_null(out);
             } else if (columns[i] == 'i') {
                 lens_records_int(out, lens_pg_int_at(store, rows, row, i));

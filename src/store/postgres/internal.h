@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/id_map.h"
 #include "store/postgres/libpq.h"
 #include "store/postgres/postgres.h"
 #include "store/met.h"
 
-enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16 };
+enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16, LENS_PG_DIM_MOST = 16000 /* pgvector's */ };
 
 struct lens_postgres {
     const lens_pq *pq;
@@ -38,6 +39,7 @@ struct lens_postgres {
     } statements[LENS_PG_STATEMENTS]; /* prepared, number I as "sI" */
     size_t statement_count;
     lens_met seen;
+    lens_id_map made; /* the dimensions of each model that was added by this store, and is written to: the vectors are so long */
     bool loose_unknown; /* contents may have lost their last picture that we do not know of: in an interrupted run, or by what was written since a sweep */
     int64_t worker; /* lens_store_work_begin; 0: none */
     size_t worker_models;
@@ -112,8 +114,13 @@ void lens_pg_done(lens_postgres *store, PGresult *rows);
 int lens_pg_rows(const lens_postgres *store, const PGresult *rows);
 bool lens_pg_is_null(const lens_postgres *store, const PGresult *rows, int row, int column);
 int64_t lens_pg_int_at(const lens_postgres *store, const PGresult *rows, int row, int column);
+/* The same for numbers that become a size, a bound or a place in an array: the database's server, and whoever else writes to it, may have given anything.
+ * 0; or -1, LENS_E_FORMAT, where it is not from LEAST to MOST, or there is none. PLACE: *AT is where element number 1 to COUNT stands. */
+int lens_pg_check_number(const lens_postgres *store, int64_t number, int64_t least, int64_t most, lens_error *err);
+int lens_pg_within_at(const lens_postgres *store, const PGresult *rows, int row, int column, int64_t least, int64_t most, int64_t *number, lens_error *err);
+int lens_pg_place_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t count, size_t *at, lens_error *err);
 double lens_pg_double_at(const lens_postgres *store, const PGresult *rows, int row, int column);
-const char *lens_pg_bytes_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t *size); /* a NUL follows */
+const char *lens_pg_bytes_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t *size); /* a NUL follows; "" for null */
 /* A copy; NULL when it is null, or memory is short, which sets *SHORT_OF_MEMORY. */
 char *lens_pg_copy_at(const lens_postgres *store, const PGresult *rows, int row, int column, bool *short_of_memory);
 /* VALUES [dim] of a vector; false when it is another length. */
@@ -146,7 +153,7 @@ int lens_pg_path_check(const char *path, lens_error *err);
 
 /* ---- models.c ---------------------------------------------------------------------------------------------------- */
 
-/* 1 and the dimension of MODEL, 0 when there is none, -1 on error. */
+/* 1 and the dimension of MODEL, from 1 to LENS_PG_DIM_MOST, 0 when there is none, -1 on error. */
 int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err);
 #define LENS_PG_MODEL_GONE "%s: the model is no longer in this library"
 /* The same where there has to be one: 0, or -1 with the code ABSENT where there is none. */

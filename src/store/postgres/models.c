@@ -4,7 +4,7 @@
 
 #include "store/postgres/internal.h"
 
-enum { DIM_MOST = 16000 /* pgvector's */, DIM_INLINE_MOST = 3900 /* what fits into a page in half precision */ };
+enum { DIM_INLINE_MOST = 3900 /* what fits into a page in half precision */ };
 
 const char *lens_pg_sql_of(char sql[LENS_PG_SQL], const char *format, int64_t model)
 {
@@ -27,8 +27,10 @@ int lens_pg_model(lens_postgres *store, int64_t model, int *dim, lens_error *err
     lens_pg_int(&args, model);
     int64_t number = 0;
     const int found = lens_pg_find(store, "SELECT dim FROM model WHERE id = $1", &args, &number, err);
-    if (found > 0)
-        *dim = (int)number;
+    const int64_t made = lens_id_map_get(&store->made, model, 0);
+    if (found > 0 && lens_pg_check_number(store, number, made ? made : 1, made ? made : LENS_PG_DIM_MOST, err) != 0)
+        return -1;
+    *dim = (int)number;
     return found;
 }
 
@@ -46,11 +48,12 @@ static int list_one(lens_postgres *store, const PGresult *rows, int row, lens_st
     *out = (lens_store_model){
         .id = lens_pg_int_at(store, rows, row, 0),
         .name = lens_pg_copy_at(store, rows, row, 1, &short_of_memory),
-        .dim = (int)lens_pg_int_at(store, rows, row, 2),
         .vectors = lens_pg_int_at(store, rows, row, 4),
         .file_bytes = lens_pg_int_at(store, rows, row, 5),
     };
-    if (size == sizeof out->fingerprint && out->name && out->dim > 0) {
+    int64_t dim;
+    if (size == sizeof out->fingerprint && out->name && lens_pg_within_at(store, rows, row, 2, 1, LENS_PG_DIM_MOST, &dim, NULL) == 0) {
+        out->dim = (int)dim;
         memcpy(out->fingerprint.bytes, fingerprint, size);
         return 0;
     }
@@ -96,12 +99,15 @@ static int named(lens_postgres *store, const char *name, int64_t *id, int *dim, 
     PGresult *rows = lens_pg_ask(store, "SELECT id, dim, fingerprint FROM model WHERE name = $1", &args, err);
     if (!rows)
         return -1;
-    const int found = lens_pg_rows(store, rows) > 0;
-    if (found) {
+    int found = lens_pg_rows(store, rows) > 0;
+    int64_t number;
+    if (found && lens_pg_within_at(store, rows, 0, 1, 1, LENS_PG_DIM_MOST, &number, err) != 0)
+        found = -1;
+    if (found > 0) {
         size_t size;
         const char *bytes = lens_pg_bytes_at(store, rows, 0, 2, &size);
         *id = lens_pg_int_at(store, rows, 0, 0);
-        *dim = (int)lens_pg_int_at(store, rows, 0, 1);
+        *dim = (int)number;
         memcpy(fingerprint->bytes, bytes, size < sizeof fingerprint->bytes ? size : sizeof fingerprint->bytes);
     }
     lens_pg_done(store, rows);
@@ -148,8 +154,8 @@ static int add(lens_postgres *store, const char *name, bool sentences, int dim, 
 
 static int check_model(const char *name, int64_t dim, lens_error *err)
 {
-    return name && *name && dim >= 1 && dim <= DIM_MOST
-               ? 0 : lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)", DIM_MOST);
+    return name && *name && dim >= 1 && dim <= LENS_PG_DIM_MOST
+               ? 0 : lens_fail(err, LENS_E_ARGUMENT, "%s: a model needs a name and from 1 to %d dimensions", name ? name : "(none)", LENS_PG_DIM_MOST);
 }
 
 int lens_pg_model_put(lens_postgres *store, int64_t id, const char *name, bool sentences, int64_t dim, lens_hash fingerprint, lens_error *err)
@@ -178,8 +184,12 @@ static int add_once(lens_postgres *store, const char *name, bool sentences, int 
 
 static int add_model(lens_postgres *store, const char *name, bool sentences, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)
 {
-    const int result = add_once(store, name, sentences, dim, fingerprint, id, err);
-    return lens_pg_once_more(store, result, err) ? add_once(store, name, sentences, dim, fingerprint, id, err) : result;
+    int result = add_once(store, name, sentences, dim, fingerprint, id, err);
+    if (lens_pg_once_more(store, result, err))
+        result = add_once(store, name, sentences, dim, fingerprint, id, err);
+    if (result != 0 || lens_pg_check_number(store, *id, 1, INT64_MAX, err) != 0)
+        return -1;
+    return lens_id_map_put(&store->made, *id, dim) == 0 ? 0 : lens_fail_memory(err);
 }
 
 int lens_postgres_add_model(lens_postgres *store, const char *name, int dim, lens_hash fingerprint, int64_t *id, lens_error *err)

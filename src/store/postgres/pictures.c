@@ -12,6 +12,10 @@ enum { PAGE = 4096 /* rows asked for at once, of many */ };
 static int read_picture(lens_postgres *store, const PGresult *rows, int row, lens_store_picture *out, lens_error *err)
 {
     bool short_of_memory = false;
+    int64_t width, height;
+    *out = (lens_store_picture){0};
+    if (lens_pg_within_at(store, rows, row, 6, 0, INT32_MAX, &width, err) != 0 || lens_pg_within_at(store, rows, row, 7, 0, INT32_MAX, &height, err) != 0)
+        return -1;
     *out = (lens_store_picture){
         .id = lens_pg_int_at(store, rows, row, 0),
         .path = lens_pg_copy_at(store, rows, row, 1, &short_of_memory),
@@ -19,14 +23,18 @@ static int read_picture(lens_postgres *store, const PGresult *rows, int row, len
         .mtime_ns = lens_pg_int_at(store, rows, row, 3),
         .content = lens_pg_int_at(store, rows, row, 4),
         .reason = lens_pg_copy_at(store, rows, row, 5, &short_of_memory),
-        .width = (int)lens_pg_int_at(store, rows, row, 6),
-        .height = (int)lens_pg_int_at(store, rows, row, 7),
+        .width = (int)width,
+        .height = (int)height,
         .format = lens_pg_copy_at(store, rows, row, 8, &short_of_memory),
     };
-    if (!short_of_memory)
+    if (out->path && (out->content ? out->format : out->reason))
         return 0;
+    if (short_of_memory)
+        lens_fail_memory(err);
+    else
+        lens_fail(err, LENS_E_FORMAT, "%s: the row of picture %lld is damaged", store->name, (long long)out->id);
     lens_store_picture_free(out);
-    return lens_fail_memory(err);
+    return -1;
 }
 
 static int one_picture(lens_postgres *store, const char *sql, lens_pg_args *args, lens_store_picture *out, lens_error *err)
@@ -74,7 +82,7 @@ int lens_postgres_pictures_some(lens_postgres *store, int64_t *ids, int count, l
                                         " AND id >= low + ((high - low)::numeric * i / $1)::bigint ORDER BY id LIMIT 1) AS f ORDER BY f.id", &args, err);
     if (!rows)
         return -1;
-    const int found = lens_pg_rows(store, rows);
+    const int found = lens_pg_rows(store, rows) < count ? lens_pg_rows(store, rows) : count;
     for (int i = 0; i < found; i++)
         ids[i] = lens_pg_int_at(store, rows, i, 0);
     lens_pg_done(store, rows);

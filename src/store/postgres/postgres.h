@@ -68,11 +68,12 @@ int lens_postgres_sentences_missing(lens_postgres *store, int64_t model, int64_t
 int lens_postgres_texts_of_content(lens_postgres *store, int64_t content, lens_store_text_each each, void *context, lens_error *err);
 int lens_postgres_sentences_write(lens_postgres *store, int64_t model, const int64_t *contents, const float *vectors, size_t count, lens_error *err);
 
-int lens_postgres_nearest(lens_postgres *store, int64_t model, const float *query, const lens_store_scope *scope, size_t wanted, bool exact, lens_store_vectors *out, lens_error *err);
+int lens_postgres_nearest(lens_postgres *store, int64_t model, const float *query, int dim, const lens_store_scope *scope, size_t wanted, bool exact,
+                          lens_store_vectors *out, lens_error *err);
 int lens_postgres_vectors_of(lens_postgres *store, int64_t model, const int64_t *ids, size_t count, const lens_store_scope *scope, lens_store_vectors *out, lens_error *err);
 int lens_postgres_scope_count(lens_postgres *store, int64_t model, const lens_store_scope *scope, int64_t *count, lens_error *err);
 int lens_postgres_scope_ids(lens_postgres *store, int64_t model, const lens_store_scope *scope, int64_t **ids, size_t *count, lens_error *err);
-int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err);
+int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query, int dim, double *mean, double *deviation, lens_error *err);
 int lens_postgres_approximate_wanted(lens_postgres *store, bool *wanted, lens_error *err);
 int lens_postgres_approximate_want(lens_postgres *store, bool wanted, lens_error *err);
 int lens_postgres_approximate_make(lens_postgres *store, int64_t model, bool *made, lens_error *err);

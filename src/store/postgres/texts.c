@@ -14,8 +14,8 @@ int lens_postgres_sources_list(lens_postgres *store, lens_source_kind kind, lens
     if (!rows)
         return -1;
     const int count = lens_pg_rows(store, rows);
-    bool short_of_memory = !(out->items = calloc((size_t)count + 1, sizeof *out->items));
-    for (int i = 0; i < count && !short_of_memory; i++)
+    bool short_of_memory = !(out->items = calloc((size_t)count + 1, sizeof *out->items)), damaged = false;
+    for (int i = 0; i < count && !short_of_memory && !damaged; i++) {
         out->items[out->count++] = (lens_store_source){
             .id = lens_pg_int_at(store, rows, i, 0),
             .path = lens_pg_copy_at(store, rows, i, 1, &short_of_memory),
@@ -24,11 +24,13 @@ int lens_postgres_sources_list(lens_postgres *store, lens_source_kind kind, lens
             .mtime_ns = lens_pg_int_at(store, rows, i, 4),
             .settings = lens_pg_copy_at(store, rows, i, 5, &short_of_memory),
         };
+        damaged = !out->items[i].path;
+    }
     lens_pg_done(store, rows);
-    if (!short_of_memory)
+    if (!short_of_memory && !damaged)
         return 0;
     lens_store_sources_free(out);
-    return lens_fail_memory(err);
+    return short_of_memory ? lens_fail_memory(err) : lens_fail(err, LENS_E_FORMAT, "%s: a row about a source of captions is damaged", store->name);
 }
 
 int lens_postgres_source_put(lens_postgres *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err)

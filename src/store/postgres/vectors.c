@@ -9,6 +9,7 @@
 #include "store/postgres/internal.h"
 
 enum { PAGE = 8192 /* vectors asked for at once, of many */, SLACK = 16, EF_LEAST = 200, EF_MOST = 1000 /* pgvector's */ };
+static const int64_t COUNT_MOST = UINT32_MAX; /* of pictures: as many as there are numbers for their slots */
 
 /* ---- filling ---- */
 
@@ -133,13 +134,15 @@ int lens_postgres_vectors_shapes(lens_postgres *store, const lens_store_vectors 
                                         " JOIN content ON content.id = picture.content", &args, err);
     if (!rows)
         return -1;
-    for (int i = 0; i < lens_pg_rows(store, rows); i++) {
+    int result = 0;
+    for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++) {
+        size_t at;
         const int64_t width = lens_pg_int_at(store, rows, i, 1), height = lens_pg_int_at(store, rows, i, 2);
-        if (width > 0 && height > 0)
-            shapes[lens_pg_int_at(store, rows, i, 0) - 1] = (float)width / (float)height;
+        if ((result = lens_pg_place_at(store, rows, i, 0, vectors->count, &at, err)) == 0 && width > 0 && height > 0)
+            shapes[at] = (float)width / (float)height;
     }
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }
 
 int lens_postgres_vectors_narrow(lens_postgres *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err)
@@ -156,14 +159,19 @@ int lens_postgres_vectors_narrow(lens_postgres *store, lens_store_vectors *vecto
     lens_buffer_free(&sql);
     lens_pg_args_free(&args);
     size_t kept = 0;
+    int64_t last = 0;
+    int result = rows ? 0 : -1;
     for (int i = 0; rows && i < lens_pg_rows(store, rows); i++) {
-        const size_t at = (size_t)lens_pg_int_at(store, rows, i, 0) - 1;
-        vectors->ids[kept] = vectors->ids[at];
-        vectors->slots[kept++] = vectors->slots[at];
+        int64_t at; /* in order, so that no row is written over before it was read, and rows stay in order of id */
+        if ((result = lens_pg_within_at(store, rows, i, 0, last + 1, (int64_t)vectors->count, &at, err)) != 0)
+            break;
+        last = at;
+        vectors->ids[kept] = vectors->ids[at - 1];
+        vectors->slots[kept++] = vectors->slots[at - 1];
     }
     vectors->count = kept;
     lens_pg_done(store, rows);
-    return rows ? 0 : -1;
+    return result;
 }
 
 /* ---- the nearest ---- */
@@ -204,15 +212,21 @@ static int set_search(lens_postgres *store, size_t wanted, lens_error *err)
     return lens_pg_plain(store, sql, err);
 }
 
-int lens_postgres_nearest(lens_postgres *store, int64_t model, const float *query, const lens_store_scope *scope, size_t wanted, bool exact,
+/* Whether MODEL, whose dimensions the caller knows from another time or another connection, still has DIM. 0 or -1. */
+static int check_dim(lens_postgres *store, int64_t model, int dim, lens_error *err)
+{
+    lens_store_vectors known = {0};
+    return lens_pg_model_dim(store, model, LENS_E_MISSING, &known.dim, err) == 0 ? lens_store_vectors_fit(&known, dim, err) : -1;
+}
+
+int lens_postgres_nearest(lens_postgres *store, int64_t model, const float *query, int dim, const lens_store_scope *scope, size_t wanted, bool exact,
                           lens_store_vectors *out, lens_error *err)
 {
     *out = (lens_store_vectors){0};
-    int dim = 0;
     char sql[LENS_PG_SQL];
     lens_buffer text = {0};
     lens_pg_args args = {0};
-    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0)
+    if (check_dim(store, model, dim, err) != 0)
         return -1;
     wanted = wanted > INT32_MAX ? INT32_MAX : wanted + scope->without_count + SLACK;
     lens_pg_vector(&args, query, dim);
@@ -269,14 +283,16 @@ int lens_postgres_scope_count(lens_postgres *store, int64_t model, const lens_st
         lens_pg_ints(&args, scope->without, scope->without_count);
         const int found = lens_pg_find(store, "SELECT CASE WHEN vectors = 0 THEN 0 ELSE greatest(pictures - (SELECT count(*) FROM picture WHERE content IS NOT NULL AND"
                                               " id = ANY ($2)), 0) END FROM library, model WHERE model.id = $1", &args, count, err);
-        return found > 0 ? 0 : found < 0 ? -1 : lens_fail(err, LENS_E_MISSING, LENS_PG_MODEL_GONE, store->name);
+        if (found == 0)
+            return lens_fail(err, LENS_E_MISSING, LENS_PG_MODEL_GONE, store->name);
+        return found < 0 ? -1 : lens_pg_check_number(store, *count, 0, COUNT_MOST, err);
     }
     PGresult *rows = ask_scope(store, "SELECT count(*)", model, scope, &args, "", err);
     if (!rows)
         return -1;
-    *count = lens_pg_int_at(store, rows, 0, 0);
+    const int result = lens_pg_within_at(store, rows, 0, 0, 0, COUNT_MOST, count, err);
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }
 
 int lens_postgres_scope_ids(lens_postgres *store, int64_t model, const lens_store_scope *scope, int64_t **ids, size_t *count, lens_error *err)
@@ -293,12 +309,11 @@ int lens_postgres_scope_ids(lens_postgres *store, int64_t model, const lens_stor
     return *ids ? 0 : lens_fail_memory(err);
 }
 
-int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query, double *mean, double *deviation, lens_error *err)
+int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query, int dim, double *mean, double *deviation, lens_error *err)
 {
-    int dim = 0;
     char sql[LENS_PG_SQL];
     lens_pg_args args = {0};
-    if (lens_pg_model_dim(store, model, LENS_E_MISSING, &dim, err) != 0)
+    if (check_dim(store, model, dim, err) != 0)
         return -1;
     lens_pg_vector(&args, query, dim);
     /* Each is the first at or after an even step of the contents: no walk over all of them. */

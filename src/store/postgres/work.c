@@ -115,15 +115,17 @@ int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_na
         lens_pg_done(store, rows);
         return -1;
     }
-    const int got = lens_pg_rows(store, rows);
-    bool short_of_memory = false;
-    for (int i = 0; i < got; i++)
+    const int got = lens_pg_rows(store, rows) < count ? lens_pg_rows(store, rows) : count;
+    bool short_of_memory = false, damaged = false;
+    for (int i = 0; i < got; i++) {
         items[i] = (lens_store_work){lens_pg_copy_at(store, rows, i, 0, &short_of_memory), lens_pg_int_at(store, rows, i, 1), lens_pg_int_at(store, rows, i, 2)};
+        damaged |= !items[i].path;
+    }
     lens_pg_done(store, rows);
-    if (!short_of_memory)
+    if (!damaged)
         return got;
     lens_store_work_free(items, (size_t)got);
-    return lens_fail_memory(err);
+    return short_of_memory ? lens_fail_memory(err) : lens_fail(err, LENS_E_FORMAT, "%s: a row of the list of work is damaged", store->name);
 }
 
 int lens_postgres_work_drop(lens_postgres *store, int64_t worker, const char *path, lens_error *err)
@@ -159,13 +161,15 @@ int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, le
     if (!rows)
         return -1;
     const int count = lens_pg_rows(store, rows);
-    bool short_of_memory = !(out->items = calloc((size_t)count + 1, sizeof *out->items));
-    for (int i = 0; i < count && !short_of_memory; i++)
+    bool short_of_memory = !(out->items = calloc((size_t)count + 1, sizeof *out->items)), damaged = false;
+    for (int i = 0; i < count && !short_of_memory && !damaged; i++) {
         out->items[out->count++] = (lens_store_worker){lens_pg_copy_at(store, rows, i, 0, &short_of_memory), lens_pg_int_at(store, rows, i, 1), lens_pg_int_at(store, rows, i, 2),
                                                        lens_pg_double_at(store, rows, i, 3), lens_pg_double_at(store, rows, i, 4), lens_pg_int_at(store, rows, i, 5)};
+        damaged = !out->items[i].name;
+    }
     lens_pg_done(store, rows);
-    if (!short_of_memory)
+    if (!short_of_memory && !damaged)
         return 0;
     lens_store_workers_free(out);
-    return lens_fail_memory(err);
+    return short_of_memory ? lens_fail_memory(err) : lens_fail(err, LENS_E_FORMAT, "%s: a row about a worker is damaged", store->name);
 }

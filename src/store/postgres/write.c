@@ -91,9 +91,25 @@ static int find_forgotten(lens_postgres *store, batch *self, lens_error *err)
                                         " OR substr(at, 1, length(rule.path) + 1) = rule.path || '/'::bytea ORDER BY length(rule.path) DESC LIMIT 1), true)", &args, err);
     if (!rows)
         return -1;
-    for (int i = 0; i < lens_pg_rows(store, rows); i++)
-        self->skip[lens_pg_int_at(store, rows, i, 0) - 1] = true;
+    int result = 0;
+    for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++) {
+        size_t at;
+        if ((result = lens_pg_place_at(store, rows, i, 0, self->count, &at, err)) == 0)
+            self->skip[at] = true;
+    }
     lens_pg_done(store, rows);
+    return result;
+}
+
+/* ROWS: the number of an entry, and one for it, which goes to OUT [count]. */
+static int take_numbers(lens_postgres *store, const batch *self, const PGresult *rows, int64_t *out, lens_error *err)
+{
+    for (int i = 0; i < lens_pg_rows(store, rows); i++) {
+        size_t at;
+        if (lens_pg_place_at(store, rows, i, 0, self->count, &at, err) != 0)
+            return -1;
+        out[at] = lens_pg_int_at(store, rows, i, 1);
+    }
     return 0;
 }
 
@@ -110,10 +126,9 @@ static int find_contents(lens_postgres *store, batch *self, lens_error *err)
     if (!rows)
         return -1;
     memset(self->contents, 0, self->count * sizeof *self->contents);
-    for (int i = 0; i < lens_pg_rows(store, rows); i++)
-        self->contents[lens_pg_int_at(store, rows, i, 0) - 1] = lens_pg_int_at(store, rows, i, 1);
+    const int result = take_numbers(store, self, rows, self->contents, err);
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }
 
 /* New contents, and what known ones look like by their newest reading, if they were decoded at all. */
@@ -218,11 +233,10 @@ static int park(lens_postgres *store, batch *self, lens_error *err)
                                         " WHERE id = moved AND written < $2 RETURNING n, id", &args, err);
     if (!rows)
         return -1;
-    for (int i = 0; i < lens_pg_rows(store, rows); i++)
-        self->moved[lens_pg_int_at(store, rows, i, 0) - 1] = lens_pg_int_at(store, rows, i, 1);
+    const int result = take_numbers(store, self, rows, self->moved, err);
     self->named |= lens_pg_rows(store, rows) > 0;
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }
 
 /* Whether other names than before will be those of pictures. */
@@ -233,10 +247,14 @@ static int look_at_names(lens_postgres *store, batch *self, lens_error *err)
     PGresult *rows = lens_pg_ask(store, "SELECT n, content IS NOT NULL FROM unnest($1::bytea[]) WITH ORDINALITY AS t (path, n) LEFT JOIN picture USING (path)", &args, err);
     if (!rows)
         return -1;
-    for (int i = 0; i < lens_pg_rows(store, rows); i++)
-        self->named |= lens_pg_int_at(store, rows, i, 1) != (self->contents[lens_pg_int_at(store, rows, i, 0) - 1] != 0);
+    int result = 0;
+    for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++) {
+        size_t at;
+        if ((result = lens_pg_place_at(store, rows, i, 0, self->count, &at, err)) == 0)
+            self->named |= lens_pg_int_at(store, rows, i, 1) != (self->contents[at] != 0);
+    }
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }
 
 /* The rows of those that MOVED, or of the others, as the arguments 1 to 6: path, size, time, content, reason, id. */
@@ -293,12 +311,11 @@ static int find_ids(lens_postgres *store, const batch *self, lens_error *err)
     PGresult *rows = lens_pg_ask(store, "SELECT n, id FROM unnest($1::bytea[]) WITH ORDINALITY AS t (path, n) JOIN picture USING (path)", &args, err);
     if (!rows)
         return -1;
-    for (int i = 0; i < lens_pg_rows(store, rows); i++) {
-        const int64_t at = lens_pg_int_at(store, rows, i, 0) - 1;
-        self->ids[at] = self->again[at] ? 0 : lens_pg_int_at(store, rows, i, 1);
-    }
+    const int result = take_numbers(store, self, rows, self->ids, err);
+    for (size_t i = 0; i < self->count; i++)
+        self->ids[i] = self->again[i] ? 0 : self->ids[i];
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }
 
 /* What the pictures say about themselves: of one source after the other, and there is but one; and not all at once where each says a book. */
