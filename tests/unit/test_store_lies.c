@@ -137,6 +137,23 @@ static void test_places_that_are_none(void **state)
     lens_store_vectors_free(&vectors);
 }
 
+/* What lies in public is nobody's to us where pgvector lies elsewhere. */
+static void test_public_is_not_looked_into(void **state)
+{
+    (void)state;
+    char *place = store_place("apart");
+    lens_error err = {0};
+    free(store_place_ask(place, "DROP EXTENSION vector; CREATE SCHEMA \"Where vectors are\"; CREATE EXTENSION vector SCHEMA \"Where vectors are\""));
+    test_library_fill(place, DIM, COUNT);
+    free(store_place_ask(place, "CREATE FUNCTION public.unnest(bigint[]) RETURNS SETOF bigint LANGUAGE sql AS $$ SELECT 1/0::bigint $$;"
+                                "CREATE FUNCTION public.unnest(bytea[]) RETURNS SETOF bytea LANGUAGE sql AS $$ SELECT NULL::bytea FROM (SELECT 1/0) AS t $$"));
+    lens_store *store = test_store(place, LENS_STORE_WRITE);
+    assert_done(test_write_pictures(store, 1, DIM, "/p", COUNT, 2, &err), &err);
+    assert_int_equal(test_store_sound(store, 1, DIM), COUNT + 2);
+    lens_store_close(store);
+    store_place_remove(place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dimensions_that_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_more_rows_than_were_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places_that_are_none, setup, teardown),
+        cmocka_unit_test(test_public_is_not_looked_into),
     };
     return store_place_run_server(tests);
 }

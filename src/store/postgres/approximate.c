@@ -45,7 +45,7 @@ int lens_postgres_approximate_drop(lens_postgres *store, int64_t model, lens_err
 }
 
 /* Of several runs that end at once one makes it. The lock is the connection's, since what is done concurrently has no transaction. */
-#define BUILDERS "1296387148, hashint8(%lld)"
+#define BUILDERS "1296387148, hashint8(%lld::int8)"
 
 static int make(lens_postgres *store, int64_t model, bool *made, lens_error *err)
 {

@@ -66,7 +66,8 @@ int lens_pg_set_path(lens_postgres *store, lens_error *err)
 {
     char setting[256];
     const char *const vector = store->vector_schema;
-    snprintf(setting, sizeof setting, "SET search_path = memelens, public%s%s", vector ? ", " : "", vector ? vector : "");
+    /* Before both come PostgreSQL's own names; and nobody else's come at all, since a function of theirs whose arguments fit better would be called as we. */
+    snprintf(setting, sizeof setting, "SET search_path = memelens%s%s", vector ? ", " : "", vector ? vector : "");
     return lens_pg_plain(store, setting, err);
 }
 

@@ -78,7 +78,7 @@ int lens_postgres_pictures_some(lens_postgres *store, int64_t *ids, int count, l
     lens_pg_args args = {0};
     lens_pg_int(&args, count);
     PGresult *rows = lens_pg_ask(store, "SELECT DISTINCT f.id FROM (SELECT min(id) AS low, max(id) AS high FROM picture WHERE content IS NOT NULL) AS ends,"
-                                        " generate_series(0, $1::int8 - 1) AS i, LATERAL (SELECT id FROM picture WHERE content IS NOT NULL"
+                                        " pg_catalog.generate_series(0::int8, $1::int8 - 1) AS i, LATERAL (SELECT id FROM picture WHERE content IS NOT NULL"
                                         " AND id >= low + ((high - low)::numeric * i / $1)::bigint ORDER BY id LIMIT 1) AS f ORDER BY f.id", &args, err);
     if (!rows)
         return -1;

@@ -318,7 +318,7 @@ int lens_postgres_spread(lens_postgres *store, int64_t model, const float *query
     lens_pg_vector(&args, query, dim);
     /* Each is the first at or after an even step of the contents: no walk over all of them. */
     PGresult *rows = lens_pg_ask(store, lens_pg_sql_of(sql, "SELECT coalesce(avg(-score), 0), coalesce(stddev_pop(score), 0) FROM (SELECT min(content) AS low, max(content) AS high"
-                                        " FROM vector_%lld) AS ends, generate_series(0, 499) AS i, LATERAL (SELECT half <#> $1::vector::halfvec AS score FROM vector_%lld"
+                                        " FROM vector_%lld) AS ends, pg_catalog.generate_series(0, 499) AS i, LATERAL (SELECT half <#> $1::vector::halfvec AS score FROM vector_%lld"
                                         " WHERE content >= low + (high - low) * i / 500 ORDER BY content LIMIT 1) AS s", model), &args, err);
     if (!rows)
         return -1;
