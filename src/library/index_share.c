@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "library/index_run.h"
 
 enum { OFFERS = 256, AT_ONCE = 64, TRIES = 3, JOBS_PER_THREAD = 2 * LENS_INDEX_BATCH };
@@ -161,6 +162,7 @@ void *lens_index_sharer(void *argument)
 {
     lens_run *run = argument;
     lens_error error = {0};
+    lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
     sharer self = {.run = run, .store = lens_store_open(run->place->store, LENS_STORE_WRITE, run->options->wait, &error)};
     int done = self.store ? 0 : -1;
     for (size_t i = 0; i < run->target_count && done == 0; i++)

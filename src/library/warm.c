@@ -9,12 +9,15 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "library/copies.h"
 #include "library/view.h"
 
 enum { TERMS = 512, VIEWS_MOST = 64 };
 enum { COPIES_LEAST = 1 << 18 }; /* numbers: with a scan a query, bytes pay much earlier than for one search */
+enum { LOCK_NS = 100000000 };
 static const double look_every = 0.2, rest_factor = 4; /* seconds; exchanging takes at most a fifth of one core's time */
+static const double refresh_most = 3600; /* then a database is asked anew, on a connection of its own */
 
 typedef struct warm_term {
     lens_hash key;
@@ -135,11 +138,28 @@ static bool any_cells_changed(const lens_warm *warm)
     return changed;
 }
 
+/* Takes refresh_lock, under which a database is asked: who waits for that waits no longer than it would for the answer. 0 or -1. */
+static int lock_refresh(lens_warm *warm, lens_error *err)
+{
+    for (;;) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LOCK_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (pthread_mutex_timedlock(&warm->refresh_lock, &until) == 0)
+            return 0;
+        if (lens_patience_ended())
+            return lens_fail(err, LENS_E_CANCELLED, "interrupted while the library was being read");
+    }
+}
+
 void lens_warm_refresh(lens_warm *warm)
 {
     lens_error ignored = {0};
     int64_t version;
-    pthread_mutex_lock(&warm->refresh_lock);
+    if (lock_refresh(warm, &ignored) != 0)
+        return;
     if (warm->store && warm->models_known && lens_store_version(warm->store, &version, &ignored) == 0 && (version != warm->version || any_cells_changed(warm)) &&
         read_models(warm, &version, &ignored) == 0) {
         for (size_t i = warm->view_count; i-- > 0;) { /* only this function takes views away, and refresh_lock is held */
@@ -158,10 +178,27 @@ void lens_warm_refresh(lens_warm *warm)
     pthread_mutex_unlock(&warm->refresh_lock);
 }
 
+/* How the thread waits that looks after the library. */
+typedef struct refreshing {
+    lens_warm *warm;
+    double begun;
+} refreshing;
+
+static bool goes_on(void *context)
+{
+    const refreshing *self = context;
+    pthread_mutex_lock(&self->warm->lock);
+    const bool ends = self->warm->ends;
+    pthread_mutex_unlock(&self->warm->lock);
+    return !ends && lens_seconds() - self->begun < refresh_most;
+}
+
 static void *refresh_always(void *context)
 {
     lens_warm *warm = context;
+    refreshing self = {.warm = warm};
     double rest = look_every;
+    lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = &self});
     pthread_mutex_lock(&warm->lock);
     while (!warm->ends) {
         struct timespec until;
@@ -172,9 +209,9 @@ static void *refresh_always(void *context)
         if (pthread_cond_timedwait(&warm->ended, &warm->lock, &until) != ETIMEDOUT)
             continue;
         pthread_mutex_unlock(&warm->lock);
-        const double begun = lens_seconds();
+        self.begun = lens_seconds();
         lens_warm_refresh(warm);
-        const double took = (lens_seconds() - begun) * rest_factor;
+        const double took = (lens_seconds() - self.begun) * rest_factor;
         rest = took > look_every ? took : look_every;
         pthread_mutex_lock(&warm->lock);
     }
@@ -200,7 +237,8 @@ lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *er
     lens_warm_view *view = held_view(warm, model);
     if (view)
         return view;
-    pthread_mutex_lock(&warm->refresh_lock);
+    if (lock_refresh(warm, err) != 0)
+        return NULL;
     view = held_view(warm, model); /* another thread may have been faster */
     if (!view && need_store(warm, err) == 0 && (view = load_view(warm->store, model, err))) {
         pthread_mutex_lock(&warm->lock);
@@ -220,7 +258,8 @@ int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_
     bool known = warm->models_known;
     pthread_mutex_unlock(&warm->lock);
     if (!known) {
-        pthread_mutex_lock(&warm->refresh_lock);
+        if (lock_refresh(warm, err) != 0)
+            return -1;
         const int result = need_store(warm, err);
         pthread_mutex_unlock(&warm->refresh_lock);
         if (result != 0)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/patience.h"
 #include "server/server.h"
 
 enum { TOKEN_LEAST = 16, TOKEN_MOST = 256 };
@@ -111,7 +112,9 @@ int lens_serve(const lens_serve_options *options, lens_error *err)
 {
     lens_server server = {.options = *options};
     pthread_mutex_init(&server.lock, NULL);
+    const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = options->go_on, .context = options->context});
     int result = prepare(&server, err);
+    lens_patience_set(before);
     if (result == 0) {
         say_where(&server);
         double swept = lens_seconds();

@@ -1,8 +1,10 @@
 /* A server whose library is in a database that goes away under it: it says so, answers again when the database is back, and what is indexed through that is whole. */
+#include <pthread.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "serving.h"
+#include "silent_proxy.h"
 
 enum { SCENES = 12, ROUNDS = 3, PATIENCE = 60 /* seconds */ };
 static const char json[] = "Content-Type: application/json\r\n", query[] = "{\"terms\":[{\"id\":3}],\"n\":5}";
@@ -116,9 +118,53 @@ static void test_nobody_is_let_in(void **state)
     test_serving_stop(&serving);
 }
 
+static void *ask_in_silence(void *context)
+{
+    static test_reply reply;
+    const test_serving *serving = context;
+    reply = test_serving_ask(serving, "POST", "/api/search", json, query, sizeof query - 1);
+    return &reply;
+}
+
+/* One whose connections stay and that says nothing more is as far away: who asked is told so, and the server ends when it is to, whoever of its threads is
+ * waiting. */
+static void test_it_falls_silent(void **state)
+{
+    (void)state;
+    char *through, *own = world->library, *over = store_place_by_password(own);
+    if (!over) {
+        printf("skipped: the server is not reached over loopback\n");
+        fflush(stdout);
+        skip();
+    }
+    test_proxy *proxy = test_proxy_start(over, &through);
+    world->library = through;
+    test_serving serving = test_serving_start(world, watched);
+    world->library = own;
+    test_serving_expect(&serving, 200, "POST", "/api/search", json, query);
+    test_proxy_silence(proxy, true);
+    alarm(240);
+    test_serving_expect(&serving, 503, "POST", "/api/search", json, query); /* on a connection that is there */
+    test_proxy_silence(proxy, false);
+    wait_for(&serving, 200);
+    test_proxy_silence(proxy, true);
+    pthread_t asking;
+    void *reply;
+    assert_int_equal(pthread_create(&asking, NULL, ask_in_silence, &serving), 0);
+    lens_sleep(1); /* it is under way, and the library is being looked after */
+    test_serving_stop(&serving);
+    alarm(0);
+    assert_int_equal(pthread_join(asking, &reply), 0);
+    assert_int_equal(((test_reply *)reply)->status, 503);
+    test_reply_free(reply);
+    test_proxy_stop(proxy);
+    free(through), free(over);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_comes_back), cmocka_unit_test(test_nobody_is_let_in),
-                                       cmocka_unit_test(test_what_comes_meanwhile)};
+                                       cmocka_unit_test(test_what_comes_meanwhile),
+                                       cmocka_unit_test(test_it_falls_silent)};
     return store_place_run_server_group(tests, setup, teardown);
 }

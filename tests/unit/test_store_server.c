@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
+#include "silent_proxy.h"
 #include "store/texts.h"
 #include "support_store.h"
 
@@ -398,6 +400,61 @@ static void test_a_wait_for_the_server_that_is_given_up(void **state)
     store_place_remove(place);
 }
 
+/* A server that falls silent, its connections being as good as ever, is waited for no longer than whoever asks wants to wait: for an answer, for a turn, for a
+ * connection. */
+static void test_a_server_that_falls_silent(void **state)
+{
+    (void)state;
+    char *place = store_place("silent"), *over = store_place_by_password(place), *through;
+    if (!over) {
+        store_place_remove(place);
+        printf("skipped: the server is not reached over loopback\n");
+        fflush(stdout);
+        skip();
+    }
+    test_library_fill(place, DIM, 3);
+    test_proxy *proxy = test_proxy_start(over, &through);
+    lens_error err = {0};
+    lens_store_picture picture;
+    int asked;
+    lens_store *reader = test_store(through, LENS_STORE_READ), *writer = test_store(through, LENS_STORE_WRITE);
+    assert_true(test_id(reader, "/p/00001.jpg") && test_id(writer, "/p/00001.jpg"));
+    test_proxy_silence(proxy, true);
+    alarm(120);
+    const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = three_times, .context = &asked});
+    asked = 0;
+    assert_int_equal(lens_store_picture_by_path(reader, "/p/00001.jpg", &picture, &err), -1);
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    assert_int_equal(asked, 3);
+    asked = 0;
+    assert_int_equal(lens_store_picture_by_path(writer, "/p/00001.jpg", &picture, &err), -1);
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    asked = 0;
+    assert_int_equal(lens_store_picture_by_path(reader, "/p/00001.jpg", &picture, &err), -1); /* on a connection that is not to be had */
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    asked = 0;
+    assert_null(lens_store_open(through, LENS_STORE_READ, 1e6, &err));
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    lens_patience_set(before);
+    test_proxy_silence(proxy, false);
+    assert_true(test_id(reader, "/p/00001.jpg") && test_id(writer, "/p/00001.jpg"));
+    test_proxy_silence(proxy, true);
+    asked = 0;
+    lens_store_wait_while(writer, three_times, &asked);
+    assert_int_equal(test_write_pictures(writer, 1, DIM, "/late", 100, 4, &err), -1);
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    test_proxy_silence(proxy, false);
+    assert_done(test_write_pictures(writer, 1, DIM, "/late", 100, 4, &err), &err);
+    alarm(0);
+    assert_int_equal(test_store_sound(writer, 1, DIM), 7);
+    lens_store_close(reader);
+    test_proxy_silence(proxy, true); /* nor is it waited for to say goodbye */
+    lens_store_close(writer);
+    test_proxy_stop(proxy);
+    free(through), free(over);
+    store_place_remove(place);
+}
+
 /* From here on the first row of TABLE that is to be inserted or removed ends the connection that does it, once. */
 static void break_at(const char *place, const char *table)
 {
@@ -521,6 +578,7 @@ int main(void)
                                        cmocka_unit_test(test_addresses_keep_their_secrets),
                                        cmocka_unit_test(test_what_changes_under_a_worker),
                                        cmocka_unit_test(test_a_wait_that_is_given_up), cmocka_unit_test(test_a_wait_for_the_server_that_is_given_up),
+                                       cmocka_unit_test(test_a_server_that_falls_silent),
                                        cmocka_unit_test(test_a_connection_that_is_lost_in_the_middle),
                                        cmocka_unit_test(test_long_paths)};
     return store_place_run_server(tests);

@@ -203,12 +203,10 @@ static int prepared(lens_postgres *store, const char *sql, const lens_pg_args *a
         return -1;
     char name[16];
     snprintf(name, sizeof name, "s%zu", store->statement_count);
-    PGresult *result = store->pq->PQprepare(store->connection, name, sql, args ? args->count : 0, args ? args->types : NULL);
-    const bool fine = store->pq->PQresultStatus(result) == PGRES_COMMAND_OK;
-    if (!fine)
-        lens_pg_fail(store, result, err);
+    const int sent = store->pq->PQsendPrepare(store->connection, name, sql, args ? args->count : 0, args ? args->types : NULL);
+    PGresult *result = lens_pg_answer(store, sent, err);
     store->pq->PQclear(result);
-    if (!fine)
+    if (!result)
         return -2;
     char *copy = strdup(sql);
     if (!copy) {
@@ -234,14 +232,9 @@ static PGresult *ask_once(lens_postgres *store, const char *sql, const lens_pg_a
         return NULL;
     char name[16];
     snprintf(name, sizeof name, "s%d", number);
-    PGresult *result = number >= 0 ? store->pq->PQexecPrepared(store->connection, name, count, values, lengths, formats, 1)
-                                   : store->pq->PQexecParams(store->connection, sql, count, args ? args->types : NULL, values, lengths, formats, 1);
-    const ExecStatusType status = store->pq->PQresultStatus(result);
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
-        return result;
-    lens_pg_fail(store, result, err);
-    store->pq->PQclear(result);
-    return NULL;
+    const int sent = number >= 0 ? store->pq->PQsendQueryPrepared(store->connection, name, count, values, lengths, formats, 1)
+                                 : store->pq->PQsendQueryParams(store->connection, sql, count, args ? args->types : NULL, values, lengths, formats, 1);
+    return lens_pg_answer(store, sent, err);
 }
 
 PGresult *lens_pg_ask(lens_postgres *store, const char *sql, lens_pg_args *args, lens_error *err)

@@ -70,6 +70,10 @@ int lens_pg_end(lens_postgres *store, int result, lens_error *err);
  * The same twice says the same, whether or not the server had committed it. */
 bool lens_pg_once_more(lens_postgres *store, int result, lens_error *err);
 
+/* What the statement comes to that was just SENT (what libpq gave for it); NULL with ERR where it failed, or nobody waits for it any more: the thread's
+ * lens_patience is asked ten times a second. */
+PGresult *lens_pg_answer(lens_postgres *store, int sent, lens_error *err);
+
 /* Runs SQL, one statement or several, that takes no arguments and whose rows nobody wants. 0 or -1. */
 int lens_pg_plain(lens_postgres *store, const char *sql, lens_error *err);
 

@@ -8,8 +8,8 @@
 #include "base/error.h"
 
 #define LENS_PQ_FUNCTIONS(X) \
-    X(PQconnectdbParams) X(PQpingParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQuser) X(PQexec) \
-    X(PQexecParams) X(PQprepare) X(PQexecPrepared) X(PQresultStatus) X(PQresultErrorField) X(PQclear) X(PQntuples) X(PQgetvalue) \
+    X(PQconnectdbParams) X(PQpingParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) X(PQuser) X(PQsetnonblocking) X(PQflush) \
+    X(PQsendPrepare) X(PQsendQueryParams) X(PQsendQueryPrepared) X(PQresultStatus) X(PQresultErrorField) X(PQclear) X(PQntuples) X(PQgetvalue) \
     X(PQgetlength) X(PQgetisnull) X(PQcmdTuples) X(PQsetNoticeProcessor) X(PQconninfoParse) X(PQconninfoFree) \
     X(PQsendQuery) X(PQsocket) X(PQconsumeInput) X(PQisBusy) X(PQgetResult) X(PQgetCancel) X(PQcancel) X(PQfreeCancel)
 
