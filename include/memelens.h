@@ -208,16 +208,16 @@ typedef struct lens_term {
 void lens_decode_apart_expect(const lens_term *terms, size_t count);
 
 /* The ways in which words find a picture. A query of words goes all ways that the library has, and the rankings are fused. */
-typedef enum lens_part {
-    LENS_PART_LOOK,    /* how the picture looks: CLIP, or the map from words to what the library's model sees */
-    LENS_PART_TEXT,    /* the words themselves, in captions and in what was read in the picture */
-    LENS_PART_MEANING, /* what those mean */
-    LENS_PARTS
-} lens_part;
-enum { LENS_BY_LOOK = 1 << LENS_PART_LOOK, LENS_BY_TEXT = 1 << LENS_PART_TEXT, LENS_BY_MEANING = 1 << LENS_PART_MEANING, LENS_BY_ALL = 0 };
+typedef enum lens_way {
+    LENS_WAY_LOOK,    /* how the picture looks: CLIP, or the map from words to what the library's model sees */
+    LENS_WAY_TEXT,    /* the words themselves, in captions and in what was read in the picture */
+    LENS_WAY_MEANING, /* what those mean */
+    LENS_WAYS
+} lens_way;
+enum { LENS_BY_LOOK = 1 << LENS_WAY_LOOK, LENS_BY_TEXT = 1 << LENS_WAY_TEXT, LENS_BY_MEANING = 1 << LENS_WAY_MEANING, LENS_BY_ALL = 0 };
 
 /* "look", "text", "meaning". Static. */
-const char *lens_part_name(lens_part part);
+const char *lens_way_name(lens_way part);
 
 /* One of those, or "all" -> *BY. 0 or -1. */
 int lens_by_parse(const char *name, int *by, lens_error *err);
@@ -258,10 +258,10 @@ typedef struct lens_term_share {
 } lens_term_share;
 
 /* Where one way of finding has a result. */
-typedef struct lens_part_found {
+typedef struct lens_way_found {
     size_t rank;  /* 1: first; 0: not among its best */
     double score; /* look, meaning: cosine; text: 0 to 1, all words one behind the other */
-} lens_part_found;
+} lens_way_found;
 
 typedef struct lens_result {
     double score; /* cosine; where ways were fused, 0 to 1: first in every one of them */
@@ -272,7 +272,7 @@ typedef struct lens_result {
     int width, height;
     char *format;           /* "JPEG" */
     lens_term_share *terms; /* [term_count], in the order of the terms; of how it looks */
-    lens_part_found found[LENS_PARTS];
+    lens_way_found found[LENS_WAYS];
     char *snippet;          /* the text that was found, about the words that were; NULL: not found by its text */
 } lens_result;
 

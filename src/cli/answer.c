@@ -30,9 +30,9 @@ static json_t *shares_of(const cli_terms *terms, const lens_result *result)
 static json_t *ways_of(const lens_result *result)
 {
     json_t *ways = json_object();
-    for (int part = 0; part < LENS_PARTS; part++)
-        if (result->found[part].rank)
-            json_object_set_new(ways, lens_part_name(part), json_pack("{sI sf}", "rank", (json_int_t)result->found[part].rank, "score", result->found[part].score));
+    for (int way = 0; way < LENS_WAYS; way++)
+        if (result->found[way].rank)
+            json_object_set_new(ways, lens_way_name(way), json_pack("{sI sf}", "rank", (json_int_t)result->found[way].rank, "score", result->found[way].score));
     return ways;
 }
 

@@ -251,7 +251,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     lens_teller out = {.run = run, .begun = lens_seconds()};
     lens_store_wait_while(run->store, lens_tell_waiting_to_write, &out);
     const lens_disk_patience patience = lens_patience_set((lens_disk_patience){.goes_on = lens_tell_waiting, .context = &out});
-    int result = lens_store_seen_clear(run->store, err);
+    int result = lens_store_met_clear(run->store, err);
     if (result == 0)
         result = lens_run_captions_there(run, err);
     if (result == 0)

@@ -52,7 +52,7 @@ void lens_share_offer(lens_run *run, lens_job *job)
     if (job->known_id) { /* whoever does the work, the picture is there */
         lens_error error = {0};
         pthread_mutex_lock(&run->store_lock);
-        const int result = lens_store_seen_mark(run->store, job->known_id, &error);
+        const int result = lens_store_met_mark(run->store, job->known_id, &error);
         pthread_mutex_unlock(&run->store_lock);
         if (result != 0)
             lens_run_fail(run, &error);

@@ -115,7 +115,7 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
     } else if (keep_settings(run, target, &info, err) != 0) {
         return -1;
     }
-    return target->absent ? lens_store_seen_keep(run->store, target->path, err) : 0;
+    return target->absent ? lens_store_met_keep(run->store, target->path, err) : 0;
 }
 
 /* Into the settings as they are now: another process may have set something since the walk began. */

@@ -43,7 +43,7 @@ static int needs_work(lens_run *run, const lens_walk_file *file, lens_job *job, 
         int complete = 1;
         for (size_t i = 0; complete == 1 && !picture.reason && i < run->model_count; i++)
             complete = lens_store_has_vector(run->store, run->models[i].id, picture.content, err);
-        if (complete < 0 || (complete == 1 && lens_store_seen_mark(run->store, picture.id, err) != 0)) {
+        if (complete < 0 || (complete == 1 && lens_store_met_mark(run->store, picture.id, err) != 0)) {
             result = -1;
         } else if (complete == 1) {
             atomic_fetch_add(picture.reason ? &run->failed_before : &run->unchanged, 1);
@@ -108,7 +108,7 @@ static void meet_problem(void *context, const char *path, const lens_error *prob
     lens_error error = {0};
     pthread_mutex_lock(&run->store_lock);
     lens_store_picture picture = {0};
-    int result = lens_store_seen_keep(run->store, path, &error);
+    int result = lens_store_met_keep(run->store, path, &error);
     if (result == 0)
         result = lens_store_picture_by_path(run->store, path, &picture, &error);
     pthread_mutex_unlock(&run->store_lock);

@@ -110,7 +110,7 @@ static int put(const writer *self, lens_store_entry *entries, int64_t *ids, lens
         result = lens_store_write(run->store, entries, self->count, ids, err);
     for (size_t i = 0; result == 0 && i < self->count; i++)
         if (ids[i])
-            result = lens_store_seen_mark(run->store, ids[i], err);
+            result = lens_store_met_mark(run->store, ids[i], err);
     pthread_mutex_unlock(&run->store_lock);
     return result;
 }
@@ -156,7 +156,7 @@ static void keep_known(writer *self, const lens_job *job)
 {
     lens_error error = {0};
     pthread_mutex_lock(&self->run->store_lock);
-    int result = lens_store_seen_mark(self->run->store, job->known_id, &error);
+    int result = lens_store_met_mark(self->run->store, job->known_id, &error);
     pthread_mutex_unlock(&self->run->store_lock);
     if (result != 0)
         lens_run_fail(self->run, &error);

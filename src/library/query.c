@@ -15,7 +15,7 @@
 enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */,
        LOOKED_AT = 1000 /* hits before the page, at most, whether they are still there */,
        TRIES = 4 /* to rank where others take pictures out of the library meanwhile */ };
-static const double fuse_k = 10, weights[LENS_PARTS] = {1, 3, 1}, stands_out[LENS_PARTS] = {0.8, 0, 1.3}, full_more[LENS_PARTS] = {4, 0, 4},
+static const double fuse_k = 10, weights[LENS_WAYS] = {1, 3, 1}, stands_out[LENS_WAYS] = {0.8, 0, 1.3}, full_more[LENS_WAYS] = {4, 0, 4},
                     least_sure = 0.02, text_from = 0.4, text_full = 0.9 /* scores between which a text's part of the query grows to all of it */;
 
 /* Where a picture stands in a ranking. */
@@ -32,10 +32,10 @@ typedef struct query {
     lens_ways ways;
     lens_ranker look, meaning;         /* LOOK also says which pictures may be results */
     lens_text_hits *texts;             /* [word_count] */
-    lens_fold_hit *ranked[LENS_PARTS]; /* [ranked_count]: of the look and of the meaning */
-    size_t ranked_count[LENS_PARTS];
-    double *sure[LENS_PARTS];          /* [ranked_count] */
-    place *places[LENS_PARTS], **text_places; /* [ranked_count]; [word_count][texts[w].count]: in order of id */
+    lens_fold_hit *ranked[LENS_WAYS]; /* [ranked_count]: of the look and of the meaning */
+    size_t ranked_count[LENS_WAYS];
+    double *sure[LENS_WAYS];          /* [ranked_count] */
+    place *places[LENS_WAYS], **text_places; /* [ranked_count]; [word_count][texts[w].count]: in order of id */
     bool gone;                         /* a picture that was found is no longer there */
 } query;
 
@@ -61,23 +61,23 @@ static size_t depth_of(const query *self)
     return depth;
 }
 
-static int rank(query *self, lens_part part, lens_ranker *ranker, lens_error *err)
+static int rank(query *self, lens_way way, lens_ranker *ranker, lens_error *err)
 {
     const size_t depth = depth_of(self), most = ranker->count < depth ? ranker->count : depth;
-    self->ranked[part] = calloc(most + 1, sizeof **self->ranked);
-    if (!self->ranked[part])
+    self->ranked[way] = calloc(most + 1, sizeof **self->ranked);
+    if (!self->ranked[way])
         return lens_fail_memory(err);
-    if (lens_ranker_rank(ranker, most, -INFINITY, false, self->ranked[part], &self->ranked_count[part], err) != 0)
+    if (lens_ranker_rank(ranker, most, -INFINITY, false, self->ranked[way], &self->ranked_count[way], err) != 0)
         return -1;
     double mean, deviation;
-    double *sure = self->sure[part] = calloc(most + 1, sizeof *sure);
+    double *sure = self->sure[way] = calloc(most + 1, sizeof *sure);
     if (!sure)
         return lens_fail_memory(err);
     if (lens_ranker_spread(ranker, &mean, &deviation, err) != 0)
         return -1;
-    const double from = sqrt(2 * log((double)ranker->count + 1)) - stands_out[part];
-    for (size_t i = 0; i < self->ranked_count[part]; i++)
-        sure[i] = fmin(1, fmax(least_sure, (((double)self->ranked[part][i].score - mean) / deviation - from) / full_more[part]));
+    const double from = sqrt(2 * log((double)ranker->count + 1)) - stands_out[way];
+    for (size_t i = 0; i < self->ranked_count[way]; i++)
+        sure[i] = fmin(1, fmax(least_sure, (((double)self->ranked[way][i].score - mean) / deviation - from) / full_more[way]));
     return 0;
 }
 
@@ -108,8 +108,8 @@ static place *places_of(const lens_fold_hit *found, const lens_text_hit *texts, 
 static int keep_places(query *self, lens_error *err)
 {
     bool enough = true;
-    for (int part = 0; part < LENS_PARTS && enough; part++)
-        enough = (self->places[part] = places_of(self->ranked[part], NULL, self->ranked_count[part])) != NULL;
+    for (int way = 0; way < LENS_WAYS && enough; way++)
+        enough = (self->places[way] = places_of(self->ranked[way], NULL, self->ranked_count[way])) != NULL;
     for (size_t w = 0; w < self->ways.word_count && enough; w++)
         enough = (self->text_places[w] = places_of(NULL, self->texts[w].items, self->texts[w].count)) != NULL;
     return enough ? 0 : lens_fail_memory(err);
@@ -117,9 +117,9 @@ static int keep_places(query *self, lens_error *err)
 
 static int go(query *self, lens_error *err)
 {
-    if ((self->ways.by & LENS_BY_LOOK) && rank(self, LENS_PART_LOOK, &self->look, err) != 0)
+    if ((self->ways.by & LENS_BY_LOOK) && rank(self, LENS_WAY_LOOK, &self->look, err) != 0)
         return -1;
-    if ((self->ways.by & LENS_BY_MEANING) && rank(self, LENS_PART_MEANING, &self->meaning, err) != 0)
+    if ((self->ways.by & LENS_BY_MEANING) && rank(self, LENS_WAY_MEANING, &self->meaning, err) != 0)
         return -1;
     for (size_t w = 0; w < self->ways.word_count && ((self->ways.by & LENS_BY_TEXT) || self->ways.sifts); w++)
         if (lens_text_search(self->library, self->store, &self->ways.wanted[w], may_be, &self->look, self->ways.sifts ? SIZE_MAX : depth_of(self), &self->texts[w], err) != 0)
@@ -154,7 +154,7 @@ typedef struct fusing {
 /* 0, or -1 when memory is short. */
 static int gather_rankings(const query *self, fusing *out)
 {
-    size_t total = self->ranked_count[LENS_PART_LOOK] + self->ranked_count[LENS_PART_MEANING];
+    size_t total = self->ranked_count[LENS_WAY_LOOK] + self->ranked_count[LENS_WAY_MEANING];
     double all = 0;
     const bool texts = self->ways.by & LENS_BY_TEXT;
     for (size_t w = 0; w < self->ways.word_count && texts; w++)
@@ -163,19 +163,19 @@ static int gather_rankings(const query *self, fusing *out)
         all += fabs(self->ways.terms[t].weight);
     int64_t *ids = out->ids = calloc(total + 1, sizeof *ids);
     double *sure = out->sure = calloc(total + 1, sizeof *sure);
-    out->rankings = calloc(LENS_PARTS + self->ways.word_count, sizeof *out->rankings);
+    out->rankings = calloc(LENS_WAYS + self->ways.word_count, sizeof *out->rankings);
     if (!ids || !sure || !out->rankings)
         return -1;
-    for (int part = LENS_PART_LOOK; part <= LENS_PART_MEANING; part += LENS_PART_MEANING) {
-        if (!self->ranked_count[part])
+    for (int way = LENS_WAY_LOOK; way <= LENS_WAY_MEANING; way += LENS_WAY_MEANING) {
+        if (!self->ranked_count[way])
             continue;
-        out->rankings[out->count++] = (lens_ranking){ids, self->sure[part], self->ranked_count[part], weights[part]};
-        for (size_t i = 0; i < self->ranked_count[part]; i++)
-            *ids++ = self->ranked[part][i].id;
+        out->rankings[out->count++] = (lens_ranking){ids, self->sure[way], self->ranked_count[way], weights[way]};
+        for (size_t i = 0; i < self->ranked_count[way]; i++)
+            *ids++ = self->ranked[way][i].id;
     }
     for (size_t w = 0; w < self->ways.word_count && texts; w++) {
         const lens_text_hits *hits = &self->texts[w];
-        out->rankings[out->count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_PART_TEXT] * self->ways.word_weights[w] / (all > 0 ? all : 1)};
+        out->rankings[out->count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_WAY_TEXT] * self->ways.word_weights[w] / (all > 0 ? all : 1)};
         for (size_t i = 0; i < hits->count; i++) {
             *ids++ = hits->items[i].id;
             *sure++ = fmin(1, fmax(least_sure, (hits->items[i].score - text_from) / (text_full - text_from)));
@@ -205,15 +205,15 @@ static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
 /* The answer of the one way that was gone, with its own scores. */
 static int alone(query *self, hit **hits, size_t *count, lens_error *err)
 {
-    const lens_part part = self->ways.by == LENS_BY_MEANING ? LENS_PART_MEANING : LENS_PART_LOOK;
+    const lens_way way = self->ways.by == LENS_BY_MEANING ? LENS_WAY_MEANING : LENS_WAY_LOOK;
     const lens_text_hits *texts = self->ways.by == LENS_BY_TEXT ? &self->texts[0] : NULL;
-    *count = texts ? texts->count : self->ranked_count[part];
+    *count = texts ? texts->count : self->ranked_count[way];
     *hits = calloc(*count + 1, sizeof **hits);
     if (!*hits)
         return lens_fail_memory(err);
     for (size_t i = 0; i < *count; i++)
         (*hits)[i] = texts ? (hit){texts->items[i].id, 1, texts->items[i].score}
-                           : (hit){self->ranked[part][i].id, 1, (double)self->ranked[part][i].score};
+                           : (hit){self->ranked[way][i].id, 1, (double)self->ranked[way][i].score};
     return 0;
 }
 
@@ -271,13 +271,13 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 static int tell_ways(const query *self, lens_result *item, size_t at, lens_error *err)
 {
     if (self->ways.by == LENS_BY_LOOK && !self->ways.sifts) {
-        item->found[LENS_PART_LOOK] = (lens_part_found){at + 1, item->score};
+        item->found[LENS_WAY_LOOK] = (lens_way_found){at + 1, item->score};
         return 0;
     }
-    for (int part = 0; part < LENS_PARTS; part++) {
-        const place *found = find_place(self->places[part], self->ranked_count[part], item->id);
+    for (int way = 0; way < LENS_WAYS; way++) {
+        const place *found = find_place(self->places[way], self->ranked_count[way], item->id);
         if (found)
-            item->found[part] = (lens_part_found){found->at + 1, (double)self->ranked[part][found->at].score};
+            item->found[way] = (lens_way_found){found->at + 1, (double)self->ranked[way][found->at].score};
     }
     for (size_t w = 0; w < self->ways.word_count && (self->ways.by & LENS_BY_TEXT); w++) {
         const lens_text_hits *hits = &self->texts[w];
@@ -285,7 +285,7 @@ static int tell_ways(const query *self, lens_result *item, size_t at, lens_error
         if (!found || item->snippet)
             continue;
         const lens_text_hit *text = &hits->items[found->at];
-        item->found[LENS_PART_TEXT] = (lens_part_found){found->at + 1, text->score};
+        item->found[LENS_WAY_TEXT] = (lens_way_found){found->at + 1, text->score};
         item->snippet = lens_match_snippet(text->text, &text->match);
         if (!item->snippet)
             return lens_fail_memory(err);
@@ -391,7 +391,7 @@ static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
     /* One more than asked for tells whether there are more. */
     const size_t asked = options->n > SIZE_MAX - options->offset - 1 ? SIZE_MAX : options->offset + options->n + 1;
     const size_t wanted = asked < look->count ? asked : look->count;
-    lens_fold_hit *found = self->ranked[LENS_PART_LOOK] = calloc(wanted + 1, sizeof *found);
+    lens_fold_hit *found = self->ranked[LENS_WAY_LOOK] = calloc(wanted + 1, sizeof *found);
     *hits = calloc(wanted + 1, sizeof **hits);
     if (!found || !*hits)
         return lens_fail_memory(err);
@@ -400,7 +400,7 @@ static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
         return -1;
     for (size_t i = 0; i < *count; i++)
         (*hits)[i] = (hit){found[i].id, found[i].stands_for, (double)found[i].score + (look->penalties ? (double)look->penalties[found[i].row] : 0)};
-    self->ranked_count[LENS_PART_LOOK] = *count;
+    self->ranked_count[LENS_WAY_LOOK] = *count;
     return 0;
 }
 
@@ -432,14 +432,14 @@ static void drop_rankings(query *self)
         free(self->text_places[w]);
         self->text_places[w] = NULL;
     }
-    for (int part = 0; part < LENS_PARTS; part++) {
-        free(self->ranked[part]);
-        free(self->sure[part]);
-        free(self->places[part]);
-        self->ranked[part] = NULL;
-        self->sure[part] = NULL;
-        self->places[part] = NULL;
-        self->ranked_count[part] = 0;
+    for (int way = 0; way < LENS_WAYS; way++) {
+        free(self->ranked[way]);
+        free(self->sure[way]);
+        free(self->places[way]);
+        self->ranked[way] = NULL;
+        self->sure[way] = NULL;
+        self->places[way] = NULL;
+        self->ranked_count[way] = 0;
     }
 }
 

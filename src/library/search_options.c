@@ -6,16 +6,16 @@
 
 #include "library/internal.h"
 
-static const char *const part_names[LENS_PARTS] = {"look", "text", "meaning"};
+static const char *const way_names[LENS_WAYS] = {"look", "text", "meaning"};
 
 lens_search_options lens_search_options_default(void)
 {
     return (lens_search_options){.n = 10, .precision = "auto", .min_score = -2, .max_pixels = lens_decode_limits_default().max_pixels};
 }
 
-const char *lens_part_name(lens_part part)
+const char *lens_way_name(lens_way way)
 {
-    return part_names[part];
+    return way_names[way];
 }
 
 int lens_by_parse(const char *name, int *by, lens_error *err)
@@ -23,9 +23,9 @@ int lens_by_parse(const char *name, int *by, lens_error *err)
     *by = LENS_BY_ALL;
     if (strcmp(name, "all") == 0)
         return 0;
-    for (int part = 0; part < LENS_PARTS; part++)
-        if (strcmp(name, part_names[part]) == 0) {
-            *by = 1 << part;
+    for (int way = 0; way < LENS_WAYS; way++)
+        if (strcmp(name, way_names[way]) == 0) {
+            *by = 1 << way;
             return 0;
         }
     return lens_fail(err, LENS_E_ARGUMENT, "%s: words find pictures by look, text, meaning or all", name);

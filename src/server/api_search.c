@@ -21,9 +21,9 @@ static json_t *describe(const lens_asked *asked)
 static json_t *by_json(int by)
 {
     json_t *array = json_array();
-    for (int part = 0; part < LENS_PARTS; part++)
-        if (by & 1 << part)
-            json_array_append_new(array, json_string(lens_part_name(part)));
+    for (int way = 0; way < LENS_WAYS; way++)
+        if (by & 1 << way)
+            json_array_append_new(array, json_string(lens_way_name(way)));
     return array;
 }
 
@@ -31,10 +31,10 @@ static json_t *by_json(int by)
 static json_t *found_json(const lens_result *result)
 {
     json_t *object = json_object();
-    for (int part = 0; part < LENS_PARTS; part++)
-        if (result->found[part].rank)
-            json_object_set_new(object, lens_part_name(part),
-                                json_pack("{sIsf}", "rank", (json_int_t)result->found[part].rank, "score", result->found[part].score));
+    for (int way = 0; way < LENS_WAYS; way++)
+        if (result->found[way].rank)
+            json_object_set_new(object, lens_way_name(way),
+                                json_pack("{sIsf}", "rank", (json_int_t)result->found[way].rank, "score", result->found[way].score));
     return object;
 }
 

@@ -58,10 +58,10 @@ static json_t *by_json(const lens_status *status)
     bool looks = false;
     for (size_t i = 0; i < status->model_count; i++)
         looks |= status->models[i].words;
-    const bool can[LENS_PARTS] = {looks, status->captions > 0 || status->with_text > 0, status->sentences > 0};
-    for (int part = 0; part < LENS_PARTS; part++)
-        if (can[part])
-            json_array_append_new(array, json_string(lens_part_name(part)));
+    const bool can[LENS_WAYS] = {looks, status->captions > 0 || status->with_text > 0, status->sentences > 0};
+    for (int way = 0; way < LENS_WAYS; way++)
+        if (can[way])
+            json_array_append_new(array, json_string(lens_way_name(way)));
     return array;
 }
 

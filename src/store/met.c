@@ -4,24 +4,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/ids.h"
-#include "base/list.h"
-
-int lens_id_list_add(lens_id_list *list, int64_t id)
-{
-    int64_t *items = lens_list_room(list->items, list->count, &list->capacity, sizeof *items);
-    if (!items)
-        return -1;
-    list->items = items;
-    list->items[list->count++] = id;
-    return 0;
-}
-
-void lens_id_list_free(lens_id_list *list)
-{
-    free(list->items);
-    *list = (lens_id_list){0};
-}
 
 int lens_path_check(const char *path, lens_error *err)
 {

@@ -1,17 +1,9 @@
-/* What an index run met, so that the rest can be swept away; and lists of ids. */
+/* What an index run met, so that the rest can be swept away. */
 #ifndef LENS_STORE_MET_H
 #define LENS_STORE_MET_H
 
+#include "base/ids.h"
 #include "store/store.h"
-
-typedef struct lens_id_list {
-    int64_t *items;
-    size_t count, capacity;
-} lens_id_list;
-
-/* 0, or -1 when memory is short. */
-int lens_id_list_add(lens_id_list *list, int64_t id);
-void lens_id_list_free(lens_id_list *list);
 
 /* 0, or LENS_E_ARGUMENT: PATH is not absolute. */
 int lens_path_check(const char *path, lens_error *err);

@@ -145,19 +145,19 @@ int lens_store_write(lens_store *store, const lens_store_entry *entries, size_t 
     return ASK(store, write, entries, count, ids, err);
 }
 
-int lens_store_seen_clear(lens_store *store, lens_error *err)
+int lens_store_met_clear(lens_store *store, lens_error *err)
 {
-    return ASK(store, seen_clear, err);
+    return ASK(store, met_clear, err);
 }
 
-int lens_store_seen_mark(lens_store *store, int64_t id, lens_error *err)
+int lens_store_met_mark(lens_store *store, int64_t id, lens_error *err)
 {
-    return ASK(store, seen_mark, id, err);
+    return ASK(store, met_mark, id, err);
 }
 
-int lens_store_seen_keep(lens_store *store, const char *path, lens_error *err)
+int lens_store_met_keep(lens_store *store, const char *path, lens_error *err)
 {
-    return ASK(store, seen_keep, path, err);
+    return ASK(store, met_keep, path, err);
 }
 
 int lens_store_sweep(lens_store *store, const char *root, int64_t *removed, lens_error *err)

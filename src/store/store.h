@@ -183,9 +183,9 @@ bool lens_store_is_unit(const float *values, int dim);
 /* Seen marks live with the open store: clear them, mark what a walk met, keep what lies at or below a path that it could
  * not look into, then sweep away the pictures at or below ROOT that were neither met nor kept, save those below a root
  * of their own further down. *REMOVED: pictures that are gone. Contents that no picture holds any more go with them. */
-int lens_store_seen_clear(lens_store *store, lens_error *err);
-int lens_store_seen_mark(lens_store *store, int64_t id, lens_error *err);
-int lens_store_seen_keep(lens_store *store, const char *path, lens_error *err);
+int lens_store_met_clear(lens_store *store, lens_error *err);
+int lens_store_met_mark(lens_store *store, int64_t id, lens_error *err);
+int lens_store_met_keep(lens_store *store, const char *path, lens_error *err);
 int lens_store_sweep(lens_store *store, const char *root, int64_t *removed, lens_error *err);
 
 /* ---- reading vectors -------------------------------------------------------------------------------------------- */

@@ -291,7 +291,7 @@ static void offer(const lens_bpe *bpe, scratch *room, uint32_t left, uint32_t ri
 }
 
 /* The tokens of the word BYTES [size], in n log n. */
-static int run_word(const lens_bpe *bpe, scratch *room, const unsigned char *bytes, size_t size, lens_ids *ids)
+static int run_word(const lens_bpe *bpe, scratch *room, const unsigned char *bytes, size_t size, lens_token_ids *ids)
 {
     const uint32_t none = UINT32_MAX;
     if (size >= UINT32_MAX / 4)
@@ -328,8 +328,8 @@ static int run_word(const lens_bpe *bpe, scratch *room, const unsigned char *byt
         if (symbols[at].before != none)
             offer(bpe, room, symbols[at].before, at);
     }
-    for (uint32_t i = 0; i != none && size && !lens_ids_full(ids); i = symbols[i].next)
-        lens_ids_push(ids, symbols[i].id);
+    for (uint32_t i = 0; i != none && size && !lens_token_ids_full(ids); i = symbols[i].next)
+        lens_token_ids_push(ids, symbols[i].id);
     return 0;
 }
 
@@ -339,10 +339,10 @@ static bool is_word(const char *word, size_t length, const char *name)
 }
 
 /* The tokens of what the pattern found. */
-static int run_match(const lens_bpe *bpe, scratch *room, const char *word, size_t length, lens_ids *ids)
+static int run_match(const lens_bpe *bpe, scratch *room, const char *word, size_t length, lens_token_ids *ids)
 {
     if (bpe->openclip && (is_word(word, length, openclip_first) || is_word(word, length, openclip_last))) {
-        lens_ids_push(ids, word[1] == 's' ? bpe->first : bpe->last);
+        lens_token_ids_push(ids, word[1] == 's' ? bpe->first : bpe->last);
         return 0;
     }
     const unsigned char *bytes = (const unsigned char *)word;
@@ -354,13 +354,13 @@ static int run_match(const lens_bpe *bpe, scratch *room, const char *word, size_
     return run_word(bpe, room, bytes, length, ids);
 }
 
-int lens_bpe_run(const lens_bpe *bpe, const char *text, size_t size, lens_ids *ids, lens_error *err)
+int lens_bpe_run(const lens_bpe *bpe, const char *text, size_t size, lens_token_ids *ids, lens_error *err)
 {
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
     scratch room = {0};
     int result = match ? 0 : -1;
     size_t at = 0;
-    while (result == 0 && at < size && !lens_ids_full(ids)) {
+    while (result == 0 && at < size && !lens_token_ids_full(ids)) {
         /* The text is UTF-8 that we wrote: to check it again for every word would take the square of its length. */
         int found = pcre2_match(bpe->words, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK, match, NULL);
         if (found == PCRE2_ERROR_NOMATCH)

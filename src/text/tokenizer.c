@@ -269,9 +269,9 @@ const char *lens_tokenizer_path(const lens_tokenizer *tokenizer)
 /* ---- running ---- */
 
 /* Tokens of a stretch of text that holds no special one. */
-static int run_stretch(const lens_tokenizer *tokenizer, const char *text, size_t size, lens_ids *ids, lens_error *err)
+static int run_stretch(const lens_tokenizer *tokenizer, const char *text, size_t size, lens_token_ids *ids, lens_error *err)
 {
-    if (size == 0 || lens_ids_full(ids))
+    if (size == 0 || lens_token_ids_full(ids))
         return 0;
     int result = 0;
     if (tokenizer->kind == LENS_TOKENIZER_WORDPIECE) {
@@ -296,11 +296,11 @@ static int run_stretch(const lens_tokenizer *tokenizer, const char *text, size_t
 
 int lens_tokenizer_run(const lens_tokenizer *tokenizer, const char *text, int32_t *ids, int *count, lens_error *err)
 {
-    lens_ids out = {ids, 0, tokenizer->context - 1};
+    lens_token_ids out = {ids, 0, tokenizer->context - 1};
     size_t size = strlen(text), begin = 0;
     *count = 0;
-    lens_ids_push(&out, tokenizer->first);
-    for (size_t at = 0; at < size && !lens_ids_full(&out);) {
+    lens_token_ids_push(&out, tokenizer->first);
+    for (size_t at = 0; at < size && !lens_token_ids_full(&out);) {
         const lens_special *special = lens_specials_at(&tokenizer->specials, text + at, size - at);
         if (!special) {
             at++;
@@ -308,7 +308,7 @@ int lens_tokenizer_run(const lens_tokenizer *tokenizer, const char *text, int32_
         }
         if (run_stretch(tokenizer, text + begin, at - begin, &out, err) != 0)
             return -1;
-        lens_ids_push(&out, special->id);
+        lens_token_ids_push(&out, special->id);
         begin = at += special->length;
     }
     if (run_stretch(tokenizer, text + begin, size - begin, &out, err) != 0)

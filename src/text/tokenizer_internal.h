@@ -21,17 +21,17 @@ typedef struct lens_tokenizer_files {
 lens_tokenizer *lens_tokenizer_parse(const lens_tokenizer_files *files, lens_tokenizer_kind kind, int context, lens_error *err);
 
 /* Ids as they come. Once it is full, the rest of the text does not matter. */
-typedef struct lens_ids {
+typedef struct lens_token_ids {
     int32_t *items;
     int count, limit;
-} lens_ids;
+} lens_token_ids;
 
-static inline bool lens_ids_full(const lens_ids *ids)
+static inline bool lens_token_ids_full(const lens_token_ids *ids)
 {
     return ids->count >= ids->limit;
 }
 
-static inline void lens_ids_push(lens_ids *ids, int32_t id)
+static inline void lens_token_ids_push(lens_token_ids *ids, int32_t id)
 {
     if (ids->count < ids->limit)
         ids->items[ids->count++] = id;
@@ -80,11 +80,11 @@ lens_bpe *lens_bpe_new(const lens_bpe_source *source, lens_error *err);
 void lens_bpe_free(lens_bpe *bpe);
 
 /* Tokens of a cleaned text, appended to IDS. 0 or -1 and ERR. */
-int lens_bpe_run(const lens_bpe *bpe, const char *text, size_t size, lens_ids *ids, lens_error *err);
+int lens_bpe_run(const lens_bpe *bpe, const char *text, size_t size, lens_token_ids *ids, lens_error *err);
 
 /* ---- wordpiece.c ---- */
 
 /* Appends the tokens of TEXT [size], any bytes, to IDS. UNKNOWN: the id of [UNK]. 0, or -1 when memory is short. */
-int lens_wordpiece_run(const lens_vocabulary *vocabulary, int32_t unknown, const char *text, size_t size, lens_ids *ids);
+int lens_wordpiece_run(const lens_vocabulary *vocabulary, int32_t unknown, const char *text, size_t size, lens_token_ids *ids);
 
 #endif

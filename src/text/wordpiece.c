@@ -38,10 +38,10 @@ static int clean(lens_points *points)
 }
 
 /* The pieces of a word of COUNT characters, or UNKNOWN when they do not cover it. */
-static int run_word(const lens_vocabulary *vocabulary, int32_t unknown, const int32_t *word, size_t count, lens_ids *ids)
+static int run_word(const lens_vocabulary *vocabulary, int32_t unknown, const int32_t *word, size_t count, lens_token_ids *ids)
 {
     if (count > MAX_WORD) {
-        lens_ids_push(ids, unknown);
+        lens_token_ids_push(ids, unknown);
         return 0;
     }
     /* "##" and the word in UTF-8; where each character begins, and the end. */
@@ -74,18 +74,18 @@ static int run_word(const lens_vocabulary *vocabulary, int32_t unknown, const in
         pieces[piece_count++] = id;
     }
     for (size_t i = 0; i < piece_count && result == 0; i++)
-        lens_ids_push(ids, pieces[i]);
+        lens_token_ids_push(ids, pieces[i]);
     lens_buffer_free(&bytes);
     return result;
 }
 
-int lens_wordpiece_run(const lens_vocabulary *vocabulary, int32_t unknown, const char *text, size_t size, lens_ids *ids)
+int lens_wordpiece_run(const lens_vocabulary *vocabulary, int32_t unknown, const char *text, size_t size, lens_token_ids *ids)
 {
     lens_points points = {0};
     int result = lens_points_read(&points, text, size);
     if (result == 0)
         result = clean(&points);
-    for (size_t i = 0; i < points.count && result == 0 && !lens_ids_full(ids);) {
+    for (size_t i = 0; i < points.count && result == 0 && !lens_token_ids_full(ids);) {
         size_t end = i;
         while (end < points.count && !lens_point_is_space(points.items[end]) && !lens_wordpiece_is_punctuation(points.items[end]))
             end++;

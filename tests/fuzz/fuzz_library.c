@@ -370,7 +370,7 @@ static void write_store(void)
     lens_store_texts_mend(store, &mended, &err);
     lens_store_compact(store, true, &err);
     lens_store_forget(store, "/q", &number, &err);
-    if (lens_store_seen_clear(store, &err) == 0)
+    if (lens_store_met_clear(store, &err) == 0)
         lens_store_sweep(store, fuzz_folder(), &number, &err);
     lens_store_forget_model(store, "colour", &err);
     lens_store_close(store);

@@ -393,10 +393,10 @@ static void test_sweep(void **state)
     const char *paths[] = {"/p/1.jpg", "/p/2.jpg", "/p/s/3.jpg", "/p/.own/4.jpg", "/p-5.jpg", "/p0/6.jpg", "/p/locked/7.jpg", "/p/copy of 2"};
     for (size_t i = 0; i < 8; i++)
         test_write_picture(f->store, f->model, DIM, paths[i], i == 7 ? 2 : i + 1, 0); 
-    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
-    assert_done(lens_store_seen_mark(f->store, test_id(f->store, "/p/copy of 2"), &f->err), &f->err);
-    assert_done(lens_store_seen_mark(f->store, test_id(f->store, "/p/1.jpg"), &f->err), &f->err);
-    assert_done(lens_store_seen_keep(f->store, "/p/locked", &f->err), &f->err);
+    assert_done(lens_store_met_clear(f->store, &f->err), &f->err);
+    assert_done(lens_store_met_mark(f->store, test_id(f->store, "/p/copy of 2"), &f->err), &f->err);
+    assert_done(lens_store_met_mark(f->store, test_id(f->store, "/p/1.jpg"), &f->err), &f->err);
+    assert_done(lens_store_met_keep(f->store, "/p/locked", &f->err), &f->err);
     int64_t removed;
     assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
     assert_int_equal(removed, 2);
@@ -413,7 +413,7 @@ static void test_sweep(void **state)
     assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
     assert_int_equal(removed, 0);
     assert_int_equal(lens_store_content_by_hash(f->store, test_hash(2), &content, &f->err), 0);
-    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
+    assert_done(lens_store_met_clear(f->store, &f->err), &f->err);
     assert_done(lens_store_sweep(f->store, "/", &removed, &f->err), &f->err);
     assert_int_equal(removed, 2); /* what lies below the roots /p and /p/.own is theirs */
     assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
@@ -436,20 +436,20 @@ static void test_sweep_keeps_what_was_not_seen(void **state)
     add_root(f, "/p");
     for (size_t i = 0; i < count; i++)
         test_write_picture(f->store, f->model, DIM, pictures[i].path, i + 1, 0);
-    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
+    assert_done(lens_store_met_clear(f->store, &f->err), &f->err);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        assert_done(lens_store_seen_keep(f->store, kept[i], &f->err), &f->err);
+        assert_done(lens_store_met_keep(f->store, kept[i], &f->err), &f->err);
     for (int i = 0; i < 100000; i++) {
         char path[64];
         snprintf(path, sizeof path, "/p/nowhere/%d.jpg", i * 7919 % 100000);
-        assert_done(lens_store_seen_keep(f->store, path, &f->err), &f->err);
+        assert_done(lens_store_met_keep(f->store, path, &f->err), &f->err);
     }
     int64_t removed;
     assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(test_id(f->store, pictures[i].path) != 0, pictures[i].stays);
-    assert_done(lens_store_seen_clear(f->store, &f->err), &f->err);
-    assert_done(lens_store_seen_keep(f->store, "/", &f->err), &f->err);
+    assert_done(lens_store_met_clear(f->store, &f->err), &f->err);
+    assert_done(lens_store_met_keep(f->store, "/", &f->err), &f->err);
     assert_done(lens_store_sweep(f->store, "/p", &removed, &f->err), &f->err);
     assert_int_equal(removed, 0);
 }

@@ -43,12 +43,12 @@ static void test_compaction(void **state)
     assert_done(lens_store_vectors_open(reader, 1, NULL, 0, &before, &err), &err);
     int64_t removed;
     /* Ten of forty go: a quarter is not yet worth a copy. */
-    assert_done(lens_store_seen_clear(store, &err), &err);
+    assert_done(lens_store_met_clear(store, &err), &err);
     for (int i = 0; i < COUNT; i++) {
         char path[32];
         snprintf(path, sizeof path, "/p/%05d.jpg", i);
         if (i % 4 != 1)
-            assert_done(lens_store_seen_mark(store, test_id(store, path), &err), &err);
+            assert_done(lens_store_met_mark(store, test_id(store, path), &err), &err);
     }
     assert_done(lens_store_sweep(store, "/p", &removed, &err), &err);
     assert_int_equal(removed, 10);

@@ -497,11 +497,11 @@ static void test_a_connection_that_is_lost_in_the_middle(void **state)
     assert_int_equal(changed, 1);
     assert_true(met_at(place, "text") > 1);
     break_at(place, "picture");
-    assert_done(lens_store_seen_clear(store, &err), &err);
+    assert_done(lens_store_met_clear(store, &err), &err);
     for (unsigned n = 0; n < 3; n++) {
         char path[32];
         snprintf(path, sizeof path, "/p/%05u.jpg", n);
-        assert_done(lens_store_seen_mark(store, test_id(store, path), &err), &err);
+        assert_done(lens_store_met_mark(store, test_id(store, path), &err), &err);
     }
     assert_done(lens_store_sweep(store, "/p", &removed, &err), &err);
     assert_int_equal(removed, 3);

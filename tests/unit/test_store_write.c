@@ -180,11 +180,11 @@ static void test_ten_thousand(void **state)
 
     store = test_store(place, LENS_STORE_WRITE);
     double start = lens_seconds();
-    assert_done(lens_store_seen_clear(store, &err), &err);
+    assert_done(lens_store_met_clear(store, &err), &err);
     for (size_t i = 0; i < COUNT; i++) {
         char path[80];
         snprintf(path, sizeof path, "/home/somebody/pictures/of/memes/%05zu.jpg", i);
-        assert_done(lens_store_seen_mark(store, test_id(store, path), &err), &err);
+        assert_done(lens_store_met_mark(store, test_id(store, path), &err), &err);
     }
     int64_t removed;
     assert_done(lens_store_sweep(store, "/home/somebody/pictures", &removed, &err), &err);

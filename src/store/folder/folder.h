@@ -29,9 +29,9 @@ int lens_folder_picture_next(lens_folder *store, int64_t content, int64_t after,
 int lens_folder_pictures_each(lens_folder *store, lens_store_each each, void *context, lens_error *err);
 int lens_folder_has_vector(lens_folder *store, int64_t model, int64_t content, lens_error *err);
 int lens_folder_write(lens_folder *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);
-int lens_folder_seen_clear(lens_folder *store, lens_error *err);
-int lens_folder_seen_mark(lens_folder *store, int64_t id, lens_error *err);
-int lens_folder_seen_keep(lens_folder *store, const char *path, lens_error *err);
+int lens_folder_met_clear(lens_folder *store, lens_error *err);
+int lens_folder_met_mark(lens_folder *store, int64_t id, lens_error *err);
+int lens_folder_met_keep(lens_folder *store, const char *path, lens_error *err);
 int lens_folder_sweep(lens_folder *store, const char *root, int64_t *removed, lens_error *err);
 int lens_folder_vectors_open(lens_folder *store, int64_t model, const char *const *folders, size_t folder_count, lens_store_vectors *out, lens_error *err);
 int lens_folder_vectors_shapes(lens_folder *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);

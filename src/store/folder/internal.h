@@ -65,7 +65,7 @@ struct lens_folder {
      * them, which is the first thing that the next transaction does. A log that was there when we came may hold such rows too. */
     bool doubtful;
 
-    lens_met seen;
+    lens_met met;
 
     /* Contents that may have lost their last picture. An interrupted run may have left more than we know of. */
     lens_id_list loose;

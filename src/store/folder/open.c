@@ -224,7 +224,7 @@ void lens_folder_close(lens_folder *store)
     lens_writer_unlock(store);
     if (store->dir >= 0)
         close(store->dir);
-    lens_met_free(&store->seen);
+    lens_met_free(&store->met);
     lens_id_list_free(&store->loose);
     free(store->folder);
     free(store);

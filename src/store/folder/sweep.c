@@ -81,7 +81,7 @@ static int unseen(lens_folder *store, const char *root, const lens_names *nested
             int64_t id = sqlite3_column_int64(statement, 0);
             bool short_of_memory = false;
             char *path = lens_sql_text(statement, 1, &short_of_memory);
-            const bool stays = path && lens_met_stays(&store->seen, id, path, nested);
+            const bool stays = path && lens_met_stays(&store->met, id, path, nested);
             free(path);
             if (short_of_memory || (!stays && lens_id_list_add(out, id) != 0)) {
                 result = lens_sql_memory(store, err);
@@ -94,21 +94,21 @@ static int unseen(lens_folder *store, const char *root, const lens_names *nested
     return result;
 }
 
-int lens_folder_seen_clear(lens_folder *store, lens_error *err)
+int lens_folder_met_clear(lens_folder *store, lens_error *err)
 {
     (void)err;
-    lens_met_clear(&store->seen);
+    lens_met_clear(&store->met);
     return 0;
 }
 
-int lens_folder_seen_mark(lens_folder *store, int64_t id, lens_error *err)
+int lens_folder_met_mark(lens_folder *store, int64_t id, lens_error *err)
 {
-    return lens_met_mark(&store->seen, id, err);
+    return lens_met_mark(&store->met, id, err);
 }
 
-int lens_folder_seen_keep(lens_folder *store, const char *path, lens_error *err)
+int lens_folder_met_keep(lens_folder *store, const char *path, lens_error *err)
 {
-    return lens_met_keep(&store->seen, path, err);
+    return lens_met_keep(&store->met, path, err);
 }
 
 static int sweep(lens_folder *store, const char *root, const lens_names *nested, int64_t *removed, lens_error *err)

@@ -26,7 +26,7 @@ struct lens_postgres {
     bool batch;      /* lens_store_batch_begin */
     int vector_type;     /* pgvector's, among the server's types */
     char *vector_schema; /* where it is, quoted */
-    int64_t begun;   /* when lens_store_seen_clear was called, by the server's clock: microseconds since 1970 */
+    int64_t begun;   /* when lens_store_met_clear was called, by the server's clock: microseconds since 1970 */
     struct {
         int64_t begun;    /* when lens_store_names_begin was called, by the server's clock; 0: never */
         int64_t pictures; /* that there were then */
@@ -38,7 +38,7 @@ struct lens_postgres {
         char *sql;
     } statements[LENS_PG_STATEMENTS]; /* prepared, number I as "sI" */
     size_t statement_count;
-    lens_met seen;
+    lens_met met;
     lens_id_map made; /* the dimensions of each model that was added by this store, and is written to: the vectors are so long */
     bool loose_unknown; /* contents may have lost their last picture that we do not know of: in an interrupted run, or by what was written since a sweep */
     int64_t worker; /* lens_store_work_begin; 0: none */

@@ -133,7 +133,7 @@ void lens_postgres_close(lens_postgres *store)
     store->pq->PQfinish(store->connection);
     for (size_t i = 0; i < store->statement_count; i++)
         free(store->statements[i].sql);
-    lens_met_free(&store->seen);
+    lens_met_free(&store->met);
     lens_id_map_free(&store->made);
     free(store->vector_schema);
     free(store->place);

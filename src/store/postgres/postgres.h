@@ -32,9 +32,9 @@ int lens_postgres_picture_next(lens_postgres *store, int64_t content, int64_t af
 int lens_postgres_pictures_each(lens_postgres *store, lens_store_each each, void *context, lens_error *err);
 int lens_postgres_has_vector(lens_postgres *store, int64_t model, int64_t content, lens_error *err);
 int lens_postgres_write(lens_postgres *store, const lens_store_entry *entries, size_t count, int64_t *ids, lens_error *err);
-int lens_postgres_seen_clear(lens_postgres *store, lens_error *err);
-int lens_postgres_seen_mark(lens_postgres *store, int64_t id, lens_error *err);
-int lens_postgres_seen_keep(lens_postgres *store, const char *path, lens_error *err);
+int lens_postgres_met_clear(lens_postgres *store, lens_error *err);
+int lens_postgres_met_mark(lens_postgres *store, int64_t id, lens_error *err);
+int lens_postgres_met_keep(lens_postgres *store, const char *path, lens_error *err);
 int lens_postgres_sweep(lens_postgres *store, const char *root, int64_t *removed, lens_error *err);
 int lens_postgres_vectors_open(lens_postgres *store, int64_t model, const char *const *folders, size_t folder_count, lens_store_vectors *out, lens_error *err);
 int lens_postgres_vectors_shapes(lens_postgres *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);

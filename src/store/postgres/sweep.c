@@ -22,20 +22,20 @@ static int range_args(lens_pg_args *args, const char *path, lens_error *err)
     return 0;
 }
 
-int lens_postgres_seen_clear(lens_postgres *store, lens_error *err)
+int lens_postgres_met_clear(lens_postgres *store, lens_error *err)
 {
-    lens_met_clear(&store->seen);
+    lens_met_clear(&store->met);
     return lens_pg_number(store, "SELECT " LENS_PG_NOW, NULL, &store->begun, err);
 }
 
-int lens_postgres_seen_mark(lens_postgres *store, int64_t id, lens_error *err)
+int lens_postgres_met_mark(lens_postgres *store, int64_t id, lens_error *err)
 {
-    return lens_met_mark(&store->seen, id, err);
+    return lens_met_mark(&store->met, id, err);
 }
 
-int lens_postgres_seen_keep(lens_postgres *store, const char *path, lens_error *err)
+int lens_postgres_met_keep(lens_postgres *store, const char *path, lens_error *err)
 {
-    return lens_met_keep(&store->seen, path, err);
+    return lens_met_keep(&store->met, path, err);
 }
 
 #define HELD_BY_NONE "NOT EXISTS (SELECT FROM picture WHERE picture.content = content.id)"
@@ -100,7 +100,7 @@ static int unseen(lens_postgres *store, const char *root, const lens_names *nest
     int result = 0;
     for (int i = 0; i < lens_pg_rows(store, rows) && result == 0; i++) {
         const int64_t id = lens_pg_int_at(store, rows, i, 0);
-        if (!lens_met_stays(&store->seen, id, lens_pg_bytes_at(store, rows, i, 1, NULL), nested) && lens_id_list_add(out, id) != 0)
+        if (!lens_met_stays(&store->met, id, lens_pg_bytes_at(store, rows, i, 1, NULL), nested) && lens_id_list_add(out, id) != 0)
             result = lens_fail_memory(err);
     }
     lens_pg_done(store, rows);
