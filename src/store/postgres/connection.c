@@ -324,8 +324,9 @@ PGresult *lens_pg_answer(lens_postgres *store, int sent, lens_error *err)
 static int run(lens_postgres *store, const char *sql, bool turn, lens_error *err)
 {
     PGresult *answer = answer_of(store, store->pq->PQsendQuery(store->connection, sql), turn, err);
+    const int result = answer ? 0 : -1;
     store->pq->PQclear(answer);
-    return answer ? 0 : -1;
+    return result;
 }
 
 int lens_pg_plain(lens_postgres *store, const char *sql, lens_error *err)
