@@ -72,7 +72,7 @@ static bool is_restless(const struct resting *one)
 static lens_helper *take(lens_helper_kind kind, uint64_t max_pixels, bool *fresh, lens_error *err)
 {
     lens_helper *helper;
-    struct resting resting = {NULL};
+    struct resting resting = {0};
     pthread_mutex_lock(&lock);
     if (!*fresh && idle_count[kind])
         resting = idle[kind][--idle_count[kind]];

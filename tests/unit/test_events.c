@@ -25,7 +25,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
         *request = self;
         return MHD_YES;
     }
-    self->exchange = (lens_exchange){.server = &self->server, .connection = connection};
+    self->exchange = (lens_exchange){.method = "GET", .server = &self->server, .connection = connection};
     lens_api_events(&self->exchange);
     const enum MHD_Result result = MHD_queue_response(connection, self->exchange.status, self->exchange.response);
     MHD_destroy_response(self->exchange.response);
