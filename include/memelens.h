@@ -54,6 +54,8 @@ const char *lens_library_address(const lens_library *library);
 typedef struct lens_warm lens_warm;
 lens_warm *lens_warm_new(const char *place, lens_error *err);
 void lens_warm_free(lens_warm *warm);
+/* Nothing is read for it any more: who waits for that gets LENS_E_CANCELLED. For a program that ends, before it waits for its threads. */
+void lens_warm_end(lens_warm *warm);
 void lens_warm_refresh(lens_warm *warm);
 lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
 
@@ -217,7 +219,7 @@ typedef enum lens_way {
 enum { LENS_BY_LOOK = 1 << LENS_WAY_LOOK, LENS_BY_TEXT = 1 << LENS_WAY_TEXT, LENS_BY_MEANING = 1 << LENS_WAY_MEANING, LENS_BY_ALL = 0 };
 
 /* "look", "text", "meaning". Static. */
-const char *lens_way_name(lens_way part);
+const char *lens_way_name(lens_way way);
 
 /* One of those, or "all" -> *BY. 0 or -1. */
 int lens_by_parse(const char *name, int *by, lens_error *err);

@@ -31,7 +31,7 @@ json_t *lens_json_text(const char *text);
 /* The SIZE bytes of a file of TYPE, "image/jpeg", as a data URI (RFC 2397). NULL when memory is short. */
 json_t *lens_json_data(const char *type, const void *bytes, size_t size);
 
-/* COUNT numbers as an array, and ROWS of COLUMNS of them as an array of arrays. NULL when memory is short. */
+/* COUNT numbers as an array, and ROWS of COLUMNS of them as an array of arrays. NULL, or fewer, when memory is short. */
 json_t *lens_json_numbers(const double *values, size_t count);
 json_t *lens_json_rows(const double *values, size_t rows, size_t columns);
 

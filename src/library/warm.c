@@ -15,8 +15,7 @@
 
 enum { TERMS = 512, VIEWS_MOST = 64 };
 enum { COPIES_LEAST = 1 << 18 }; /* numbers: with a scan a query, bytes pay much earlier than for one search */
-enum { LOCK_NS = 100000000 };
-static const double look_every = 0.2, rest_factor = 4; /* seconds; exchanging takes at most a fifth of one core's time */
+static const double lock_every = 0.005, look_every = 0.2, rest_factor = 4; /* seconds; exchanging takes at most a fifth of one core's time */
 static const double refresh_most = 3600; /* then a database is asked anew, on a connection of its own */
 
 typedef struct warm_term {
@@ -138,20 +137,30 @@ static bool any_cells_changed(const lens_warm *warm)
     return changed;
 }
 
+/* How whoever reads for all waits: for as long as that takes, but for an end. */
+typedef struct refreshing {
+    lens_warm *warm;
+    double begun;
+} refreshing;
+
+static bool goes_on(void *context)
+{
+    const refreshing *self = context;
+    pthread_mutex_lock(&self->warm->lock);
+    const bool ends = self->warm->ends;
+    pthread_mutex_unlock(&self->warm->lock);
+    return !ends && lens_seconds() - self->begun < refresh_most;
+}
+
 /* Takes refresh_lock, under which a database is asked: who waits for that waits no longer than it would for the answer. 0 or -1. */
 static int lock_refresh(lens_warm *warm, lens_error *err)
 {
-    for (;;) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += LOCK_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        if (pthread_mutex_timedlock(&warm->refresh_lock, &until) == 0)
-            return 0;
+    while (pthread_mutex_trylock(&warm->refresh_lock) != 0) { /* with a time limit the clock would be one that can be set back */
         if (lens_patience_ended())
             return lens_fail(err, LENS_E_CANCELLED, "interrupted while the library was being read");
+        lens_sleep(lock_every);
     }
+    return 0;
 }
 
 void lens_warm_refresh(lens_warm *warm)
@@ -176,21 +185,6 @@ void lens_warm_refresh(lens_warm *warm)
         warm->version = version; /* not before all is exchanged: who fails on the way has to look again */
     }
     pthread_mutex_unlock(&warm->refresh_lock);
-}
-
-/* How the thread waits that looks after the library. */
-typedef struct refreshing {
-    lens_warm *warm;
-    double begun;
-} refreshing;
-
-static bool goes_on(void *context)
-{
-    const refreshing *self = context;
-    pthread_mutex_lock(&self->warm->lock);
-    const bool ends = self->warm->ends;
-    pthread_mutex_unlock(&self->warm->lock);
-    return !ends && lens_seconds() - self->begun < refresh_most;
 }
 
 static void *refresh_always(void *context)
@@ -240,6 +234,9 @@ lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *er
     if (lock_refresh(warm, err) != 0)
         return NULL;
     view = held_view(warm, model); /* another thread may have been faster */
+    /* All requests want it, and of a large library it takes longer than any of them has. */
+    refreshing own = {.warm = warm, .begun = lens_seconds()};
+    const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = &own});
     if (!view && need_store(warm, err) == 0 && (view = load_view(warm->store, model, err))) {
         pthread_mutex_lock(&warm->lock);
         if (warm->view_count < VIEWS_MOST) {
@@ -248,6 +245,7 @@ lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *er
         }
         pthread_mutex_unlock(&warm->lock);
     }
+    lens_patience_set(before);
     pthread_mutex_unlock(&warm->refresh_lock);
     return view;
 }
@@ -282,9 +280,10 @@ static lens_hash key_of(const lens_store_model *model, const lens_term *term)
 {
     const bool words = term->kind == LENS_TERM_WORDS;
     const lens_hash own = words ? lens_hash_of(term->text, strlen(term->text)) : lens_hash_of(term->bytes, term->size);
-    uint8_t text[sizeof own + sizeof model->fingerprint + 1];
+    uint8_t text[sizeof own + sizeof model->fingerprint + sizeof model->dim + 1];
     memcpy(text, &own, sizeof own);
     memcpy(text + sizeof own, &model->fingerprint, sizeof model->fingerprint);
+    memcpy(text + sizeof own + sizeof model->fingerprint, &model->dim, sizeof model->dim); /* a database may say another from one day to the next */
     text[sizeof text - 1] = words;
     return lens_hash_of(text, sizeof text);
 }
@@ -368,15 +367,20 @@ lens_warm *lens_warm_new(const char *name, lens_error *err)
     return NULL;
 }
 
+void lens_warm_end(lens_warm *warm)
+{
+    pthread_mutex_lock(&warm->lock);
+    warm->ends = true;
+    pthread_cond_signal(&warm->ended);
+    pthread_mutex_unlock(&warm->lock);
+}
+
 void lens_warm_free(lens_warm *warm)
 {
     if (!warm)
         return;
     if (warm->has_refresher) {
-        pthread_mutex_lock(&warm->lock);
-        warm->ends = true;
-        pthread_cond_signal(&warm->ended);
-        pthread_mutex_unlock(&warm->lock);
+        lens_warm_end(warm);
         pthread_join(warm->refresher, NULL);
     }
     while (warm->view_count)

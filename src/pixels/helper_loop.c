@@ -110,7 +110,7 @@ static int refuse(const void *bytes, size_t size, const lens_decode_limits *limi
 {
     (void)bytes, (void)size, (void)limits;
     *out = (lens_image){0};
-    return lens_fail(err, LENS_E_SYSTEM, "the system does not let its decoder be confined");
+    return lens_fail(err, LENS_E_SYSTEM, "the system does not let its decoder be confined (no seccomp, or no way to close what it inherited)");
 }
 
 /* Descriptors that the program was given by whoever started it, and does not know of. False where they cannot be closed. */

@@ -190,7 +190,9 @@ static const char *open_picture(const char *path, opening **out, lens_error *err
 
 static void answer_gone(lens_exchange *exchange, const lens_error *why)
 {
-    if (why->code == LENS_E_SILENT)
+    if (why->code == LENS_E_CANCELLED)
+        lens_answer_failure(exchange, why);
+    else if (why->code == LENS_E_SILENT)
         lens_answer_error(exchange, 503, "unavailable", "the disk with picture %lld gives no answer", (long long)exchange->id);
     else
         lens_answer_error(exchange, 404, "not_found", "the file of picture %lld is not there any more", (long long)exchange->id);
@@ -301,7 +303,7 @@ static const lens_blob *make_thumb(lens_exchange *exchange, const lens_picture *
     uint8_t *rgb = lens_thumbnail(picture->path, side, exchange->server->pixels_most, &width, &height, &error);
     const int result = rgb ? lens_jpeg(rgb, width, height, 82, &bytes, &size, &error) : -1;
     free(rgb);
-    if (result != 0 && error.code == LENS_E_SILENT) {
+    if (result != 0 && (error.code == LENS_E_SILENT || error.code == LENS_E_CANCELLED)) {
         answer_gone(exchange, &error);
         return NULL;
     }

@@ -124,17 +124,20 @@ void lens_api_status(lens_exchange *exchange)
 
 /* Whether PATH may be brought in: a folder of the library may, and what lies below one that was named for it, unless the owner left it out. Who
  * names a path to an index run means it, so that what is hidden, excluded or forgotten would come in. False with LENS_E_SILENT in ERR: its disk gives no
- * answer. */
+ * answer; as with what else keeps that from being told. */
 static bool may_index(lens_exchange *exchange, const char *path, lens_error *err)
 {
-    lens_status *status = lens_status_get(exchange->library, NULL);
+    lens_status *status = lens_status_get(exchange->library, err);
     bool may = false, shown;
     for (size_t i = 0; status && i < status->folder_count && !may; i++)
         may = strcmp(path, status->folders[i]) == 0;
     lens_status_free(status);
+    if (!status && err->code != LENS_E_MISSING)
+        return false;
+    *err = (lens_error){0};
     char *real = may ? NULL : lens_allowed_path(exchange->server, path, &shown, err);
     if (real) {
-        const int place = lens_index_place(exchange->library, path, NULL), real_place = lens_index_place(exchange->library, real, NULL);
+        const int place = lens_index_place(exchange->library, path, err), real_place = lens_index_place(exchange->library, real, err);
         may = place >= 0 && real_place >= 0 && place != LENS_PLACE_OUT && real_place != LENS_PLACE_OUT &&
               (shown || place == LENS_PLACE_IN || real_place == LENS_PLACE_IN);
     }
@@ -154,7 +157,7 @@ void lens_api_index(lens_exchange *exchange)
     } else if (!json_is_object(object) || json_object_size(object) > (size_t)(path != NULL) + (ocr != NULL) || (path && !absolute) || (ocr && !json_is_boolean(ocr))) {
         lens_answer_error(exchange, 400, "bad_request", "an index run wants {}, {\"path\": \"/a/folder\"} or {\"ocr\": true}");
     } else if (absolute && !may_index(exchange, absolute, &error)) {
-        if (error.code == LENS_E_SILENT || error.code == LENS_E_MEMORY)
+        if (error.code != LENS_E_NONE && error.code != LENS_E_MISSING)
             lens_answer_failure(exchange, &error);
         else
             lens_answer_error(exchange, 403, "forbidden", "that folder is not one of the library's: see --allow-path");

@@ -15,6 +15,8 @@
 #include "server/server.h"
 
 static const double fetching_factor = 15; /* of the patience: how long an answer may take to be fetched */
+/* Whose side of a connection is shut has hung up, or has only said all it wanted to say and waits for the answer; it cannot be told, so that it is waited for a while. */
+static const double waiting_most = 10;
 static const double parting = 2; /* for the last answers to get away */
 enum { CONNECTIONS_MOST = 1000 };
 
@@ -27,6 +29,7 @@ typedef struct lens_connection {
     double since;
     bool endless; /* a stream of events */
     bool gone;    /* the other side had hung up when we last looked */
+    double gone_since;
     lens_exchange *exchange; /* being worked on; else NULL */
 } lens_connection;
 
@@ -89,7 +92,8 @@ void lens_daemon_sweep(lens_server *server)
         const double most = at->phase == PHASE_FETCHING ? patience * fetching_factor : patience;
         const bool was_gone = at->gone;
         at->gone = at->phase != PHASE_FETCHING && hung_up(at->fd);
-        if (at->exchange && was_gone && at->gone)
+        at->gone_since = at->gone && was_gone ? at->gone_since : now;
+        if (at->exchange && at->gone && now - at->gone_since > waiting_most)
             atomic_store(&at->exchange->gone, true);
         if (at->phase != PHASE_WORKING && !at->endless && (now - at->since > most || (was_gone && at->gone)))
             shutdown(at->fd, SHUT_RDWR);
@@ -370,6 +374,7 @@ void lens_daemon_stop(lens_server *server, double seconds)
     const MHD_socket listening = MHD_quiesce_daemon(server->daemon);
     wait_for_flights(server, seconds);
     atomic_store(&server->overdue, true);
+    lens_warm_end(server->warm);
     lens_workers_end(server); /* what was handed over is answered; nothing sleeps after that */
     wait_for_flights(server, parting);
     MHD_stop_daemon(server->daemon);

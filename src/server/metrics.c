@@ -70,6 +70,10 @@ void lens_api_metrics(lens_exchange *exchange)
     lens_buffer out = {0};
     lens_error error = {0};
     lens_status *status = lens_status_get(exchange->library, &error);
+    if (!status && error.code == LENS_E_CANCELLED) {
+        lens_answer_failure(exchange, &error);
+        return;
+    }
     json_t *run = lens_indexer_state(server->indexer);
     put_requests(&out, server->metrics);
     put_gauge(&out, "in_flight", "Requests that are being answered.", atomic_load(&server->in_flight));

@@ -464,7 +464,6 @@ static void test_html_references(void **state)
     check_unescaped("&", "&");
 }
 
-/* A megabyte of each of what is slow when it is done the obvious way. Time is not measured: the square of a million would not end. */
 /* A reference whose end is what the one behind it gives, and so on for a megabyte: one pass, and not one for each. */
 static void test_references_that_end_each_other(void **state)
 {
@@ -488,6 +487,7 @@ static void test_references_that_end_each_other(void **state)
     alarm(0);
 }
 
+/* A megabyte of each of what is slow when it is done the obvious way. Time is not measured: the square of a million would not end. */
 static void test_a_megabyte_of_anything(void **state)
 {
     (void)state;

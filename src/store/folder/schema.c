@@ -16,12 +16,6 @@ enum { APPLICATION = 0x4c656e73, /* "Lens" */ APPLICATION_COPYING = 0x4c656e43, 
 #define STALE(contents) \
     "DELETE FROM vector WHERE content IN (" contents ") AND model IN (SELECT id FROM model WHERE sentences);"
 
-#define MODEL \
-    "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL," \
-    " fingerprint BLOB NOT NULL, generation INTEGER NOT NULL UNIQUE, file TEXT NOT NULL, slots INTEGER NOT NULL"
-#define SENTENCES "sentences INTEGER NOT NULL DEFAULT 0"
-#define COPYING "CREATE TABLE copying (source BLOB NOT NULL) STRICT"
-
 /* A step that a release has gone is never changed: tests/cli/test_upgrade.c holds each kept library against a new one. */
 static const char *const steps[VERSION] = {
     /* 0 -> 1 */
@@ -33,7 +27,8 @@ static const char *const steps[VERSION] = {
      * root is walked (`settings`) is the library's own text. */
     "CREATE TABLE rule (path BLOB PRIMARY KEY, out INTEGER NOT NULL, settings BLOB) STRICT, WITHOUT ROWID;"
     /* `slots`: how many were ever committed to the vector file, dead ones among them. */
-    MODEL ") STRICT;"
+    "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL,"
+    " fingerprint BLOB NOT NULL, generation INTEGER NOT NULL UNIQUE, file TEXT NOT NULL, slots INTEGER NOT NULL) STRICT;"
     "CREATE TABLE content (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, width INTEGER NOT NULL,"
     " height INTEGER NOT NULL, format TEXT NOT NULL) STRICT;"
     /* A path that holds a content, or the reason why it holds none. */
@@ -47,7 +42,7 @@ static const char *const steps[VERSION] = {
     "CREATE UNIQUE INDEX vector_slot ON vector (model, slot);",
     /* 1 -> 2: words */
     /* A model of sentences: its vectors are of what is written about a content. */
-    "ALTER TABLE model ADD COLUMN " SENTENCES ";"
+    "ALTER TABLE model ADD COLUMN sentences INTEGER NOT NULL DEFAULT 0;"
     /* A file that captions come from, as it was when they were read; `path` is empty for what lies inside the pictures' own files. */
     "CREATE TABLE source (id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, size INTEGER NOT NULL,"
     " mtime_ns INTEGER NOT NULL, settings BLOB) STRICT;"
@@ -79,22 +74,22 @@ static const char *const steps[VERSION] = {
     " " STALE("SELECT old.content UNION SELECT new.content") " END;",
 };
 
-/* Whether WORDS make one of the tables that SQLite itself keeps: of numbers given out, of what ANALYZE counted, or behind text_words. FTS5 words the last as it
- * likes, but needs no brackets besides those of a key: what is computed, a column or a check, does. */
-static bool is_sqlites_own(const char *words)
+/* Whether WORDS make a table that computes nothing, as those that SQLite keeps for itself and behind text_words, which each version words as it likes, and what
+ * an owner may have added: its brackets are those about the columns, of keys, and about lengths, while a computed column, a check or a default needs others. */
+static bool is_plain_table(const char *words)
 {
-    static const char *const own[] = {"CREATE TABLE sqlite_sequence(name,seq)", "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
-                                      "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"};
-    static const char behind_words[] = "CREATE TABLE 'text_words_", key[] = "PRIMARY KEY";
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (strcmp(words, own[i]) == 0)
-            return true;
-    if (strncmp(words, behind_words, strlen(behind_words)) != 0)
+    static const char begin[] = "CREATE TABLE ";
+    static const char *const keys[] = {"PRIMARY KEY", "PRIMARY KEY ", "UNIQUE", "UNIQUE "};
+    if (strncmp(words, begin, strlen(begin)) != 0)
         return false;
     const char *open = strchr(words, '(');
-    while (open && (open = strchr(open + 1, '(')))
-        if (strncmp(open - strlen(key), key, strlen(key)) != 0)
+    while (open && (open = strchr(open + 1, '('))) {
+        bool known = open[1 + strspn(open + 1, "0123456789, ")] == ')';
+        for (size_t i = 0; i < sizeof keys / sizeof *keys && !known; i++)
+            known = (size_t)(open - words) > strlen(keys[i]) && strncmp(open - strlen(keys[i]), keys[i], strlen(keys[i])) == 0;
+        if (!known)
             return false;
+    }
     return true;
 }
 
@@ -103,11 +98,11 @@ static bool is_ours(const char *words)
     for (int i = 0; i < VERSION; i++)
         if (strstr(steps[i], words))
             return true;
-    return strcmp(words, MODEL ", " SENTENCES ") STRICT") == 0 || strcmp(words, COPYING) == 0 || is_sqlites_own(words);
+    return is_plain_table(words);
 }
 
 /* Views, triggers, virtual tables, columns and indices that are computed run what they say whenever rows are asked for, for as long as they like, and the file
- * may come from anywhere: only what is in STEPS may be there. A row's words are looked at and not its type, which not every version of SQLite holds against
+ * may come from anywhere: only what is in STEPS, and tables that compute nothing, may be there. A row's words are looked at and not its type, which not every version of SQLite holds against
  * them. */
 static int refuse_foreign(lens_folder *store, lens_error *err)
 {
@@ -119,7 +114,7 @@ static int refuse_foreign(lens_folder *store, lens_error *err)
         const char *words = (const char *)sqlite3_column_text(statement, 0);
         if (words && is_ours(words))
             continue;
-        result = lens_fail(err, LENS_E_FORMAT, "%s/%s: has a table, an index, a view or a trigger that is not of memelens; move it away and index again",
+        result = lens_fail(err, LENS_E_FORMAT, "%s/%s: has a view, a trigger, an index or a computed column that is not of memelens; take it out, or move the library away and index again",
                            store->folder, LENS_DATABASE);
         break;
     }
@@ -199,7 +194,7 @@ int lens_schema_mark(lens_folder *store, const char *source, lens_error *err)
 {
     char words[96];
     snprintf(words, sizeof words, "DROP TABLE IF EXISTS copying; PRAGMA application_id = %d", source ? APPLICATION_COPYING : APPLICATION);
-    if (lens_sql_run(store, words, err) != 0 || (source && lens_sql_run(store, COPYING, err) != 0))
+    if (lens_sql_run(store, words, err) != 0 || (source && lens_sql_run(store, "CREATE TABLE copying (source BLOB NOT NULL) STRICT", err) != 0))
         return -1;
     sqlite3_stmt *statement = source ? lens_sql(store, "INSERT INTO copying VALUES (?1)", err) : NULL;
     if (!statement)

@@ -68,7 +68,8 @@ int lens_pg_set_path(lens_postgres *store, lens_error *err)
 {
     char setting[256];
     const char *const vector = store->vector_schema;
-    /* Before both come PostgreSQL's own names; and nobody else's come at all, since a function of theirs whose arguments fit better would be called as we. */
+    /* Before both come PostgreSQL's own names; and nobody else's come, since a function of theirs whose arguments fit better would be called as we. (Where
+     * pgvector is in `public`, that comes all the same: SECURITY.md says what holds then.) */
     snprintf(setting, sizeof setting, "SET search_path = memelens%s%s", vector ? ", " : "", vector ? vector : "");
     return lens_pg_plain(store, setting, err);
 }
@@ -300,11 +301,26 @@ static PGresult *take_answer(lens_postgres *store, waiting *who)
     return NULL;
 }
 
+static bool was_cancelled(const lens_postgres *store, const PGresult *answer)
+{
+    const char *state = answer ? store->pq->PQresultErrorField(answer, PG_DIAG_SQLSTATE) : NULL;
+    return state && strcmp(state, "57014") == 0;
+}
+
 static PGresult *answer_of(lens_postgres *store, int sent, bool turn, lens_error *err)
 {
     const lens_pq *pq = store->pq;
     waiting who = {.turn = turn, .looked = lens_seconds()};
     PGresult *answer = sent ? take_answer(store, &who) : NULL;
+    /* A cancellation that this statement was too quick for may still be under way, and would end another one. */
+    if (who.cancelled > 0 && !was_cancelled(store, answer)) {
+        if (store->depth == 0)
+            hang_up(store);
+        else
+            store->cancelled = true;
+    }
+    if (store->cancelled && who.cancelled <= 0 && was_cancelled(store, answer))
+        who.cancelled = lens_seconds(); /* it was that one */
     if (answer && is_fine(pq->PQresultStatus(answer)))
         return answer;
     lens_pg_fail(store, answer, err);
@@ -345,8 +361,8 @@ static int begin(lens_postgres *store, const char *sql, lens_error *err)
     /* A connection that broke while nobody asked is only seen now. */
     if (result == 0 && (result = run(store, sql, true, &first)) != 0 && store->lost && (result = lens_pg_connect(store, &first)) == 0)
         result = run(store, sql, true, &first);
-    if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)
-        lens_pg_plain(store, "ROLLBACK", NULL); /* it has begun, and failed while it waited */
+    if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK && lens_pg_plain(store, "ROLLBACK", NULL) != 0)
+        hang_up(store); /* it has begun, and failed while it waited */
     store->depth = result == 0;
     store->names.looked = false;
     if (result != 0 && err)
@@ -388,13 +404,16 @@ int lens_pg_end(lens_postgres *store, int result, lens_error *err)
         store->depth--;
         return result;
     }
+    if (result == 0 && store->cancelled && store->writing) /* what may still come would end what makes it lasting */
+        result = lens_fail(err, LENS_E_CANCELLED, "%s: interrupted while it gave no answer", store->name);
     /* The number of changes belongs to them: who sees the one sees the other. */
-    if (result == 0)
+    if (result == 0 && !store->cancelled)
         result = lens_pg_plain(store, store->writing ? "UPDATE memelens.library SET change = change + 1; COMMIT" : "COMMIT", err);
-    if (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK)
-        lens_pg_plain(store, "ROLLBACK", NULL);
-    store->names.change += result == 0 && store->writing; /* a change of our own */
     store->depth = 0;
+    if (store->cancelled || (result != 0 && store->pq->PQstatus(store->connection) == CONNECTION_OK && lens_pg_plain(store, "ROLLBACK", NULL) != 0))
+        hang_up(store); /* and with the connection the transaction ends */
+    store->cancelled = false;
+    store->names.change += result == 0 && store->writing; /* a change of our own */
     store->writing = false;
     return result == 0 ? 0 : -1;
 }

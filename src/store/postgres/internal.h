@@ -23,6 +23,7 @@ struct lens_postgres {
     int depth;       /* of transactions in each other */
     bool writing;    /* the transaction is one to write */
     bool lost;       /* the last failure was one of the connection */
+    bool cancelled;  /* within a transaction: a cancellation may still be on its way, which would end whatever is asked then */
     bool batch;      /* lens_store_batch_begin */
     int vector_type;     /* pgvector's, among the server's types */
     char *vector_schema; /* where it is, quoted */
