@@ -320,6 +320,10 @@ static void what_takes_long_holds_up_no_query(void **state)
 static void a_form_of_short_lines_is_read_in_time(void **state)
 {
     (void)state;
+    if (strstr(test_program(), "/sanitize")) {
+        printf("skipped: a sanitizer looks at each byte that is moved\n");
+        skip();
+    }
     static const char begin[] = "--part\r\n", end[] = "\r\n\r\n\r\n--part--\r\n";
     lens_buffer body = {0};
     assert_int_equal(lens_buffer_append(&body, begin, sizeof begin - 1), 0);
