@@ -1,4 +1,6 @@
 /* A library in a database that others change under a server, and under a search, to what it cannot be: each says so in one line, and goes on. */
+#include <unistd.h>
+
 #include "serving.h"
 
 enum { SCENES = 12 };
@@ -43,19 +45,39 @@ static void test_a_count_that_cannot_be(void **state)
     free(picture);
 }
 
+static void expect_form(const test_serving *serving, int status, const lens_buffer *form)
+{
+    test_reply reply = test_serving_ask(serving, "POST", "/api/search", "Content-Type: multipart/form-data; boundary=part\r\n", form->data, form->size);
+    if (reply.status != status)
+        fail_msg("%d: %s", reply.status, reply.body.data ? reply.body.data : "");
+    test_reply_free(&reply);
+}
+
 /* What a server knows of a model is what it was. */
 static void test_vectors_that_grow(void **state)
 {
     (void)state;
     does("ALTER TABLE memelens.vector_1 ALTER exact TYPE vector"); /* before, as plans are kept that would know it */
     test_serving serving = test_serving_start(world, NULL);
+    char *path = test_world_path(world, "scene1.png");
+    lens_buffer picture = test_read(path), form = {0};
+    assert_int_equal(lens_buffer_print(&form, "--part\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n"), 0);
+    assert_int_equal(lens_buffer_append(&form, picture.data, picture.size) | lens_buffer_print(&form, "\r\n--part--\r\n"), 0);
+    expect_form(&serving, 200, &form);
     test_serving_expect(&serving, 200, "POST", "/api/search", json, query);
     does("UPDATE memelens.vector_1 SET exact = (SELECT array_agg(0.0079::real)::vector FROM generate_series(1, 16000)); UPDATE memelens.model SET dim = 16000");
     for (int i = 0; i < 20; i++)
         test_serving_expect(&serving, 422, "POST", "/api/search", json, query);
     test_serving_expect(&serving, 422, "POST", "/api/search", json, "{\"terms\":[{\"id\":3}],\"n\":5,\"fold\":true}");
+    /* The same picture once more, of which the vector is kept, after the new dimensions have come round. */
+    does("UPDATE memelens.library SET change = change + 1");
+    for (int i = 0; i < 5; i++, usleep(300000))
+        expect_form(&serving, 422, &form);
     test_serving_expect(&serving, 200, "GET", "/healthz", "", NULL);
     test_serving_stop(&serving);
+    lens_buffer_free(&picture);
+    lens_buffer_free(&form);
+    free(path);
 }
 
 int main(void)
