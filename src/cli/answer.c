@@ -74,6 +74,12 @@ static void print_result(const cli_answer_options *options, const cli_terms *ter
         cli_preview(result->path);
 }
 
+/* TEXT may be NULL: *MOMENT stays. */
+static int read_date(const char *text, int64_t *moment)
+{
+    return !text || lens_date_read(text, true, moment) ? CLI_DONE : cli_fail("%s: expected a date: 2024, 2024-05 or 2024-05-17", text);
+}
+
 static int ask(lens_library *library, const cli_answer_options *options, const cli_terms *terms, bool leave_out_terms)
 {
     lens_search_options search = lens_search_options_default();
@@ -94,10 +100,8 @@ static int ask(lens_library *library, const cli_answer_options *options, const c
     search.leave_out_terms = leave_out_terms;
     lens_error error = {0};
     bool words = false;
-    if (options->after && !lens_date_read(options->after, true, &search.after))
-        return cli_fail("%s: expected a date: 2024, 2024-05 or 2024-05-17", options->after);
-    if (options->before && !lens_date_read(options->before, true, &search.before))
-        return cli_fail("%s: expected a date: 2024, 2024-05 or 2024-05-17", options->before);
+    if (read_date(options->after, &search.after) != CLI_DONE || read_date(options->before, &search.before) != CLI_DONE)
+        return CLI_ERROR;
     if (options->size && lens_size_parse(options->size, &search.size_least, &search.size_most, &error) != 0) {
         lens_fail_in(&error, "--size");
         return cli_fail_with(&error);

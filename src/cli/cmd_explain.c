@@ -9,7 +9,7 @@
 #include "cli/terms.h"
 
 static const char *model_name, *output;
-static long side;
+static long side; /* 0: not asked for */
 static bool as_json;
 
 static const cli_option options[] = {
@@ -72,7 +72,7 @@ static int draw(const lens_explanation *why)
     int width, height, result = -1;
     void *bytes = NULL;
     size_t size = 0;
-    uint8_t *rgb = lens_explanation_draw(why, side > 4096 ? 4097 : side ? (int)side : 448, &width, &height, &error);
+    uint8_t *rgb = lens_explanation_draw(why, side > 4096 ? 4097 : (int)side, &width, &height, &error);
     if (rgb && lens_png(rgb, width, height, &bytes, &size, &error) == 0)
         result = lens_file_write(output, bytes, size, &error);
     free(bytes);
@@ -127,6 +127,7 @@ static int run(const cli_list *operands)
     static const cli_list none;
     if (side && !output)
         return cli_fail("--side goes with --output");
+    side = side ? side : 448;
     if (operands->count != 2)
         return cli_fail("explain: `memelens explain QUERY PICTURE`: which query, and which of its results?");
     cli_terms terms;

@@ -7,7 +7,6 @@
 #include "compare/found.h"
 #include "compare/measure.h"
 
-
 /* The values of METRIC that are judged, into VALUES [queries]. How many. */
 static size_t judged_values(const lens_found *found, const lens_found_model *model, int unhub, lens_metric metric, double *values)
 {

@@ -28,8 +28,7 @@ typedef struct lens_connection {
     phase phase;
     double since;
     bool endless; /* a stream of events */
-    bool gone;    /* the other side had hung up when we last looked */
-    double gone_since;
+    double gone_since; /* since when we saw at each look that the other side has hung up; 0: it has not */
     lens_exchange *exchange; /* being worked on; else NULL */
 } lens_connection;
 
@@ -90,12 +89,11 @@ void lens_daemon_sweep(lens_server *server)
     pthread_mutex_lock(&server->lock);
     for (lens_connection *at = server->connections; at; at = at->next) {
         const double most = at->phase == PHASE_FETCHING ? patience * fetching_factor : patience;
-        const bool was_gone = at->gone;
-        at->gone = at->phase != PHASE_FETCHING && hung_up(at->fd);
-        at->gone_since = at->gone && was_gone ? at->gone_since : now;
-        if (at->exchange && at->gone && now - at->gone_since > waiting_most)
+        const bool was_gone = at->gone_since > 0, gone = at->phase != PHASE_FETCHING && hung_up(at->fd);
+        at->gone_since = !gone ? 0 : was_gone ? at->gone_since : now;
+        if (at->exchange && gone && now - at->gone_since > waiting_most)
             atomic_store(&at->exchange->gone, true);
-        if (at->phase != PHASE_WORKING && !at->endless && (now - at->since > most || (was_gone && at->gone)))
+        if (at->phase != PHASE_WORKING && !at->endless && (now - at->since > most || (was_gone && gone)))
             shutdown(at->fd, SHUT_RDWR);
     }
     pthread_mutex_unlock(&server->lock);
@@ -104,11 +102,16 @@ void lens_daemon_sweep(lens_server *server)
 /* What stands for an exchange that has not begun: its address was heard, and a NUL in it or not. */
 static char address_heard, address_with_nul;
 
+static bool has_begun(const void *request)
+{
+    return request && request != &address_heard && request != &address_with_nul;
+}
+
 static void forget(void *context, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
     (void)context, (void)connection, (void)code;
     lens_exchange *exchange = *request;
-    if (!exchange || *request == &address_heard || *request == &address_with_nul)
+    if (!has_begun(exchange))
         return;
     lens_server *server = exchange->server;
     if (exchange->route)
@@ -260,7 +263,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
                               const char *data, size_t *size, void **request)
 {
     (void)version;
-    if (*request == &address_heard || *request == &address_with_nul)
+    if (*request && !has_begun(*request))
         *request = begin_exchange(context, connection, *request == &address_with_nul);
     lens_exchange *exchange = *request;
     if (!exchange)

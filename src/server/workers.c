@@ -19,7 +19,8 @@ struct lens_worker {
 
 static const double answer_within = 10; /* seconds that a disk has: who looks at a page waits no longer */
 
-/* Of a query with pictures. Who takes longer is for the slow workers, so that others' queries go on; what was done in so little time is done again. */
+/* Of a quick worker, for what decodes, or waits for a disk or a database. Who takes longer is for the slow ones, so that others' queries go on; what was
+ * done in so little time is done again. */
 static const double quick_within = 2;
 
 /* What whatever may take long asks now and then: decoding, and waiting for a disk. */
