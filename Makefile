@@ -41,8 +41,10 @@ PACKAGES := libturbojpeg sqlite3 libxxhash jansson chafa libpcre2-8 libutf8proc 
 HEADERS  := vips libcurl tesseract libpq
 CPPFLAGS_ALL := -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DLENS_VERSION='"$(VERSION)"' -include src/base/machine.h -Iinclude -Isrc -Itests/support \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(HEADERS) 2>/dev/null | sed 's/-I/-isystem /g') $(CPPFLAGS)
+# gcc counts atomically wherever there are threads, and then vectorises no loop: `memelens fit` takes 107 s instead of 17. A count that two threads lose is none here.
+COUNTED := --coverage -fprofile-update=single -O1 -DLENS_COVERAGE
 CFLAGS_ALL := $(CFLAGS) $(WARN) $(HARDENING) -pthread -ffp-contract=off \
-	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(if $(COVERAGE),--coverage -O1 -DLENS_COVERAGE)
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(if $(COVERAGE),$(COUNTED))
 LDLIBS_ALL := $(LDFLAGS) $(HARDENING_LINK) $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
 
 # hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it.
