@@ -1,11 +1,9 @@
 #include "base/patience.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -39,11 +37,7 @@ static _Thread_local lens_disk_patience own;
 
 static void begin_empty(void)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&queued, &attributes);
-    pthread_condattr_destroy(&attributes);
+    lens_cond_init(&queued);
     first = left = NULL;
     waiting = idle = running = sent = 0;
 }
@@ -96,16 +90,6 @@ static double seconds_of_own(void)
 {
     const double most = own.seconds > 0 && own.seconds < seconds_default ? own.seconds : seconds_default, seconds = most * lens_patience();
     return seconds < 1 ? 1 : seconds; /* a busy machine is no silent disk */
-}
-
-static struct timespec from_now(double seconds)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    const long nanoseconds = until.tv_nsec + (long)((seconds - (double)(long)seconds) * 1e9);
-    until.tv_sec += (time_t)seconds + nanoseconds / 1000000000L;
-    until.tv_nsec = nanoseconds % 1000000000L;
-    return until;
 }
 
 static void free_state(struct lens_errand_state *state)
@@ -195,11 +179,10 @@ static void *serve(void *unused)
     (void)unused;
     pthread_mutex_lock(&lock);
     for (;;) {
-        const struct timespec until = from_now(idle_most);
+        const double until = lens_seconds() + idle_most;
         idle++;
-        int timed_out = 0;
-        while (!first && !timed_out)
-            timed_out = pthread_cond_timedwait(&queued, &lock, &until) == ETIMEDOUT;
+        while (!first && lens_cond_wait(&queued, &lock, until))
+            ;
         idle--;
         struct lens_errand_state *state = first;
         if (!state)
@@ -246,13 +229,9 @@ static bool have_thread(int most)
 static struct lens_errand_state *state_of(lens_errand *errand, bool waited_for)
 {
     struct lens_errand_state *state = calloc(1, sizeof *state);
-    pthread_condattr_t attributes;
     if (!state)
         return NULL;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&state->done_now, &attributes);
-    pthread_condattr_destroy(&attributes);
+    lens_cond_init(&state->done_now);
     state->errand = errand;
     state->waited_for = waited_for;
     state->begun = lens_seconds();
@@ -279,8 +258,7 @@ static lens_error_code wait_for(struct lens_errand_state *state, double seconds)
     double since = state->begun < latest ? latest : state->begun, looked = lens_seconds();
     unsigned answers = 0;
     while (!state->done) {
-        const struct timespec until = from_now(look_every);
-        if (pthread_cond_timedwait(&state->done_now, &lock, &until) != ETIMEDOUT || state->done)
+        if (lens_cond_wait(&state->done_now, &lock, lens_seconds() + look_every) || state->done)
             continue;
         bool goes_on = true;
         if (own.goes_on) { /* it may ask for anything, so not under the lock */

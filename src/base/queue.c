@@ -1,9 +1,9 @@
 #include "base/queue.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 struct lens_queue {
     pthread_mutex_t lock;
@@ -20,12 +20,8 @@ lens_queue *lens_queue_new(size_t capacity)
         return NULL;
     queue->capacity = capacity;
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->filled, &attributes);
-    pthread_cond_init(&queue->drained, &attributes);
-    pthread_condattr_destroy(&attributes);
+    lens_cond_init(&queue->filled);
+    pthread_cond_init(&queue->drained, NULL);
     return queue;
 }
 
@@ -105,15 +101,10 @@ size_t lens_queue_take_share(lens_queue *queue, void **items, size_t most, size_
 
 bool lens_queue_pop_within(lens_queue *queue, void **item, double seconds)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    long nanoseconds = until.tv_nsec + (long)((seconds - (double)(long)seconds) * 1e9);
-    until.tv_sec += (time_t)seconds + nanoseconds / 1000000000L;
-    until.tv_nsec = nanoseconds % 1000000000L;
+    const double until = lens_seconds() + seconds;
     pthread_mutex_lock(&queue->lock);
-    while (queue->count == 0 && !queue->closed)
-        if (pthread_cond_timedwait(&queue->filled, &queue->lock, &until) == ETIMEDOUT)
-            break;
+    while (queue->count == 0 && !queue->closed && lens_cond_wait(&queue->filled, &queue->lock, until))
+        ;
     return take(queue, item);
 }
 

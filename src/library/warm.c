@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/patience.h"
@@ -195,12 +194,7 @@ static void *refresh_always(void *context)
     lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = &self});
     pthread_mutex_lock(&warm->lock);
     while (!warm->ends) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        const int64_t ns = until.tv_nsec + (int64_t)(rest * 1e9);
-        until.tv_sec += ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
-        if (pthread_cond_timedwait(&warm->ended, &warm->lock, &until) != ETIMEDOUT)
+        if (lens_cond_wait(&warm->ended, &warm->lock, lens_seconds() + rest))
             continue;
         pthread_mutex_unlock(&warm->lock);
         self.begun = lens_seconds();
@@ -341,11 +335,7 @@ lens_warm *lens_warm_new(const char *name, lens_error *err)
         return NULL;
     }
     warm->place = place;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&warm->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    lens_cond_init(&warm->ended);
     pthread_mutex_init(&warm->lock, NULL);
     pthread_mutex_init(&warm->refresh_lock, NULL);
     /* What keeps it from being opened now may pass, and is told to who asks; a library of a newer version stays one. */

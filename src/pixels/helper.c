@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/patience.h"
 #include "pixels/decoders.h"
 #include "pixels/helper_loop.h"
@@ -66,11 +67,7 @@ static pthread_once_t turns = PTHREAD_ONCE_INIT;
 
 static void begin_turns(void)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&turn_free, &attributes);
-    pthread_condattr_destroy(&attributes);
+    lens_cond_init(&turn_free);
     pthread_mutex_init(&turn_lock, NULL);
     first_turn = NULL;
     large_now = 0;
@@ -372,10 +369,7 @@ static bool take_turn(lens_helper *self, uint64_t pixels)
         at = &(*at)->next;
     *at = &own;
     while (!has_turn(&own, pixels) && !ended) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec++;
-        if (pthread_cond_timedwait(&turn_free, &turn_lock, &until) != ETIMEDOUT)
+        if (lens_cond_wait(&turn_free, &turn_lock, lens_seconds() + 1))
             continue;
         pthread_mutex_unlock(&turn_lock); /* who is asked may ask for anything */
         ended = lens_patience_ended();

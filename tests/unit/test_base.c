@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/date.h"
 #include "base/hash.h"
 #include "base/id_map.h"
@@ -295,6 +296,25 @@ static void test_queue(void **state)
     lens_queue_free(queue);
 }
 
+/* Given up at its moment and not before, on the clock that no one can set back. */
+static void test_a_wait_ends(void **state)
+{
+    (void)state;
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never;
+    lens_cond_init(&never);
+    for (int i = 0; i < 3; i++) { /* at whatever fraction of a second it begins */
+        const double until = lens_seconds() + 0.4;
+        pthread_mutex_lock(&lock);
+        while (lens_cond_wait(&never, &lock, until))
+            ;
+        pthread_mutex_unlock(&lock);
+        assert_true(lens_seconds() >= until - 1e-6);
+    }
+    pthread_cond_destroy(&never);
+    pthread_mutex_destroy(&lock);
+}
+
 static void test_queue_is_shared_out(void **state)
 {
     (void)state;
@@ -367,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_an_id_map),
+        cmocka_unit_test(test_a_wait_ends),
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_queue_is_shared_out),
     };
