@@ -209,7 +209,7 @@ lens_explanation *lens_explain(lens_library *library, const char *name, const le
     lens_store_model model = {0};
     lens_warm_encoder *shared = NULL;
     lens_explanation *out = NULL;
-    if (lens_library_model_of(library, name, words, &model, err) != 0)
+    if (lens_library_model_of(library, NULL, name, words, &model, err) != 0)
         return NULL;
     const bool mapped = words && !lens_model_knows_words(model.name) && lens_word_bridge_known(library->place.folder, &model);
     if (mapped)

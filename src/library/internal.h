@@ -73,8 +73,8 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_t
  * knows words. */
 int lens_library_model(lens_store *store, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
-/* The same for LIBRARY, out of its warm where it has one. */
-int lens_library_model_of(lens_library *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+/* The same for LIBRARY, out of its warm where it has one. STORE: its reader, or NULL. */
+int lens_library_model_of(lens_library *library, lens_store *store, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* The same out of MODELS. */
 int lens_library_choose(const lens_store_models *models, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);

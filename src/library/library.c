@@ -208,18 +208,18 @@ int lens_picture_some(lens_library *library, int64_t *ids, int count, lens_error
     return found;
 }
 
-int lens_library_model_of(lens_library *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+int lens_library_model_of(lens_library *library, lens_store *store, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
     if (library->warm)
         return lens_warm_model(library->warm, wanted, words, out, err);
-    lens_store *store = lens_library_reader(library, err);
-    const int result = store ? lens_library_model(store, &library->place, wanted, words, out, err) : -1;
-    lens_library_reader_done(library, store);
+    lens_store *own = store ? NULL : lens_library_reader(library, err);
+    const int result = store || own ? lens_library_model(store ? store : own, &library->place, wanted, words, out, err) : -1;
+    lens_library_reader_done(library, own);
     return result;
 }
 
 char *lens_library_model_name(lens_library *library, const char *wanted, bool words, lens_error *err)
 {
     lens_store_model model = {0};
-    return lens_library_model_of(library, wanted, words, &model, err) == 0 ? model.name : NULL;
+    return lens_library_model_of(library, NULL, wanted, words, &model, err) == 0 ? model.name : NULL;
 }

@@ -6,7 +6,6 @@
 
 #include "library/sentences.h"
 #include "library/text_search.h"
-#include "library/warm.h"
 #include "pixels/sniff.h"
 
 int lens_ways_read(lens_ways *self, const lens_term *terms, size_t term_count, lens_error *err)
@@ -42,12 +41,6 @@ int lens_ways_read(lens_ways *self, const lens_term *terms, size_t term_count, l
             self->meant[self->meant_count++] = plain;
     }
     return 0;
-}
-
-static int choose_model(lens_library *library, lens_store *store, const char *wanted, bool words, lens_store_model *out, lens_error *err)
-{
-    return library->warm ? lens_warm_model(library->warm, wanted, words, out, err)
-                         : lens_library_model(store, &library->place, wanted, words, out, err);
 }
 
 /* The model of sentences that this library has vectors of. 1, 0 when there is none, -1 on error. */
@@ -104,10 +97,10 @@ int lens_ways_choose(lens_ways *self, lens_library *library, lens_store *store, 
         self->by |= LENS_BY_MEANING;
     lens_error why = {0};
     const bool look_words = words && (wanted & LENS_BY_LOOK);
-    bool looks = choose_model(library, store, options->model, look_words, look, &why) == 0;
+    bool looks = lens_library_model_of(library, store, options->model, look_words, look, &why) == 0;
     take_look_terms(self, looks && look_words);
     if (!looks && why.code == LENS_E_UNSUPPORTED && self->by) { /* no model that knows words, but there are other ways */
-        if (choose_model(library, store, options->model, false, look, err) != 0)
+        if (lens_library_model_of(library, store, options->model, false, look, err) != 0)
             return -1;
     } else if (!looks) {
         if (err)

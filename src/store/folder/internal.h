@@ -8,6 +8,7 @@
 #include "store/folder/folder.h"
 #include "store/folder/vector_file.h"
 #include "store/met.h"
+#include "store/path_range.h"
 
 #define LENS_DATABASE "library.db"
 #define LENS_LOCK "writer.lock"
@@ -129,13 +130,6 @@ int lens_sql_begin(lens_folder *store, lens_error *err); /* to write: refuses a 
 int lens_sql_begin_read(lens_folder *store, lens_error *err);
 int lens_sql_end(lens_folder *store, int result, lens_error *err);
 
-/* Everything below PATH, as a range of bytes that an index can walk: P/ < path < P0, '0' being the byte after '/'. PATH
- * itself is outside of it. */
-typedef struct lens_path_range {
-    char *from, *to;
-} lens_path_range;
-int lens_path_range_of(const char *path, lens_path_range *out);
-void lens_path_range_free(lens_path_range *range);
 /* Binds PATH to ?1, and its range to ?2 and ?3. */
 void lens_path_range_bind(sqlite3_stmt *statement, const char *path, const lens_path_range *range);
 

@@ -280,12 +280,12 @@ void lens_pg_ranges(lens_pg_args *args, const char *const *paths, size_t count)
     for (int part = 0; part < 3; part++) {
         lens_pg_array(args, LENS_PG_BYTES);
         for (size_t i = 0; i < count; i++) {
-            lens_buffer bound = {0};
-            const char *path = paths[i];
-            if (lens_buffer_print(&bound, "%s%s", part && path[1] == '\0' ? "" : path, part == 0 ? "" : part == 1 ? "/" : "0") != 0)
+            lens_path_range range;
+            if (lens_path_range_of(paths[i], &range) != 0)
                 args->failed = true;
-            lens_pg_add_bytes(args, bound.data ? bound.data : "", bound.size);
-            lens_buffer_free(&bound);
+            const char *text = part == 0 ? paths[i] : part == 1 ? range.from : range.to;
+            lens_pg_add_bytes(args, text ? text : "", text ? strlen(text) : 0);
+            lens_path_range_free(&range);
         }
     }
 }

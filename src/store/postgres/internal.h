@@ -6,9 +6,10 @@
 
 #include "base/buffer.h"
 #include "base/id_map.h"
+#include "store/met.h"
+#include "store/path_range.h"
 #include "store/postgres/libpq.h"
 #include "store/postgres/postgres.h"
-#include "store/met.h"
 
 enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16, LENS_PG_DIM_MOST = 16000 /* pgvector's */ };
 
@@ -131,7 +132,7 @@ char *lens_pg_copy_at(const lens_postgres *store, const PGresult *rows, int row,
 /* VALUES [dim] of a vector; false when it is another length. */
 bool lens_pg_vector_at(const lens_postgres *store, const PGresult *rows, int row, int column, float *values, int dim);
 
-/* PATHS [count] and the bounds of what is below each ("P/" to "P0", '0' being the byte after '/'), as the next three arguments: arrays, side by side. */
+/* PATHS [count] and the bounds of what is below each, as the next three arguments: arrays, side by side. */
 void lens_pg_ranges(lens_pg_args *args, const char *const *paths, size_t count);
 
 /* The server's clock: microseconds since 1970. */

@@ -5,20 +5,16 @@
 
 #define BELOW "(path = $1 OR (path > $2 AND path < $3))"
 
-/* PATH and the range of what is below it ("P/" to "P0", '0' being the byte after '/'), as the next three arguments. */
+/* PATH and the range of what is below it, as the next three arguments. */
 static int range_args(lens_pg_args *args, const char *path, lens_error *err)
 {
-    const size_t length = path[1] == '\0' ? 0 : strlen(path);
-    char *bound = malloc(length + 1);
-    if (!bound)
+    lens_path_range range;
+    if (lens_path_range_of(path, &range) != 0)
         return lens_fail_memory(err);
-    memcpy(bound, path, length);
     lens_pg_path(args, path);
-    bound[length] = '/';
-    lens_pg_bytes(args, bound, length + 1);
-    bound[length] = '0';
-    lens_pg_bytes(args, bound, length + 1);
-    free(bound);
+    lens_pg_path(args, range.from);
+    lens_pg_path(args, range.to);
+    lens_path_range_free(&range);
     return 0;
 }
 
