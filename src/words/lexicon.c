@@ -9,6 +9,8 @@ static const float like_prefix = 0.95f, like_one_off = 0.8f, like_two_off = 0.6f
 
 int lens_lexicon_add(lens_lexicon *self, const char *word, size_t size, int64_t texts)
 {
+    if (size == 0)
+        return 0;
     if (self->count == self->capacity) {
         const size_t capacity = self->capacity ? 2 * self->capacity : 1024;
         uint32_t *ends = realloc(self->ends, capacity * sizeof *ends);

@@ -14,9 +14,9 @@ int lens_postgres_approximate_wanted(lens_postgres *store, bool *wanted, lens_er
 int lens_postgres_approximate_want(lens_postgres *store, bool wanted, lens_error *err)
 {
     lens_pg_args args = {0};
-    lens_pg_bool(&args, wanted);
     if (lens_pg_begin(store, err) != 0)
         return -1;
+    lens_pg_bool(&args, wanted);
     return lens_pg_end(store, lens_pg_run(store, "UPDATE library SET approximate = $1", &args, NULL, err), err);
 }
 

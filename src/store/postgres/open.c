@@ -93,7 +93,8 @@ static int open_library(lens_postgres *store, lens_error *err)
         return is_library ? 0 : lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->name);
     if (is_library)
         return check_rights(store, err);
-    return lens_pg_schema_raise(store, err) == 0 && lens_pg_schema_look(store, err) == 1 ? 0 : -1;
+    const int made = lens_pg_schema_raise(store, err) == 0 ? lens_pg_schema_look(store, err) : -1;
+    return made > 0 ? 0 : made < 0 ? -1 : lens_fail(err, LENS_E_MISSING, "%s: the library that was made in this database is gone", store->name);
 }
 
 lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, double patience, lens_error *err)

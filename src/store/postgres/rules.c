@@ -97,9 +97,9 @@ int lens_postgres_root_settings(lens_postgres *store, const char *path, char **s
 int lens_postgres_set_root_settings(lens_postgres *store, const char *path, const char *settings, lens_error *err)
 {
     lens_pg_args args = {0};
-    lens_pg_path(&args, path);
-    lens_pg_path(&args, settings);
     if (lens_pg_begin(store, err) != 0)
         return -1;
+    lens_pg_path(&args, path);
+    lens_pg_path(&args, settings);
     return lens_pg_end(store, lens_pg_run(store, "UPDATE rule SET settings = $2 WHERE path = $1 AND NOT out AND settings IS DISTINCT FROM $2", &args, NULL, err), err);
 }

@@ -38,11 +38,11 @@ int lens_postgres_source_put(lens_postgres *store, const char *path, lens_source
     lens_pg_args args = {0};
     if (*path && lens_pg_path_check(path, err) != 0)
         return -1;
+    if (lens_pg_begin(store, err) != 0)
+        return -1;
     lens_pg_path(&args, path);
     lens_pg_int(&args, (int64_t)kind);
     lens_pg_path(&args, settings);
-    if (lens_pg_begin(store, err) != 0)
-        return -1;
     return lens_pg_end(store, lens_pg_number(store, "INSERT INTO source (path, kind, size, mtime_ns, settings) VALUES ($1, $2, -1, -1, $3)"
                                                     " ON CONFLICT (path) DO UPDATE SET kind = least(source.kind, excluded.kind),"
                                                     " settings = coalesce(excluded.settings, source.settings) RETURNING id", &args, id, err), err);

@@ -30,12 +30,15 @@ static int64_t slot_of(lens_id_map *taken, int64_t content, int64_t next)
 static int fill(lens_postgres *store, const PGresult *rows, lens_id_map *taken, lens_store_vectors *out, lens_error *err)
 {
     for (int i = 0; i < lens_pg_rows(store, rows); i++) {
-        const int64_t next = (int64_t)out->committed, slot = slot_of(taken, lens_pg_int_at(store, rows, i, 2), next);
+        const int64_t id = lens_pg_int_at(store, rows, i, 0), next = (int64_t)out->committed, slot = slot_of(taken, lens_pg_int_at(store, rows, i, 2), next);
         if (slot < 0)
             return lens_fail_memory(err);
         if (slot == next && !lens_pg_vector_at(store, rows, i, 1, (float *)out->map + (size_t)slot * (size_t)out->dim, out->dim))
-            return lens_fail(err, LENS_E_FORMAT, "%s: the vector of picture %lld has another length", store->name, (long long)lens_pg_int_at(store, rows, i, 0));
-        out->ids[out->count] = lens_pg_int_at(store, rows, i, 0);
+            return lens_fail(err, LENS_E_FORMAT, "%s: the vector of picture %lld has another length", store->name, (long long)id);
+        if (out->count && id <= out->ids[out->count - 1]) /* rows are looked for by halves */
+            return lens_fail(err, LENS_E_FORMAT, "%s: the pictures that have vectors come in no order: %lld after %lld", store->name, (long long)id,
+                             (long long)out->ids[out->count - 1]);
+        out->ids[out->count] = id;
         out->slots[out->count++] = (uint32_t)slot;
         out->committed += slot == next;
     }

@@ -100,12 +100,12 @@ int lens_postgres_work_offer(lens_postgres *store, int64_t worker, const lens_st
 int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_names *within, lens_store_work *items, int count, lens_error *err)
 {
     lens_pg_args args = {0};
-    lens_pg_ranges(&args, (const char *const *)within->items, within->count);
-    lens_pg_int(&args, worker);
-    lens_pg_int(&args, count);
     /* Not to be asked again by itself when the connection is lost: it may have taken some, of which nobody here would know. */
     if (lens_pg_begin_share(store, err) != 0)
         return -1;
+    lens_pg_ranges(&args, (const char *const *)within->items, within->count);
+    lens_pg_int(&args, worker);
+    lens_pg_int(&args, count);
     PGresult *rows = lens_pg_ask(store, "WITH mine AS (SELECT path, models FROM work WHERE models = (SELECT models FROM worker WHERE id = $4) AND (worker IS NULL"
                                         " OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker AND w.lease > " LENS_PG_NOW ")) AND " WITHIN
                                         " ORDER BY path LIMIT $5 FOR UPDATE SKIP LOCKED)"
