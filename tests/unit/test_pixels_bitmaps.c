@@ -1,81 +1,8 @@
 /* The formats that we read by hand: BMP, ICO and PNM, made byte by byte from what their documents say. */
+#include "bitmaps.h"
 #include "pictures.h"
 #include "pixels/decode.h"
 #include "support.h"
-
-typedef struct bmp {
-    int header, width, height, bits, compression, colours; /* header: 12, 40, 56 */
-    const uint32_t *masks;                                 /* four, for compression 3 and 6 */
-    const char *palette;                                   /* COLOURS of four bytes: blue, green, red, nothing */
-    const char *rows;
-    size_t size; /* of ROWS */
-    bool icon;
-} bmp;
-
-static lens_buffer dib_of(const bmp *b)
-{
-    lens_buffer out = {0};
-    test_put_number(&out, (uint32_t)b->header, 4);
-    if (b->header == 12) {
-        test_put_number(&out, (uint32_t)b->width, 2);
-        test_put_number(&out, (uint32_t)b->height, 2);
-        test_put_number(&out, 1, 2);
-        test_put_number(&out, (uint32_t)b->bits, 2);
-    } else {
-        test_put_number(&out, (uint32_t)b->width, 4);
-        test_put_number(&out, (uint32_t)(b->icon ? 2 * b->height : b->height), 4);
-        test_put_number(&out, 1, 2);
-        test_put_number(&out, (uint32_t)b->bits, 2);
-        test_put_number(&out, (uint32_t)b->compression, 4);
-        test_put_number(&out, 0, 4);
-        test_put_number(&out, 0, 4);
-        test_put_number(&out, 0, 4);
-        test_put_number(&out, (uint32_t)b->colours, 4);
-        test_put_number(&out, 0, 4);
-        int masks = b->compression == 6 || b->header >= 56 ? 4 : b->compression == 3 ? 3 : 0;
-        for (int i = 0; i < masks; i++)
-            test_put_number(&out, b->masks ? b->masks[i] : 0, 4);
-    }
-    for (int i = 0; i < b->colours; i++)
-        lens_buffer_append(&out, b->palette + 4 * i, b->header == 12 ? 3 : 4);
-    return out;
-}
-
-static lens_buffer bmp_of(const bmp *b)
-{
-    lens_buffer dib = dib_of(b), out = {0};
-    lens_buffer_append(&out, "BM", 2);
-    test_put_number(&out, (uint32_t)(14 + dib.size + b->size), 4);
-    test_put_number(&out, 0, 4);
-    test_put_number(&out, (uint32_t)(14 + dib.size), 4);
-    lens_buffer_append(&out, dib.data, dib.size);
-    assert_int_equal(lens_buffer_append(&out, b->rows, b->size), 0);
-    lens_buffer_free(&dib);
-    return out;
-}
-
-/* ICON with MASK behind its rows, in an icon file beside a smaller one that must not be taken. */
-static lens_buffer ico_of(const bmp *b, const char *mask, size_t mask_size)
-{
-    lens_buffer dib = dib_of(b), out = {0};
-    size_t size = dib.size + b->size + mask_size;
-    test_put_number(&out, 0x10000, 4);
-    test_put_number(&out, 2, 2);
-    for (int i = 0; i < 2; i++) {
-        test_put_number(&out, i ? (uint32_t)b->width : 1, 1);
-        test_put_number(&out, i ? (uint32_t)b->height : 1, 1);
-        test_put_number(&out, 0, 2);
-        test_put_number(&out, 1, 2);
-        test_put_number(&out, (uint32_t)b->bits, 2);
-        test_put_number(&out, i ? (uint32_t)size : 7, 4);
-        test_put_number(&out, 6 + 32, 4);
-    }
-    lens_buffer_append(&out, dib.data, dib.size);
-    lens_buffer_append(&out, b->rows, b->size);
-    assert_int_equal(lens_buffer_append(&out, mask, mask_size), 0);
-    lens_buffer_free(&dib);
-    return out;
-}
 
 static int decode(const void *bytes, size_t size, lens_image *image, lens_error *err)
 {
@@ -110,42 +37,40 @@ static void expect(lens_buffer bytes, int width, int height, const char *hexadec
     lens_buffer_free(&bytes);
 }
 
-#define ROWS(text) .rows = text, .size = sizeof(text) - 1
-
 static void test_bmp_with_a_palette(void **state)
 {
     (void)state;
     const char *palette = "\x00\x00\xff\x00" "\x00\xff\x00\x00" "\xff\x00\x00\x00" "\x11\x22\x33\x00";
-    expect(bmp_of(&(bmp){40, 3, 2, 1, 0, 2, NULL, palette, ROWS("\xa0\0\0\0" "\x40\0\0\0")}), 3, 2,
+    expect(test_bmp(&(test_bitmap){40, 3, 2, 1, 0, 2, NULL, palette, TEST_ROWS("\xa0\0\0\0" "\x40\0\0\0")}), 3, 2,
            "ff0000 00ff00 ff0000 00ff00 ff0000 00ff00", 3);
-    expect(bmp_of(&(bmp){40, 5, 1, 2, 0, 4, NULL, palette, ROWS("\x1b\x40\0\0")}), 5, 1, "ff0000 00ff00 0000ff 332211 00ff00", 2);
-    expect(bmp_of(&(bmp){40, 3, 1, 4, 0, 4, NULL, palette, ROWS("\x01\x30\0\0")}), 3, 1, "ff0000 00ff00 332211", 2);
-    expect(bmp_of(&(bmp){40, 3, 1, 8, 0, 4, NULL, palette, ROWS("\x02\x03\x09\0")}), 3, 1, "0000ff 332211 000000", 1);
-    expect(bmp_of(&(bmp){12, 2, 1, 8, 0, 4, NULL, palette, ROWS("\x01\x02\0\0")}), 2, 1, "00ff00 0000ff", 2);
+    expect(test_bmp(&(test_bitmap){40, 5, 1, 2, 0, 4, NULL, palette, TEST_ROWS("\x1b\x40\0\0")}), 5, 1, "ff0000 00ff00 0000ff 332211 00ff00", 2);
+    expect(test_bmp(&(test_bitmap){40, 3, 1, 4, 0, 4, NULL, palette, TEST_ROWS("\x01\x30\0\0")}), 3, 1, "ff0000 00ff00 332211", 2);
+    expect(test_bmp(&(test_bitmap){40, 3, 1, 8, 0, 4, NULL, palette, TEST_ROWS("\x02\x03\x09\0")}), 3, 1, "0000ff 332211 000000", 1);
+    expect(test_bmp(&(test_bitmap){12, 2, 1, 8, 0, 4, NULL, palette, TEST_ROWS("\x01\x02\0\0")}), 2, 1, "00ff00 0000ff", 2);
 }
 
 static void test_bmp_with_true_colours(void **state)
 {
     (void)state;
-    expect(bmp_of(&(bmp){40, 2, 2, 24, 0, 0, NULL, NULL, ROWS("\1\2\3\4\5\6\0\0" "\7\10\11\12\13\14\0\0")}), 2, 2,
+    expect(test_bmp(&(test_bitmap){40, 2, 2, 24, 0, 0, NULL, NULL, TEST_ROWS("\1\2\3\4\5\6\0\0" "\7\10\11\12\13\14\0\0")}), 2, 2,
            "090807 0c0b0a 030201 060504", 2);
-    expect(bmp_of(&(bmp){40, 2, -2, 24, 0, 0, NULL, NULL, ROWS("\1\2\3\4\5\6\0\0" "\7\10\11\12\13\14\0\0")}), 2, 2,
+    expect(test_bmp(&(test_bitmap){40, 2, -2, 24, 0, 0, NULL, NULL, TEST_ROWS("\1\2\3\4\5\6\0\0" "\7\10\11\12\13\14\0\0")}), 2, 2,
            "030201 060504 090807 0c0b0a", 2);
     /* Of 32 bits without fields the last eight mean nothing. */
-    expect(bmp_of(&(bmp){40, 2, 1, 32, 0, 0, NULL, NULL, ROWS("\1\2\3\0" "\4\5\6\xff")}), 2, 1, "030201 060504", 0);
+    expect(test_bmp(&(test_bitmap){40, 2, 1, 32, 0, 0, NULL, NULL, TEST_ROWS("\1\2\3\0" "\4\5\6\xff")}), 2, 1, "030201 060504", 0);
     /* 16 bits: five each; Pillow cuts 15 * 255 / 31 to 123. */
-    expect(bmp_of(&(bmp){40, 2, 1, 16, 0, 0, NULL, NULL, ROWS("\xff\x7f" "\x0f\x00")}), 2, 1, "ffffff 00007b", 0);
+    expect(test_bmp(&(test_bitmap){40, 2, 1, 16, 0, 0, NULL, NULL, TEST_ROWS("\xff\x7f" "\x0f\x00")}), 2, 1, "ffffff 00007b", 0);
     const uint32_t five_six_five[4] = {0xf800, 0x07e0, 0x001f, 0};
-    expect(bmp_of(&(bmp){40, 2, 1, 16, 3, 0, five_six_five, NULL, ROWS("\x00\xf8" "\xe0\x07")}), 2, 1, "ff0000 00ff00", 0);
+    expect(test_bmp(&(test_bitmap){40, 2, 1, 16, 3, 0, five_six_five, NULL, TEST_ROWS("\x00\xf8" "\xe0\x07")}), 2, 1, "ff0000 00ff00", 0);
 }
 
 static void test_bmp_with_alpha_lies_on_white(void **state)
 {
     (void)state;
     const uint32_t masks[4] = {0xff, 0xff00, 0xff0000, 0xff000000};
-    expect(bmp_of(&(bmp){56, 3, 1, 32, 3, 0, masks, NULL, ROWS("\x10\x20\x30\xff" "\x10\x20\x30\x00" "\x00\x00\x00\x80")}), 3, 1,
+    expect(test_bmp(&(test_bitmap){56, 3, 1, 32, 3, 0, masks, NULL, TEST_ROWS("\x10\x20\x30\xff" "\x10\x20\x30\x00" "\x00\x00\x00\x80")}), 3, 1,
            "102030 ffffff 7f7f7f", 0);
-    expect(bmp_of(&(bmp){40, 1, 1, 32, 6, 0, masks, NULL, ROWS("\x10\x20\x30\x00" "")}), 1, 1, "102030", 0); /* no alpha anywhere: opaque */
+    expect(test_bmp(&(test_bitmap){40, 1, 1, 32, 6, 0, masks, NULL, TEST_ROWS("\x10\x20\x30\x00" "")}), 1, 1, "102030", 0); /* no alpha anywhere: opaque */
 }
 
 static void test_bmp_with_run_lengths(void **state)
@@ -153,19 +78,19 @@ static void test_bmp_with_run_lengths(void **state)
     (void)state;
     const char *palette = "\x00\x00\xff\x00" "\x00\xff\x00\x00" "\xff\x00\x00\x00" "\x11\x22\x33\x00";
     /* Two of colour 1, the end of the row; three written out, filled up; the end. */
-    expect(bmp_of(&(bmp){40, 3, 2, 8, 1, 4, NULL, palette, ROWS("\2\1\0\0" "\0\3\1\2\3\0\0\1")}), 3, 2,
+    expect(test_bmp(&(test_bitmap){40, 3, 2, 8, 1, 4, NULL, palette, TEST_ROWS("\2\1\0\0" "\0\3\1\2\3\0\0\1")}), 3, 2,
            "00ff00 0000ff 332211 00ff00 00ff00 ff0000", 0);
     /* A step of one to the right and one up, then a run that goes on over the edge. */
-    expect(bmp_of(&(bmp){40, 3, 2, 8, 1, 4, NULL, palette, ROWS("\0\2\1\1" "\7\2\0\1")}), 3, 2,
+    expect(test_bmp(&(test_bitmap){40, 3, 2, 8, 1, 4, NULL, palette, TEST_ROWS("\0\2\1\1" "\7\2\0\1")}), 3, 2,
            "ff0000 0000ff 0000ff ff0000 ff0000 ff0000", 0);
-    expect(bmp_of(&(bmp){40, 5, 1, 4, 2, 4, NULL, palette, ROWS("\3\x12\0\4\x30\x12\0\1")}), 5, 1,
+    expect(test_bmp(&(test_bitmap){40, 5, 1, 4, 2, 4, NULL, palette, TEST_ROWS("\3\x12\0\4\x30\x12\0\1")}), 5, 1,
            "00ff00 0000ff 00ff00 332211 ff0000", 0);
     /* Without an end, but every row is there. */
-    expect(bmp_of(&(bmp){40, 2, 1, 8, 1, 4, NULL, palette, ROWS("\2\3\0\0")}), 2, 1, "332211 332211", 0);
+    expect(test_bmp(&(test_bitmap){40, 2, 1, 8, 1, 4, NULL, palette, TEST_ROWS("\2\3\0\0")}), 2, 1, "332211 332211", 0);
 
     lens_image image;
     lens_error err = {0};
-    lens_buffer outside = bmp_of(&(bmp){40, 3, 2, 8, 1, 4, NULL, palette, ROWS("\0\2\7\0\1\1\0\1")});
+    lens_buffer outside = test_bmp(&(test_bitmap){40, 3, 2, 8, 1, 4, NULL, palette, TEST_ROWS("\0\2\7\0\1\1\0\1")});
     assert_int_equal(decode(outside.data, outside.size, &image, &err), -1);
     assert_says(&err, "leaves the picture");
     lens_buffer_free(&outside);
@@ -175,22 +100,22 @@ static void test_bmp_that_makes_no_sense(void **state)
 {
     (void)state;
     const struct {
-        bmp of;
+        test_bitmap of;
         const char *words;
         lens_error_code code;
     } cases[] = {
-        {{40, 1, 1, 7, 0, 0, NULL, NULL, ROWS("\0\0\0\0")}, "number of bits", LENS_E_FORMAT},
-        {{40, 1, 1, 24, 4, 0, NULL, NULL, ROWS("\0\0\0\0")}, "not supported", LENS_E_UNSUPPORTED},
-        {{40, 1, 1, 24, 3, 0, NULL, NULL, ROWS("\0\0\0\0")}, "not supported", LENS_E_UNSUPPORTED},
-        {{40, 0, 1, 24, 0, 0, NULL, NULL, ROWS("\0\0\0\0")}, "0 x 1", LENS_E_FORMAT},
-        {{40, -5, 1, 24, 0, 0, NULL, NULL, ROWS("\0\0\0\0")}, "-5 x 1", LENS_E_FORMAT},
-        {{40, 1, INT32_MIN, 24, 0, 0, NULL, NULL, ROWS("\0\0\0\0")}, "allowed", LENS_E_LIMIT},
-        {{40, 1, -1, 8, 1, 0, NULL, NULL, ROWS("\0\0\0\0")}, "top to bottom", LENS_E_FORMAT},
-        {{40, 10000, 10000, 24, 0, 0, NULL, NULL, ROWS("\0\0\0\0")}, "allowed", LENS_E_LIMIT},
-        {{40, 1000, 1000, 24, 0, 0, NULL, NULL, ROWS("\0\0\0\0")}, "truncated", LENS_E_FORMAT},
+        {{40, 1, 1, 7, 0, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "number of bits", LENS_E_FORMAT},
+        {{40, 1, 1, 24, 4, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "not supported", LENS_E_UNSUPPORTED},
+        {{40, 1, 1, 24, 3, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "not supported", LENS_E_UNSUPPORTED},
+        {{40, 0, 1, 24, 0, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "0 x 1", LENS_E_FORMAT},
+        {{40, -5, 1, 24, 0, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "-5 x 1", LENS_E_FORMAT},
+        {{40, 1, INT32_MIN, 24, 0, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "allowed", LENS_E_LIMIT},
+        {{40, 1, -1, 8, 1, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "top to bottom", LENS_E_FORMAT},
+        {{40, 10000, 10000, 24, 0, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "allowed", LENS_E_LIMIT},
+        {{40, 1000, 1000, 24, 0, 0, NULL, NULL, TEST_ROWS("\0\0\0\0")}, "truncated", LENS_E_FORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        lens_buffer bytes = bmp_of(&cases[i].of);
+        lens_buffer bytes = test_bmp(&cases[i].of);
         lens_image image;
         lens_error err = {0};
         assert_int_equal(decode(bytes.data, bytes.size, &image, &err), -1);
@@ -205,15 +130,15 @@ static void test_icons(void **state)
     (void)state;
     const char *palette = "\x00\x00\xff\x00" "\x00\xff\x00\x00";
     /* With a mask: where its bit is set nothing is painted. */
-    bmp one = {40, 2, 2, 8, 0, 2, NULL, palette, ROWS("\0\1\0\0" "\1\0\0\0"), true};
-    expect(ico_of(&one, "\x80\0\0\0\x40\0\0\0", 8), 2, 2, "00ff00 ffffff ffffff 00ff00", 0);
-    bmp bare = {40, 2, 2, 8, 0, 2, NULL, palette, ROWS("\0\1\0\0" "\1\0\0\0"), true};
-    expect(ico_of(&bare, "", 0), 2, 2, "00ff00 ff0000 ff0000 00ff00", 0);
+    test_bitmap one = {40, 2, 2, 8, 0, 2, NULL, palette, TEST_ROWS("\0\1\0\0" "\1\0\0\0"), true};
+    expect(test_ico(&one, "\x80\0\0\0\x40\0\0\0", 8), 2, 2, "00ff00 ffffff ffffff 00ff00", 0);
+    test_bitmap bare = {40, 2, 2, 8, 0, 2, NULL, palette, TEST_ROWS("\0\1\0\0" "\1\0\0\0"), true};
+    expect(test_ico(&bare, "", 0), 2, 2, "00ff00 ff0000 ff0000 00ff00", 0);
     /* 32 bits have alpha of their own, unless all of it is 0. */
-    bmp deep = {40, 2, 1, 32, 0, 0, NULL, NULL, ROWS("\1\2\3\xff" "\4\5\6\0"), true};
-    expect(ico_of(&deep, "\0\0\0\0", 4), 2, 1, "030201 ffffff", 0);
-    bmp flat = {40, 2, 1, 32, 0, 0, NULL, NULL, ROWS("\1\2\3\0" "\4\5\6\0"), true};
-    expect(ico_of(&flat, "\x40\0\0\0", 4), 2, 1, "030201 ffffff", 0);
+    test_bitmap deep = {40, 2, 1, 32, 0, 0, NULL, NULL, TEST_ROWS("\1\2\3\xff" "\4\5\6\0"), true};
+    expect(test_ico(&deep, "\0\0\0\0", 4), 2, 1, "030201 ffffff", 0);
+    test_bitmap flat = {40, 2, 1, 32, 0, 0, NULL, NULL, TEST_ROWS("\1\2\3\0" "\4\5\6\0"), true};
+    expect(test_ico(&flat, "\x40\0\0\0", 4), 2, 1, "030201 ffffff", 0);
 }
 
 static lens_buffer text_of(const char *text, size_t size)
