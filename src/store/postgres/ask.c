@@ -264,10 +264,11 @@ int lens_pg_run(lens_postgres *store, const char *sql, lens_pg_args *args, int64
     PGresult *result = lens_pg_ask(store, sql, args, err);
     if (!result)
         return -1;
-    if (rows)
-        *rows = strtoll(store->pq->PQcmdTuples(result), NULL, 10);
+    const int64_t count = strtoll(store->pq->PQcmdTuples(result), NULL, 10);
     store->pq->PQclear(result);
-    return 0;
+    if (rows)
+        *rows = count;
+    return rows ? lens_pg_check_number(store, count, 0, UINT32_MAX, err) : 0; /* they are added up */
 }
 
 void lens_pg_done(lens_postgres *store, PGresult *rows)
