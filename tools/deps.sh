@@ -106,12 +106,15 @@ python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 postgres=$(dirname "$0")/../tests/postgres.py
 if ! "$python" "$postgres" find >/dev/null; then
-    if apt-cache show postgresql-17-pgvector 2>/dev/null | grep -q '^Version: 0\.[89]'; then
+    # The newest that the distribution has, of those that will do (tests/postgres.py says which).
+    vector=$(apt-cache pkgnames postgresql- | grep -E '^postgresql-(1[6-9]|[2-9][0-9])-pgvector$' | sort -V | tail -n 1)
+    version=$([ -z "$vector" ] || apt-cache show "$vector" | sed -n 's/^Version: //p' | head -n 1)
+    if [ -n "$version" ] && dpkg --compare-versions "$version" ge 0.8; then
         # Installing a server would make a cluster and run it: the tests have their own, and nobody asked for one.
         settings=/etc/postgresql-common/createcluster.conf
         packages=postgresql-common
         installed postgresql-common || { install && $sudo sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' "$settings"; }
-        packages="postgresql-17 postgresql-17-pgvector"
+        packages="${vector%-pgvector} $vector"
         install
     else
         "$python" "$postgres" install || true
