@@ -27,11 +27,13 @@ comma := ,
 # Against faults that get through (docs/SPEED.md has what it costs): what the compiler knows of it. No folder's name gets into the program, so that it comes out
 # the same wherever it is built. The sanitizers and gcov have their own ways; HARDENING= leaves it out.
 knows = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
+# A word for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
 known = $(or $(call knows,$(1)),$(foreach flag,$(1),$(call knows,$(flag))))
 ifeq ($(SANITIZE)$(COVERAGE)$(findstring -fsanitize,$(CFLAGS)),)
 HARDENING ?= $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3) -fPIE -Wformat -Werror=format-security \
 	$(call known,-fstack-protector-strong -fstack-clash-protection -fcf-protection -mbranch-protection=standard -ftrivial-auto-var-init=zero) \
-	$(call known,-ffile-prefix-map=$(CURDIR)=.)
+	$(if $(call knows,-ffile-prefix-map=/=/),-ffile-prefix-map=$(call quoted,$(CURDIR))=.)
 HARDENING := $(HARDENING)
 HARDENING_LINK := $(if $(HARDENING),$(call known,-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now -Wl$(comma)-z$(comma)noexecstack))
 endif
@@ -99,7 +101,7 @@ deps:
 COMPILED_WITH := $(CC) $(CPPFLAGS_ALL) $(filter-out $(WARN),$(CFLAGS_ALL))
 $(BUILD)/flags: always
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(COMPILED_WITH))' >$@.now; cmp -s $@.now $@ || cp $@.now $@
+	@printf '%s\n' $(call quoted,$(COMPILED_WITH)) >$@.now; cmp -s $@.now $@ || cp $@.now $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -195,15 +197,18 @@ run-races: $(PROGRAM) $(patsubst %.c,$(BUILD)/%,$(RACES))
 check-includes:
 	@tests/check-includes.sh
 
-# That a build has all it needs where there is none yet, which no build on the machine of whoever changes this file shows.
+# That a build has all it needs where there is none yet, in a folder of any name, which no build on the machine of whoever changes this file shows.
 check-from-nothing:
 	@rm -rf $(BUILD)/from-nothing
 	@$(MAKE) --no-print-directory -n BUILD=$(BUILD)/from-nothing all >/dev/null
+	@said=$$($(MAKE) --no-print-directory -n BUILD=$(BUILD)/from-nothing CURDIR="/somebody's \"own\" folder" $(BUILD)/from-nothing/src/base/file.o) && \
+	  case $$said in $(if $(findstring -ffile-prefix-map,$(HARDENING)),*"-ffile-prefix-map='/somebody'\''s \"own\" folder'=. "*,*)) ;; \
+	  *) echo 'make cannot do with a folder of any name' >&2; exit 1 ;; esac
 	@rm -rf $(BUILD)/from-nothing
 
 check-hardening: $(PROGRAM)
-	@tests/check-hardening.sh $(PROGRAM) '$(if $(SANITIZE)$(COVERAGE)$(filter command,$(origin HARDENING))$(findstring -fsanitize,$(CFLAGS)),,\
-	  $(or $(HARDENING),none))' '$(CFLAGS)'
+	@tests/check-hardening.sh $(PROGRAM) $(call quoted,$(if $(SANITIZE)$(COVERAGE)$(filter command,$(origin HARDENING))$(findstring -fsanitize,$(CFLAGS)),,\
+	  $(or $(HARDENING),none))) '$(CFLAGS)'
 
 coverage: deps
 	@tools/coverage.sh
