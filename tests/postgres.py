@@ -206,8 +206,9 @@ def keep(life, ready, programs, tcp):
     folder = server = None
     try:
         folder = folder_new()
-        if not can(os.path.join(programs, "postgres"), "--version"):
-            # In somebody's home, where no other user may come. (The libraries lie beside the programs' folder.)
+        if '"' in programs or not can(os.path.join(programs, "postgres"), "--version"):
+            # In a folder whose name initdb cannot hand to a shell, or in somebody's home, where no other user may come. (The libraries lie beside the
+            # programs' folder.)
             if not programs.startswith(own + os.sep):
                 raise RuntimeError(f"{programs} is closed to nobody, as whom the server has to run")
             copy = os.path.join(folder, "programs")
