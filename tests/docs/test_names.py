@@ -201,10 +201,17 @@ def addresses():
 
 def version(program):
     number = re.search(r"^VERSION := (\S+)", read(os.path.join(root, "Makefile")), re.M).group(1)
-    said = subprocess.run([program.program, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[1]
-    page = re.search(r'"memelens ([\d.]+)"', documents.manual()).group(1)
-    wrong = {f"{where} says {found}" for where, found in (("the program", said), ("docs/memelens.1", page)) if found != number}
-    check("the version is one", wrong)
+    said = {"the program": subprocess.run([program.program, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[1],
+            "docs/memelens.1": re.search(r'"memelens ([\d.]+)"', documents.manual()).group(1)}
+    for name, pattern in (("CHANGELOG.md", r"^## (\d\S*)$"), ("packaging/debian/changelog", r"^memelens \((\S+)\)"), ("src/server/openapi.json", r'^  "version": "(.*)",$')):
+        said[name] = re.search(pattern, read(os.path.join(root, name)), re.M).group(1)
+    check("the version is one", {f"{where} says {found}" for where, found in said.items() if found != number})
+
+
+def models(program):
+    said = subprocess.run([program.program, "models"], stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, "MEMELENS_MODELS": "/nowhere"}).stdout
+    page = read(os.path.join(root, "docs", "MODELS.md"))
+    check("each model of the catalogue is in MODELS.md", {name for name in re.findall(r"^(\S+)", said, re.M) if f"| `{name}` |" not in page})
 
 
 def main():
@@ -219,6 +226,7 @@ def main():
     names_of_the_source()
     addresses()
     version(program)
+    models(program)
     return 1 if failed else 0
 
 
