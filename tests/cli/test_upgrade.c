@@ -277,9 +277,7 @@ static void kill_at_each_page(const test_world *first, const char *name, void *c
         expect_clean(world);
         expect_indexed(world, 0);
         expect_clean(world);
-        free(tables);
-        tables = tables_of(world);
-        assert_true(strlen(tables) > strlen(old));
+        assert_int_equal(version_of(world), LENS_SCHEMA_VERSION);
         lens_buffer_free(&bytes);
         free(log);
         free(tables);
