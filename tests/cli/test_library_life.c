@@ -279,9 +279,8 @@ static void test_search_in_indexes_first(void **state)
     test_run run = test_world_expect(world, 0, "index", one, NULL);
     test_run_free(&run);
     run = test_world_expect(world, 0, "search", "--paths", "--in", two, a, NULL);
-    char *b = test_world_path(world, "two/b.jpg"), relative[4300];
-    snprintf(relative, sizeof relative, "cd '%s' && exec '%s' search --paths --in two/ id:1", world->pictures, test_program());
-    const char *argv[] = {"/bin/sh", "-c", relative, NULL};
+    char *b = test_world_path(world, "two/b.jpg");
+    const char *argv[] = {"/bin/sh", "-c", "cd \"$1\" && exec \"$0\" search --paths --in two/ id:1", test_program(), world->pictures, NULL};
     test_run again = test_run_program(argv, test_world_environment(world), NULL);
     assert_string_equal(again.out.data, run.out.data);
     test_run_free(&again);

@@ -225,9 +225,7 @@ static void test_stdout_that_cannot_be_written_is_an_error(void **state)
         skip();
     }
     three_pictures(world);
-    char command[8192];
-    snprintf(command, sizeof command, "'%s' search id:1 >/dev/full", test_program());
-    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    const char *argv[] = {"/bin/sh", "-c", "\"$0\" search id:1 >/dev/full", test_program(), NULL};
     test_run run = test_run_program(argv, test_world_environment(world), NULL);
     assert_int_equal(run.status, 2);
     assert_non_null(strstr(run.err.data, "could not be written"));
@@ -240,9 +238,7 @@ static void test_a_closed_stdout_is_an_error(void **state)
     const test_world *world = *state;
     three_pictures(world);
     for (int i = 0; i < 2; i++) {
-        char command[8192];
-        snprintf(command, sizeof command, "exec '%s' %s <&- >&-", test_program(), i ? "search id:1" : "status");
-        const char *argv[] = {"/bin/sh", "-c", command, NULL};
+        const char *argv[] = {"/bin/sh", "-c", i ? "exec \"$0\" search id:1 <&- >&-" : "exec \"$0\" status <&- >&-", test_program(), NULL};
         test_run run = test_run_program(argv, test_world_environment(world), NULL);
         assert_int_equal(run.status, 2);
         assert_non_null(strstr(run.err.data, "could not be written"));

@@ -345,10 +345,8 @@ static void test_settings(void **state)
 static void test_a_bar_on_a_terminal(void **state)
 {
     const test_place *here = *state;
-    char command[4200];
     test_need_terminal();
-    snprintf(command, sizeof command, "exec script -qec \"'%s' pull " REPOSITORY "\" /dev/null", test_program());
-    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    const char *argv[] = {"/bin/sh", "-c", "exec script -qec '\"${MEMELENS_PROGRAM:-build/memelens}\" pull " REPOSITORY "' /dev/null", NULL};
     test_run run = test_run_program(argv, test_place_environment(here, "TERM=xterm"), NULL);
     assert_int_equal(run.status, 0);
     assert_non_null(strstr(run.out.data, "[####"));

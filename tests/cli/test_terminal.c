@@ -7,7 +7,7 @@
 static test_run on_terminal(const test_world *world, const char *term, const char *words)
 {
     char command[8192], kind[64];
-    snprintf(command, sizeof command, "exec script -qec \"'%s' %s\" /dev/null", test_program(), words);
+    snprintf(command, sizeof command, "exec script -qec \"\\\"\\${MEMELENS_PROGRAM:-build/memelens}\\\" %s\" /dev/null", words);
     snprintf(kind, sizeof kind, "TERM=%s", term);
     const char *environment[16];
     size_t count = 0;

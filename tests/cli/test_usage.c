@@ -110,14 +110,12 @@ static void test_completion_knows_every_option(void **state)
 static void test_bash_completes(void **state)
 {
     (void)state;
-    char script[8192];
-    snprintf(script, sizeof script,
-             "source <('%s' completion bash); COMP_WORDS=(memelens search --min); COMP_CWORD=2; _memelens; echo \"${COMPREPLY[@]}\"; "
-             "COMP_WORDS=(memelens dup); COMP_CWORD=1; _memelens; echo \"${COMPREPLY[@]}\"; "
-             /* a model of one's own is called as its folder is: nothing in the name is run */
-             "memelens() { printf 'mine  here\\n$(echo${IFS}run>&2)  here\\n'; }; COMP_WORDS=(memelens pull ''); COMP_CWORD=2; _memelens; echo \"${COMPREPLY[@]}\"",
-             test_program());
-    const char *argv[] = {"/bin/bash", "-c", script, NULL};
+    static const char script[] =
+        "source <(\"$0\" completion bash); COMP_WORDS=(memelens search --min); COMP_CWORD=2; _memelens; echo \"${COMPREPLY[@]}\"; "
+        "COMP_WORDS=(memelens dup); COMP_CWORD=1; _memelens; echo \"${COMPREPLY[@]}\"; "
+        /* a model of one's own is called as its folder is: nothing in the name is run */
+        "memelens() { printf 'mine  here\\n$(echo${IFS}run>&2)  here\\n'; }; COMP_WORDS=(memelens pull ''); COMP_CWORD=2; _memelens; echo \"${COMPREPLY[@]}\"";
+    const char *argv[] = {"/bin/bash", "-c", script, test_program(), NULL};
     test_run run = test_run_program(argv, NULL, NULL);
     assert_string_equal(run.out.data, "--min-score\nduplicates\nmine\n");
     assert_int_equal(run.err.size, 0);
