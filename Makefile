@@ -255,6 +255,7 @@ install: all
 	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions'
 	$(PROGRAM) completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memelens'
 	$(PROGRAM) completion zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memelens'
+	chmod 644 '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memelens' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memelens'
 
 uninstall:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/memelens' '$(DESTDIR)$(PREFIX)/share/man/man1/memelens.1' \

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 from browser import By, Keys, check, failures, have_driver, open_browser, picture, resize
 from selenium.webdriver.support.ui import Select
@@ -187,7 +188,7 @@ def main():
             test_fit(driver, report, 400)
             test_many(driver, report, folder)
             own = {"file://" + report, "file://" + os.path.join(folder, "many.html")}
-            others = [url for url in asked(driver) if url.split("#")[0] not in own]
+            others = [url for url in asked(driver) if urllib.parse.unquote(url.split("#")[0]) not in own]
             check("nothing is asked of anyone", not others, others)
             said = [entry["message"] for entry in driver.get_log("browser")]
             check("the console is silent", not said, said)

@@ -53,9 +53,11 @@ MEANT = [
     (r"COMMAND --help", "search --help"),
     (r"text\|meaning\|look\|all$", "text calm"),
     (r"^memelens bench$", "memelens bench --seconds 0.2"),
-    (r"^make && sudo make install$", "make -s -C $ROOT -o all install PROGRAM=$PROGRAM DESTDIR=$HOME/staged && ~/staged/usr/local/bin/memelens --version"),
-    (r"^(build/bench/(?:approximate|scale) .*)", r"\1 --program $PROGRAM"),
-    (r"^build/", "cd $ROOT && $BUILD/"),
+    # Root may have a umask that lets nobody else read.
+    (r"^make && sudo make install$", "(umask 077; make -s -C \"$ROOT\" -o all install PROGRAM=\"$FROM_ROOT\" DESTDIR=\"$HOME/staged\") && ! find ~/staged ! -perm -044 | grep . && "
+     "~/staged/usr/local/bin/memelens --version"),
+    (r"^(build/bench/(?:approximate|scale) .*)", r'\1 --program "$PROGRAM"'),
+    (r"^build/", 'cd "$ROOT" && "$BUILT"/'),
     (r"--rows (1000000|N)", "--rows 2000"),
     (r"--library PLACE", "--library ~/scale"),
     (r"^(memelens .*)--listen :8080", r"\1--listen 127.0.0.1:0"),  # to loopback alone
@@ -99,9 +101,10 @@ class Home:
         self.here = os.path.join(folder, "here")
         self.library = os.path.join(folder, ".local", "share", "memelens", "library")
         self.baseline = os.path.join(folder, "baseline")
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("MEMELENS_", "XDG_", "HF_"))}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("MEMELENS_", "XDG_", "HF_")) and name != "BUILD"}
         self.environment.update(HOME=folder, PATH=f"{folder}/bin:{SERVER}:{os.environ['PATH']}", TERM="dumb", LC_ALL="C.UTF-8",
-                                BUILD=os.path.dirname(PROGRAM), ROOT=documents.root, PROGRAM=PROGRAM)
+                                BUILT=os.path.dirname(PROGRAM), ROOT=documents.root, PROGRAM=PROGRAM,
+                                FROM_ROOT=os.path.relpath(PROGRAM, documents.root))  # make takes no path with a blank in it
         for name in ("bin", "here", "found", "memes", ".local/share/memelens/models"):
             os.makedirs(os.path.join(folder, name))
         os.symlink(PROGRAM, os.path.join(folder, "bin", "memelens"))
@@ -138,7 +141,7 @@ class Home:
             os.makedirs(os.path.join(there, name))
             for file in os.listdir(found):
                 os.symlink(os.path.join(found, file), os.path.join(there, name, file))
-        self.must(f"tar -C ~ -xzf '{documents.root}/tests/kept/0.1.0.models.tar.gz' && mv ~/models/tiny-clip '{there}/clip-vit-b-32'")
+        self.must('tar -C ~ -xzf "$ROOT/tests/kept/0.1.0.models.tar.gz" && mv ~/models/tiny-clip ~/.local/share/memelens/models/clip-vit-b-32')
         return None
 
     def sh(self, line):
