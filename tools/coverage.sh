@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 least=85
 
 make --no-print-directory COVERAGE=1 run-tests
-# gcov's own summaries, added up: gcovr would be one more package.
+# gcov's own summaries, added up: gcovr would be one more package. (In another language they have other words, and awk may want a comma in their numbers.)
+export LC_ALL=C
 find build/coverage/src -name '*.gcda' | while read -r data; do
     gcov --no-output --relative-only --object-file "$data" "$(basename "$data" .gcda).c" 2>/dev/null
 done | awk -v least="$least" '
