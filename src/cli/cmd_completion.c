@@ -6,7 +6,8 @@
 
 static void print_bash(void)
 {
-    /* compgen expands its words, and a model of one's own is called as its folder is. */
+    /* compgen expands its words, and a model of one's own is called as its folder is. Files and folders are left to the shell itself, which knows what to do with
+     * blanks and quotes in their names. */
     puts("# bash completion for memelens; put it in ~/.local/share/bash-completion/completions/memelens\n"
          "_memelens_models() { memelens models 2>/dev/null | cut -d' ' -f1 | grep -x '[A-Za-z0-9._@/+-]*'; }\n"
          "_memelens() {\n"
@@ -18,7 +19,7 @@ static void print_bash(void)
          "    case $before in\n"
          "        --model|-m) COMPREPLY=($(compgen -W \"$(_memelens_models)\" -- \"$word\")); return ;;\n"
          "        --precision) COMPREPLY=($(compgen -W 'auto f32 bf16 int8' -- \"$word\")); return ;;\n"
-         "        --library|--in) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+         "        --library|--in) compopt -o dirnames 2>/dev/null; return ;;\n"
          "    esac\n"
          "    case $command in");
     for (size_t i = 0; i < cli_command_count; i++) {
@@ -39,7 +40,7 @@ static void print_bash(void)
          "        *:-*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
          "        pull:*) COMPREPLY=($(compgen -W \"$(_memelens_models)\" -- \"$word\")) ;;\n"
          "        completion:*) COMPREPLY=($(compgen -W 'bash zsh' -- \"$word\")) ;;\n"
-         "        ?*:*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+         "        ?*:*) compopt -o default 2>/dev/null ;;\n"
          "    esac\n"
          "}\n"
          "complete -o filenames -F _memelens memelens");
