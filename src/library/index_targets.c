@@ -142,6 +142,13 @@ int lens_targets_keep(lens_run *run, lens_error *err)
 
 /* ---- choosing ---- */
 
+/* Whether PATH lies in a known folder, and in nothing that was forgotten there. */
+static bool is_known(const lens_run *run, const char *path)
+{
+    const char *root = lens_names_nearest(&run->roots, path), *out = lens_names_nearest(&run->forgotten, path);
+    return root && (!out || strlen(out) < strlen(root));
+}
+
 static int add_named(lens_run *run, lens_error *err)
 {
     const lens_index_options *options = run->options;
@@ -152,6 +159,10 @@ static int add_named(lens_run *run, lens_error *err)
             result = lens_fail(err, LENS_E_ARGUMENT, "the name of a folder to index is empty");
         struct stat info;
         lens_error why = {0};
+        if (result == 0 && options->only_known && !is_known(run, path)) {
+            free(path);
+            continue;
+        }
         if (result == 0 && !lens_names_nearest(&run->roots, path) && lens_file_look(path, &info, &why) != 0) {
             if (why.code == LENS_E_MISSING)
                 lens_fail(&why, LENS_E_MISSING, "%s: no such file or folder", path);
@@ -165,7 +176,7 @@ static int add_named(lens_run *run, lens_error *err)
         if (result != 0)
             return -1;
     }
-    for (size_t i = 0; i < run->target_count; i++) /* now that all of them make sense */
+    for (size_t i = 0; i < run->target_count && !options->only_known; i++) /* now that all of them make sense */
         if (lens_store_add_root(run->store, run->targets[i].path, err) != 0)
             return -1;
     return 0;
@@ -173,9 +184,10 @@ static int add_named(lens_run *run, lens_error *err)
 
 int lens_targets_choose(lens_run *run, lens_error *err)
 {
-    if (lens_store_roots(run->store, &run->roots, err) != 0 || add_named(run, err) != 0)
+    if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0 || add_named(run, err) != 0)
         return -1;
     lens_names_free(&run->roots);
+    lens_names_free(&run->forgotten);
     if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0)
         return -1;
     if (run->roots.count == 0)

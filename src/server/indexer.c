@@ -124,6 +124,7 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
     lens_library *library = NULL;
     options.paths = paths;
     options.path_count = count;
+    options.only_known = watched;
     options.event = hear;
     options.context = self;
     const double begun = lens_seconds();

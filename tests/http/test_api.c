@@ -1,4 +1,7 @@
 /* What the HTTP interface answers to well-meant requests, and the original client's own. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -372,6 +375,61 @@ static void what_comes_into_a_watched_folder_is_found_and_what_goes_is_not(void 
     test_world_free(watched);
 }
 
+/* Waits until a run is under way, or none is. */
+static void until_running(const test_serving *at, bool wanted)
+{
+    bool runs = !wanted;
+    for (int i = 0; i < 300 && runs != wanted; i++) {
+        json_t *status = test_serving_json(at, 200, "GET", "/api/status", "", NULL);
+        runs = json_is_true(json_object_get(json_object_get(status, "indexing"), "running"));
+        json_decref(status);
+        usleep(100000);
+    }
+    assert_int_equal(runs, wanted);
+}
+
+/* It is the kernel that named the folder, and nobody else has. */
+static void what_is_forgotten_before_a_watched_change_is_indexed_stays_out(void **state)
+{
+    (void)state;
+    if (!store_place_is_folder())
+        skip(); /* there no run waits for another */
+    test_world *watched = test_world_new();
+    const char *const more[] = {"--watch", NULL};
+    char *below = test_world_path(watched, "below"), *kept = test_path(watched->folder, "kept"), *lock_path = test_path(watched->library, "writer.lock");
+    assert_int_equal(mkdir(below, 0755), 0);
+    assert_int_equal(mkdir(kept, 0755), 0);
+    test_world_picture(watched, "below/one.png", TEST_PNG, 40);
+    test_run run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, kept, NULL);
+    test_run_free(&run);
+    test_serving server = test_serving_start(watched, more);
+    test_world_picture(watched, "two.png", TEST_PNG, 41);
+    until_pictures(&server, 2); /* it watches */
+    until_running(&server, false);
+
+    const int lock = open(lock_path, O_RDWR | O_CLOEXEC);
+    assert_true(lock >= 0);
+    while (flock(lock, LOCK_EX | LOCK_NB) != 0)
+        usleep(10000);
+    test_world_picture(watched, "below/three.png", TEST_PNG, 42);
+    until_running(&server, true); /* behind whoever has the lock */
+    assert_int_equal(kill(server.pid, SIGSTOP), 0);
+    close(lock);
+    run = test_world_expect(watched, 0, "forget", watched->pictures, NULL);
+    test_run_free(&run);
+    assert_int_equal(kill(server.pid, SIGCONT), 0);
+    until_running(&server, false);
+    until_pictures(&server, 0);
+    test_serving_stop(&server);
+
+    /* Who names it has it back. */
+    run = test_world_expect(watched, 0, "index", below, NULL);
+    test_run_free(&run);
+    assert_int_equal(test_world_status(watched, "pictures"), 2);
+    free(lock_path), free(kept), free(below);
+    test_world_free(watched);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +448,7 @@ int main(void)
         cmocka_unit_test(behind_a_proxy_pictures_have_its_address),
         cmocka_unit_test(a_new_picture_is_found_after_a_run),
         cmocka_unit_test(what_comes_into_a_watched_folder_is_found_and_what_goes_is_not),
+        cmocka_unit_test(what_is_forgotten_before_a_watched_change_is_indexed_stays_out),
     };
     return store_place_run_group(tests, setup, teardown);
 }
