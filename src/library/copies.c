@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Raised when what is in the file means something else. */
 enum { FORMAT = 1 };
@@ -17,12 +18,21 @@ static lens_hash key_of(const lens_store_vectors *vectors)
     return lens_hash_of(text, sizeof text);
 }
 
-lens_packed *lens_copies_open(const lens_store_vectors *vectors, lens_bytes_view *view)
+/* The file of the copies, and how many there are in *COUNT, which lives as long. */
+static lens_packed *open_file(const lens_store_vectors *vectors, const uint64_t **count)
 {
     const lens_hash key = key_of(vectors);
     lens_error ignored = {0};
     lens_packed *packed = vectors->copy ? lens_packed_open(vectors->copy, &key, &ignored) : NULL;
-    const uint64_t *count = packed ? lens_packed_find(packed, count_name, sizeof *count, &ignored) : NULL;
+    *count = packed ? lens_packed_find(packed, count_name, sizeof **count, &ignored) : NULL;
+    return packed;
+}
+
+lens_packed *lens_copies_open(const lens_store_vectors *vectors, lens_bytes_view *view)
+{
+    lens_error ignored = {0};
+    const uint64_t *count;
+    lens_packed *packed = open_file(vectors, &count);
     if (count && *count <= SIZE_MAX / (lens_code_size(vectors->dim) + sizeof *view->bounds)) {
         const size_t slots = (size_t)*count;
         *view = (lens_bytes_view){.count = slots < vectors->committed ? slots : vectors->committed}; /* more: made by who saw the file grow */
@@ -66,6 +76,21 @@ int lens_copies_make(const lens_store_vectors *vectors, lens_error *err)
     free(codes);
     free(bounds);
     return result;
+}
+
+void lens_copies_drop_untrue(lens_store *store, int64_t model)
+{
+    lens_store_vectors vectors;
+    const uint64_t *count;
+    if (lens_store_vectors_file(store, model, &vectors, NULL) != 0)
+        return;
+    lens_packed *packed = open_file(&vectors, &count);
+    if (count && *count > vectors.committed) {
+        unlink(vectors.copy);
+        unlink(vectors.cells); /* there are none without copies */
+    }
+    lens_packed_close(packed);
+    lens_store_vectors_free(&vectors);
 }
 
 void lens_copies_refresh(lens_store *store, int64_t model, size_t least)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "library/copies.h"
 #include "library/internal.h"
 #include "library/pairs.h"
 #include "library/word_bridge.h"
@@ -285,6 +286,9 @@ static int fill(copy *self, lens_error *err)
         return -1;
     if (!(self->ends = calloc(self->steps.count, sizeof *self->ends)))
         return lens_fail_memory(err);
+    for (size_t i = 0; i < self->steps.count; i++)
+        if (self->steps.items[i].part == LENS_STORE_VECTORS)
+            lens_copies_drop_untrue(self->to, self->steps.items[i].model);
     if (check_mark(self, err) != 0 || look_through(self, err) != 0 || lens_store_mark(self->to, self->from_place.shown, err) != 0 || bring_all(self, err) != 0 ||
         lens_store_compact(self->to, false, err) != 0 || prove(self, err) != 0)
         return -1;

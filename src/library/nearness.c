@@ -13,14 +13,26 @@ enum { FORMAT = 1 };
 
 static const char run_name[] = "penalties";
 
-/* What the penalties depend on: the vector file, and which slots of it are pictures. */
+/* The last of the vectors that are in use. NULL: there is none. */
+static const float *last_row(const lens_store_vectors *vectors)
+{
+    uint32_t last = 0;
+    for (size_t i = 0; i < vectors->count; i++)
+        last = vectors->slots[i] > last ? vectors->slots[i] : last;
+    return vectors->count ? vectors->data + (size_t)last * (size_t)vectors->dim : NULL;
+}
+
+/* What the penalties depend on: the vector file, and which slots of it are pictures. The last of these is looked at too: beside the database of a backup,
+ * slots are written anew. */
 static int key_of(const lens_store_vectors *vectors, lens_hash *key, lens_error *err)
 {
     const uint64_t format = FORMAT;
+    const float *last = last_row(vectors);
     lens_buffer text = {0};
     int result = 0;
     if (lens_buffer_append(&text, &vectors->identity, sizeof vectors->identity) != 0 || lens_buffer_append(&text, &format, sizeof format) != 0 ||
-        lens_buffer_append(&text, vectors->slots, vectors->count * sizeof *vectors->slots) != 0)
+        lens_buffer_append(&text, vectors->slots, vectors->count * sizeof *vectors->slots) != 0 ||
+        (last && lens_buffer_append(&text, last, (size_t)vectors->dim * sizeof *last) != 0))
         result = lens_fail_memory(err);
     else
         *key = lens_hash_of(text.data, text.size);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "library/copies.h"
 #include "store/texts.h"
 
 enum { BATCH = 512 /* contents of one transaction */, TEXTS_MOST = 32 /* of one content that count */ };
@@ -213,6 +214,7 @@ static int refresh_with(lens_store *store, const lens_encoder *encoder, int thre
     int64_t model, contents[BATCH], last = 0, texts = lens_store_text_count(store, err);
     if (texts < 0 || lens_store_add_sentence_model(store, LENS_SENTENCE_MODEL, about->dim, about->fingerprint, &model, err) != 0)
         return -1;
+    lens_copies_drop_untrue(store, model);
     for (;;) {
         const int count = lens_store_sentences_missing(store, model, last, contents, BATCH, err);
         if (count <= 0)

@@ -170,6 +170,12 @@ int lens_store_vectors_open(lens_store *store, int64_t model, const char *const 
     return ASK(store, vectors_open, model, folders, folder_count, out, err);
 }
 
+int lens_store_vectors_file(lens_store *store, int64_t model, lens_store_vectors *out, lens_error *err)
+{
+    *out = (lens_store_vectors){0};
+    return store->folder ? lens_folder_vectors_file(store->folder, model, out, err) : lens_fail(err, LENS_E_UNSUPPORTED, "a database has no files of vectors");
+}
+
 int lens_store_vectors_shapes(lens_store *store, const lens_store_vectors *vectors, float *shapes, lens_error *err)
 {
     return ASK(store, vectors_shapes, vectors, shapes, err);

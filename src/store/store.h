@@ -208,6 +208,8 @@ typedef struct lens_store_vectors {
 int lens_store_vectors_open(lens_store *store, int64_t model, const char *const *folders, size_t folder_count,
                             lens_store_vectors *out, lens_error *err);
 void lens_store_vectors_free(lens_store_vectors *vectors);
+/* What lies in MODEL's file, and beside it, without any rows. LENS_E_UNSUPPORTED where there is no file. Free with lens_store_vectors_free. */
+int lens_store_vectors_file(lens_store *store, int64_t model, lens_store_vectors *out, lens_error *err);
 
 /* Whether picture ID has a row, and which; without, where it would stand. */
 bool lens_store_vectors_row(const lens_store_vectors *vectors, int64_t id, size_t *row);

@@ -132,6 +132,65 @@ static void test_it_goes_with_its_model(void **state)
     free(cells);
 }
 
+/* BACKUP, of library.db, in the place of the newer one, beside whatever else there is. */
+static void restore(const test_world *world, const lens_buffer *backup)
+{
+    static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = test_path(world->library, "%s", names[i]);
+        unlink(path);
+        if (i == 0)
+            test_write(path, backup->data, backup->size);
+        free(path);
+    }
+}
+
+/* Slots that the older database does not know are written anew, and what was worked out from them says nothing about that. */
+static void test_a_database_of_a_backup(void **state)
+{
+    const test_world *world = *state;
+    char *database = test_path(world->library, "library.db");
+    draw(world, 0, PICTURES);
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", "--approximate", world->pictures, NULL);
+    test_run_free(&run);
+    lens_buffer backup = test_read(database);
+    draw(world, PICTURES, PICTURES);
+    json_decref(test_world_index(world));
+    assert_int_equal(approximate_of(world), 2 * PICTURES);
+    run = test_world_expect(world, 0, "search", "id:7", "--unhub", NULL);
+    test_run_free(&run);
+    restore(world, &backup);
+    for (int i = PICTURES; i < 2 * PICTURES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%03d.png", i);
+        test_world_picture(world, name, TEST_PNG, (unsigned)i + 1000);
+    }
+    json_decref(test_world_index(world));
+    run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+    for (int i = PICTURES; i < 2 * PICTURES; i++)
+        for (int exact = 0; exact < 2; exact++) {
+            char name[16];
+            snprintf(name, sizeof name, "%03d.png", i);
+            char *path = test_world_path(world, name);
+            run = test_world_expect(world, 0, "search", path, "-n", "1", exact ? "--exact" : NULL, NULL);
+            if (!strstr(run.out.data, path))
+                fail_msg("%s%s: %s", path, exact ? ", exactly" : "", run.out.data);
+            test_run_free(&run);
+            free(path);
+        }
+    char *near = test_path(world->library, "colour-1.vectors.near");
+    run = test_world_expect(world, 0, "search", "id:7", "--unhub", NULL);
+    assert_int_equal(unlink(near), 0);
+    test_run anew = test_world_expect(world, 0, "search", "id:7", "--unhub", NULL);
+    assert_string_equal(run.out.data, anew.out.data);
+    test_run_free(&anew);
+    test_run_free(&run);
+    free(near);
+    lens_buffer_free(&backup);
+    free(database);
+}
+
 static void test_mistakes(void **state)
 {
     const test_world *world = *state;
@@ -152,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_life_with_it, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_it_goes_with_its_model, test_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_database_of_a_backup, test_world_setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, test_world_setup, test_world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ int lens_folder_met_mark(lens_folder *store, int64_t id, lens_error *err);
 int lens_folder_met_keep(lens_folder *store, const char *path, lens_error *err);
 int lens_folder_sweep(lens_folder *store, const char *root, int64_t *removed, lens_error *err);
 int lens_folder_vectors_open(lens_folder *store, int64_t model, const char *const *folders, size_t folder_count, lens_store_vectors *out, lens_error *err);
+int lens_folder_vectors_file(lens_folder *store, int64_t model, lens_store_vectors *out, lens_error *err);
 int lens_folder_vectors_shapes(lens_folder *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);
 int lens_folder_vectors_narrow(lens_folder *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err);
 int lens_folder_version(lens_folder *store, int64_t *version, lens_error *err);

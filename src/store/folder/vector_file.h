@@ -13,7 +13,8 @@
  *    56   8  the first bytes of the XXH3-128 of the 56 before
  *
  * Which slots count is the database's to say. A slot that was ever committed is never written again: a compaction makes a
- * new file. So whoever mapped the file may go on reading while others write. */
+ * new file. So whoever mapped the file may go on reading while others write. (Beside the database of a backup, which knows of fewer slots, the others are
+ * written anew: what is worked out from slots is held against that, in library/copies.h.) */
 #ifndef LENS_STORE_VECTOR_FILE_H
 #define LENS_STORE_VECTOR_FILE_H
 

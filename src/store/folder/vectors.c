@@ -283,6 +283,21 @@ int lens_folder_vectors_open(lens_folder *store, int64_t model, const char *cons
     return result;
 }
 
+int lens_folder_vectors_file(lens_folder *store, int64_t model, lens_store_vectors *out, lens_error *err)
+{
+    lens_model_row row;
+    off_t size = 0;
+    const int fd = lens_vectors_begin(store, model, &row, &size, err);
+    if (fd < 0)
+        return -1;
+    const int result = map_file(store, fd, size, &row, out, err);
+    close(fd);
+    lens_sql_end(store, 0, NULL);
+    if (result != 0)
+        lens_store_vectors_free(out);
+    return result;
+}
+
 int lens_folder_vectors_shapes(lens_folder *store, const lens_store_vectors *vectors, float *shapes, lens_error *err)
 {
     sqlite3_stmt *statement = lens_sql(store, "SELECT picture.id, width, height FROM picture CROSS JOIN content"
