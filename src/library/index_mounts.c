@@ -1,6 +1,7 @@
 /* Disks that are absent: what is only the empty folder that a disk was mounted on is not a folder that was emptied.
  *
- * A root is known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in,
+ * A share of the network that is empty counts as absent, for the disk that went may be the other machine's, of which our number says nothing. Else a root is
+ * known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in,
  * and is empty now, and on the same. */
 #include <dirent.h>
 #include <stdlib.h>
@@ -8,12 +9,14 @@
 
 #include "base/file.h"
 #include "base/list.h"
+#include "files/watch.h"
 #include "library/index_run.h"
 #include "library/root_settings.h"
 
 enum { MOUNTS_MOST = 200 }; /* of one root: of more, the last are not known again */
 
 const char lens_unmounted_words[] = "is empty, and a disk that was there is not; what is known of it is kept",
+           lens_empty_share_words[] = "is a share of the network that is empty now; what is known of it is kept until it is not, or memelens forget takes it out",
            lens_absent_words[] = "is not there now; what is known of it is kept",
            lens_mount_gone_words[] = "was another disk and is not there now; what is known of it is kept until it is back, or memelens forget takes it out";
 
@@ -32,7 +35,7 @@ static bool is_empty_folder(const char *path)
 
 bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t device)
 {
-    return S_ISDIR(info->st_mode) && device && device != (int64_t)info->st_dev && is_empty_folder(folder);
+    return S_ISDIR(info->st_mode) && device && (device != (int64_t)info->st_dev || lens_folder_is_remote(folder)) && is_empty_folder(folder);
 }
 
 int lens_folder_there(const char *path, int64_t device)
@@ -64,7 +67,8 @@ static bool is_mount_left(const char *folder, bool *gone)
     const bool there = lens_file_look(folder, &info, &why) == 0;
     *gone = !there && why.code == LENS_E_MISSING;
     char *outer = there ? lens_path_folder(folder) : NULL;
-    const bool left = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) && info.st_dev == above.st_dev && is_empty_folder(folder);
+    const bool left = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) &&
+                      (info.st_dev == above.st_dev || lens_folder_is_remote(folder)) && is_empty_folder(folder);
     free(outer);
     return left;
 }
@@ -126,16 +130,17 @@ static void add_mount(lens_target *target, const char *path, int64_t device, boo
         mounts[target->mount_count++] = (lens_mount){copy, device, ordinary};
 }
 
-bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
+const char *lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
 {
+    const bool known = lens_names_find(&run->mounts, path) >= 0;
     if (target->mount_count == 0 || device_above(target, path) != folder->device) {
         add_mount(target, path, folder->device, folder->link);
-        return false;
+        return known && folder->empty && lens_folder_is_remote(path) ? lens_empty_share_words : NULL;
     }
-    if (lens_names_find(&run->mounts, path) < 0)
-        return false;
+    if (!known)
+        return NULL;
     add_mount(target, path, 0, !folder->empty);
-    return folder->empty;
+    return folder->empty ? lens_unmounted_words : NULL;
 }
 
 bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)

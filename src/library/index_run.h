@@ -149,16 +149,16 @@ bool lens_may_have_moved(const lens_run *run, const char *path);
 
 /* Whether of the root above PATH only the empty folder is left that its disk was mounted on. */
 bool lens_disk_unmounted(const lens_run *run, const char *path);
-extern const char lens_unmounted_words[], lens_absent_words[], lens_mount_gone_words[];
+extern const char lens_unmounted_words[], lens_empty_share_words[], lens_absent_words[], lens_mount_gone_words[];
 
-/* Whether FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself. */
+/* Whether FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself; or is a share, and empty. */
 bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t device);
 
 /* Whether the folder that PATH lies in is there, and its disk. -1: memory is short. */
 int lens_folder_there(const char *path, int64_t device);
 
-/* The walk of TARGET is in the folder PATH. True when a disk was mounted there that is not now: what is known of it is to be kept. */
-bool lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder);
+/* The walk of TARGET is in the folder PATH. Why what is known of it is to be kept, where a disk was mounted there that is not now, or was shared; else NULL. */
+const char *lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder);
 
 /* TARGET has been walked, and PATH is one of the run's mounts. True when that is a folder below TARGET which is not there at all: the same. What the walk could
  * not come to is known as before. */

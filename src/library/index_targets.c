@@ -111,7 +111,7 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
             return removed < 0 ? -1 : 0;
         target->absent = lens_absent_words;
     } else if (lens_folder_unmounted(target->path, &info, device)) {
-        target->absent = lens_unmounted_words;
+        target->absent = device == (int64_t)info.st_dev ? lens_empty_share_words : lens_unmounted_words;
     } else if (keep_settings(run, target, &info, err) != 0) {
         return -1;
     }

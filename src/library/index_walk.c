@@ -142,8 +142,9 @@ static void keep(lens_run *run, const char *path, const char *words)
 static void meet_folder(void *context, const char *path, const lens_walk_folder *folder)
 {
     lens_run *run = context;
-    if (lens_mounts_meet(run, &run->targets[run->target], path, folder))
-        keep(run, path, lens_unmounted_words);
+    const char *why = lens_mounts_meet(run, &run->targets[run->target], path, folder);
+    if (why)
+        keep(run, path, why);
 }
 
 /* The walk of TARGET, of which it has seen the folder at least, has come to its end. */

@@ -137,6 +137,48 @@ static void test_a_silent_share_loses_nothing(void **state)
     lens_buffer_free(&said);
 }
 
+/* The machine that shares it came up without its disk, and shares the empty folder that is left: further down, and as a root of its own. */
+static void test_an_empty_share_loses_nothing(void **state)
+{
+    scene *self = *state;
+    char *nothing = test_path(self->world->folder, "nothing"), *beside = test_path(self->source, "shared1.txt");
+    assert_int_equal(mkdir(nothing, 0777), 0);
+    test_write(beside, "a moose", 7);
+    for (int root = 0; root < 2; root++) {
+        self->share = test_share_mount(self->at, self->source);
+        if (root) {
+            test_run run = test_world_expect(self->world, 0, "forget", self->world->pictures, NULL);
+            test_run_free(&run);
+            run = test_world_expect(self->world, 0, "index", "--model", "colour", self->at, NULL);
+            test_run_free(&run);
+        }
+        lens_buffer said = root ? (lens_buffer){0} : index_expecting(self, LOCAL + SHARED, 0, 0);
+        lens_buffer_free(&said);
+        test_share_unmount(self->share);
+        self->share = test_share_mount(self->at, nothing);
+        for (int again = 0; again < 2; again++) {
+            test_run run = test_world_expect(self->world, 0, "index", NULL);
+            expect_said(run.err, "nas: is a share of the network that is empty now; what is known of it is kept");
+            run.err = (lens_buffer){0};
+            test_run_free(&run);
+            assert_int_equal(test_world_status(self->world, "pictures"), root ? SHARED : LOCAL + SHARED);
+            assert_int_equal(test_world_status(self->world, "captions"), 1);
+        }
+        test_share_unmount(self->share);
+        self->share = test_share_mount(self->at, self->source);
+        test_run run = test_world_expect(self->world, 0, "index", "--json", NULL);
+        json_t *lines = test_json_lines(&run.out);
+        assert_int_equal(test_json_integer(json_array_get(lines, 0), "unchanged"), root ? SHARED : LOCAL + SHARED);
+        assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 0);
+        json_decref(lines);
+        test_run_free(&run);
+        test_share_unmount(self->share);
+        self->share = NULL;
+    }
+    free(beside);
+    free(nothing);
+}
+
 /* A file of captions on it is shown as not there, sooner than a run would give it up; and what only looks ends behind a front too. */
 static void test_the_status_is_soon_there(void **state)
 {
@@ -345,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_files_without_an_answer_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_silent_share_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_empty_share_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_status_is_soon_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works_while_pictures_are_read, setup, teardown),
