@@ -2,7 +2,8 @@
  *
  * A share of the network that is empty counts as absent, for the disk that went may be the other machine's, of which our number says nothing. Else a root is
  * known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in,
- * and is empty now, and on the same. */
+ * and is empty now, and on the same. A link to a
+ * folder on another disk is known with the number of that. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,25 @@ bool lens_disk_unmounted(const lens_run *run, const char *path)
     return root && lens_file_look(root, &info, NULL) == 0 && lens_folder_unmounted(root, &info, device);
 }
 
+/* The nearest of the links that lead to PATH. NULL: none does. */
+static const lens_mount *link_above(const lens_run *run, const char *path)
+{
+    const lens_mount *nearest = NULL;
+    for (size_t i = 0; i < run->link_count; i++)
+        if (lens_path_within(path, run->links[i].path) && (!nearest || strlen(run->links[i].path) > strlen(nearest->path)))
+            nearest = &run->links[i];
+    return nearest;
+}
+
+/* Whether there is only LINK (may be NULL) itself, or the empty folder of the disk that it led to. */
+static bool is_link_left(const lens_mount *link)
+{
+    struct stat info;
+    if (link && lens_file_look(link->path, &info, NULL) == 0)
+        return lens_folder_unmounted(link->path, &info, link->device);
+    return link && lens_file_look_at_link(link->path, &info, NULL) == 0;
+}
+
 /* Whether the root above PATH, and the disk further down that PATH was on, are there. MOVED: where the folder of that disk is gone, it may have another name. */
 static bool is_present(const lens_run *run, const char *path, bool moved)
 {
@@ -92,7 +112,7 @@ static bool is_present(const lens_run *run, const char *path, bool moved)
         return false;
     if (lens_file_look(root, &info, NULL) != 0)
         return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
-    return !lens_folder_unmounted(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved)));
+    return !lens_folder_unmounted(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved))) && !is_link_left(link_above(run, path));
 }
 
 bool lens_root_present(const lens_run *run, const char *path)
@@ -120,26 +140,40 @@ static int64_t device_above(const lens_target *target, const char *path)
 }
 
 /* Where memory is short the disk is not known again, and no worse off than before. */
-static void add_mount(lens_target *target, const char *path, int64_t device, bool ordinary)
+static void add_mount(lens_target *target, lens_mount mount)
 {
     lens_mount *mounts = target->mount_count < MOUNTS_MOST ? lens_list_room(target->mounts, target->mount_count, &target->mount_capacity, sizeof *mounts) : NULL;
-    char *copy = mounts ? strdup(path) : NULL;
+    char *copy = mounts ? strdup(mount.path) : NULL;
     if (mounts)
         target->mounts = mounts;
+    mount.path = copy;
     if (copy)
-        mounts[target->mount_count++] = (lens_mount){copy, device, ordinary};
+        mounts[target->mount_count++] = mount;
+}
+
+/* Why what is known of PATH is to be kept, which a link leads to: it is empty, and on another disk than it was. NULL: it is not to be. */
+static const char *meet_link(const lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
+{
+    const lens_mount *link = folder->empty ? link_above(run, path) : NULL;
+    if (!link || strcmp(link->path, path) != 0 || (link->device == folder->device && !lens_folder_is_remote(path)))
+        return NULL;
+    add_mount(target, (lens_mount){.path = (char *)path, .device = link->device, .link = true});
+    return link->device == folder->device ? lens_empty_share_words : lens_unmounted_words;
 }
 
 const char *lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
 {
     const bool known = lens_names_find(&run->mounts, path) >= 0;
+    const char *why = folder->link ? meet_link(run, target, path, folder) : NULL;
+    if (why)
+        return why;
     if (target->mount_count == 0 || device_above(target, path) != folder->device) {
-        add_mount(target, path, folder->device, folder->link);
+        add_mount(target, (lens_mount){.path = (char *)path, .device = folder->device, .link = folder->link});
         return known && folder->empty && lens_folder_is_remote(path) ? lens_empty_share_words : NULL;
     }
     if (!known)
         return NULL;
-    add_mount(target, path, 0, !folder->empty);
+    add_mount(target, (lens_mount){.path = (char *)path, .ordinary = !folder->empty});
     return folder->empty ? lens_unmounted_words : NULL;
 }
 
@@ -156,24 +190,37 @@ bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
     const char *rule = lens_names_nearest(&run->forgotten, path);
     if (!lens_path_within(path, target->path) || (rule && lens_path_within(rule, target->path)) || lens_walk_leaves_out(&target->walk, path, true, NULL) != 0)
         return false;
-    add_mount(target, path, 0, false);
+    add_mount(target, (lens_mount){.path = (char *)path});
     return lens_file_look(path, &info, &why) != 0 && why.code == LENS_E_MISSING;
 }
 
 /* ---- what is kept of them ---- */
 
+/* Puts VALUE, which it takes, into SETTINGS as KEY, if it is another than before. Whether it was. */
+static bool put_other(json_t *settings, const char *key, json_t *value)
+{
+    const json_t *before = json_object_get(settings, key);
+    const bool other = value && (before ? !json_equal(before, value) : json_array_size(value) + json_object_size(value) > 0);
+    if (other)
+        json_object_set(settings, key, value);
+    json_decref(value);
+    return other;
+}
+
 bool lens_mounts_keep(const lens_target *target, json_t *settings)
 {
-    json_t *paths = json_array();
-    for (size_t i = 0; i < target->mount_count; i++)
-        if (strcmp(target->mounts[i].path, target->path) != 0 && !target->mounts[i].ordinary)
-            json_array_append_new(paths, json_string(target->mounts[i].path)); /* one that is not UTF-8 is none */
-    const json_t *before = json_object_get(settings, lens_mounts_key);
-    const bool others = paths && (before ? !json_equal(before, paths) : json_array_size(paths) > 0);
-    if (others)
-        json_object_set(settings, lens_mounts_key, paths);
-    json_decref(paths);
-    return others;
+    json_t *paths = json_array(), *links = json_object();
+    for (size_t i = 0; i < target->mount_count; i++) { /* a path that is not UTF-8 is none */
+        const lens_mount *mount = &target->mounts[i];
+        if (strcmp(mount->path, target->path) == 0 || mount->ordinary)
+            continue;
+        if (mount->link)
+            json_object_set_new(links, mount->path, json_integer((json_int_t)mount->device));
+        else
+            json_array_append_new(paths, json_string(mount->path));
+    }
+    const bool other_paths = put_other(settings, lens_mounts_key, paths);
+    return put_other(settings, lens_links_key, links) || other_paths;
 }
 
 static int add_known(lens_names *known, const json_t *paths, lens_error *err)
@@ -182,6 +229,23 @@ static int add_known(lens_names *known, const json_t *paths, lens_error *err)
         const char *path = json_string_value(json_array_get(paths, i));
         if (path && path[0] == '/' && lens_names_add(known, strdup(path)) != 0)
             return lens_fail_memory(err);
+    }
+    return 0;
+}
+
+static int add_links(lens_run *run, json_t *links, lens_error *err)
+{
+    const char *path;
+    json_t *device;
+    json_object_foreach(links, path, device) {
+        lens_mount *items = lens_list_room(run->links, run->link_count, &run->link_capacity, sizeof *items);
+        if (!items)
+            return lens_fail_memory(err);
+        run->links = items;
+        items[run->link_count] = (lens_mount){.path = strdup(path), .device = (int64_t)json_integer_value(device), .link = true};
+        if (!items[run->link_count].path)
+            return lens_fail_memory(err);
+        run->link_count++;
     }
     return 0;
 }
@@ -199,6 +263,8 @@ int lens_mounts_load(lens_run *run, lens_error *err)
             return -1;
         run->devices[r] = json_integer_value(json_object_get(settings, lens_device_key));
         result = add_known(&run->mounts, json_object_get(settings, lens_mounts_key), err);
+        if (result == 0)
+            result = add_links(run, json_object_get(settings, lens_links_key), err);
         json_decref(settings);
     }
     lens_names_sort(&run->mounts);
@@ -209,4 +275,7 @@ void lens_mounts_free(lens_run *run)
 {
     free(run->devices);
     lens_names_free(&run->mounts);
+    for (size_t i = 0; i < run->link_count; i++)
+        free(run->links[i].path);
+    free(run->links);
 }

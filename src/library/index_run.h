@@ -64,7 +64,8 @@ typedef struct lens_index_model {
 typedef struct lens_mount {
     char *path;
     int64_t device; /* as in st_dev; 0: it is not there */
-    bool ordinary;  /* it need not be known again: a folder now as any other, or a link, which stays when its disk goes */
+    bool ordinary;  /* it need not be known again: a folder now as any other */
+    bool link;      /* a link leads there: where that is not there at all, somebody has removed it */
 } lens_mount;
 
 /* A root, or a part of one, that the run looks at. */
@@ -91,6 +92,8 @@ typedef struct lens_run {
     lens_names roots, forgotten;
     int64_t *devices;     /* [roots.count]: the disk that each root was on when it was last walked, as in st_dev; 0: unknown */
     lens_names mounts; /* folders below the roots that other disks were mounted on when they were last walked; sorted */
+    lens_mount *links; /* links below the roots to folders that were on other disks then */
+    size_t link_count, link_capacity;
     lens_target *targets; /* walked each by itself: a walk stops before another target below it */
     size_t target_count;
     size_t target; /* the walker's */

@@ -393,6 +393,53 @@ static void test_a_folder_takes_the_place_of_a_disk(void **state)
     free(inner);
 }
 
+/* A link to the folder that a disk is mounted on, which stays there, empty. */
+static void test_a_disk_that_a_link_leads_to(void **state)
+{
+    const test_world *world = *state;
+    char *outside = test_path(world->folder, "outside"), *to = test_path(place.house, "link"), *beside = test_path(outside, "70.jpg.txt");
+    add_pictures(outside, 70, INNER);
+    test_write(beside, "said beside it", 14);
+    assert_int_equal(symlink(outside, to), 0);
+    place.inner = number_of(outside);
+    assert_int_equal(run("colour").indexed, INNER);
+    assert_int_equal(rename(outside, place.away), 0);
+    assert_int_equal(mkdir(outside, 0755), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run("colour").removed, 0);
+        expect_heard(to, "is empty, and a disk that was there is not");
+    }
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE + INNER);
+    assert_int_equal(captions(), 1);
+    char *from = test_path(place.away, "71.jpg"), *copy = test_path(place.house, "copy.jpg");
+    assert_int_equal(link(from, copy), 0);
+    assert_int_equal(run("colour").moved, 0);
+    assert_int_equal(unlink(copy), 0);
+    assert_int_equal(run("colour").removed, 1);
+    free(place.heard);
+    place.heard = NULL;
+
+    assert_int_equal(rmdir(outside), 0);
+    assert_int_equal(run("colour").removed, 0);
+    expect_heard(to, "a symbolic link to nothing");
+    assert_int_equal(captions(), 1);
+    assert_int_equal(rename(place.away, outside), 0);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE + INNER);
+    assert_null(place.heard);
+    for (int i = 70; i < 70 + INNER; i++) { /* who empties it means it */
+        char *file = test_path(outside, "%02d.jpg", i);
+        assert_int_equal(unlink(file), 0);
+        free(file);
+    }
+    assert_int_equal(unlink(beside), 0);
+    assert_int_equal(run("colour").removed, INNER);
+    add_pictures(outside, 70, INNER);
+    assert_int_equal(run("colour").indexed, INNER);
+    assert_int_equal(unlink(to), 0); /* and who removes the link too */
+    assert_int_equal(run("colour").removed, INNER);
+    free(from), free(copy), free(outside), free(to), free(beside);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_renamed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_emptied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_that_a_link_leads_to, set_up, tear_down),
     };
     return store_place_run(tests);
 }
