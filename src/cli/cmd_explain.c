@@ -138,6 +138,8 @@ static int run(const cli_list *operands)
         status = cli_fail("%s: no such picture", operands->items[1]);
     for (int i = 0; i < 2 && status == CLI_DONE; i++)
         status = resolve(&terms.items[i], &paths[i]);
+    for (int i = 0; i < 2 && status == CLI_DONE; i++)
+        status = cli_spare(output, terms.items[i].kind == LENS_TERM_FILE ? terms.items[i].text : NULL);
     if (status == CLI_DONE) {
         const bool words = terms.items[0].kind == LENS_TERM_WORDS;
         lens_model *model = lens_model_open(model_name, "f32", LENS_PICTURES | (words ? LENS_WORDS : 0), &error);

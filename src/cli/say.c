@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/text.h"
 
 bool cli_quiet;
@@ -112,4 +114,12 @@ int cli_finish(int status)
     if (fflush(stdout) != 0 || ferror(stdout))
         return cli_fail("the results could not be written: %s", strerror(errno));
     return status;
+}
+
+int cli_spare(const char *output, const char *input)
+{
+    struct stat out, in;
+    if (!output || !input || lens_file_look(output, &out, NULL) != 0 || lens_file_look(input, &in, NULL) != 0 || out.st_dev != in.st_dev || out.st_ino != in.st_ino)
+        return CLI_DONE;
+    return cli_fail("--output %s: that is %s itself, and would be lost", output, input);
 }

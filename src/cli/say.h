@@ -29,6 +29,9 @@ void cli_put_path(const char *path);
 const char *cli_count_text(int64_t count);
 const char *cli_bytes_text(int64_t bytes);
 
+/* CLI_ERROR, saying so, where OUTPUT is the very file INPUT (either may be NULL) and would be put in its place; else CLI_DONE. */
+int cli_spare(const char *output, const char *input);
+
 /* CLI_ERROR when stdout could not be written (a full disk), or not all that should stand there, else STATUS. */
 int cli_finish(int status);
 

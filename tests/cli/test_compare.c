@@ -381,6 +381,19 @@ static void test_explain(void **state)
     run = test_world_expect(self->world, 0, "explain", query, result, "--model", "efficientnet-lite0@jina64", NULL);
     assert_non_null(strstr(run.err.data, "the encoder sees only"));
     test_run_free(&run);
+    /* Nothing that it is about is written over. */
+    lens_buffer before = test_read(result);
+    run = test_world_expect(self->world, 2, "explain", query, result, "-o", result, NULL);
+    assert_non_null(strstr(run.err.data, "itself"));
+    test_run_free(&run);
+    lens_buffer after = test_read(result);
+    assert_int_equal(before.size, after.size);
+    assert_memory_equal(before.data, after.data, before.size);
+    lens_buffer_free(&before);
+    lens_buffer_free(&after);
+    run = test_world_expect(self->world, 2, "compare", self->queries, "--pictures", self->world->pictures, "--model", "colour", "-o", self->queries, NULL);
+    assert_non_null(strstr(run.err.data, "itself"));
+    test_run_free(&run);
     run = test_world_expect(self->world, 2, "explain", query, "no picture at all", NULL);
     assert_non_null(strstr(run.err.data, "no such picture"));
     test_run_free(&run);
