@@ -316,7 +316,7 @@ static int write_all(int fd, const char *at, size_t size)
     return 0;
 }
 
-static const char part_suffix[] = ".part";
+static const char part_suffix[] = ".memelens.part"; /* nobody else's: what of it is abandoned is removed */
 static atomic_uint written; /* files, by this process: two threads may write one at the same time */
 
 int lens_file_write(const char *path, const void *bytes, size_t size, lens_error *err)
@@ -355,7 +355,7 @@ int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t
 
 bool lens_file_is_abandoned(const char *name)
 {
-    /* PATH.PROCESS-NUMBER.part, backwards. */
+    /* PATH.PROCESS-NUMBER and the suffix, backwards. */
     const size_t length = strlen(name), end = strlen(part_suffix);
     if (length <= end || strcmp(name + length - end, part_suffix) != 0)
         return false;

@@ -58,7 +58,7 @@ def digest(place):
             path = os.path.join(folder, name)
             with open(path, "rb") as file:
                 data = b"" if name == "writer.lock" else file.read()
-            found.update(re.sub(r"\.\d+-\d+\.part", ".part", os.path.relpath(path, place)).encode() + b"\0%d\0" % len(data) + data)
+            found.update(re.sub(r"\.\d+-\d+\.memelens\.part", ".part", os.path.relpath(path, place)).encode() + b"\0%d\0" % len(data) + data)
     return found.hexdigest()
 
 

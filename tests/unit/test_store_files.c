@@ -412,7 +412,7 @@ static void test_one_writer(void **state)
 static void test_what_killed_processes_left(void **state)
 {
     (void)state;
-    enum { KEPT = 5, GONE = 4 };
+    enum { KEPT = 6, GONE = 4 };
     char *folder = test_library_new(DIM, COUNT), *file = test_path(folder, "notes");
     lens_error err = {0};
     pid_t child = fork();
@@ -420,11 +420,13 @@ static void test_what_killed_processes_left(void **state)
         _exit(0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_done(lens_file_write(file, "", 0, &err), &err); /* our 0 or a later one */
-    char *kept[KEPT] = {test_path(folder, "m-1.vectors.near.%ld-0.part", (long)getpid()), test_path(folder, "notes.part"),
-                        test_path(folder, ".%ld-7.part", (long)child), test_path(folder, "notes.%ld-x.part", (long)child),
-                        test_path(folder, "notes.%ld-0.part", (long)getppid())};
-    char *gone[GONE] = {test_path(folder, "m-1.vectors.near.%ld-0.part", (long)child), test_path(folder, "approximate.%ld-12.part", (long)child),
-                        test_path(folder, "approximate.%ld-123456789.part", (long)child), test_path(folder, "approximate.%ld-123456789.part", (long)getpid())};
+    char *kept[KEPT] = {test_path(folder, "m-1.vectors.near.%ld-0.memelens.part", (long)getpid()), test_path(folder, "notes.memelens.part"),
+                        test_path(folder, "video.%ld-12.part", (long)child), /* another program's */
+                        test_path(folder, ".%ld-7.memelens.part", (long)child), test_path(folder, "notes.%ld-x.memelens.part", (long)child),
+                        test_path(folder, "notes.%ld-0.memelens.part", (long)getppid())};
+    char *gone[GONE] = {test_path(folder, "m-1.vectors.near.%ld-0.memelens.part", (long)child), test_path(folder, "approximate.%ld-12.memelens.part", (long)child),
+                        test_path(folder, "approximate.%ld-123456789.memelens.part", (long)child),
+                        test_path(folder, "approximate.%ld-123456789.memelens.part", (long)getpid())};
     for (size_t i = 0; i < KEPT; i++)
         test_write(kept[i], "", 0);
     for (size_t i = 0; i < GONE; i++)
