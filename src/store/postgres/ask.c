@@ -266,9 +266,11 @@ int lens_pg_run(lens_postgres *store, const char *sql, lens_pg_args *args, int64
         return -1;
     const int64_t count = strtoll(store->pq->PQcmdTuples(result), NULL, 10);
     store->pq->PQclear(result);
+    if (rows && lens_pg_check_number(store, count, 0, UINT32_MAX, err) != 0)
+        return -1;
     if (rows)
-        *rows = count;
-    return rows ? lens_pg_check_number(store, count, 0, UINT32_MAX, err) : 0; /* they are added up */
+        *rows = count; /* small enough to be added up */
+    return 0;
 }
 
 void lens_pg_done(lens_postgres *store, PGresult *rows)
