@@ -1,16 +1,16 @@
 /* Disks that are absent: what is only the empty folder that a disk was mounted on is not a folder that was emptied.
  *
  * A share of the network that is empty counts as absent, for the disk that went may be the other machine's, of which our number says nothing. Else a root is
- * known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in,
- * and is empty now, and on the same. A link to a
- * folder on another disk is known with the number of that. */
+ * known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in, and is
+ * empty now, and on the same. A link to a folder on another disk is known with the number of that. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "base/file.h"
 #include "base/list.h"
-#include "files/watch.h"
+#include "base/patience.h"
 #include "library/index_run.h"
 #include "library/root_settings.h"
 
@@ -18,6 +18,7 @@ enum { MOUNTS_MOST = 200 }; /* of one root: of more, the last are not known agai
 
 const char lens_unmounted_words[] = "is empty, and a disk that was there is not; what is known of it is kept",
            lens_empty_share_words[] = "is a share of the network that is empty now; what is known of it is kept until it is not, or memelens forget takes it out",
+           lens_silent_words[] = "gives no answer; what is known of it is kept",
            lens_absent_words[] = "is not there now; what is known of it is kept",
            lens_mount_gone_words[] = "was another disk and is not there now; what is known of it is kept until it is back, or memelens forget takes it out";
 
@@ -34,9 +35,47 @@ static bool is_empty_folder(const char *path)
     return entry == NULL;
 }
 
-bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t device)
+/* What is found out of a folder, whose disk may give no answer, be it that it has just told of the folder itself out of the kernel's memory. */
+typedef struct emptiness {
+    lens_errand errand; /* first */
+    bool other;         /* it is to be looked into, whatever disk it is on */
+    bool remote, empty;
+    char path[];
+} emptiness;
+
+static void run_emptiness(lens_errand *errand)
 {
-    return S_ISDIR(info->st_mode) && device && (device != (int64_t)info->st_dev || lens_folder_is_remote(folder)) && is_empty_folder(folder);
+    emptiness *self = (emptiness *)errand;
+    struct statfs disk;
+    self->remote = !self->other && statfs(self->path, &disk) == 0 && lens_disk_is_remote(&disk);
+    self->empty = (self->other || self->remote) && is_empty_folder(self->path);
+}
+
+static void end_emptiness(lens_errand *errand)
+{
+    free(errand);
+}
+
+/* Why what is known of FOLDER is to be kept: it is empty, and OTHER (where a disk was, and is not), or on a share; or it gives no answer. NULL: it is not to be. */
+static const char *why_left(const char *folder, bool other)
+{
+    const size_t length = strlen(folder);
+    emptiness *self = calloc(1, sizeof *self + length + 1);
+    if (!self)
+        return lens_silent_words;
+    self->errand = (lens_errand){.run = run_emptiness, .end = end_emptiness};
+    self->other = other;
+    memcpy(self->path, folder, length + 1);
+    if (lens_errand_do(&self->errand, folder, NULL) != 0)
+        return lens_silent_words;
+    const char *why = !self->empty ? NULL : self->remote ? lens_empty_share_words : lens_unmounted_words;
+    end_emptiness(&self->errand);
+    return why;
+}
+
+const char *lens_folder_left(const char *folder, const struct stat *info, int64_t device)
+{
+    return S_ISDIR(info->st_mode) && device ? why_left(folder, device != (int64_t)info->st_dev) : NULL;
 }
 
 int lens_folder_there(const char *path, int64_t device)
@@ -45,7 +84,7 @@ int lens_folder_there(const char *path, int64_t device)
     char *folder = lens_path_folder(path);
     if (!folder)
         return -1;
-    const bool there = lens_file_look(folder, &info, NULL) == 0 && !lens_folder_unmounted(folder, &info, device);
+    const bool there = lens_file_look(folder, &info, NULL) == 0 && !lens_folder_left(folder, &info, device);
     free(folder);
     return there;
 }
@@ -68,18 +107,17 @@ static bool is_mount_left(const char *folder, bool *gone)
     const bool there = lens_file_look(folder, &info, &why) == 0;
     *gone = !there && why.code == LENS_E_MISSING;
     char *outer = there ? lens_path_folder(folder) : NULL;
-    const bool left = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) &&
-                      (info.st_dev == above.st_dev || lens_folder_is_remote(folder)) && is_empty_folder(folder);
+    const bool left = outer && lens_file_look(outer, &above, NULL) == 0 && S_ISDIR(info.st_mode) && why_left(folder, info.st_dev == above.st_dev);
     free(outer);
     return left;
 }
 
-bool lens_disk_unmounted(const lens_run *run, const char *path)
+const char *lens_disk_left(const lens_run *run, const char *path)
 {
     int64_t device = 0;
     struct stat info;
     const char *root = root_of(run, path, &device);
-    return root && lens_file_look(root, &info, NULL) == 0 && lens_folder_unmounted(root, &info, device);
+    return root && lens_file_look(root, &info, NULL) == 0 ? lens_folder_left(root, &info, device) : NULL;
 }
 
 /* The nearest of the links that lead to PATH. NULL: none does. */
@@ -97,7 +135,7 @@ static bool is_link_left(const lens_mount *link)
 {
     struct stat info;
     if (link && lens_file_look(link->path, &info, NULL) == 0)
-        return lens_folder_unmounted(link->path, &info, link->device);
+        return lens_folder_left(link->path, &info, link->device);
     return link && lens_file_look_at_link(link->path, &info, NULL) == 0;
 }
 
@@ -112,7 +150,7 @@ static bool is_present(const lens_run *run, const char *path, bool moved)
         return false;
     if (lens_file_look(root, &info, NULL) != 0)
         return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
-    return !lens_folder_unmounted(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved))) && !is_link_left(link_above(run, path));
+    return !lens_folder_left(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved))) && !is_link_left(link_above(run, path));
 }
 
 bool lens_root_present(const lens_run *run, const char *path)
@@ -155,10 +193,10 @@ static void add_mount(lens_target *target, lens_mount mount)
 static const char *meet_link(const lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
 {
     const lens_mount *link = folder->empty ? link_above(run, path) : NULL;
-    if (!link || strcmp(link->path, path) != 0 || (link->device == folder->device && !lens_folder_is_remote(path)))
-        return NULL;
-    add_mount(target, (lens_mount){.path = (char *)path, .device = link->device, .link = true});
-    return link->device == folder->device ? lens_empty_share_words : lens_unmounted_words;
+    const char *why = link && strcmp(link->path, path) == 0 ? why_left(path, link->device != folder->device) : NULL;
+    if (why)
+        add_mount(target, (lens_mount){.path = (char *)path, .device = link->device, .link = true});
+    return why;
 }
 
 const char *lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
@@ -169,7 +207,7 @@ const char *lens_mounts_meet(lens_run *run, lens_target *target, const char *pat
         return why;
     if (target->mount_count == 0 || device_above(target, path) != folder->device) {
         add_mount(target, (lens_mount){.path = (char *)path, .device = folder->device, .link = folder->link});
-        return known && folder->empty && lens_folder_is_remote(path) ? lens_empty_share_words : NULL;
+        return known && folder->empty ? why_left(path, false) : NULL;
     }
     if (!known)
         return NULL;

@@ -73,6 +73,7 @@ typedef struct lens_target {
     char *path;
     const char *absent; /* why it is not walked, and nothing below it is swept away; NULL: it is there */
     bool removed;       /* a picture that is gone: not walked, and swept away */
+    bool fresh;         /* no run has looked at it before */
     json_t *settings;   /* of its root */
     lens_walk_options walk;
     lens_mount *mounts; /* that the walk has met, and those of earlier walks that are not there; the walker's, until it has ended */
@@ -150,12 +151,15 @@ bool lens_root_present(const lens_run *run, const char *path);
 /* The same of something that may be elsewhere now: on an absent disk nothing has moved; but the folder that a disk was mounted on may have another name. */
 bool lens_may_have_moved(const lens_run *run, const char *path);
 
-/* Whether of the root above PATH only the empty folder is left that its disk was mounted on. */
-bool lens_disk_unmounted(const lens_run *run, const char *path);
-extern const char lens_unmounted_words[], lens_empty_share_words[], lens_absent_words[], lens_mount_gone_words[];
+/* Why something is kept that was not met. */
+extern const char lens_unmounted_words[], lens_empty_share_words[], lens_silent_words[], lens_absent_words[], lens_mount_gone_words[];
 
-/* Whether FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself; or is a share, and empty. */
-bool lens_folder_unmounted(const char *folder, const struct stat *info, int64_t device);
+/* Which of these it is where FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself; is a share, and
+ * empty; or gives no answer. Else NULL. */
+const char *lens_folder_left(const char *folder, const struct stat *info, int64_t device);
+
+/* The same of the root above PATH. */
+const char *lens_disk_left(const lens_run *run, const char *path);
 
 /* Whether the folder that PATH lies in is there, and its disk. -1: memory is short. */
 int lens_folder_there(const char *path, int64_t device);

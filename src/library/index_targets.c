@@ -100,8 +100,10 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
     lens_error why = {0};
     const int64_t device = json_integer_value(json_object_get(target->settings, lens_device_key));
     const bool there = lens_file_look(target->path, &info, &why) == 0;
+    const char *left = there ? lens_folder_left(target->path, &info, device) : NULL;
+    target->fresh = device == 0;
     if (!there && (why.code == LENS_E_SILENT || why.code == LENS_E_CANCELLED)) {
-        target->absent = "gives no answer; what is known of it is kept";
+        target->absent = lens_silent_words;
     } else if (!there && why.code != LENS_E_MISSING) {
         target->absent = "cannot be looked at now; what is known of it is kept";
     } else if (!there) {
@@ -110,8 +112,8 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
         if (removed != 0)
             return removed < 0 ? -1 : 0;
         target->absent = lens_absent_words;
-    } else if (lens_folder_unmounted(target->path, &info, device)) {
-        target->absent = device == (int64_t)info.st_dev ? lens_empty_share_words : lens_unmounted_words;
+    } else if (left) {
+        target->absent = left;
     } else if (keep_settings(run, target, &info, err) != 0) {
         return -1;
     }

@@ -153,8 +153,9 @@ static void end_walk(lens_run *run, lens_target *target)
     for (size_t i = 0; i < run->mounts.count; i++)
         if (lens_mounts_miss(run, target, run->mounts.items[i]))
             keep(run, run->mounts.items[i], lens_mount_gone_words);
-    if (lens_disk_unmounted(run, target->path)) /* and its pictures were not met for that */
-        keep(run, target->path, lens_unmounted_words);
+    const char *left = lens_disk_left(run, target->path);
+    if (left && !(target->fresh && left == lens_empty_share_words)) /* and its pictures were not met for that */
+        keep(run, target->path, left);
     else
         target->walked = true;
 }

@@ -141,9 +141,11 @@ static void test_a_silent_share_loses_nothing(void **state)
 static void test_an_empty_share_loses_nothing(void **state)
 {
     scene *self = *state;
-    char *nothing = test_path(self->world->folder, "nothing"), *beside = test_path(self->source, "shared1.txt");
+    char nothing[4200], *beside = test_path(self->source, "shared1.txt");
+    snprintf(nothing, sizeof nothing, "%s/nothing", self->world->folder);
     assert_int_equal(mkdir(nothing, 0777), 0);
     test_write(beside, "a moose", 7);
+    free(beside);
     for (int root = 0; root < 2; root++) {
         self->share = test_share_mount(self->at, self->source);
         if (root) {
@@ -175,8 +177,39 @@ static void test_an_empty_share_loses_nothing(void **state)
         test_share_unmount(self->share);
         self->share = NULL;
     }
-    free(beside);
-    free(nothing);
+}
+
+/* Nothing is kept of what was never known. */
+static void test_an_empty_share_at_first(void **state)
+{
+    scene *self = *state;
+    char nothing[4200];
+    snprintf(nothing, sizeof nothing, "%s/nothing", self->world->folder);
+    assert_int_equal(mkdir(nothing, 0777), 0);
+    self->share = test_share_mount(self->at, nothing);
+    test_run run = test_world_expect(self->world, 0, "index", "--model", "colour", self->at, NULL);
+    assert_null(strstr(run.err.data, "kept"));
+    test_run_free(&run);
+}
+
+/* Of the folder the kernel knows, and of nothing else. */
+static void test_a_share_that_the_kernel_remembers(void **state)
+{
+    scene *self = *state;
+    struct stat info;
+    self->share = test_share_mount(self->at, self->source);
+    test_share_remember(self->share, 60);
+    test_run run = test_world_expect(self->world, 0, "index", "--model", "colour", self->at, NULL);
+    test_run_free(&run);
+    assert_int_equal(stat(self->at, &info), 0);
+    test_share_silence(self->share, TEST_SILENT_ALL);
+    assert_int_equal(stat(self->at, &info), 0);
+    patience("0.02");
+    run = test_world_expect(self->world, 0, "index", NULL);
+    expect_said(run.err, "no answer");
+    run.err = (lens_buffer){0};
+    test_run_free(&run);
+    assert_int_equal(test_world_status(self->world, "pictures"), SHARED);
 }
 
 /* A file of captions on it is shown as not there, sooner than a run would give it up; and what only looks ends behind a front too. */
@@ -388,6 +421,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_without_an_answer_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_silent_share_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_share_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_empty_share_at_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_share_that_the_kernel_remembers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_status_is_soon_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works_while_pictures_are_read, setup, teardown),

@@ -22,7 +22,7 @@ typedef struct shared_file {
 struct test_share {
     char *at;
     pid_t child;
-    _Atomic int *silence; /* [2], shared with the child: what is silent, and how many calls wait for an answer */
+    _Atomic int *silence; /* [3], shared with the child: what is silent, how many calls wait for an answer, and for how many seconds the kernel may remember */
     shared_file files[FILES_MOST];
     size_t count;
 };
@@ -93,7 +93,7 @@ static void answer(const test_share *share, int fd, const struct fuse_in_header 
     }
     case FUSE_LOOKUP: answer_lookup(share, fd, header->unique, body); break;
     case FUSE_GETATTR: {
-        const struct fuse_attr_out out = {.attr = attributes_of(share, header->nodeid)};
+        const struct fuse_attr_out out = {.attr_valid = (uint64_t)share->silence[2], .attr = attributes_of(share, header->nodeid)};
         reply(fd, header->unique, 0, &out, sizeof out);
         break;
     }
@@ -186,7 +186,7 @@ test_share *test_share_mount(const char *at, const char *folder)
     test_share *share = calloc(1, sizeof *share);
     assert_non_null(share);
     share->at = strdup(at);
-    share->silence = mmap(NULL, 2 * sizeof *share->silence, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    share->silence = mmap(NULL, 3 * sizeof *share->silence, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(share->silence != MAP_FAILED);
     take_files(share, folder);
     share->child = fork();
@@ -202,6 +202,11 @@ void test_share_silence(test_share *share, test_silence what)
     *share->silence = what;
 }
 
+void test_share_remember(test_share *share, int seconds)
+{
+    share->silence[2] = seconds;
+}
+
 int test_share_waiting(const test_share *share)
 {
     return share->silence[1];
@@ -214,7 +219,7 @@ void test_share_unmount(test_share *share)
     kill(share->child, SIGKILL); /* its end ends every call that waits */
     waitpid(share->child, NULL, 0);
     umount2(share->at, MNT_DETACH);
-    munmap((void *)share->silence, 2 * sizeof *share->silence);
+    munmap((void *)share->silence, 3 * sizeof *share->silence);
     for (size_t i = 0; i < share->count; i++)
         lens_buffer_free(&share->files[i].bytes);
     free(share->at);

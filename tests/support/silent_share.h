@@ -15,6 +15,9 @@ test_share *test_share_mount(const char *at, const char *folder);
 typedef enum test_silence { TEST_SILENT_NEVER, TEST_SILENT_READ, TEST_SILENT_ALL } test_silence;
 void test_share_silence(test_share *share, test_silence what);
 
+/* What stat says of the share's own folder from now on the kernel may repeat for so many SECONDS without asking, as that of NFS does. */
+void test_share_remember(test_share *share, int seconds);
+
 /* How many calls wait for an answer. */
 int test_share_waiting(const test_share *share);
 
