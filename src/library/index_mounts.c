@@ -120,23 +120,22 @@ const char *lens_disk_left(const lens_run *run, const char *path)
     return root && lens_file_look(root, &info, NULL) == 0 ? lens_folder_left(root, &info, device) : NULL;
 }
 
-/* The nearest of the links that lead to PATH. NULL: none does. */
-static const lens_mount *link_above(const lens_run *run, const char *path)
-{
-    const lens_mount *nearest = NULL;
-    for (size_t i = 0; i < run->link_count; i++)
-        if (lens_path_within(path, run->links[i].path) && (!nearest || strlen(run->links[i].path) > strlen(nearest->path)))
-            nearest = &run->links[i];
-    return nearest;
-}
-
-/* Whether there is only LINK (may be NULL) itself, or the empty folder of the disk that it led to. */
+/* Whether there is only LINK itself, or the empty folder of the disk that it led to. */
 static bool is_link_left(const lens_mount *link)
 {
     struct stat info;
-    if (link && lens_file_look(link->path, &info, NULL) == 0)
+    if (lens_file_look(link->path, &info, NULL) == 0)
         return lens_folder_left(link->path, &info, link->device);
-    return link && lens_file_look_at_link(link->path, &info, NULL) == 0;
+    return lens_file_look_at_link(link->path, &info, NULL) == 0;
+}
+
+/* The same of any link that leads to PATH: one may lead to the disk that another lies on. */
+static bool is_link_above_left(const lens_run *run, const char *path)
+{
+    for (size_t i = 0; i < run->link_count; i++)
+        if (lens_path_within(path, run->links[i].path) && is_link_left(&run->links[i]))
+            return true;
+    return false;
 }
 
 /* Whether the root above PATH, and the disk further down that PATH was on, are there. MOVED: where the folder of that disk is gone, it may have another name. */
@@ -150,7 +149,7 @@ static bool is_present(const lens_run *run, const char *path, bool moved)
         return false;
     if (lens_file_look(root, &info, NULL) != 0)
         return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
-    return !lens_folder_left(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved))) && !is_link_left(link_above(run, path));
+    return !lens_folder_left(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved))) && !is_link_above_left(run, path);
 }
 
 bool lens_root_present(const lens_run *run, const char *path)
@@ -189,36 +188,36 @@ static void add_mount(lens_target *target, lens_mount mount)
         mounts[target->mount_count++] = mount;
 }
 
-/* Why what is known of PATH is to be kept, which a link leads to: it is empty, and on another disk than it was. NULL: it is not to be. */
-static const char *meet_link(const lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
+/* What is known of the link PATH. NULL: nothing, or it is none. */
+static const lens_mount *link_at(const lens_run *run, const char *path)
 {
-    const lens_mount *link = folder->empty ? link_above(run, path) : NULL;
-    const char *why = link && strcmp(link->path, path) == 0 ? why_left(path, link->device != folder->device) : NULL;
-    if (why)
-        add_mount(target, (lens_mount){.path = (char *)path, .device = link->device, .link = true});
-    return why;
+    for (size_t i = 0; i < run->link_count; i++)
+        if (strcmp(run->links[i].path, path) == 0)
+            return &run->links[i];
+    return NULL;
 }
 
 const char *lens_mounts_meet(lens_run *run, lens_target *target, const char *path, const lens_walk_folder *folder)
 {
     const bool known = lens_names_find(&run->mounts, path) >= 0;
-    const char *why = folder->link ? meet_link(run, target, path, folder) : NULL;
-    if (why)
+    const lens_mount *link = folder->link ? link_at(run, path) : NULL;
+    const char *why = link && folder->empty ? why_left(path, link->device != folder->device) : NULL;
+    if (why) {
+        add_mount(target, *link);
         return why;
+    }
     if (target->mount_count == 0 || device_above(target, path) != folder->device) {
         add_mount(target, (lens_mount){.path = (char *)path, .device = folder->device, .link = folder->link});
         return known && folder->empty ? why_left(path, false) : NULL;
     }
-    if (!known)
-        return NULL;
-    add_mount(target, (lens_mount){.path = (char *)path, .ordinary = !folder->empty});
-    return folder->empty ? lens_unmounted_words : NULL;
+    if (known || link)
+        add_mount(target, (lens_mount){.path = (char *)path, .ordinary = !known || !folder->empty});
+    return known && folder->empty ? lens_unmounted_words : NULL;
 }
 
-bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
+/* Whether PATH is a folder below TARGET that its walk should have come to, and has not. */
+static bool is_missed(const lens_run *run, const lens_target *target, const char *path)
 {
-    struct stat info;
-    lens_error why = {0};
     for (size_t i = 0; i < target->mount_count; i++)
         if (strcmp(target->mounts[i].path, path) == 0)
             return false;
@@ -226,10 +225,31 @@ bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
         if (&run->targets[i] != target && lens_path_within(run->targets[i].path, target->path) && lens_path_within(path, run->targets[i].path))
             return false;
     const char *rule = lens_names_nearest(&run->forgotten, path);
-    if (!lens_path_within(path, target->path) || (rule && lens_path_within(rule, target->path)) || lens_walk_leaves_out(&target->walk, path, true, NULL) != 0)
+    return lens_path_within(path, target->path) && !(rule && lens_path_within(rule, target->path)) && lens_walk_leaves_out(&target->walk, path, true, NULL) == 0;
+}
+
+bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path)
+{
+    struct stat info;
+    lens_error why = {0};
+    if (!is_missed(run, target, path))
         return false;
     add_mount(target, (lens_mount){.path = (char *)path});
     return lens_file_look(path, &info, &why) != 0 && why.code == LENS_E_MISSING;
+}
+
+void lens_links_miss(lens_run *run, lens_target *target)
+{
+    for (size_t i = 0; i < run->link_count; i++) {
+        struct stat info;
+        lens_error why = {0};
+        const lens_mount *link = &run->links[i];
+        if (!is_missed(run, target, link->path))
+            continue;
+        const bool there = lens_file_look_at_link(link->path, &info, &why) == 0;
+        if (there ? S_ISLNK(info.st_mode) : why.code != LENS_E_MISSING || !lens_root_present(run, link->path))
+            add_mount(target, *link);
+    }
 }
 
 /* ---- what is kept of them ---- */

@@ -171,6 +171,9 @@ const char *lens_mounts_meet(lens_run *run, lens_target *target, const char *pat
  * not come to is known as before. */
 bool lens_mounts_miss(lens_run *run, lens_target *target, const char *path);
 
+/* The same of the run's links: those that are still there are known as before, wherever they lead now. */
+void lens_links_miss(lens_run *run, lens_target *target);
+
 /* Puts into SETTINGS, TARGET's root's, which disks its walk has met. Whether they are others than before. */
 bool lens_mounts_keep(const lens_target *target, json_t *settings);
 

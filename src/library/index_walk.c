@@ -153,6 +153,7 @@ static void end_walk(lens_run *run, lens_target *target)
     for (size_t i = 0; i < run->mounts.count; i++)
         if (lens_mounts_miss(run, target, run->mounts.items[i]))
             keep(run, run->mounts.items[i], lens_mount_gone_words);
+    lens_links_miss(run, target);
     const char *left = lens_disk_left(run, target->path);
     if (left && !(target->fresh && left == lens_empty_share_words)) /* and its pictures were not met for that */
         keep(run, target->path, left);
