@@ -94,7 +94,7 @@ typedef struct lens_index_event {
 typedef struct lens_index_options {
     const char *const *paths; /* none: every known folder is refreshed */
     size_t path_count;
-    bool only_known; /* nobody names PATHS: what lies in no known folder, or was forgotten meanwhile, stays out */
+    bool only_known; /* nobody names PATHS: what lies in no known folder, or was forgotten meanwhile, stays out, and where nothing is left nothing is looked at */
     const char *const *models; /* names, each may carry "@PREP"; none: those of the library, or the default model */
     size_t model_count;
     const char *precision;      /* "auto", "f32", … */

@@ -192,13 +192,13 @@ int lens_targets_choose(lens_run *run, lens_error *err)
     lens_names_free(&run->forgotten);
     if (lens_store_roots(run->store, &run->roots, err) != 0 || lens_store_forgotten(run->store, &run->forgotten, err) != 0)
         return -1;
-    if (run->roots.count == 0)
+    if (run->roots.count == 0 && !run->options->only_known)
         return lens_fail(err, LENS_E_MISSING, "%s: no folder is known yet: run `memelens index FOLDER`", run->place->shown);
     /* Without paths every root; with paths also the roots below them: other disks, or hidden or once forgotten folders, where
      * the walk from above does not come by. */
     size_t named = run->target_count;
     for (size_t r = 0; r < run->roots.count; r++) {
-        bool take = named == 0;
+        bool take = run->options->path_count == 0;
         for (size_t i = 0; i < named; i++)
             take |= lens_path_within(run->roots.items[r], run->targets[i].path);
         if (take && add_target(run, run->roots.items[r], err) != 0)

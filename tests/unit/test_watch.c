@@ -361,6 +361,31 @@ static void a_server_says_how_it_watches(void **state)
     none_left = false;
 }
 
+/* Nor are the other folders walked for it. */
+static void what_is_forgotten_meanwhile_is_not_indexed(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    char *other = test_path(self.folder, "other"), *below = test_path(self.pictures, "below");
+    assert_int_equal(mkdir(other, 0755), 0);
+    index_paths(self.library, (const char *const *)&other, 1, NULL);
+    put(other, "c.ppm", 3);
+    for (int i = 0; i < 2; i++) { /* with a folder that is still known, and with none */
+        lens_error error = {0};
+        lens_index_report report;
+        lens_index_options options = lens_index_options_default();
+        assert_done(lens_forget_path(self.library, i ? other : self.pictures, &(int64_t){0}, &error), &error);
+        options.paths = (const char *const *)&below;
+        options.path_count = 1;
+        options.only_known = true;
+        assert_done(lens_index(self.library, &options, &report, &error), &error);
+        assert_int_equal(report.indexed + report.unchanged + report.removed, 0);
+    }
+    free(below);
+    free(other);
+    end(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_link_to_a_folder_that_comes_is_one),
         cmocka_unit_test(a_root_that_goes_and_comes_back_is_watched_again),
         cmocka_unit_test(after_a_failed_run_everything_is_asked_for),
+        cmocka_unit_test(what_is_forgotten_meanwhile_is_not_indexed),
         cmocka_unit_test(a_library_that_comes_later_is_watched),
         cmocka_unit_test(where_the_kernel_tells_of_nothing_the_clock_does),
         cmocka_unit_test(a_server_says_how_it_watches),
