@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -414,6 +415,7 @@ static void what_is_forgotten_before_a_watched_change_is_indexed_stays_out(void 
     test_world_picture(watched, "below/three.png", TEST_PNG, 42);
     until_running(&server, true); /* behind whoever has the lock */
     assert_int_equal(kill(server.pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(server.pid, NULL, WUNTRACED), server.pid); /* else it might still take the lock */
     close(lock);
     run = test_world_expect(watched, 0, "forget", watched->pictures, NULL);
     test_run_free(&run);
