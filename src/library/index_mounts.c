@@ -1,8 +1,8 @@
 /* Disks that are absent: what is only the empty folder that a disk was mounted on is not a folder that was emptied.
  *
- * A share of the network that is empty counts as absent, for the disk that went may be the other machine's, of which our number says nothing. Else a root is
- * known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in, and is
- * empty now, and on the same. A link to a folder on another disk is known with the number of that. */
+ * A share of the network that is empty as a whole counts as absent, for the disk that went may be the other machine's, of which our number says nothing. Else a
+ * root is known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in, and
+ * is empty now, and on the same. A link to a folder on another disk is known with the number of that. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,11 +43,22 @@ typedef struct emptiness {
     char path[];
 } emptiness;
 
+/* Whether FOLDER is a share, or what else is mounted there from elsewhere, as a whole: a folder within one would not be there without the disk that went. */
+static bool is_share(const char *folder)
+{
+    struct statfs disk;
+    struct stat info, above;
+    char *outer = lens_path_join(folder, ".."); /* of what a link leads to, too */
+    const bool is = outer && statfs(folder, &disk) == 0 && lens_disk_is_remote(&disk) && stat(folder, &info) == 0 && stat(outer, &above) == 0 &&
+                    info.st_dev != above.st_dev;
+    free(outer);
+    return is;
+}
+
 static void run_emptiness(lens_errand *errand)
 {
     emptiness *self = (emptiness *)errand;
-    struct statfs disk;
-    self->remote = !self->other && statfs(self->path, &disk) == 0 && lens_disk_is_remote(&disk);
+    self->remote = !self->other && is_share(self->path);
     self->empty = (self->other || self->remote) && is_empty_folder(self->path);
 }
 
@@ -56,7 +67,7 @@ static void end_emptiness(lens_errand *errand)
     free(errand);
 }
 
-/* Why what is known of FOLDER is to be kept: it is empty, and OTHER (where a disk was, and is not), or on a share; or it gives no answer. NULL: it is not to be. */
+/* Why what is known of FOLDER is to be kept: it is empty, and OTHER (where a disk was, and is not), or a share; or it gives no answer. NULL: it is not to be. */
 static const char *why_left(const char *folder, bool other)
 {
     const size_t length = strlen(folder);

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "memelens.h"
@@ -19,6 +20,7 @@ static struct {
     int told;     /* how often that was said */
     ino_t inner;  /* a folder that another disk is mounted on, further down; 0: there is none */
     char *heard;  /* the last note, with its path */
+    bool remote;  /* every disk is one of the network */
 } place;
 
 static void say_disk(struct stat *info)
@@ -48,6 +50,17 @@ int fstat(int fd, struct stat *info)
     const int result = real(fd, info);
     if (result == 0)
         say_disk(info);
+    return result;
+}
+
+int statfs(const char *path, struct statfs *disk)
+{
+    int (*real)(const char *, struct statfs *);
+    void *address = dlsym(RTLD_NEXT, "statfs");
+    memcpy(&real, &address, sizeof real);
+    const int result = real(path, disk);
+    if (place.remote)
+        disk->f_type = 0x6969;
     return result;
 }
 
@@ -158,7 +171,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    place.gone = false;
+    place.gone = place.remote = false;
     place.inner = 0;
     free(place.heard);
     lens_library_close(place.library);
@@ -446,6 +459,21 @@ static void test_a_disk_that_a_link_leads_to(void **state)
     free(from), free(copy), free(outside), free(to), free(beside);
 }
 
+/* A share of which a part is indexed: were its disk not there, that folder would not be either. */
+static void test_a_folder_of_a_share_is_emptied(void **state)
+{
+    (void)state;
+    char *to = test_path(place.house, "sorted");
+    place.remote = true;
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE);
+    assert_int_equal(rename(place.disk, to), 0);
+    assert_int_equal(mkdir(place.disk, 0755), 0);
+    assert_int_equal(run("colour").moved, OF_DISK);
+    assert_null(place.heard);
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE);
+    free(to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +489,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_emptied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_that_a_link_leads_to, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_folder_of_a_share_is_emptied, set_up, tear_down),
     };
     return store_place_run(tests);
 }
