@@ -459,6 +459,33 @@ static void test_a_disk_that_a_link_leads_to(void **state)
     free(from), free(copy), free(outside), free(to), free(beside);
 }
 
+/* And on that disk another link, to a third one. */
+static void test_a_disk_behind_two_links(void **state)
+{
+    const test_world *world = *state;
+    char *outside = test_path(world->folder, "outside"), *third = test_path(world->folder, "third"), *to = test_path(place.house, "link"),
+         *on = test_path(outside, "on"), *beside = test_path(third, "80.jpg.txt");
+    add_pictures(outside, 70, INNER);
+    add_pictures(third, 80, INNER);
+    test_write(beside, "said beside it", 14);
+    assert_int_equal(symlink(outside, to), 0);
+    assert_int_equal(symlink(third, on), 0);
+    place.inner = number_of(outside);
+    assert_int_equal(run("colour").indexed, 2 * INNER);
+    assert_int_equal(rename(outside, place.away), 0);
+    assert_int_equal(mkdir(outside, 0755), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run("colour").removed, 0);
+        assert_int_equal(captions(), 1);
+    }
+    assert_int_equal(rmdir(outside), 0);
+    assert_int_equal(rename(place.away, outside), 0);
+    assert_int_equal(unlink(on), 0); /* who removes it means it */
+    assert_int_equal(run("colour").removed, INNER);
+    assert_int_equal(captions(), 0);
+    free(outside), free(third), free(to), free(on), free(beside);
+}
+
 /* A share of which a part is indexed: were its disk not there, that folder would not be either. */
 static void test_a_folder_of_a_share_is_emptied(void **state)
 {
@@ -489,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_emptied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_that_a_link_leads_to, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_disk_behind_two_links, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_folder_of_a_share_is_emptied, set_up, tear_down),
     };
     return store_place_run(tests);
