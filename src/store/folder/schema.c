@@ -16,9 +16,9 @@ enum { APPLICATION = 0x4c656e73, /* "Lens" */ APPLICATION_COPYING = 0x4c656e43, 
 #define STALE(contents) \
     "DELETE FROM vector WHERE content IN (" contents ") AND model IN (SELECT id FROM model WHERE sentences);"
 
-/* A step that a release has gone is never changed: tests/cli/test_upgrade.c holds each kept library against a new one. What SQLite writes down of a table has to be found
- * in a step, or the library is called a stranger's (refuse_foreign): a step that alters a table with a CHECK has those words, as they then are, in a comment of SQL beside
- * it, or makes a table of its own instead. */
+/* A step that a release has gone is never changed: tests/cli/test_upgrade.c holds each kept library against a new one. What SQLite writes down of a
+ * table has to be found in a step, or the library is called a stranger's (refuse_foreign): a step that alters a table with a CHECK has those words,
+ * as they then are, in a comment of SQL beside it, or makes a table of its own instead. */
 static const char *const steps[VERSION] = {
     /* 0 -> 1 */
     /* One row about the whole. `mark` tells this library's vector files from those of any other; `generation` is the
