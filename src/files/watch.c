@@ -4,6 +4,7 @@
 #include "files/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/list.h"
+#include "base/patience.h"
 
 enum { READS_MOST = 64 }; /* in one wait: about what the kernel keeps. Where there is always something more, it would never end */
 enum { EVENTS = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF };
@@ -104,9 +106,63 @@ static void drop_below(lens_folder_watch *self, const char *path)
     self->count = kept;
 }
 
+/* What is asked about a folder whose disk may give no answer. */
+typedef struct question {
+    lens_errand errand; /* first */
+    int fd;             /* of the kernel's events, its own: ours may be closed before the answer comes; -1: whether it is remote is all that is asked */
+    int number, errnum;
+    bool remote;
+    char path[];
+} question;
+
+static void run_question(lens_errand *errand)
+{
+    question *self = (question *)errand;
+    struct statfs disk;
+    if (self->fd < 0) {
+        self->remote = statfs(self->path, &disk) == 0 && lens_disk_is_remote(&disk);
+        return;
+    }
+    self->number = inotify_add_watch(self->fd, self->path, EVENTS | IN_ONLYDIR);
+    self->errnum = errno;
+}
+
+static void end_question(lens_errand *errand)
+{
+    question *self = (question *)errand;
+    if (self->fd >= 0)
+        close(self->fd);
+    free(self);
+}
+
+/* NULL with ERR, LENS_E_SILENT where no answer came. Ended by end_question. */
+static question *ask(const char *folder, int fd, lens_error *err)
+{
+    const size_t length = strlen(folder);
+    question *self = calloc(1, sizeof *self + length + 1);
+    if (!self) {
+        lens_fail_memory_for(err, folder);
+        return NULL;
+    }
+    self->errand = (lens_errand){.run = run_question, .end = end_question};
+    memcpy(self->path, folder, length + 1);
+    self->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0 && self->fd < 0) {
+        lens_fail_errno(err, errno, "%s: cannot be watched", folder);
+        free(self);
+        return NULL;
+    }
+    return lens_errand_do(&self->errand, folder, err) == 0 ? self : NULL;
+}
+
 int lens_folder_watch_add(lens_folder_watch *self, const char *folder, lens_error *err)
 {
-    const int number = inotify_add_watch(self->fd, folder, EVENTS | IN_ONLYDIR);
+    question *asked = ask(folder, self->fd, err);
+    if (!asked)
+        return -1;
+    const int number = asked->number, errnum = asked->errnum;
+    end_question(&asked->errand);
+    errno = errnum;
     if (number < 0 && errno == ENOSPC)
         return lens_fail(err, LENS_E_LIMIT, "%s: the kernel watches no more folders: see fs.inotify.max_user_watches", folder);
     if (number < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -142,7 +198,7 @@ static bool is_complete(const char *folder, const char *name)
     char path[4096 + 256];
     struct stat info;
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    return lstat(path, &info) == 0 && (S_ISLNK(info.st_mode) || (S_ISREG(info.st_mode) && info.st_nlink > 1));
+    return lens_file_look_at_link(path, &info, NULL) == 0 && (S_ISLNK(info.st_mode) || (S_ISREG(info.st_mode) && info.st_nlink > 1));
 }
 
 static void take(lens_folder_watch *self, const struct inotify_event *event, lens_watch_function *function, void *context)
@@ -206,6 +262,9 @@ int lens_folder_watch_wait(lens_folder_watch *self, double seconds, lens_watch_f
 
 bool lens_folder_is_remote(const char *folder)
 {
-    struct statfs info;
-    return statfs(folder, &info) == 0 && lens_disk_is_remote(&info);
+    question *asked = ask(folder, -1, NULL);
+    const bool remote = !asked || asked->remote;
+    if (asked)
+        end_question(&asked->errand);
+    return remote;
 }

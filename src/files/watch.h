@@ -24,7 +24,7 @@ lens_folder_watch *lens_folder_watch_new(lens_error *err);
 void lens_folder_watch_free(lens_folder_watch *watch);
 
 /* Begins to watch FOLDER, which is absolute; again is harmless. LENS_E_LIMIT when the kernel watches no more folders for this user,
- * LENS_E_MISSING when it is not there, LENS_E_SYSTEM when it cannot be read. */
+ * LENS_E_MISSING when it is not there, LENS_E_SYSTEM when it cannot be read, LENS_E_SILENT when its disk gives no answer. */
 int lens_folder_watch_add(lens_folder_watch *watch, const char *folder, lens_error *err);
 
 /* Forgets all folders. */
@@ -34,7 +34,8 @@ void lens_folder_watch_clear(lens_folder_watch *watch);
  * closed. The number of events, 0 when nothing came, -1. */
 int lens_folder_watch_wait(lens_folder_watch *watch, double seconds, lens_watch_function *function, void *context, lens_error *err);
 
-/* Whether changes in FOLDER made elsewhere are not told of, because it lies on a disk of the network or in a program (FUSE). */
+/* Whether changes in FOLDER made elsewhere are not told of, because it lies on a disk of the network or in a program (FUSE); true too where
+ * there is no answer. */
 bool lens_folder_is_remote(const char *folder);
 
 #endif

@@ -116,7 +116,7 @@ static bool enter(void *context, const char *path)
         return false;
     if (strcmp(path, self->walked->path) != 0 && lens_file_look_at_link(path, &info, NULL) == 0 && S_ISLNK(info.st_mode))
         self->walked->linked = true;
-    if (lens_folder_watch_add(self->folders, path, &error) != 0 && error.code == LENS_E_LIMIT)
+    if (lens_folder_watch_add(self->folders, path, &error) != 0 && (error.code == LENS_E_LIMIT || error.code == LENS_E_SILENT))
         limited(self, error.message);
     return true;
 }

@@ -370,6 +370,37 @@ static void test_the_server_answers(void **state)
     test_serving_stop(&serving);
 }
 
+/* Of what changes elsewhere, whatever a root on the share gives no answer to. */
+static void test_a_server_goes_on_watching(void **state)
+{
+    scene *self = *state;
+    struct stat info;
+    self->share = test_share_mount(self->at, self->source);
+    test_share_remember(self->share, 60);
+    test_run run = test_world_expect(self->world, 0, "index", "--model", "colour", self->at, NULL);
+    test_run_free(&run);
+    lens_buffer said = index_expecting(self, LOCAL, SHARED, 0);
+    lens_buffer_free(&said);
+    assert_int_equal(stat(self->at, &info), 0);
+    test_share_silence(self->share, TEST_SILENT_ALL);
+    patience("0.02");
+    const char *const more[] = {"--watch", NULL};
+    test_serving serving = test_serving_start(self->world, more);
+    test_world_picture(self->world, "new.png", TEST_PNG, LOCAL);
+    long pictures = 0;
+    for (int i = 0; i < 300 && pictures <= LOCAL + SHARED; i++) {
+        json_t *status = test_serving_json(&serving, 200, "GET", "/api/status", "", NULL);
+        pictures = test_json_integer(status, "pictures");
+        json_decref(status);
+        lens_sleep(0.1);
+    }
+    assert_int_equal(pictures, LOCAL + SHARED + 1);
+    test_share_silence(self->share, TEST_SILENT_NEVER);
+    test_share_unmount(self->share); /* the calls that wait hold the process */
+    self->share = NULL;
+    test_serving_stop(&serving);
+}
+
 /* The status of the answer to a request for the file of picture ID. The connection stays open in FD, and reads no more than that. */
 static int begin_file(const test_serving *serving, int id, int *fd)
 {
@@ -427,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ctrl_c_works, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ctrl_c_works_while_pictures_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_server_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_server_goes_on_watching, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files_for_slow_clients_are_bounded, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
