@@ -90,11 +90,10 @@ int lens_postgres_approximate_make(lens_postgres *store, int64_t model, bool *ma
 int64_t lens_postgres_approximate_covered(lens_postgres *store, int64_t model, int64_t *bytes, lens_error *err)
 {
     bool half;
-    int64_t vectors = 0;
     lens_pg_args args = {0};
     const int there = find(store, model, &half, bytes, err);
     if (there <= 0)
         return there;
     lens_pg_int(&args, model);
-    return lens_pg_find(store, "SELECT vectors FROM model WHERE id = $1", &args, &vectors, err) >= 0 ? vectors : -1;
+    return lens_pg_count(store, "SELECT coalesce(max(vectors), 0) FROM model WHERE id = $1", &args, err);
 }

@@ -406,6 +406,12 @@ int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, in
     return found == 0 ? lens_fail(err, LENS_E_FORMAT, "%s: a row about the library is missing", store->name) : found > 0 ? 0 : -1;
 }
 
+int64_t lens_pg_count(lens_postgres *store, const char *sql, lens_pg_args *args, lens_error *err)
+{
+    int64_t count = 0;
+    return lens_pg_number(store, sql, args, &count, err) == 0 && lens_pg_check_number(store, count, 0, LENS_PG_COUNT_MOST, err) == 0 ? count : -1;
+}
+
 int lens_pg_find_text(lens_postgres *store, const char *sql, lens_pg_args *args, char **text, lens_error *err)
 {
     *text = NULL;

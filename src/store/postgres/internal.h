@@ -12,6 +12,7 @@
 #include "store/postgres/postgres.h"
 
 enum { LENS_PG_SCHEMA = 1, LENS_PG_STATEMENTS = 192, LENS_PG_ARGUMENTS = 16, LENS_PG_DIM_MOST = 16000 /* pgvector's */ };
+#define LENS_PG_COUNT_MOST (INT64_C(1) << 48) /* of anything: some of them can be added up */
 
 struct lens_postgres {
     const lens_pq *pq;
@@ -140,6 +141,8 @@ void lens_pg_ranges(lens_pg_args *args, const char *const *paths, size_t count);
 
 /* The first number of the first row of SQL, which there is: 0 or -1. */
 int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err);
+/* The same where it is how many there are of something. -1 on error. */
+int64_t lens_pg_count(lens_postgres *store, const char *sql, lens_pg_args *args, lens_error *err);
 /* The same where there may be no row: 1, 0 for none, -1 on error. */
 int lens_pg_find(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err);
 /* The first text of the first row of SQL: a copy that the caller frees, NULL for no row or null. 0 or -1. */

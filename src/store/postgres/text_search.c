@@ -132,12 +132,10 @@ int lens_postgres_words(lens_postgres *store, lens_store_word_each each, void *c
 
 int64_t lens_postgres_text_count(lens_postgres *store, lens_error *err)
 {
-    int64_t count = 0;
-    return lens_pg_number(store, "SELECT CASE WHEN EXISTS (SELECT FROM text WHERE folded <> '') THEN (SELECT count(*) FROM text) ELSE 0 END", NULL, &count, err) == 0 ? count : -1;
+    return lens_pg_count(store, "SELECT CASE WHEN EXISTS (SELECT FROM text WHERE folded <> '') THEN (SELECT count(*) FROM text) ELSE 0 END", NULL, err);
 }
 
 int64_t lens_postgres_caption_count(lens_postgres *store, lens_error *err)
 {
-    int64_t count = 0;
-    return lens_pg_number(store, "SELECT count(*) FROM text WHERE picture IS NOT NULL", NULL, &count, err) == 0 ? count : -1;
+    return lens_pg_count(store, "SELECT count(*) FROM text WHERE picture IS NOT NULL", NULL, err);
 }

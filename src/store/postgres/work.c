@@ -145,10 +145,11 @@ int64_t lens_postgres_work_left(lens_postgres *store, int64_t worker, const lens
                                  &args, err);
     if (!rows)
         return -1;
-    const int64_t left = lens_pg_int_at(store, rows, 0, 0);
+    int64_t left;
     *own = lens_pg_int_at(store, rows, 0, 1);
+    const int result = lens_pg_within_at(store, rows, 0, 0, 0, LENS_PG_COUNT_MOST, &left, err);
     lens_pg_done(store, rows);
-    return left;
+    return result == 0 ? left : -1;
 }
 
 int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, lens_error *err)
