@@ -192,20 +192,26 @@ static void test_an_empty_share_at_first(void **state)
     test_run_free(&run);
 }
 
+/* The share, which the kernel knows the folder of for a minute, is indexed. */
+static void index_remembered(scene *self)
+{
+    self->share = test_share_mount(self->at, self->source);
+    test_share_remember(self->share, 60);
+    test_run run = test_world_expect(self->world, 0, "index", "--model", "colour", self->at, NULL);
+    test_run_free(&run);
+}
+
 /* Of the folder the kernel knows, and of nothing else. */
 static void test_a_share_that_the_kernel_remembers(void **state)
 {
     scene *self = *state;
     struct stat info;
-    self->share = test_share_mount(self->at, self->source);
-    test_share_remember(self->share, 60);
-    test_run run = test_world_expect(self->world, 0, "index", "--model", "colour", self->at, NULL);
-    test_run_free(&run);
+    index_remembered(self);
     assert_int_equal(stat(self->at, &info), 0);
     test_share_silence(self->share, TEST_SILENT_ALL);
     assert_int_equal(stat(self->at, &info), 0);
     patience("0.02");
-    run = test_world_expect(self->world, 0, "index", NULL);
+    test_run run = test_world_expect(self->world, 0, "index", NULL);
     expect_said(run.err, "no answer");
     run.err = (lens_buffer){0};
     test_run_free(&run);
@@ -375,10 +381,7 @@ static void test_a_server_goes_on_watching(void **state)
 {
     scene *self = *state;
     struct stat info;
-    self->share = test_share_mount(self->at, self->source);
-    test_share_remember(self->share, 60);
-    test_run run = test_world_expect(self->world, 0, "index", "--model", "colour", self->at, NULL);
-    test_run_free(&run);
+    index_remembered(self);
     lens_buffer said = index_expecting(self, LOCAL, SHARED, 0);
     lens_buffer_free(&said);
     assert_int_equal(stat(self->at, &info), 0);
