@@ -13,24 +13,6 @@ static int no_id(void *context, int64_t id)
     return id == 3;
 }
 
-static void see_rows(lens_store *store, const lens_store_vectors *vectors)
-{
-    for (size_t i = 0; i < vectors->count; i++) {
-        size_t row;
-        expect(i == 0 || vectors->ids[i] > vectors->ids[i - 1]);
-        expect(lens_store_vectors_row(vectors, vectors->ids[i], &row) && row == i);
-        for (int j = 0; j < vectors->dim; j++)
-            seen += (double)vectors->data[(size_t)vectors->slots[i] * (size_t)vectors->dim + (size_t)j];
-    }
-    float *shapes = malloc((vectors->count + 1) * sizeof *shapes);
-    lens_error err = {0};
-    expect(shapes != NULL);
-    if (lens_store_vectors_shapes(store, vectors, shapes, &err) == 0)
-        for (size_t i = 0; i < vectors->count; i++)
-            seen += (double)shapes[i];
-    free(shapes);
-}
-
 /* What a store does that searches by itself. */
 static void search_store(void)
 {

@@ -30,14 +30,21 @@ static fuzz_rest pq_script; /* what is left of the input */
 static int pq_more;
 static uint8_t pq_fingerprint[16]; /* of the model that can be opened */
 
-static void pq_put(pq_cell *cell, const void *bytes, size_t size)
+/* SIZE bytes of CELL, with a NUL behind them, to be written to. */
+static uint8_t *pq_room(pq_cell *cell, size_t size)
 {
     cell->bytes = malloc(size + 1);
     expect(cell->bytes != NULL);
-    if (size)
-        memcpy(cell->bytes, bytes, size);
     cell->bytes[size] = '\0';
     cell->size = (int)size;
+    return cell->bytes;
+}
+
+static void pq_put(pq_cell *cell, const void *bytes, size_t size)
+{
+    uint8_t *room = pq_room(cell, size);
+    if (size)
+        memcpy(room, bytes, size);
 }
 
 static void pq_put_number(pq_cell *cell, uint64_t number, int size)
@@ -70,7 +77,7 @@ static void pq_put_text(pq_cell *cell, int which)
 static void pq_fill(pq_cell *cell, int row)
 {
     static const int64_t odd[] = {-1, 0, INT64_MAX, INT64_MIN, INT32_MAX, INT32_MIN, (int64_t)INT32_MAX + 1, UINT32_MAX, (int64_t)UINT32_MAX + 1, 1000000000000, 16000, 16001, 65536};
-    static const int dims[] = {193, 384, 1, 2, 0};
+    static const int dims[] = {193, 384, 1, 2, 0}, vector_dims[] = {193, 193, 1, 2, 0};
     const uint32_t code = fuzz_number(&pq_script, 1);
     uint32_t more;
     switch (code) {
@@ -86,20 +93,14 @@ static void pq_fill(pq_cell *cell, int row)
         pq_script = (fuzz_rest){pq_script.data + more, pq_script.size - more};
         break;
     case 39: more = fuzz_number(&pq_script, 1);
-        pq_put_vector(cell, dims[more % 3 ? 0 : more / 3 % 5] > 193 ? 193 : dims[more % 3 ? 0 : more / 3 % 5], row, more >= 250);
+        pq_put_vector(cell, vector_dims[more % 3 ? 0 : more / 3 % 5], row, more >= 250);
         break;
     case 40: pq_put_number(cell, (uint64_t)row + 1, 8); break;
     case 41: pq_put(cell, pq_fingerprint, 16); break;
     case 42: pq_put_number(cell, (uint64_t)dims[fuzz_number(&pq_script, 1) % 5], 8); break;
     case 43: pq_put_number(cell, UINT64_C(0x3fe0000000000000), 8); break; /* 0.5 */
     case 44: more = fuzz_number(&pq_script, 2);
-        pq_put(cell, "", 0);
-        free(cell->bytes);
-        cell->bytes = malloc(more + 1);
-        expect(cell->bytes != NULL);
-        memset(cell->bytes, (int)fuzz_number(&pq_script, 1), more);
-        cell->bytes[more] = '\0';
-        cell->size = (int)more;
+        memset(pq_room(cell, more), (int)fuzz_number(&pq_script, 1), more);
         break;
     default: pq_put_number(cell, code < 32 ? code + 1 : code, 8); break; /* what is missing of an input is 1 */
     }
@@ -119,18 +120,14 @@ static PGresult *pq_answer(void)
 {
     static const char *const states[] = {"57P01", "08006", "53100", "42501", "25006", "55P03", "40P01", "42P01", "3F000", "57014", "XX000", "40001", "23505"};
     static const char *const tuples[] = {"1", "0", "", "2", "-1", "99999999999999999999", "x"};
-    PGresult *result = calloc(1, sizeof *result);
-    expect(result != NULL);
-    if (!pq_script.size && pq_more-- <= 0) {
-        free(result);
+    if (!pq_script.size && pq_more-- <= 0)
         return NULL;
-    }
     const uint32_t first = fuzz_number(&pq_script, 1);
-    *result = (PGresult){.status = PGRES_TUPLES_OK, .rows = 1, .columns = PQ_COLUMNS_MOST, .tuples = "1"};
-    if (first == 0xff) {
-        free(result);
+    if (first == 0xff)
         return NULL;
-    }
+    PGresult *result = malloc(sizeof *result);
+    expect(result != NULL);
+    *result = (PGresult){.status = PGRES_TUPLES_OK, .rows = 1, .columns = PQ_COLUMNS_MOST, .tuples = "1"};
     if (first >= 0xf0) {
         result->status = PGRES_FATAL_ERROR;
         result->rows = result->columns = 0;

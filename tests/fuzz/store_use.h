@@ -49,6 +49,24 @@ static inline void see_fault(void *context, const char *line)
     expect(*line && !strchr(line, '\n'));
 }
 
+static inline void see_rows(lens_store *store, const lens_store_vectors *vectors)
+{
+    for (size_t i = 0; i < vectors->count; i++) {
+        size_t row;
+        expect(vectors->slots[i] < vectors->committed && (i == 0 || vectors->ids[i] > vectors->ids[i - 1]));
+        expect(lens_store_vectors_row(vectors, vectors->ids[i], &row) && row == i);
+        for (int j = 0; j < vectors->dim; j++)
+            seen += (double)vectors->data[(size_t)vectors->slots[i] * (size_t)vectors->dim + (size_t)j];
+    }
+    float *shapes = malloc((vectors->count + 1) * sizeof *shapes);
+    lens_error err = {0};
+    expect(shapes != NULL);
+    if (lens_store_vectors_shapes(store, vectors, shapes, &err) == 0)
+        for (size_t i = 0; i < vectors->count; i++)
+            seen += (double)shapes[i];
+    free(shapes);
+}
+
 static inline void see_vectors(lens_store *store, int64_t model)
 {
     lens_store_vectors vectors;
@@ -57,15 +75,7 @@ static inline void see_vectors(lens_store *store, int64_t model)
         expect_words(&err);
         return;
     }
-    for (size_t i = 0; i < vectors.count; i++) {
-        expect(vectors.slots[i] < vectors.committed && (i == 0 || vectors.ids[i] > vectors.ids[i - 1]));
-        for (int j = 0; j < vectors.dim; j++)
-            seen += (double)vectors.data[(size_t)vectors.slots[i] * (size_t)vectors.dim + (size_t)j];
-    }
-    float *shapes = malloc((vectors.count + 1) * sizeof *shapes);
-    expect(shapes != NULL);
-    lens_store_vectors_shapes(store, &vectors, shapes, &err);
-    free(shapes);
+    see_rows(store, &vectors);
     free(lens_nearness_penalties(&vectors, 1, &err));
     lens_bytes_view bytes = {0};
     lens_packed *packed = lens_copies_open(&vectors, &bytes);
