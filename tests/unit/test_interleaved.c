@@ -541,6 +541,35 @@ static void test_two_runs_that_begin_at_once(void **state)
     lens_store_close(other.store);
 }
 
+static void *open_to_write(void *context)
+{
+    waiter *self = context;
+    self->store = lens_store_open(self->place, LENS_STORE_WRITE, patience, &self->err);
+    return NULL;
+}
+
+/* Two make the library of a database, and the one that has its turn first is of a newer release: the other leaves what it made alone. */
+static void test_a_newer_library_that_is_made_first(void **state)
+{
+    (void)state;
+    char *place = store_place("newer");
+    waiter late = {.place = place};
+    pthread_t thread;
+    PGconn *newer = connect_to(place);
+    run(newer, "BEGIN; SELECT pg_advisory_xact_lock(" TURN ")");
+    assert_int_equal(pthread_create(&thread, NULL, open_to_write, &late), 0);
+    wait_for_waiters(place, 1);
+    run(newer, "CREATE SCHEMA memelens; CREATE TABLE memelens.library (version integer); INSERT INTO memelens.library VALUES (1000); COMMIT");
+    pthread_join(thread, NULL);
+    assert_null(late.store);
+    assert_says(&late.err, "a library of version 1000, and this memelens knows up to version");
+    char *version = store_place_ask(place, "SELECT version FROM memelens.library");
+    assert_string_equal(version, "1000\n");
+    free(version);
+    PQfinish(newer);
+    store_place_remove(place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -557,6 +586,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_copy_that_ends_as_it_is_opened, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_copy_into_a_library_that_is_written, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_two_runs_that_begin_at_once, texts_setup, texts_teardown),
+        cmocka_unit_test(test_a_newer_library_that_is_made_first),
     };
     return store_place_run_server(tests);
 }

@@ -59,6 +59,19 @@ static void test_a_count_that_cannot_be(void **state)
     }
 }
 
+static void test_versions_that_never_were(void **state)
+{
+    fixture *f = *state;
+    static const char *const versions[] = {"0", "-1", "-2147483648"};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "UPDATE memelens.library SET version = %s", versions[i]);
+        does(f, sql);
+        for (int mode = 0; mode < 2; mode++)
+            assert_refused(f, lens_store_open(f->place, mode ? LENS_STORE_WRITE : LENS_STORE_READ, 0, &f->err) ? 0 : -1);
+    }
+}
+
 static void test_room_has_an_end(void **state)
 {
     (void)state;
@@ -158,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_count_that_cannot_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_versions_that_never_were, setup, teardown),
         cmocka_unit_test(test_room_has_an_end),
         cmocka_unit_test_setup_teardown(test_dimensions_that_cannot_be, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dimensions_that_change, setup, teardown),

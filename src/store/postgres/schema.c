@@ -159,18 +159,32 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
     return result;
 }
 
-int lens_pg_schema_look(lens_postgres *store, lens_error *err)
+/* *VERSION is 0 where there is no library; what this memelens cannot raise is refused. 0 or -1. */
+static int read_version(lens_postgres *store, int64_t *version, lens_error *err)
 {
-    int64_t version = 0, there = 0;
+    int64_t there = 0;
+    *version = 0;
     if (lens_pg_number(store, is_there, NULL, &there, err) != 0)
         return -1;
     if (!there)
         return 0;
-    if (lens_pg_number(store, "SELECT version FROM memelens.library", NULL, &version, err) != 0)
+    if (lens_pg_number(store, "SELECT version FROM memelens.library", NULL, version, err) != 0)
         return -1;
-    if (version > LENS_PG_SCHEMA)
+    if (*version < 1)
+        return lens_fail(err, LENS_E_FORMAT, "%s: a library of version %lld, which there never was", store->name, (long long)*version);
+    if (*version > LENS_PG_SCHEMA)
         return lens_fail(err, LENS_E_VERSION, "%s: a library of version %lld, and this memelens knows up to version %d; use a newer one", store->name,
-                         (long long)version, LENS_PG_SCHEMA);
+                         (long long)*version, LENS_PG_SCHEMA);
+    return 0;
+}
+
+int lens_pg_schema_look(lens_postgres *store, lens_error *err)
+{
+    int64_t version;
+    if (read_version(store, &version, err) != 0)
+        return -1;
+    if (version == 0)
+        return 0;
     if (version < LENS_PG_SCHEMA && store->mode == LENS_STORE_READ)
         return lens_fail(err, LENS_E_VERSION, "%s: a library of the older version %lld; the next `memelens index` raises it", store->name, (long long)version);
     if (look_for_vector(store, false, err) != 0)
@@ -180,12 +194,10 @@ int lens_pg_schema_look(lens_postgres *store, lens_error *err)
 
 static int migrate(lens_postgres *store, lens_error *err)
 {
-    int64_t version = 0, there = 0;
-    if (lens_pg_number(store, is_there, NULL, &there, err) != 0)
+    int64_t version; /* of now, as another process, and one of a newer memelens, may have raised it since it was looked at */
+    if (read_version(store, &version, err) != 0)
         return -1;
-    if (there && lens_pg_number(store, "SELECT version FROM memelens.library", NULL, &version, err) != 0)
-        return -1;
-    if (!there && lens_pg_plain(store, "CREATE SCHEMA IF NOT EXISTS memelens", err) != 0)
+    if (version == 0 && lens_pg_plain(store, "CREATE SCHEMA IF NOT EXISTS memelens", err) != 0)
         return -1;
     for (int64_t i = version; i < LENS_PG_SCHEMA; i++)
         if (lens_pg_plain(store, steps[i], err) != 0)
