@@ -1,7 +1,9 @@
 /* A database's library as records (store/copying.h), given out and taken in. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "base/text.h"
 #include "store/postgres/internal.h"
 
@@ -271,15 +273,16 @@ int lens_pg_copying(lens_postgres *store, lens_error *err)
 {
     char *source = NULL;
     if (store->copies) {
-        const double begun = lens_seconds();
+        const double until = lens_seconds() + store->patience * lens_patience();
         for (int64_t ours = 0;;) {
             if (lens_pg_number(store, "SELECT pg_try_advisory_lock(" COPIERS ")", NULL, &ours, err) != 0)
                 return -1;
             if (ours)
                 return 0;
-            if (lens_seconds() - begun >= store->patience) /* whose program was killed lets go as soon as the server sees it */
+            const double left = until - lens_seconds();
+            if (left <= 0) /* whose program was killed lets go as soon as the server sees it */
                 return lens_fail(err, LENS_E_BUSY, "%s: another memelens is copying into this library", store->name);
-            lens_sleep(0.05);
+            lens_sleep(fmin(left, 0.05));
         }
     }
     if (lens_postgres_marked(store, &source, err) != 0)
