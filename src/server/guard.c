@@ -24,28 +24,42 @@ static bool host_name(const char *host, char *out, size_t size)
     return true;
 }
 
-static bool is_address(const char *name)
+/* The bytes of the address that NAME is: 4, 16, or 0 where it is none. */
+static size_t address_of(const char *name, unsigned char bytes[16])
 {
-    unsigned char bytes[16];
     char inner[64];
     if (inet_pton(AF_INET, name, bytes) == 1)
-        return true;
+        return 4;
     const size_t length = strlen(name);
     if (name[0] != '[' || length < 3 || length - 2 >= sizeof inner)
-        return false;
+        return 0;
     memcpy(inner, name + 1, length - 2);
     inner[length - 2] = '\0';
-    return inet_pton(AF_INET6, inner, bytes) == 1;
+    return inet_pton(AF_INET6, inner, bytes) == 1 ? 16 : 0;
+}
+
+/* Whether it is another spelling of loopback than 127.0.0.0/8 and ::1: 0.0.0.0, :: or IPv4 within IPv6. They lead to a server on loopback too, but to them browsers do
+ * not say where a request comes from (Sec-Fetch-Site), and a page elsewhere would pass for nobody's. */
+static bool is_odd_loopback(const unsigned char *bytes, size_t size)
+{
+    static const unsigned char none[16], mapped[12] = {[10] = 0xff, [11] = 0xff}, one[16] = {[15] = 1};
+    if (size == 4)
+        return bytes[0] == 0;
+    return memcmp(bytes, mapped, sizeof mapped) == 0 || (memcmp(bytes, none, 12) == 0 && memcmp(bytes, one, sizeof one) != 0);
 }
 
 /* Whether HOST is an address or name that this server goes by. */
 static bool guard_host(const lens_server *server, const char *host)
 {
     char name[256];
+    unsigned char bytes[16];
     if (!host || !host_name(host, name, sizeof name))
         return false;
     /* Rebinding needs a name: an address is what it is. */
-    if (is_address(name) || strcasecmp(name, "localhost") == 0 || (!server->loopback && strcasecmp(name, server->name) == 0))
+    const size_t size = address_of(name, bytes);
+    if (size > 0 && !(server->loopback && is_odd_loopback(bytes, size)))
+        return true;
+    if (strcasecmp(name, "localhost") == 0 || (!server->loopback && strcasecmp(name, server->name) == 0))
         return true;
     for (size_t i = 0; i < server->options.hosts.count; i++)
         if (strcasecmp(name, server->options.hosts.items[i]) == 0)

@@ -75,7 +75,9 @@ static void a_forged_host_is_misdirected(void **state)
 {
     (void)state;
     static const char *const hosts[] = {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "evil.example:8080", "[::1", "127.0.0.1:80:80", "",
-                                        "127.0.0.1@evil.example", "localhost:x"};
+                                        "127.0.0.1@evil.example", "localhost:x",
+                                        /* here too, but for a browser no loopback: it does not say who asks there */
+                                        "0.0.0.0", "0.0.0.0:80", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]:80", "[::ffff:0:0]", "[::127.0.0.1]"};
     char header[128];
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         snprintf(header, sizeof header, "Host: %s\r\n", hosts[i]);
@@ -83,6 +85,7 @@ static void a_forged_host_is_misdirected(void **state)
     }
     test_serving_expect(&serving, 200, "GET", "/api/status", "Host: localhost:1234\r\n", NULL);
     test_serving_expect(&serving, 200, "GET", "/api/status", "Host: [::1]:80\r\n", NULL);
+    test_serving_expect(&serving, 200, "GET", "/api/status", "Host: 127.0.0.2\r\n", NULL);
 }
 
 static void pages_elsewhere_may_not_ask(void **state)
