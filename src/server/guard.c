@@ -38,8 +38,8 @@ static size_t address_of(const char *name, unsigned char bytes[16])
     return inet_pton(AF_INET6, inner, bytes) == 1 ? 16 : 0;
 }
 
-/* Whether it is another spelling of loopback than 127.0.0.0/8 and ::1: 0.0.0.0, :: or IPv4 within IPv6. They lead to a server on loopback too, but to them browsers do
- * not say where a request comes from (Sec-Fetch-Site), and a page elsewhere would pass for nobody's. */
+/* Whether it is another spelling of loopback than 127.0.0.0/8 and ::1: 0.0.0.0, :: or IPv4 within IPv6. They lead to a server on loopback too, but to them
+ * browsers do not say where a request comes from (Sec-Fetch-Site), and a page elsewhere would pass for nobody's. */
 static bool is_odd_loopback(const unsigned char *bytes, size_t size)
 {
     static const unsigned char none[16], mapped[12] = {[10] = 0xff, [11] = 0xff}, one[16] = {[15] = 1};
@@ -151,6 +151,32 @@ static bool wants_page(const lens_exchange *exchange)
     return strcmp(exchange->method, "GET") == 0 && accept && strstr(accept, "text/html");
 }
 
+/* What a request may say once. A proxy before us that goes by the other of two lengths or hosts would take for one request what are two here, and give
+ * the answer to somebody else's (request smuggling); a blank behind a name hides it from one of both. */
+typedef struct said {
+    unsigned hosts, origins, ends;
+    bool blank;
+} said;
+
+static enum MHD_Result meet_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    said *self = context;
+    (void)kind, (void)value;
+    const size_t length = strlen(name);
+    self->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    self->origins += strcasecmp(name, MHD_HTTP_HEADER_ORIGIN) == 0;
+    self->ends += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 || strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    self->blank |= length && (name[length - 1] == ' ' || name[length - 1] == '\t');
+    return MHD_YES;
+}
+
+static bool is_ambiguous(const lens_exchange *exchange)
+{
+    said all = {0};
+    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, meet_header, &all);
+    return all.hosts > 1 || all.origins > 1 || all.ends > 1 || all.blank;
+}
+
 static unsigned refuse(lens_exchange *exchange, unsigned status, const char *code, const char *message)
 {
     lens_answer_error(exchange, status, code, "%s", message);
@@ -162,6 +188,11 @@ unsigned lens_guard(lens_exchange *exchange)
     const lens_server *server = exchange->server;
     const char *host = lens_request_header(exchange, MHD_HTTP_HEADER_HOST);
     const char *origin = lens_request_header(exchange, MHD_HTTP_HEADER_ORIGIN);
+    if (is_ambiguous(exchange)) {
+        refuse(exchange, 400, "bad_request", "the request says its Host, its Origin or where it ends twice, or has a blank behind a header's name");
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CONNECTION, "close"); /* what follows may be anything */
+        return 400;
+    }
     if (!guard_host(server, host))
         return refuse(exchange, 421, "misdirected", "this server does not go by that name: see --host");
     const bool allowed = named_page(exchange);

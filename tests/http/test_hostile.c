@@ -333,6 +333,32 @@ static void broken_off(void **state)
     }
 }
 
+/* Of two lengths or hosts a proxy before us may go by the other one. Each is refused, and what follows it is no request. */
+static void what_is_said_twice_is_refused(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 6\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\ncontent-length: 0\r\n\r\ntoken=",
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked\r\nContent-Length: 0\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nOrigin: http://evil.example\r\n\r\n",
+    };
+    static const char next[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        lens_buffer request = {0};
+        assert_int_equal(lens_buffer_print(&request, "%s%s", heads[i], next), 0);
+        test_reply reply = test_serving_raw(&serving, request.data, request.size, true);
+        if (reply.status != 400 || (reply.body.data && strstr(reply.body.data, "HTTP/1.1")))
+            fail_msg("request %zu: %d\n%s", i, reply.status, reply.body.data ? reply.body.data : "");
+        test_reply_free(&reply);
+        lens_buffer_free(&request);
+    }
+}
+
 static void serve_a_redirect(void *context, const test_request *request)
 {
     const int *port = context;
@@ -556,6 +582,7 @@ int main(void)
         cmocka_unit_test(too_large),
         cmocka_unit_test(documents_are_held_one_after_another),
         cmocka_unit_test(broken_off),
+        cmocka_unit_test(what_is_said_twice_is_refused),
         cmocka_unit_test(addresses_inside_are_not_fetched),
         cmocka_unit_test(files_are_read_only_where_that_is_allowed),
         cmocka_unit_test(what_the_owner_left_out_stays_out),

@@ -120,6 +120,7 @@ def operations(described):
 def test_refusals(described, address):
     """What schemathesis does not try: hosts, origins and types that are not taken."""
     for name, headers, status in (("another Host", {"Host": "elsewhere.example"}, 421),
+                                  ("a blank behind a header's name", {"X-Blank ": "x"}, 400),
                                   ("a foreign Origin", {"Origin": "http://elsewhere.example"}, 403)):
         wrong = []
         for operation, example in operations(described):
