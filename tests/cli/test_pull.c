@@ -98,6 +98,34 @@ static void test_a_wrong_file_is_refused(void **state)
     assert_int_equal(entries(world->models), 0);
 }
 
+/* Python 3.11 and later has runpy within it, unless it is told not to; those before look in the current folder first. */
+static void test_nothing_of_the_current_folder_runs(void **state)
+{
+    const test_world *world = *state;
+    remove_model(world);
+    static const char *const modules[] = {"runpy", "pip", "types", "importlib"};
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+        char *file = test_path(world->pictures, "%s.py", modules[i]);
+        static const char program[] = "import sys\nsys.stderr.write('HERE I RUN')\n";
+        test_write(file, program, sizeof program - 1);
+        free(file);
+    }
+    const char *real = getenv("PYTHON3") ? getenv("PYTHON3") : "/usr/bin/python3";
+    char body[8192];
+    snprintf(body, sizeof body, "cd '%s' && exec %s -X frozen_modules=off \"$@\"", world->pictures, real);
+    char *none = test_path(world->folder, "none");
+    setenv("PIP_NO_INDEX", "1", 1);
+    setenv("PIP_FIND_LINKS", none, 1);
+    test_run run = pull(world, with_python(world, body));
+    unsetenv("PIP_NO_INDEX");
+    unsetenv("PIP_FIND_LINKS");
+    assert_int_equal(run.status, 2);
+    if (strstr(run.err.data, "HERE I RUN"))
+        fail_msg("%s", run.err.data);
+    test_run_free(&run);
+    free(none);
+}
+
 static void test_models_lists_what_is_here(void **state)
 {
     const test_world *world = *state;
@@ -121,6 +149,7 @@ int main(void)
         WORLD_TEST(test_a_model_that_is_here_is_not_fetched),
         WORLD_TEST(test_a_failed_download_says_what_to_do),
         WORLD_TEST(test_a_wrong_file_is_refused),
+        WORLD_TEST(test_nothing_of_the_current_folder_runs),
         WORLD_TEST(test_models_lists_what_is_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
