@@ -11,7 +11,7 @@ bool cli_can_preview(void);
  * Says nothing when it cannot be read: its line stands there already. */
 void cli_preview(const char *path);
 
-/* Opens PATH in the desktop's viewer. 0, or -1 after saying why on stderr. */
+/* Opens PATH in the desktop's viewer, if it is called as a picture is. 0, or -1 after saying why on stderr. */
 int cli_open_viewer(const char *path);
 
 #endif

@@ -1,5 +1,6 @@
 /* What search, similar, embed and status print, and the terms they take. */
 #include <math.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -286,6 +287,36 @@ static void test_a_run_whose_parent_ignores_children_ends_well(void **state)
     test_run_free(&run);
 }
 
+/* A picture may be a program as well, whose name says so: such a one is found, and not handed to what goes by names. */
+static void test_only_what_is_called_a_picture_is_opened(void **state)
+{
+    const test_world *world = *state;
+    static const char *const names[] = {"a.JPG", "plain", "cat.jar", "cat.jpg.desktop", "page.html", ".jar"};
+    char *folder = test_path(world->folder, "bin"), *viewer = test_path(folder, "xdg-open"), path[8192];
+    assert_int_equal(lens_folder_make(folder, NULL), 0);
+    static const char script[] = "#!/bin/sh\necho \"opened $1\"\n";
+    test_write(viewer, script, sizeof script - 1);
+    assert_int_equal(chmod(viewer, 0755), 0);
+    snprintf(path, sizeof path, "%s:%s", folder, getenv("PATH"));
+    char *before = strdup(getenv("PATH"));
+    setenv("PATH", path, 1);
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        test_world_picture(world, names[i], TEST_JPEG_420, i);
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        char *file = test_world_path(world, names[i]);
+        test_run run = test_world_expect(world, 0, "index", "--quiet", "--model", "colour", file, NULL);
+        test_run_free(&run);
+        run = test_world_expect(world, i < 2 ? 0 : 2, "search", "--open", "-n1", file, NULL);
+        assert_non_null(strstr(run.out.data, names[i]));
+        assert_true((strstr(run.out.data, "opened") != NULL) == (i < 2));
+        assert_true((strstr(run.err.data, "not called as a picture is") != NULL) == (i >= 2));
+        test_run_free(&run);
+        free(file);
+    }
+    setenv("PATH", before, 1);
+    free(before), free(viewer), free(folder);
+}
+
 int main(void)
 {
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, test_world_setup, test_world_teardown)
@@ -293,6 +324,7 @@ int main(void)
         WORLD_TEST(test_plain_results_are_score_tab_path),
         WORLD_TEST(test_a_path_that_is_not_utf8_survives),
         WORLD_TEST(test_terms),
+        WORLD_TEST(test_only_what_is_called_a_picture_is_opened),
         WORLD_TEST(test_similar_leaves_the_picture_out),
         WORLD_TEST(test_similar_to_the_only_picture),
         WORLD_TEST(test_min_score_and_nothing_found),
