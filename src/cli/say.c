@@ -51,13 +51,31 @@ void cli_note(const char *format, ...)
 
 static bool json_lost;
 
+/* TEXT, which is JSON, as a line of stdout. Jansson leaves U+007F to U+009F as they are, and a terminal may take them for commands; they stand in strings
+ * alone, where a number means the same. */
+static void put_json(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text, *from = at;; at++) {
+        const bool two = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+        if (*at && *at != 0x7f && !two)
+            continue;
+        fwrite(from, 1, (size_t)(at - from), stdout);
+        if (!*at)
+            break;
+        printf("\\u%04x", two ? at[1] : at[0]);
+        at += two;
+        from = at + 1;
+    }
+    putchar('\n');
+}
+
 void cli_json(json_t *object)
 {
     /* Nine digits carry a 32-bit float there and back. */
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_lost |= !text;
     if (text)
-        puts(text);
+        put_json(text);
     free(text);
     json_decref(object);
 }

@@ -287,6 +287,27 @@ static void test_a_run_whose_parent_ignores_children_ends_well(void **state)
     test_run_free(&run);
 }
 
+/* Nor does JSON, to which U+009B is a letter and to a terminal the beginning of a command. */
+static void test_json_has_no_controls(void **state)
+{
+    const test_world *world = *state;
+    static const char name[] = "\xc2\x9b" "31m \x7f \x1b \xc2\xa0 \xc3\x9b \xc2\x80.jpg";
+    test_world_picture(world, name, TEST_JPEG_420, 1);
+    json_decref(test_world_index(world));
+    char *path = test_world_path(world, name);
+    test_run run = test_world_expect(world, 0, "search", "--json", "id:1", NULL);
+    for (size_t i = 0; i + 1 < run.out.size; i++) {
+        const unsigned char c = (unsigned char)run.out.data[i], next = (unsigned char)run.out.data[i + 1];
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0))
+            fail_msg("at byte %zu: %s", i, run.out.data);
+    }
+    json_t *lines = test_json_lines(&run.out);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 0), "path")), path);
+    json_decref(lines);
+    test_run_free(&run);
+    free(path);
+}
+
 /* A picture may be a program as well, whose name says so: such a one is found, and not handed to what goes by names. */
 static void test_only_what_is_called_a_picture_is_opened(void **state)
 {
@@ -324,6 +345,7 @@ int main(void)
         WORLD_TEST(test_plain_results_are_score_tab_path),
         WORLD_TEST(test_a_path_that_is_not_utf8_survives),
         WORLD_TEST(test_terms),
+        WORLD_TEST(test_json_has_no_controls),
         WORLD_TEST(test_only_what_is_called_a_picture_is_opened),
         WORLD_TEST(test_similar_leaves_the_picture_out),
         WORLD_TEST(test_similar_to_the_only_picture),
