@@ -84,7 +84,9 @@ static void print_workers(const lens_status *status)
 {
     for (size_t i = 0; i < status->worker_count; i++) {
         const struct lens_status_worker *worker = &status->workers[i];
-        printf("%s  %s: %s written (%.0f pictures/s), %s in hand%s\n", i ? "       " : "workers", worker->name, cli_count_text(worker->written), worker->per_second,
+        fputs(i ? "         " : "workers  ", stdout);
+        cli_put_path(worker->name); /* of another machine */
+        printf(": %s written (%.0f pictures/s), %s in hand%s\n", cli_count_text(worker->written), worker->per_second,
                cli_count_text(worker->taken), worker->lost ? "; not heard of any more, what it has in hand is taken up by others" : "");
     }
     if (status->waiting)

@@ -91,6 +91,21 @@ static void test_one_is_killed(void **state)
     assert_int_equal(kills, KILLS);
 }
 
+/* A worker goes by the name of its machine, which may be anybody's. */
+static void test_a_workers_name_cannot_steer_the_terminal(void **state)
+{
+    const test_world *world = *state;
+    test_need_terminal();
+    free(store_place_ask(world->library, "INSERT INTO memelens.worker (name, lease, models) VALUES"
+                                           " (E'\\x1b[2Jworker', 1 + extract(epoch FROM now() + interval '1 hour')::bigint * 1000000, '{}')"));
+    const char *argv[] = {"/bin/sh", "-c", "exec script -qec \"\\\"\\${MEMELENS_PROGRAM:-build/memelens}\\\" status\" /dev/null", NULL};
+    test_run run = test_run_program(argv, test_world_environment(world), NULL);
+    assert_non_null(strstr(run.out.data, "\\x1b[2Jworker: 0 written"));
+    assert_null(strchr(run.out.data, '\x1b'));
+    test_run_free(&run);
+    free(store_place_ask(world->library, "DELETE FROM memelens.worker"));
+}
+
 static int setup(void **state)
 {
     if (test_world_setup(state) != 0)
@@ -101,6 +116,7 @@ static int setup(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_three_at_once), cmocka_unit_test(test_one_is_killed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_three_at_once), cmocka_unit_test(test_one_is_killed),
+                                       cmocka_unit_test(test_a_workers_name_cannot_steer_the_terminal)};
     return store_place_run_server_group(tests, setup, test_world_teardown);
 }
