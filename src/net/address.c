@@ -19,6 +19,7 @@ static bool public4(uint32_t address)
         {0x64400000, 10}, /* shared by a provider */
         {0x7f000000, 8},  /* this machine */
         {0xa9fe0000, 16}, /* link-local, and where clouds keep their keys */
+        {0xa83f8110, 32}, /* Azure's own machine behind each of its customers': not IANA's to list, and inside all the same */
         {0xac100000, 12}, /* private */
         {0xc0000000, 24}, /* protocol assignments */
         {0xc0000200, 24}, /* documentation */
