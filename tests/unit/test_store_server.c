@@ -322,6 +322,66 @@ static void test_what_changes_under_a_worker(void **state)
     store_place_remove(place);
 }
 
+/* The server's clock was ahead when pictures were written and a worker was killed, and is right again: what bears a time that is still to come is swept away,
+ * moves and is taken as anything else, a year before that time. */
+static void test_a_clock_that_was_ahead(void **state)
+{
+    (void)state;
+    static const char ahead[] = "UPDATE memelens.picture SET written = written + 31536000000000; UPDATE memelens.worker SET heard = heard + 31536000000000,"
+                                " lease = lease + 31536000000000 WHERE name = 'killed'";
+    char *place = store_place("ahead"), *const root[] = {(char *)"/p"};
+    const lens_names within = {.items = (char **)root, .count = 1};
+    const int64_t models[] = {1};
+    test_library_fill(place, DIM, 4);
+    lens_error err = {0};
+    int64_t killed, worker, source, removed, changed;
+    lens_store_work taken[2];
+    lens_store_workers workers;
+    lens_store *here = test_store(place, LENS_STORE_WRITE), *there = test_store(place, LENS_STORE_WRITE);
+    assert_done(lens_store_work_begin(there, "killed", models, 1, 60, &killed, &err), &err);
+    take(there, killed, "/p", "/p/00004.jpg");
+    assert_done(lens_store_source_put(here, "/captions.tsv", LENS_SOURCE_FILE, NULL, &source, &err), &err);
+    const int64_t moves = test_id(here, "/p/00000.jpg"), stays = test_id(here, "/p/00001.jpg");
+    const lens_store_caption captions[] = {{moves, "One", "one"}, {stays, "Two", "two"}};
+    assert_done(lens_store_captions_write(here, source, 10, 20, captions, 2, true, &changed, &err), &err);
+    assert_done(lens_store_work_begin(here, "alive", models, 1, 60, &worker, &err), &err);
+    free(store_place_ask(place, ahead));
+
+    assert_done(lens_store_met_clear(here, &err), &err);
+    assert_int_equal(lens_store_work_claim(here, worker, &within, taken, 2, &err), 1);
+    lens_store_work_free(taken, 1);
+    assert_done(lens_store_workers_list(here, &workers, &err), &err);
+    for (size_t i = 0; i < workers.count; i++)
+        assert_int_equal(workers.items[i].lost, strcmp(workers.items[i].name, "killed") == 0);
+    assert_int_equal(workers.count, 2);
+    lens_store_workers_free(&workers);
+    assert_done(lens_store_work_end(here, worker, &err), &err);
+    assert_done(lens_store_work_begin(here, "next", models, 1, 60, &worker, &err), &err);
+    assert_done(lens_store_workers_list(here, &workers, &err), &err);
+    assert_int_equal(workers.count, 1);
+    lens_store_workers_free(&workers);
+    assert_done(lens_store_work_end(here, worker, &err), &err);
+
+    assert_int_equal(test_write_picture(here, 1, DIM, "/p/new.jpg", 0, moves), moves);
+    assert_done(lens_store_met_mark(here, moves, &err), &err);
+    assert_done(lens_store_met_mark(here, stays, &err), &err);
+    assert_done(lens_store_sweep(here, "/p", &removed, &err), &err);
+    assert_int_equal(removed, 2);
+
+    /* Another one writes after the names were read, so what is new is kept; nothing new has a name. */
+    assert_done(lens_store_names_begin(here, &err), &err);
+    assert_done(lens_store_add_root(there, "/q", &err), &err);
+    assert_done(lens_store_captions_write(here, source, 10, 21, captions, 1, true, &changed, &err), &err);
+    assert_int_equal(changed, 1);
+    lens_store_sources sources;
+    assert_done(lens_store_sources_list(here, LENS_SOURCE_FILE, &sources, &err), &err);
+    assert_int_equal(sources.items[0].mtime_ns, 21);
+    lens_store_sources_free(&sources);
+    lens_store_close(there);
+    lens_store_close(here);
+    store_place_remove(place);
+}
+
 /* Whoever holds the writers' turn, as another connection that is stuck in its own. */
 static PGconn *hold_turn(const char *place)
 {
@@ -577,7 +637,7 @@ int main(void)
                                        cmocka_unit_test(test_who_may_not_come_in),
                                        cmocka_unit_test(test_a_role_that_may_only_look),
                                        cmocka_unit_test(test_addresses_keep_their_secrets),
-                                       cmocka_unit_test(test_what_changes_under_a_worker),
+                                       cmocka_unit_test(test_what_changes_under_a_worker), cmocka_unit_test(test_a_clock_that_was_ahead),
                                        cmocka_unit_test(test_a_wait_that_is_given_up), cmocka_unit_test(test_a_wait_for_the_server_that_is_given_up),
                                        cmocka_unit_test(test_a_server_that_falls_silent),
                                        cmocka_unit_test(test_a_connection_that_is_lost_in_the_middle),

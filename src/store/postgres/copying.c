@@ -298,7 +298,7 @@ int lens_pg_copying(lens_postgres *store, lens_error *err)
 static int check_idle(lens_postgres *store, lens_error *err)
 {
     int64_t busy = 0;
-    if (lens_pg_number(store, "SELECT EXISTS (SELECT FROM worker WHERE lease > " LENS_PG_NOW ")", NULL, &busy, err) != 0)
+    if (lens_pg_number(store, "SELECT EXISTS (SELECT FROM worker WHERE " LENS_PG_LIVES("worker") ")", NULL, &busy, err) != 0)
         return -1;
     return busy ? lens_fail(err, LENS_E_BUSY, "%s: an index run is writing to this library: try again when it has ended", store->name) : 0;
 }

@@ -90,7 +90,7 @@ static int unseen(lens_postgres *store, const char *root, const lens_names *nest
     if (range_args(&args, root, err) != 0)
         return -1;
     lens_pg_int(&args, store->begun ? store->begun : INT64_MAX);
-    PGresult *rows = lens_pg_ask(store, "SELECT id, path FROM picture WHERE " BELOW " AND written < $4 ORDER BY path", &args, err);
+    PGresult *rows = lens_pg_ask(store, "SELECT id, path FROM picture WHERE " BELOW " AND NOT (" LENS_PG_SINCE("written", "$4") ") ORDER BY path", &args, err);
     if (!rows)
         return -1;
     int result = 0;

@@ -126,7 +126,8 @@ static int look_at_names(lens_postgres *store, lens_error *err)
         lens_pg_args args = {0};
         lens_pg_int(&args, store->names.begun);
         lens_pg_int(&args, store->names.pictures);
-        if (lens_pg_number(store, "SELECT pictures <> $2 OR EXISTS (SELECT FROM picture WHERE written >= $1) FROM library", &args, &old, err) != 0)
+        if (lens_pg_number(store, "SELECT pictures <> $2 OR EXISTS (SELECT FROM picture WHERE " LENS_PG_SINCE("written", "$1") ") FROM library",
+                           &args, &old, err) != 0)
             return -1;
     }
     store->names.change = change;
@@ -185,8 +186,8 @@ static int drop_others(lens_postgres *store, int64_t source, const lens_store_ca
         lens_pg_add_int(&args, captions[i].picture);
     if (store->names.old)
         lens_pg_int(&args, store->names.begun);
-    const int result = lens_pg_run(store, store->names.old ? DROP_OTHERS " AND NOT EXISTS (SELECT FROM picture WHERE picture.id = text.picture AND written >= $3)" : DROP_OTHERS,
-                                   &args, &gone, err);
+    const int result = lens_pg_run(store, store->names.old ? DROP_OTHERS " AND NOT EXISTS (SELECT FROM picture WHERE picture.id = text.picture AND "
+                                                             LENS_PG_SINCE("written", "$3") ")" : DROP_OTHERS, &args, &gone, err);
     *changed += gone;
     return result;
 }

@@ -10,8 +10,8 @@
 static int put_worker(lens_postgres *store, const char *name, const int64_t *models, size_t model_count, double lease, int64_t *worker, lens_error *err)
 {
     lens_pg_args args = {0};
-    /* Those that ended long ago and did not say so. */
-    if (lens_pg_run(store, "DELETE FROM worker WHERE lease < " LENS_PG_NOW " - 3600000000::bigint", NULL, NULL, err) != 0)
+    /* Those that ended long ago and did not say so, or by a clock that was ahead. */
+    if (lens_pg_run(store, "DELETE FROM worker WHERE lease < " LENS_PG_NOW " - 3600000000::bigint OR heard > " LENS_PG_SOON, NULL, NULL, err) != 0)
         return -1;
     lens_pg_text(&args, name);
     lens_pg_double(&args, lease);
@@ -107,7 +107,7 @@ int lens_postgres_work_claim(lens_postgres *store, int64_t worker, const lens_na
     lens_pg_int(&args, worker);
     lens_pg_int(&args, count);
     PGresult *rows = lens_pg_ask(store, "WITH mine AS (SELECT path, models FROM work WHERE models = (SELECT models FROM worker WHERE id = $4) AND (worker IS NULL"
-                                        " OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker AND w.lease > " LENS_PG_NOW ")) AND " WITHIN
+                                        " OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker AND " LENS_PG_LIVES("w") ")) AND " WITHIN
                                         " ORDER BY path LIMIT $5 FOR UPDATE SKIP LOCKED)"
                                         " UPDATE work SET worker = $4 FROM mine WHERE work.path = mine.path AND work.models = mine.models"
                                         " RETURNING work.path, work.size, work.mtime_ns", &args, err);
@@ -158,7 +158,7 @@ int lens_postgres_workers_list(lens_postgres *store, lens_store_workers *out, le
     if (lens_pg_number(store, "SELECT count(*) FROM work WHERE worker IS NULL OR NOT EXISTS (SELECT FROM worker w WHERE w.id = work.worker)", NULL, &out->free, err) != 0)
         return -1;
     PGresult *rows = lens_pg_ask(store, "SELECT name, (SELECT count(*) FROM work WHERE work.worker = worker.id), written, (" LENS_PG_NOW " - begun) / 1e6::float8,"
-                                        " (" LENS_PG_NOW " - heard) / 1e6::float8, lease < " LENS_PG_NOW " FROM worker ORDER BY id", NULL, err);
+                                        " (" LENS_PG_NOW " - heard) / 1e6::float8, NOT (" LENS_PG_LIVES("worker") ") FROM worker ORDER BY id", NULL, err);
     if (!rows)
         return -1;
     const int count = lens_pg_rows(store, rows);

@@ -230,7 +230,7 @@ static int park(lens_postgres *store, batch *self, lens_error *err)
     /* Nobody can be at two places: the first one that says so has it. */
     PGresult *rows = lens_pg_ask(store, "UPDATE picture SET path = '\\x00'::bytea || int8send(id)"
                                         " FROM (SELECT moved, min(n) AS n FROM unnest($1::bigint[]) WITH ORDINALITY AS t (moved, n) GROUP BY moved) AS t"
-                                        " WHERE id = moved AND written < $2 RETURNING n, id", &args, err);
+                                        " WHERE id = moved AND NOT (" LENS_PG_SINCE("written", "$2") ") RETURNING n, id", &args, err);
     if (!rows)
         return -1;
     const int result = take_numbers(store, self, rows, self->moved, err);
