@@ -353,6 +353,13 @@ int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t
     return result;
 }
 
+int lens_file_remove(const char *path, lens_error *err)
+{
+    if (unlink(path) == 0)
+        return sync_folder_of(path, err);
+    return errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s: cannot be removed", path);
+}
+
 bool lens_file_is_abandoned(const char *name)
 {
     /* PATH.PROCESS-NUMBER and the suffix, backwards. */

@@ -49,6 +49,9 @@ typedef struct lens_run_of_bytes {
 } lens_run_of_bytes;
 int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t count, lens_error *err);
 
+/* Removes the file PATH, if it is there, and syncs its folder: no power cut brings it back. */
+int lens_file_remove(const char *path, lens_error *err);
+
 /* Whether NAME is that of such a file beside the other, and of a process that is no more: nobody will ever rename it. A process on another machine, or in a
  * container of its own, looks like that too: so only for what can be made again. */
 bool lens_file_is_abandoned(const char *name);

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/file.h"
 
 /* Raised when what is in the file means something else. */
 enum { FORMAT = 1 };
@@ -78,19 +79,19 @@ int lens_copies_make(const lens_store_vectors *vectors, lens_error *err)
     return result;
 }
 
-void lens_copies_drop_untrue(lens_store *store, int64_t model)
+int lens_copies_drop_untrue(lens_store *store, int64_t model, lens_error *err)
 {
     lens_store_vectors vectors;
     const uint64_t *count;
+    int result = 0;
     if (lens_store_vectors_file(store, model, &vectors, NULL) != 0)
-        return;
+        return 0;
     lens_packed *packed = open_file(&vectors, &count);
-    if (count && *count > vectors.committed) {
-        unlink(vectors.copy);
-        unlink(vectors.cells); /* there are none without copies */
-    }
+    if (count && *count > vectors.committed) /* the cells first: there are none without copies, which say that they are untrue too */
+        result = lens_file_remove(vectors.cells, err) == 0 ? lens_file_remove(vectors.copy, err) : -1;
     lens_packed_close(packed);
     lens_store_vectors_free(&vectors);
+    return result;
 }
 
 void lens_copies_refresh(lens_store *store, int64_t model, size_t least)

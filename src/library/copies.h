@@ -18,8 +18,8 @@ enum { LENS_COPIES_LEAST = 1 << 25 };
 void lens_copies_refresh(lens_store *store, int64_t model, size_t least);
 
 /* Removes what is kept beside a model's vectors where it knows of more slots than there are: then the database is an older one, as of a backup, and these slots
- * will be written anew, under the same identity. Whoever is about to write vectors asks for it first. */
-void lens_copies_drop_untrue(lens_store *store, int64_t model);
+ * will be written anew, under the same identity. Whoever is about to write vectors asks for it first. 0 or -1: then none may be written. */
+int lens_copies_drop_untrue(lens_store *store, int64_t model, lens_error *err);
 
 /* Makes them for all slots that are committed, of which there must be one at least. 0 or -1. */
 int lens_copies_make(const lens_store_vectors *vectors, lens_error *err);

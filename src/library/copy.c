@@ -289,8 +289,8 @@ static int fill(copy *self, lens_error *err)
     if (check_mark(self, err) != 0)
         return -1;
     for (size_t i = 0; i < self->steps.count; i++)
-        if (self->steps.items[i].part == LENS_STORE_VECTORS)
-            lens_copies_drop_untrue(self->to, self->steps.items[i].model);
+        if (self->steps.items[i].part == LENS_STORE_VECTORS && lens_copies_drop_untrue(self->to, self->steps.items[i].model, err) != 0)
+            return -1;
     if (look_through(self, err) != 0 || lens_store_mark(self->to, self->from_place.shown, err) != 0 || bring_all(self, err) != 0 ||
         lens_store_compact(self->to, false, err) != 0 || prove(self, err) != 0)
         return -1;

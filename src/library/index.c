@@ -163,7 +163,7 @@ static int add_models(lens_run *run, lens_error *err)
         lens_index_model *model = &run->models[i];
         result = lens_store_add_model(run->store, model->name, model->dim, lens_encoder_about(model->encoder)->fingerprint, &model->id, err);
         if (result == 0)
-            lens_copies_drop_untrue(run->store, model->id);
+            result = lens_copies_drop_untrue(run->store, model->id, err);
     }
     return result;
 }

@@ -22,8 +22,8 @@ static const float *last_row(const lens_store_vectors *vectors)
     return vectors->count ? vectors->data + (size_t)last * (size_t)vectors->dim : NULL;
 }
 
-/* What the penalties depend on: the vector file, and which slots of it are pictures. The last of these is looked at too: beside the database of a backup,
- * slots are written anew. */
+/* What the penalties depend on: the vector file, and which slots of it are pictures. Beside the database of a backup slots are written anew; who does that
+ * removes what is kept (store/folder/write.c). An older memelens did not, so the last of them is looked at too. */
 static int key_of(const lens_store_vectors *vectors, lens_hash *key, lens_error *err)
 {
     const uint64_t format = FORMAT;

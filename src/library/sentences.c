@@ -212,9 +212,9 @@ static int refresh_with(lens_store *store, const lens_encoder *encoder, int thre
 {
     const lens_encoder_info *about = lens_encoder_about(encoder);
     int64_t model, contents[BATCH], last = 0, texts = lens_store_text_count(store, err);
-    if (texts < 0 || lens_store_add_sentence_model(store, LENS_SENTENCE_MODEL, about->dim, about->fingerprint, &model, err) != 0)
+    if (texts < 0 || lens_store_add_sentence_model(store, LENS_SENTENCE_MODEL, about->dim, about->fingerprint, &model, err) != 0 ||
+        lens_copies_drop_untrue(store, model, err) != 0)
         return -1;
-    lens_copies_drop_untrue(store, model);
     for (;;) {
         const int count = lens_store_sentences_missing(store, model, last, contents, BATCH, err);
         if (count <= 0)

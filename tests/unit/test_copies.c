@@ -1,8 +1,39 @@
-/* src/library/copies.c: vectors in bytes beside a vector file are the same vectors, for as long as they are that file's. */
+/* src/library/copies.c and nearness.c: what is kept beside a vector file is of its vectors, for as long as they are that file's. */
+#include <fcntl.h>
 #include <math.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "library/copies.h"
+#include "library/nearness.h"
 #include "support_store.h"
+
+static char gone[512]; /* what was removed, and "." for each sync of a folder, in order */
+
+static void note(const char *words)
+{
+    const size_t size = strlen(gone);
+    snprintf(gone + size, sizeof gone - size, "%s", words);
+}
+
+/* In the place of the C library's. */
+int unlink(const char *path)
+{
+    const char *end = strrchr(path, '.');
+    const int result = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+    if (result == 0 && end)
+        note(end);
+    return result;
+}
+
+int fsync(int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
+        note(".");
+    return (int)syscall(SYS_fsync, fd);
+}
 
 enum { DIM = 6, ROWS = 50 };
 
@@ -152,6 +183,102 @@ static void test_copies_of_a_file_that_has_grown(void **state)
     test_folder_remove(folder);
 }
 
+/* The database of FOLDER as it is now, which nobody has open. */
+static lens_buffer back_up(const char *folder)
+{
+    char *path = test_path(folder, "library.db");
+    lens_buffer database = test_read(path);
+    free(path);
+    return database;
+}
+
+/* BACKUP in the place of FOLDER's database. */
+static void restore(const char *folder, lens_buffer *backup)
+{
+    static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = test_path(folder, "%s", names[i]);
+        unlink(path);
+        if (i == 0)
+            test_write(path, backup->data, backup->size);
+        free(path);
+    }
+    lens_buffer_free(backup);
+}
+
+/* The penalties of STORE's MODEL, whatever is kept of them, or worked out ANEW. The caller frees. */
+static float *penalties_of(lens_store *store, int64_t model, bool anew, size_t *count)
+{
+    lens_error err = {0};
+    lens_store_vectors vectors;
+    assert_done(lens_store_vectors_open(store, model, NULL, 0, &vectors, &err), &err);
+    if (anew)
+        assert_int_equal(unlink(vectors.near), 0);
+    float *penalties = lens_nearness_penalties(&vectors, 1, &err);
+    assert_non_null(penalties);
+    *count = vectors.count;
+    lens_store_vectors_free(&vectors);
+    return penalties;
+}
+
+/* Beside the database of a backup slots are written anew. The last one of them may hold what it held, and then nothing that was worked out tells them apart. */
+static void test_nearness_beside_a_backup(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    size_t count;
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    int64_t model = fill(store, 0, ROWS);
+    lens_store_close(store);
+    lens_buffer backup = back_up(folder);
+    store = test_store(folder, LENS_STORE_WRITE);
+    fill(store, ROWS, 2);
+    free(penalties_of(store, model, false, &count));
+    assert_int_equal(count, ROWS + 2);
+    lens_store_close(store);
+    restore(folder, &backup);
+    store = test_store(folder, LENS_STORE_WRITE);
+    test_write_picture(store, model, DIM, "/p/other", 1000, 0);
+    fill(store, ROWS + 1, 1);
+    float *kept = penalties_of(store, model, false, &count), *anew = penalties_of(store, model, true, &count);
+    assert_int_equal(count, ROWS + 2);
+    assert_memory_equal(kept, anew, count * sizeof *kept);
+    free(kept);
+    free(anew);
+    lens_store_close(store);
+    test_folder_remove(folder);
+}
+
+/* What says untrue things is gone for good before the vectors that make it so can be: after a power cut nobody would see it any more. */
+static void test_untrue_copies_go_for_good(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new();
+    lens_error err = {0};
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    int64_t model = fill(store, 0, ROWS);
+    lens_store_close(store);
+    lens_buffer backup = back_up(folder);
+    store = test_store(folder, LENS_STORE_WRITE);
+    fill(store, ROWS, 2);
+    lens_copies_refresh(store, model, 1);
+    char *path = copy_path(store, model), *cells = test_path(folder, "m-1.vectors.cells");
+    test_write(cells, "cells", 5);
+    lens_store_close(store);
+    restore(folder, &backup);
+    store = test_store(folder, LENS_STORE_WRITE);
+    *gone = '\0';
+    assert_done(lens_copies_drop_untrue(store, model, &err), &err);
+    assert_string_equal(gone, ".cells..bytes.");
+    assert_int_equal(access(path, F_OK), -1);
+    assert_done(lens_copies_drop_untrue(store, model, &err), &err);
+    assert_string_equal(gone, ".cells..bytes.");
+    free(path);
+    free(cells);
+    lens_store_close(store);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +286,8 @@ int main(void)
         cmocka_unit_test(test_a_damaged_copy_is_no_copy),
         cmocka_unit_test(test_copies_go_with_their_file),
         cmocka_unit_test(test_copies_of_a_file_that_has_grown),
+        cmocka_unit_test(test_nearness_beside_a_backup),
+        cmocka_unit_test(test_untrue_copies_go_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,11 +96,24 @@ static int content_put(lens_folder *store, const lens_store_entry *entry, int64_
     return 0;
 }
 
+/* What is kept about neighbours is not those of the vectors that come. It goes before they are there, for good: beside the database of a backup they may come
+ * to slots that it tells of, and nobody would see that afterwards. */
+static int drop_near(lens_folder *store, const lens_writer *writer, lens_error *err)
+{
+    char name[LENS_VECTOR_COPY_NAME];
+    lens_vector_copy_name(writer->row.file, LENS_VECTOR_NEAR, name);
+    if (unlinkat(store->dir, name, 0) == 0)
+        return lens_folder_sync(store, err);
+    return errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s/%s: cannot be removed", store->folder, name);
+}
+
 int lens_vector_append(lens_folder *store, lens_writer *writer, int64_t content, const float *values, lens_error *err)
 {
     if (writer->end > UINT32_MAX - 1)
         return lens_fail(err, LENS_E_LIMIT, "%s/%s: is full; memelens forget --model, then index, to begin anew",
                          store->folder, writer->row.file);
+    if (writer->end == writer->row.slots && drop_near(store, writer, err) != 0)
+        return -1;
     if (lens_vector_file_put(writer->fd, store->folder, writer->row.file, writer->row.identity.dim, writer->end, values, 1,
                              err) != 0)
         return -1;
