@@ -90,6 +90,17 @@ lens_approximate *lens_approximate_open(const lens_store_vectors *vectors, const
     return bytes->count && vectors->cells ? lens_approximate_of(lens_packed_open(vectors->cells, &key, &ignored), vectors, bytes) : NULL;
 }
 
+bool lens_approximate_untrue(const lens_store_vectors *vectors)
+{
+    const lens_hash key = lens_approximate_key(vectors);
+    lens_error ignored = {0};
+    lens_packed *packed = vectors->cells ? lens_packed_open(vectors->cells, &key, &ignored) : NULL;
+    const struct about *about = packed ? lens_packed_find(packed, about_name, sizeof *about, &ignored) : NULL;
+    const bool untrue = about && about->count > vectors->committed;
+    lens_packed_close(packed);
+    return untrue;
+}
+
 void lens_approximate_close(lens_approximate *self)
 {
     if (self)

@@ -23,6 +23,9 @@ void lens_approximate_close(lens_approximate *self);
 lens_approximate *lens_approximate_of(lens_packed *packed, const lens_store_vectors *vectors, const lens_bytes_view *bytes);
 lens_hash lens_approximate_key(const lens_store_vectors *vectors);
 
+/* Whether there are cells that know of more slots than VECTORS have. */
+bool lens_approximate_untrue(const lens_store_vectors *vectors);
+
 /* How many slots the cells of MODEL's vectors cover, the bytes of its file, and what was measured when it was made; 0: there is none, or it is not sound. */
 int64_t lens_approximate_covered(lens_store *store, int64_t model, int64_t *bytes, double *recall, double *ratio);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "library/approximate.h"
 
 /* Raised when what is in the file means something else. */
 enum { FORMAT = 1 };
@@ -87,8 +88,11 @@ int lens_copies_drop_untrue(lens_store *store, int64_t model, lens_error *err)
     if (lens_store_vectors_file(store, model, &vectors, NULL) != 0)
         return 0;
     lens_packed *packed = open_file(&vectors, &count);
-    if (count && *count > vectors.committed) /* the cells first: there are none without copies, which say that they are untrue too */
-        result = lens_file_remove(vectors.cells, err) == 0 ? lens_file_remove(vectors.copy, err) : -1;
+    /* Either may be the backup's, as the database is, and the other not. */
+    if (lens_approximate_untrue(&vectors))
+        result = lens_file_remove(vectors.cells, err);
+    if (result == 0 && count && *count > vectors.committed)
+        result = lens_file_remove(vectors.copy, err);
     lens_packed_close(packed);
     lens_store_vectors_free(&vectors);
     return result;
