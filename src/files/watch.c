@@ -155,8 +155,16 @@ static question *ask(const char *folder, int fd, lens_error *err)
     return lens_errand_do(&self->errand, folder, err) == 0 ? self : NULL;
 }
 
-int lens_folder_watch_add(lens_folder_watch *self, const char *folder, lens_error *err)
+/* Whether both lead to one folder. */
+static bool is_one(const char *a, const char *b)
 {
+    struct stat one, other;
+    return lens_file_look(a, &one, NULL) == 0 && lens_file_look(b, &other, NULL) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+int lens_folder_watch_add(lens_folder_watch *self, const char *folder, char **other, lens_error *err)
+{
+    *other = NULL;
     question *asked = ask(folder, self->fd, err);
     if (!asked)
         return -1;
@@ -174,7 +182,10 @@ int lens_folder_watch_add(lens_folder_watch *self, const char *folder, lens_erro
         return 0;
     char *path = strdup(folder);
     if (known && path) {
-        free(known->path);
+        if (is_one(known->path, folder))
+            *other = known->path;
+        else
+            free(known->path);
         known->path = path;
         return 0;
     }

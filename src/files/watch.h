@@ -23,9 +23,10 @@ typedef void lens_watch_function(void *context, lens_watch_kind kind, const char
 lens_folder_watch *lens_folder_watch_new(lens_error *err);
 void lens_folder_watch_free(lens_folder_watch *watch);
 
-/* Begins to watch FOLDER, which is absolute; again is harmless. LENS_E_LIMIT when the kernel watches no more folders for this user,
- * LENS_E_MISSING when it is not there, LENS_E_SYSTEM when it cannot be read, LENS_E_SILENT when its disk gives no answer. */
-int lens_folder_watch_add(lens_folder_watch *watch, const char *folder, lens_error *err);
+/* Begins to watch FOLDER, which is absolute; again is harmless. *OTHER: another path that it was watched under and that leads there too, as a link does,
+ * for the caller to free, else NULL; the kernel tells of a folder once, and from now on it is told of as FOLDER. LENS_E_LIMIT when the kernel watches no more
+ * folders for this user, LENS_E_MISSING when it is not there, LENS_E_SYSTEM when it cannot be read, LENS_E_SILENT when its disk gives no answer. */
+int lens_folder_watch_add(lens_folder_watch *watch, const char *folder, char **other, lens_error *err);
 
 /* Forgets all folders. */
 void lens_folder_watch_clear(lens_folder_watch *watch);

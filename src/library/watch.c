@@ -42,6 +42,7 @@ struct lens_watch {
     char *changed[CHANGED_MOST];
     size_t changed_count;
     bool all, given; /* everything is to be looked at; CHANGED was given to the caller */
+    bool twice;      /* a folder is in two roots by two paths, and changes in it are told of one: everything is to be looked at whenever something changed */
     double first, last, looked, full, tried;
     watched_root *walked; /* the one that is being walked */
     bool partly;          /* changes of some folders are not told of */
@@ -75,6 +76,7 @@ void lens_watch_all(lens_watch *self)
 static void note(lens_watch *self, const char *path)
 {
     note_time(self);
+    self->all |= self->twice;
     if (self->all)
         return;
     for (size_t i = 0; i < self->changed_count; i++)
@@ -116,8 +118,11 @@ static bool enter(void *context, const char *path)
         return false;
     if (strcmp(path, self->walked->path) != 0 && lens_file_look_at_link(path, &info, NULL) == 0 && S_ISLNK(info.st_mode))
         self->walked->linked = true;
-    if (lens_folder_watch_add(self->folders, path, &error) != 0 && (error.code == LENS_E_LIMIT || error.code == LENS_E_SILENT))
+    char *other = NULL;
+    if (lens_folder_watch_add(self->folders, path, &other, &error) != 0 && (error.code == LENS_E_LIMIT || error.code == LENS_E_SILENT))
         limited(self, error.message);
+    self->twice |= other && !lens_path_within(other, self->walked->path); /* in one root, a link has all of it looked at */
+    free(other);
     return true;
 }
 
@@ -143,7 +148,10 @@ static int watch_above(lens_watch *self, const char *path, lens_error *err)
     char *folder = lens_path_folder(path);
     if (!folder)
         return lens_fail_memory_for(err, path);
-    const int result = self->folders ? lens_folder_watch_add(self->folders, folder, err) : 0;
+    char *other = NULL;
+    const int result = self->folders ? lens_folder_watch_add(self->folders, folder, &other, err) : 0;
+    self->twice |= other != NULL;
+    free(other);
     free(folder);
     return result;
 }
@@ -258,6 +266,7 @@ static int follow_rules(lens_watch *self, lens_error *err)
     self->forgotten = next.forgotten;
     self->captions = next.captions;
     self->partly = !self->folders;
+    self->twice = false;
     if (self->folders) {
         self->limit[0] = '\0';
         lens_folder_watch_clear(self->folders);

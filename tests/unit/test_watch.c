@@ -253,6 +253,31 @@ static void a_link_to_a_folder_that_comes_is_one(void **state)
     end(&self);
 }
 
+/* The kernel tells of a folder once, whatever paths lead to it: from a root that is a link to the other, and from a link in one root to the other. */
+static void a_folder_of_two_roots_is_told_of_for_both(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        place self = begin(NULL);
+        char *second = test_path(self.folder, "pictures-too"), *link_path = test_path(second, "linked");
+        assert_int_equal(i ? mkdir(second, 0755) | symlink(self.pictures, link_path) : symlink(self.pictures, second), 0);
+        index_paths(self.library, (const char *const *)&second, 1, NULL);
+        expect(&self, 20, "all");
+        put(self.pictures, "below/c.ppm", 3);
+        expect(&self, 20, "all");
+        char *b = test_path(self.pictures, "below/b.ppm");
+        assert_int_equal(unlink(b), 0);
+        expect(&self, 20, "all");
+        lens_error error = {0};
+        assert_done(lens_forget_path(self.library, second, &(int64_t){0}, &error), &error);
+        expect(&self, 20, "all");
+        put(self.pictures, "below/d.ppm", 4);
+        expect(&self, 20, "/below");
+        free(b), free(second), free(link_path);
+        end(&self);
+    }
+}
+
 static void a_root_that_goes_and_comes_back_is_watched_again(void **state)
 {
     (void)state;
@@ -396,6 +421,7 @@ int main(void)
         cmocka_unit_test(what_is_left_out_is_not_watched),
         cmocka_unit_test(where_links_lead_about_the_whole_root_is_looked_at),
         cmocka_unit_test(a_link_to_a_folder_that_comes_is_one),
+        cmocka_unit_test(a_folder_of_two_roots_is_told_of_for_both),
         cmocka_unit_test(a_root_that_goes_and_comes_back_is_watched_again),
         cmocka_unit_test(after_a_failed_run_everything_is_asked_for),
         cmocka_unit_test(what_is_forgotten_meanwhile_is_not_indexed),
