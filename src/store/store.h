@@ -65,8 +65,8 @@ int lens_store_add_root(lens_store *store, const char *path, lens_error *err);
 int lens_store_root_settings(lens_store *store, const char *path, char **settings, lens_error *err);
 int lens_store_set_root_settings(lens_store *store, const char *path, const char *settings, lens_error *err);
 
-/* Removes the pictures and rules at or below PATH and remembers that it stays out ("/": everything goes, where words came from
- * and the list of words too, and there is nothing to remember). *REMOVED: pictures. */
+/* Removes the pictures, the rules and what is known of files beside pictures, at or below PATH, and remembers that it stays out ("/": everything goes, where
+ * words came from and the list of words too, and there is nothing to remember). *REMOVED: pictures. */
 int lens_store_forget(lens_store *store, const char *path, int64_t *removed, lens_error *err);
 
 /* ---- models ----------------------------------------------------------------------------------------------------- */

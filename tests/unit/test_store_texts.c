@@ -491,6 +491,33 @@ static int no_word(void *context, const char *word, size_t size, int64_t texts)
 }
 
 /* When everything is forgotten, no word is left of what anybody wrote. */
+/* What lies beside pictures that are forgotten is not looked at any more, so nobody would ever take it out. A file of captions is named by itself. */
+static void test_what_lies_beside_is_forgotten_too(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    int64_t removed, ids[4];
+    static const char *const paths[] = {"/p/1.txt", "/p/deep/2.txt", "/p0/3.txt", "/p"};
+    const int64_t one = texts_picture(f, "/p/1.jpg", 1), three = texts_picture(f, "/p0/3.jpg", 3), table = texts_source(f, "/p/table.tsv");
+    for (size_t i = 0; i < 4; i++)
+        assert_done(lens_store_source_put(f->store, paths[i], LENS_SOURCE_SIDECAR, NULL, &ids[i], &err), &err);
+    texts_say(f, ids[0], 1, one, "dog", (int64_t)0);
+    texts_say(f, ids[2], 1, three, "cat", (int64_t)0);
+    texts_say(f, table, 1, three, "dog", (int64_t)0);
+    assert_done(lens_store_forget(f->store, "/p", &removed, &err), &err);
+    assert_int_equal(removed, 1);
+    lens_store_sources sources;
+    assert_done(lens_store_sources_list(f->store, LENS_SOURCE_SIDECAR, &sources, &err), &err);
+    assert_int_equal(sources.count, 1);
+    assert_string_equal(sources.items[0].path, "/p0/3.txt");
+    lens_store_sources_free(&sources);
+    texts_expect(f, "dog OR cat", "cat;dog;");
+    assert_done(lens_store_forget(f->store, "/p0/3.txt", &removed, &err), &err); /* by itself */
+    assert_int_equal(removed, 0);
+    texts_expect(f, "dog OR cat", "dog;");
+    assert_int_equal(texts_sound_in(f->place), 1);
+}
+
 static void test_everything_is_forgotten(void **state)
 {
     texts_fixture *f = *state;
@@ -525,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_words, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_texts_of_one, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_sentences, texts_setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_what_lies_beside_is_forgotten_too, texts_setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_everything_is_forgotten, texts_setup, texts_teardown),
     };
     return store_place_run(tests);

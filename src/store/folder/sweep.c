@@ -165,6 +165,13 @@ static int forget(lens_folder *store, const char *path, const lens_path_range *r
     if (result != 0 || drop_loose(store, err) != 0)
         return -1;
 
+    /* What lies beside pictures there: no walk comes by it any more. What it says goes with it. */
+    statement = lens_sql(store, "DELETE FROM source WHERE kind = 2 AND (path = ?1 OR (path > ?2 AND path < ?3))", err);
+    if (!statement)
+        return -1;
+    lens_path_range_bind(statement, path, range);
+    if (lens_sql_finish(store, statement, err) != 0)
+        return -1;
     /* One rule in the place of all at or below PATH. That "/" stays out is no rule: nothing is in without one. */
     statement = lens_sql(store, "DELETE FROM rule WHERE path = ?1 OR (path > ?2 AND path < ?3)", err);
     if (!statement)

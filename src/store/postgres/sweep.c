@@ -137,6 +137,9 @@ static int forget(lens_postgres *store, const char *path, int64_t *removed, lens
     lens_pg_args args = {0};
     if (range_args(&args, path, err) != 0 || delete_pictures(store, "DELETE FROM picture WHERE " BELOW " RETURNING content", &args, removed, err) != 0)
         return -1;
+    /* What lies beside pictures there: no walk comes by it any more. What it says goes with it. */
+    if (range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM source WHERE kind = 2 AND " BELOW, &args, NULL, err) != 0)
+        return -1;
     /* One rule in the place of all at or below PATH. That "/" stays out is no rule: nothing is in without one. */
     if (range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM rule WHERE " BELOW, &args, NULL, err) != 0 ||
         range_args(&args, path, err) != 0 || lens_pg_run(store, "DELETE FROM work WHERE " BELOW, &args, NULL, err) != 0)
