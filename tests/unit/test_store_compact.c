@@ -1,4 +1,11 @@
 /* src/store: the files of vectors, their names, and what becomes of the room in them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "support_texts.h"
 
 enum { DIM = 16, COUNT = 40 };
@@ -132,9 +139,59 @@ static void test_sentences_are_compacted(void **state)
     texts_sound(f);
 }
 
+static bool no_place; /* for temporary files */
+
+/* In the place of the C library's. */
+int access(const char *path, int mode)
+{
+    if (!no_place || !(mode & X_OK))
+        return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
+    errno = EROFS;
+    return -1;
+}
+
+/* What a large database is written anew by is on a disk, not in memory, where there is a place for it. */
+static void expect_large_compacted(void)
+{
+    enum { LARGE = 96 << 20 };
+    char *folder = test_library_new(DIM, COUNT), *database = test_path(folder, "library.db");
+    lens_error err;
+    int64_t removed;
+    struct stat before, after;
+    texts_damage(folder, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 144)"
+                         " INSERT INTO picture (path, size, mtime_ns, reason)"
+                         " SELECT CAST(iif(i % 3, '/p/', '/q/') || i AS BLOB), 1, 1, randomblob(1000000) FROM n");
+    lens_store *store = test_store(folder, LENS_STORE_WRITE);
+    assert_done(lens_store_forget(store, "/q", &removed, &err), &err);
+    assert_int_equal(removed, 48);
+    assert_int_equal(stat(database, &before), 0);
+    sqlite3_memory_highwater(1);
+    assert_done(lens_store_compact(store, false, &err), &err);
+    assert_int_equal(sqlite3_memory_highwater(1) < LARGE / 2, !no_place);
+    assert_done(lens_store_forget(store, "/p/00000.jpg", &removed, &err), &err);
+    assert_int_equal(removed, 1);
+    lens_store_close(store);
+    assert_int_equal(stat(database, &after), 0);
+    assert_true(after.st_size < before.st_size - LARGE / 4 && after.st_size > 96000000);
+    store = test_store(folder, LENS_STORE_READ);
+    assert_int_equal(test_store_sound(store, 1, DIM), COUNT - 1);
+    lens_store_close(store);
+    free(database);
+    test_folder_remove(folder);
+}
+
+static void test_a_large_database(void **state)
+{
+    (void)state;
+    expect_large_compacted();
+    no_place = true;
+    expect_large_compacted();
+    no_place = false;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_of_files), cmocka_unit_test(test_compaction),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_of_files), cmocka_unit_test(test_compaction), cmocka_unit_test(test_a_large_database),
                                        cmocka_unit_test_setup_teardown(test_sentences_are_compacted, texts_setup, texts_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,24 @@ static int compact_models(lens_folder *store, int (*list)(lens_folder *, lens_st
     return result;
 }
 
+/* Writes the database anew. SQLite first puts all that is left of it where its temporary tables are: of a large one that is better a file, which has no name
+ * any more, than as much memory. */
+static int vacuum(lens_folder *store, int64_t pages, lens_error *err)
+{
+    enum { IN_MEMORY_MOST = 32 << 20 /* bytes */ };
+    int64_t page_bytes = 0;
+    if (lens_sql_number(store, "PRAGMA page_size", &page_bytes, err) != 0)
+        return -1;
+    if (pages > IN_MEMORY_MOST / (page_bytes > 0 ? page_bytes : 1)) {
+        const bool done = lens_sql_run(store, "PRAGMA temp_store = FILE", NULL) == 0 && lens_sql_run(store, "VACUUM", NULL) == 0;
+        if (lens_sql_run(store, "PRAGMA temp_store = MEMORY", err) != 0)
+            return -1;
+        if (done)
+            return 0;
+    }
+    return lens_sql_run(store, "VACUUM", err); /* also where there is no place, or no room, for such a file */
+}
+
 int lens_folder_compact(lens_folder *store, bool always, lens_error *err)
 {
     if (store->mode != LENS_STORE_WRITE)
@@ -160,5 +178,5 @@ int lens_folder_compact(lens_folder *store, bool always, lens_error *err)
     if (result != 0 || lens_sql_number(store, "PRAGMA freelist_count", &unused, err) != 0 ||
         lens_sql_number(store, "PRAGMA page_count", &all, err) != 0)
         return -1;
-    return worth_it(unused, all, always) ? lens_sql_run(store, "VACUUM", err) : 0;
+    return worth_it(unused, all, always) ? vacuum(store, all - unused, err) : 0;
 }
