@@ -305,11 +305,10 @@ static void hear(void *context, lens_watch_kind kind, const char *folder, const 
             note(self, root->path);
         if (root->is_file || !lens_path_within(folder, root->path) || (!itself && name[0] == '.' && !root->walk.include_hidden))
             continue;
-        if (kind == LENS_WATCH_SELF) { /* the folder above it tells too, and watch_root looks after roots; a disk that went is not to be swept away */
-            if (strcmp(folder, root->path) == 0)
-                root->number = 0;
-            continue;
-        }
+        if (kind == LENS_WATCH_SELF && strcmp(folder, root->path) == 0)
+            root->number = 0; /* watch_root looks after roots */
+        if (kind == LENS_WATCH_SELF && (!root->linked || strcmp(folder, root->path) == 0))
+            continue; /* the folder above it tells too; but of one that a link leads to nobody else does */
         root->stale |= kind == LENS_WATCH_FOLDER || itself;
         if (kind != LENS_WATCH_FILE || itself || lens_named_as_picture(path) || lens_captions_is_sidecar(path) || lens_is_picture_file(path))
             note_folder(self, root, folder);

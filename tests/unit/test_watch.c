@@ -253,6 +253,23 @@ static void a_link_to_a_folder_that_comes_is_one(void **state)
     end(&self);
 }
 
+/* Nobody tells of what is above a folder that a link leads to: it is the folder itself that says that it is another one now. */
+static void what_a_link_leads_to_is_exchanged(void **state)
+{
+    (void)state;
+    place self = begin(NULL);
+    char *other = test_path(self.folder, "elsewhere"), *before = test_path(self.folder, "before"), *link_path = test_path(self.pictures, "below/linked");
+    assert_int_equal(mkdir(other, 0755) | symlink(other, link_path), 0);
+    put(other, "c.ppm", 3);
+    expect(&self, 20, "all");
+    assert_int_equal(rename(other, before) | mkdir(other, 0755), 0);
+    expect(&self, 20, "");
+    put(other, "d.ppm", 4);
+    expect(&self, 20, "");
+    free(other), free(before), free(link_path);
+    end(&self);
+}
+
 /* The kernel tells of a folder once, whatever paths lead to it: from a root that is a link to the other, and from a link in one root to the other. */
 static void a_folder_of_two_roots_is_told_of_for_both(void **state)
 {
@@ -421,6 +438,7 @@ int main(void)
         cmocka_unit_test(what_is_left_out_is_not_watched),
         cmocka_unit_test(where_links_lead_about_the_whole_root_is_looked_at),
         cmocka_unit_test(a_link_to_a_folder_that_comes_is_one),
+        cmocka_unit_test(what_a_link_leads_to_is_exchanged),
         cmocka_unit_test(a_folder_of_two_roots_is_told_of_for_both),
         cmocka_unit_test(a_root_that_goes_and_comes_back_is_watched_again),
         cmocka_unit_test(after_a_failed_run_everything_is_asked_for),
