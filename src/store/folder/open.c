@@ -94,7 +94,8 @@ static char *immutable_uri(const char *path)
 }
 
 /* Reading where SQLite could not make its shared index: on a file system that is read-only nobody writes, so the
- * database can be read as it lies, provided that nothing waits in the log. */
+ * database can be read as it lies, provided that nothing waits in the log. (What is mounted read-only here may be written to elsewhere. Then the shared index
+ * is there, unless nobody has written since the database came there without it.) */
 static int look_without_log(lens_folder *store, const char *path, lens_error *err)
 {
     struct statvfs system;
@@ -112,6 +113,7 @@ static int look_without_log(lens_folder *store, const char *path, lens_error *er
     char *uri = immutable_uri(path);
     if (!uri)
         return lens_sql_memory(store, err);
+    store->unwatched = true;
     int result = connect(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
     free(uri);
     return result == 0 ? lens_schema_look(store, err) : -1;

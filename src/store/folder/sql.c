@@ -33,6 +33,9 @@ int lens_sql_fail(lens_folder *store, lens_error *err)
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: not a library of memelens, or its beginning is damaged", store->folder,
                          LENS_DATABASE);
     case SQLITE_CORRUPT:
+        if (store->unwatched)
+            return lens_fail(err, LENS_E_FORMAT, "%s/%s: damaged, or written to elsewhere since it was opened here, where it is mounted read-only (%s); "
+                                                 "begin again, and let memelens check look at it", store->folder, LENS_DATABASE, words);
         return lens_fail(err, LENS_E_FORMAT, "%s/%s: damaged (%s); move it away and index again", store->folder,
                          LENS_DATABASE, words);
     case SQLITE_IOERR:
