@@ -10,6 +10,7 @@
 #include "world.h"
 
 enum { PICTURES = 240, TIMES = 5 };
+static const char last[] = "999.svg";
 
 typedef struct index_run {
     pid_t program; /* leads a group of processes, as a shell has it */
@@ -67,6 +68,7 @@ static int setup(void **state)
     if (test_world_setup(state) != 0)
         return -1;
     test_world_pictures(*state, 0, PICTURES);
+    test_world_dear_drawing(*state, last); /* so that no run is through before its signal comes */
     return 0;
 }
 
@@ -112,6 +114,10 @@ static void test_a_signal_that_is_ignored(void **state)
     for (int i = 0; i < 2; i++) {
         char byte;
         put_first(world, i);
+        if (i == 0)
+            test_world_picture(world, last, TEST_SVG, 1);
+        else
+            test_world_dear_drawing(world, last);
         const index_run run = start(world, true);
         lens_buffer said = {0};
         assert_int_equal(read(run.said, &byte, 1), 1);

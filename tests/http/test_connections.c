@@ -277,11 +277,6 @@ static void more_arguments_than_fit_leave_nothing_behind(void **state)
     lens_buffer_free(&request);
 }
 
-/* A minute's work for whoever draws it. */
-#define TURBULENCE(side) \
-    "<svg xmlns='http://www.w3.org/2000/svg' width='" side "' height='" side "'><filter id='f' x='0' y='0' width='1' height='1'>" \
-    "<feTurbulence baseFrequency='.9' numOctaves='99'/></filter><rect width='" side "' height='" side "' filter='url(#f)'/></svg>"
-
 /* As many dear drawings as there are quick workers, and more: others' queries are answered, and when their senders hang up nobody draws any more. */
 static void what_takes_long_holds_up_no_query(void **state)
 {
@@ -292,7 +287,7 @@ static void what_takes_long_holds_up_no_query(void **state)
         printf("skipped: more than %d processors\n", DEAR_MOST - 1);
         skip();
     }
-    static const char picture[] = TURBULENCE("3900"); /* below what is decoded one after the other */
+    static const char picture[] = TEST_DEAR_DRAWING;
     test_serving serving = test_serving_start(world, NULL);
     int fds[DEAR_MOST];
     lens_buffer request = {0};

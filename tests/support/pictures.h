@@ -84,4 +84,9 @@ lens_buffer test_jpeg_of(const lens_image *image, int quality);
 /* A PNG of WIDTH x HEIGHT grey pixels that is small whatever its size: a header, and far too little behind it. */
 lens_buffer test_png_bomb(uint32_t width, uint32_t height);
 
+/* A minute's work for whoever draws it, and smaller than what is decoded one after the other. */
+#define TEST_DEAR_DRAWING \
+    "<svg xmlns='http://www.w3.org/2000/svg' width='3900' height='3900'><filter id='f' x='0' y='0' width='1' height='1'>" \
+    "<feTurbulence baseFrequency='.9' numOctaves='99'/></filter><rect width='3900' height='3900' filter='url(#f)'/></svg>"
+
 #endif

@@ -136,6 +136,14 @@ void test_world_picture(const test_world *world, const char *name, test_kind kin
     free(path);
 }
 
+void test_world_dear_drawing(const test_world *world, const char *name)
+{
+    static const char drawing[] = TEST_DEAR_DRAWING;
+    char *path = test_world_path(world, name);
+    test_write(path, drawing, sizeof drawing - 1);
+    free(path);
+}
+
 json_t *test_json_lines(const lens_buffer *text)
 {
     json_t *lines = json_array();

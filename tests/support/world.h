@@ -43,6 +43,10 @@ const char *const *test_world_environment(const test_world *world);
 /* Saves the scene of SEED (160 x 120) as pictures/NAME. */
 void test_world_picture(const test_world *world, const char *name, test_kind kind, unsigned seed);
 
+/* Puts a drawing at pictures/NAME that whoever decodes it works at for a minute, and then gives up: until it is another one or gone, a run that came to it is
+ * not over, however quick the machine is. */
+void test_world_dear_drawing(const test_world *world, const char *name);
+
 /* pictures/NAME. The caller frees. */
 char *test_world_path(const test_world *world, const char *name);
 
