@@ -1,7 +1,9 @@
 /* Many at once on one library, as processes of their own: whoever writes takes turns or says in one line that it waits, and whoever reads meanwhile finds a
  * library that is whole, again and again. */
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -279,11 +281,36 @@ static void assert_sound(const test_world *world, long pictures)
 
 /* ---- the tests ---- */
 
-/* Where one may write at a time the others say so in one line, and come after it; in a database they share the work. Each picture is indexed once, and those
- * who look while the library is only being made hear in one line that it is not there yet. */
-static void writers_from_nothing(void **state)
+/* The lock of who writes to the world's library, which is a folder and not there yet: whoever would write waits until it is closed. -1: it is a database. */
+static int hold_lock(const test_world *world)
 {
-    const test_world *world = *state;
+    if (!store_place_is_folder())
+        return -1;
+    lens_error err = {0};
+    assert_done(lens_folder_make(world->library, &err), &err);
+    char *path = test_path(world->library, "writer.lock");
+    const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    assert_true(lock >= 0);
+    assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+    free(path);
+    return lock;
+}
+
+/* Whether all WRITERS have said that they wait. */
+static bool all_wait(const test_started *writers)
+{
+    int count = 0;
+    for (int i = 0; i < WRITERS; i++) {
+        lens_buffer said = writers[i].pid ? test_started_said(&writers[i]) : (lens_buffer){0};
+        count += said.data && times(said.data, waits) > 0;
+        lens_buffer_free(&said);
+    }
+    return count == WRITERS;
+}
+
+/* Several make the library in WORLD at once, all of them behind LOCK first (-1: none). How often one of them said that it waits. */
+static size_t make_together(const test_world *world, int lock)
+{
     test_started writers[WRITERS], readers[2];
     size_t said = 0, looks = 0;
     long indexed = 0;
@@ -293,7 +320,11 @@ static void writers_from_nothing(void **state)
         writers[i] = test_start(world, "index", "-t1", "--json", world->pictures);
     for (int i = 0; i < 2; i++)
         readers[i] = (test_started){0};
-    for (int left = WRITERS; left > 0; lens_sleep(0.002)) {
+    for (int left = WRITERS; left > 0 || looks <= 2; lens_sleep(0.002)) {
+        if (lock >= 0 && looks > 2 && all_wait(writers)) { /* else one might be through before the next one is there */
+            close(lock);
+            lock = -1;
+        }
         for (int i = 0; i < 2; i++) {
             test_run run;
             if (!readers[i].pid)
@@ -334,9 +365,22 @@ static void writers_from_nothing(void **state)
             test_run_free(&run);
         }
     assert_int_equal(indexed, GROWING);
-    assert_true(store_place_is_folder() ? said >= WRITERS - 1 : said == 0);
-    assert_true(looks > 2);
     assert_sound(world, GROWING);
+    return said;
+}
+
+/* Each picture is indexed once, and those who look while the library is only being made hear in one line that it is not there yet. */
+static void writers_from_nothing(void **state)
+{
+    make_together(*state, -1);
+}
+
+/* Where one may write at a time the others say so in one line, and come after it; in a database they share the work. */
+static void writers_behind_another(void **state)
+{
+    const int lock = hold_lock(*state);
+    const size_t said = make_together(*state, lock);
+    assert_true(store_place_is_folder() ? said >= WRITERS : said == 0);
 }
 
 /* An index run, the reading of what is written, and a copy of all, at the same time, with searchers and a server. */
@@ -466,7 +510,7 @@ static void two_servers(void **state)
 int main(void)
 {
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, test_world_setup, test_world_teardown)
-    const struct CMUnitTest tests[] = {WORLD_TEST(writers_from_nothing), WORLD_TEST(searched_while_it_grows), WORLD_TEST(forgotten_while_it_is_indexed),
-                                       WORLD_TEST(compacted_while_it_is_searched), WORLD_TEST(two_servers)};
+    const struct CMUnitTest tests[] = {WORLD_TEST(writers_from_nothing), WORLD_TEST(writers_behind_another), WORLD_TEST(searched_while_it_grows),
+                                       WORLD_TEST(forgotten_while_it_is_indexed), WORLD_TEST(compacted_while_it_is_searched), WORLD_TEST(two_servers)};
     return store_place_run(tests);
 }
