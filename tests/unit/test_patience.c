@@ -210,14 +210,18 @@ static pid_t stop_for_a_while(void)
 static void test_a_stopped_program_hears_nothing(void **state)
 {
     (void)state;
-    const double begun = lens_seconds();
-    const pid_t child = stop_for_a_while();
-    job *slow = new_job(true);
-    slow->tires = 80; /* 0.8 s of its own */
-    lens_patience_set((lens_disk_patience){.seconds = 3});
-    assert_int_equal(code_of(slow, "/nowhere/a"), LENS_E_NONE);
-    assert_true(lens_seconds() - begun > 4);
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    bool stopped = false;
+    for (int i = 0; i < 5 && !stopped; i++) { /* what is to stop it may be held up until all is done */
+        const double begun = lens_seconds();
+        const pid_t child = stop_for_a_while();
+        job *slow = new_job(true);
+        slow->tires = 80; /* 0.8 s of its own */
+        lens_patience_set((lens_disk_patience){.seconds = 3});
+        assert_int_equal(code_of(slow, "/nowhere/a"), LENS_E_NONE);
+        stopped = lens_seconds() - begun > 4;
+        assert_int_equal(waitpid(child, NULL, 0), child);
+    }
+    assert_true(stopped);
 }
 
 static bool never(void *context)
