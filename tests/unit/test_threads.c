@@ -224,7 +224,7 @@ static void *read_always(void *context)
 {
     written *self = context;
     lens_error error = {0};
-    while (!atomic_load(&self->over)) {
+    do { /* once at least, however late it begins */
         lens_buffer bytes = {0};
         if (lens_file_read(self->path, 2 * BYTES, &bytes, &error) != 0)
             trouble(&self->troubles, "the reader", error.message);
@@ -232,7 +232,7 @@ static void *read_always(void *context)
             trouble(&self->troubles, "the reader", "a file that is not whole");
         atomic_fetch_add(&self->reads, 1);
         lens_buffer_free(&bytes);
-    }
+    } while (!atomic_load(&self->over));
     return NULL;
 }
 
