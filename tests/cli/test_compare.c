@@ -218,16 +218,13 @@ static void test_what_cannot_be_done_is_said_and_the_rest_goes_on(void **state)
     free(broken);
 }
 
-/* Kills the run again and again, each time at a later moment; in the end it gives what a run in peace gives. */
-static void test_killed_it_goes_on(void **state)
+/* Begins anew, and kills the run again and again, each time at a later moment of WHOLE seconds, until it is through. How often it was killed. */
+static int kill_again_and_again(compare_world *self, double whole)
 {
     enum { KILLS = 8 };
-    compare_world *self = *state;
-    const double begun = lens_seconds();
-    json_t *peace = compare_json(self, self->queries);
-    const double whole = lens_seconds() - begun;
     lens_error err = {0};
-    assert_done(lens_folder_remove(self->work, &err), &err);
+    if (lens_file_exists(self->work))
+        assert_done(lens_folder_remove(self->work, &err), &err);
     int killed = 0, moment = 0;
     for (bool ended = false; moment < KILLS && !ended; moment++) {
         test_started compare = test_start(self->world, "compare", self->queries, "--pictures", self->world->pictures, "--model", "colour", "--model",
@@ -241,8 +238,21 @@ static void test_killed_it_goes_on(void **state)
             fail_msg("after %d of %d of its time it ended with %d: %s", moment, KILLS, run.status, run.err.data);
         test_run_free(&run);
     }
+    printf("measured: %d kills, the last one after %d/%d of %.1f s\n", killed, moment - 1, KILLS, whole);
+    return killed;
+}
+
+/* In the end it gives what a run in peace gives. */
+static void test_killed_it_goes_on(void **state)
+{
+    compare_world *self = *state;
+    const double begun = lens_seconds();
+    json_t *peace = compare_json(self, self->queries);
+    double whole = lens_seconds() - begun;
+    int killed = 0;
+    for (int i = 0; i < 8 && killed <= 1; i++, whole /= 2) /* the run in peace may have been held up, or this test between two kills */
+        killed = kill_again_and_again(self, whole);
     json_t *after = compare_json(self, self->queries);
-    printf("measured: %d kills, the last one after %d/%d of its time\n", killed, moment - 1, KILLS);
     assert_true(killed > 1); /* and the first one comes before anything is done */
     take_out_times(peace);
     take_out_times(after);
