@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "support_store.h"
 
-enum { DIM = 512, KILLS = 25, BATCH = 48 };
+enum { DIM = 512, KILLS = 25, LEAST = 6 /* however slow the machine is */, BATCH = 48 };
 
 /* Writes until it is killed: batches, now and then a forgotten one, a compaction, a model made and removed. After each
  * batch the number of its first picture goes down the pipe. */
@@ -59,7 +59,7 @@ static void test_kills(void **state)
     size_t count = 0;
     double start = lens_seconds();
     int kills = 0;
-    for (; kills < (store_place_is_folder() ? KILLS : KILLS / 2) && lens_seconds() - start < 20; kills++) {
+    for (; kills < (store_place_is_folder() ? KILLS : KILLS / 2) && (kills < LEAST || lens_seconds() - start < 20); kills++) {
         int ends[2];
         assert_int_equal(pipe(ends), 0);
         pid_t child = fork();
@@ -72,7 +72,7 @@ static void test_kills(void **state)
         random = random * 6364136223846793005u + 1442695040888963407u;
         long wait = (long)((random >> 33) % (kills % 3 == 0 ? 20000000 : 250000000));
         if (kills % 3 == 2)
-            poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 10000); /* there is something to lose, however slow the machine is */
+            poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 100000); /* there is something to lose, however slow the machine is */
         struct timespec pause = {.tv_nsec = wait};
         nanosleep(&pause, NULL);
         kill(child, SIGKILL);
@@ -113,7 +113,7 @@ static void test_kills(void **state)
         }
     }
     printf("measured: %d kills (seed %llu), %zu batches acknowledged, none lost\n", kills, (unsigned long long)seed, count);
-    assert_true(kills >= 5 && count > 0);
+    assert_true(kills >= LEAST && count > 0);
     store_place_remove(place);
 }
 

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "support_texts.h"
 
-enum { KILLS = 25, PICTURES = 64 };
+enum { KILLS = 25, LEAST = 6 /* however slow the machine is */, PICTURES = 64 };
 
 /* Writes captions, whole and in part, readings, and pictures that come and go with theirs, until it is killed. After each round its number goes down
  * the pipe; every text of it has its word "roundN". */
@@ -67,7 +67,7 @@ static void test_kills(void **state)
     uint64_t round = 0, seed = (uint64_t)time(NULL), random = seed, acknowledged = 0, all = 0;
     const double start = lens_seconds();
     int kills = 0;
-    for (; kills < KILLS && lens_seconds() - start < 20; kills++) {
+    for (; kills < KILLS && (kills < LEAST || lens_seconds() - start < 20); kills++) {
         int ends[2], status;
         assert_int_equal(pipe(ends), 0);
         const pid_t child = fork();
@@ -78,7 +78,7 @@ static void test_kills(void **state)
         close(ends[1]);
         random = random * 6364136223846793005u + 1442695040888963407u;
         if (kills % 3 == 2)
-            poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 10000); /* there is something to lose, however slow the machine is */
+            poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 100000); /* there is something to lose, however slow the machine is */
         lens_sleep(0.001 * (double)(random >> 33 & 0xff) + (kills % 3 ? 0.05 : 0));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, &status, 0), child);
@@ -113,7 +113,7 @@ static void test_kills(void **state)
     }
     printf("measured: %d kills (seed %llu), %llu rounds of captions acknowledged, the index always like the texts\n", kills, (unsigned long long)seed,
            (unsigned long long)all);
-    assert_true(kills >= 5 && all > 0);
+    assert_true(kills >= LEAST && all > 0);
     store_place_remove(place);
 }
 
