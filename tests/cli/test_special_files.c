@@ -1,25 +1,12 @@
 /* What is no ordinary file, wherever a file can be named: never waited for, and said in one line. And names of every kind. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "serving.h"
-
-static void make_socket(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    assert_true(strlen(path) < sizeof address.sun_path);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    close(fd);
-}
 
 /* Runs the program, which must end by itself, with 2 and one line that says WORDS. */
 #define expect_refusal(world, words, ...) \
@@ -39,7 +26,7 @@ static void test_in_the_tree(void **state)
          *link = test_world_path(world, "link.jpg"), *zero = test_world_path(world, "zero.jpg"), *endless = test_world_path(world, "endless.png");
     assert_int_equal(mkfifo(fifo, 0600), 0);
     assert_int_equal(mkfifo(bare, 0600), 0);
-    make_socket(socket_path);
+    test_socket_make(socket_path);
     assert_int_equal(symlink("fifo", link), 0);
     assert_int_equal(symlink("/dev/zero", endless), 0);
     if (mknod(zero, S_IFCHR | 0600, makedev(1, 5)) != 0)
@@ -70,7 +57,7 @@ static void test_named(void **state)
     test_run index = test_world_expect(world, 0, "index", "-q", "--model", "colour", world->pictures, NULL);
     test_run_free(&index);
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    make_socket(listening);
+    test_socket_make(listening);
     static const char not_regular[] = "not a regular file";
     expect_refusal(world, not_regular, "search", fifo);
     expect_refusal(world, not_regular, "search", "/dev/zero");

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +45,21 @@ void test_write(const char *path, const void *bytes, size_t size)
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(bytes, 1, size, file) != size || fclose(file) != 0)
         fail_msg("%s: %s", path, strerror(errno));
+}
+
+/* A socket's address holds 107 bytes of a path: so it goes by the folder. */
+void test_socket_make(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *name = strrchr(path, '/') + 1;
+    char *above = strndup(path, (size_t)(name - path));
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), folder = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0 && folder >= 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%.64s", folder, name);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    close(folder);
+    close(fd);
+    free(above);
 }
 
 void test_put(lens_buffer *out, const void *bytes, size_t size)

@@ -28,6 +28,9 @@ char *test_path(const char *folder, const char *format, ...) __attribute__((form
 void test_write(const char *path, const void *bytes, size_t size);
 lens_buffer test_read(const char *path); /* the caller frees */
 
+/* Makes a socket that nobody listens at, however long PATH is. */
+void test_socket_make(const char *path);
+
 /* Appends SIZE bytes; a number in SIZE bytes, the lowest first. For files that a test puts together by hand. */
 void test_put(lens_buffer *out, const void *bytes, size_t size);
 void test_put_number(lens_buffer *out, uint64_t number, size_t size);
