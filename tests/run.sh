@@ -12,8 +12,9 @@ if [ -z "${MEMELENS_POSTGRES:-}" ] && "$python" tests/postgres.py find >/dev/nul
     exec "$python" tests/postgres.py run --tcp tests/run.sh "$@"
 fi
 [ -n "${MEMELENS_POSTGRES:-}" ] || echo "no PostgreSQL with pgvector here: the tests of libraries in it will be skipped"
-# What another user may do is tested as one where root runs the tests: the files have to lie where others may come, which TMPDIR in a home of root's own, or that
-# of libpam-tmpdir, is not.
+# What another user may do is tested as one where root runs the tests: the files have to be ones that others may read, and to lie where others may come, which
+# TMPDIR in a home of root's own, or that of libpam-tmpdir, is not.
+umask 022
 other() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@" 2>/dev/null; }
 if [ "$(id -u)" -eq 0 ] && other true && ! other test -x "${TMPDIR:-/tmp}" && other test -x /tmp; then
     echo "others may not come to $TMPDIR: the tests' files are below /tmp"

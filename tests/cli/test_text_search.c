@@ -19,6 +19,8 @@ static const char captions[] = "file\tcaption\n"
                                "japanese.png\tがんばって猫\n"
                                "odd.png\ta \x1b[31mred\x1b[0m word \xe2\x80\xaereversed\n";
 
+static bool has_late_days; /* the file system: some end in 2038 */
+
 static int setup(void **state)
 {
     static const char *const names[] = {"mordor.png", "cats/cat.png", "words.png", "arabic.png", "hebrew.png", "chinese.png", "japanese.png", "odd.png", "silent.png"};
@@ -42,7 +44,9 @@ static int setup(void **state)
     /* A day that no number of nanoseconds reaches. */
     const struct timespec late[2] = {{.tv_sec = 13569465600 /* 2400 */}, {.tv_sec = 13569465600}};
     char *cat = test_world_path(world, "cats/cat.png");
-    assert_int_equal(utimensat(AT_FDCWD, cat, late, 0), 0);
+    struct stat info;
+    assert_int_equal(utimensat(AT_FDCWD, cat, late, 0) | stat(cat, &info), 0);
+    has_late_days = info.st_mtim.tv_sec == late[0].tv_sec;
     free(cat);
     test_write(table, captions, sizeof captions - 1);
     texts_world_index(world, 10, "--captions", table, NULL);
@@ -253,8 +257,12 @@ static void test_filters(void **state)
     texts_world_expect(world, "monday.jpg", "mo*", "--after", "2020-05-17", "--before", "2020-05-18");
     texts_world_expect(world, "", "mo*", "--after", "2020-05-18", "--before", "2021");
     texts_world_expect(world, "", "mo*", "--before", "1950");
-    texts_world_expect(world, "cat.png", "cat", "--after", "2200");
-    texts_world_expect(world, "small.ppm", "cat", "--before", "2200");
+    if (has_late_days) {
+        texts_world_expect(world, "cat.png", "cat", "--after", "2200");
+        texts_world_expect(world, "small.ppm", "cat", "--before", "2200");
+    } else {
+        printf("skipped: a file of the year 2400: this file system holds no such day\n");
+    }
     char *cats = test_world_path(world, "cats");
     test_run run = test_world_expect(world, 0, "search", "-q", "--paths", "--model", "colour", "--in", cats, "cat", NULL);
     assert_non_null(strstr(run.out.data, "small.ppm"));
