@@ -69,9 +69,9 @@ static void test_lines_and_columns(void **state)
     texts_world_index(world, 1, "--captions", odd, "--caption-columns", "picture,second", NULL);
     texts_world_expect(world, "c.png", "mouse");
     texts_world_expect(world, "", "dog");
-    texts_world_write(world, "odd.csv", "n,picture,first,second\n1,sub/c.png,dog,horse\n");
-    texts_world_index(world, 1, NULL); /* the columns are remembered */
-    texts_world_expect(world, "c.png", "horse");
+    texts_world_write(world, "odd.csv", "n,picture,first,second\n1,sub/c.png,dog,donkey\n");
+    texts_world_index(world, 1, NULL); /* the columns are remembered (and the file has another size: its time may be that of a whole second) */
+    texts_world_expect(world, "c.png", "donkey");
     test_run run = test_world_expect(world, 2, "index", "-q", "--captions", odd, "--caption-columns", "picture", NULL);
     assert_non_null(strstr(run.err.data, "expected two names or numbers"));
     test_run_free(&run);
@@ -81,7 +81,7 @@ static void test_lines_and_columns(void **state)
     run = test_world_expect(world, 2, "index", "-q", "--captions", odd, "--caption-columns", "picture,nothing", NULL);
     assert_non_null(strstr(run.err.data, "nothing"));
     test_run_free(&run);
-    texts_world_expect(world, "c.png", "horse"); /* nothing was lost by that */
+    texts_world_expect(world, "c.png", "donkey"); /* nothing was lost by that */
     texts_world_write(world, "odd.csv", "n,picture,first,second\n1,sub/c.png,dog,sheep\n");
     texts_world_index(world, 1, NULL); /* nor were the columns that it could be read with */
     texts_world_expect(world, "c.png", "sheep");
