@@ -46,7 +46,8 @@ begin() { lane=$1 log=$results/$1.log passed=0 failed=0 skipped=0; }
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 end() { echo "$passed $failed $skipped" >"$results/$lane.totals"; }
 
-# A shell has what it runs beside itself ignore Ctrl-C, and some tests are about just that; and whoever started it may have ignored others, as services do SIGPIPE.
+# A shell has what it runs beside itself ignore Ctrl-C, and some tests are about just that; whoever started it may have ignored other signals, as services do
+# SIGPIPE.
 run() { env --default-signal "$@"; }
 
 # cmocka names what failed and what was skipped once more at the end; its exit says nothing of a group's fixture that failed after the tests.
