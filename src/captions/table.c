@@ -1,6 +1,7 @@
 /* Captions in a table: which of its columns are what, told by a row of names or by what is in them. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/rows.h"
 #include "captions/reading.h"
@@ -172,10 +173,24 @@ static int look(const lens_captions *self, const char *text, size_t size, struct
     return result;
 }
 
-/* The separator that makes most sense of TEXT. */
-static int find_shape(lens_captions *self, const char *text, size_t size, struct shape *best)
+/* The separator that a first line "sep=;" tells, as Excel reads and writes it; 0 when there is none. The line becomes blanks, which rows pass by and count. */
+static char take_separator(char *text, size_t size)
 {
-    static const char separators[] = "\t,;|";
+    const char *feed = memchr(text, '\n', size);
+    size_t length = feed ? (size_t)(feed - text) : 0;
+    length -= length && text[length - 1] == '\r';
+    const bool quoted = length == 7 && *text == '"' && text[6] == '"';
+    const char *said = text + quoted;
+    if (length != (quoted ? 7U : 5U) || strncasecmp(said, "sep=", 4) != 0 || !strchr("\t,;|:^~", said[4]))
+        return 0;
+    const char separator = said[4];
+    memset(text, ' ', length);
+    return separator;
+}
+
+/* The one of SEPARATORS that makes most sense of TEXT. */
+static int find_shape(lens_captions *self, const char *separators, const char *text, size_t size, struct shape *best)
+{
     int most = -1;
     for (const char *separator = separators; *separator; separator++) {
         struct shape shape = {.separator = *separator, .file = -1};
@@ -227,7 +242,8 @@ static int read_row(lens_captions *self, const struct shape *shape, const lens_r
 int lens_captions_read_table(lens_captions *self, char *text, size_t size)
 {
     struct shape shape = {0};
-    if (find_shape(self, text, size, &shape) != 0)
+    const char told[] = {take_separator(text, size), '\0'};
+    if (find_shape(self, *told ? told : "\t,;|", text, size, &shape) != 0)
         return -1;
     if (shape.columns == 0)
         return 0;

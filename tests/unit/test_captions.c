@@ -44,6 +44,16 @@ static void test_tables_without_names(void **state)
     test_captions_expect("a.jpg\nb.jpg\tx\nc.jpg\ty\n", "b.jpg|x;c.jpg|y;", "t: line 1: fewer cells than there are columns; left out\n");
 }
 
+/* Excel's first line, which says what stands between the cells of the others. */
+static void test_a_separator_that_is_told(void **state)
+{
+    (void)state;
+    test_captions_expect("sep=;\r\nfile;caption;author\r\na.jpg;A dog, asleep;me\r\n", "a.jpg|A dog, asleep;", "");
+    test_captions_expect("\"SEP=,\"\nfile,caption\na.jpg,A dog\n", "a.jpg|A dog;", "");
+    test_captions_expect("sep=\t\na.jpg\tA dog\nb.jpg\tA cat\n", "a.jpg|A dog;b.jpg|A cat;", "");
+    test_captions_expect("sep=^\nfile^caption\na.jpg^A dog\nb.jpg\n", "a.jpg|A dog;", "t: line 4: fewer cells than there are columns; left out\n");
+}
+
 /* One "#0" is looked behind, not one after the other, each a call deeper. */
 static void test_a_name_of_many_numbers(void **state)
 {
@@ -215,7 +225,8 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables_with_names), cmocka_unit_test(test_tables_without_names), cmocka_unit_test(test_a_name_of_many_numbers),
+        cmocka_unit_test(test_tables_with_names), cmocka_unit_test(test_tables_without_names), cmocka_unit_test(test_a_separator_that_is_told),
+        cmocka_unit_test(test_a_name_of_many_numbers),
         cmocka_unit_test(test_columns_that_are_told),
         cmocka_unit_test(test_what_cannot_be_guessed), cmocka_unit_test(test_rows_that_are_left_out), cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_encodings), cmocka_unit_test(test_quotes_in_tables_with_tabs), cmocka_unit_test(test_stopping),
