@@ -74,14 +74,15 @@ static int give_texts(lens_captions *self, const lens_json_at *value, const char
         result = got > 0 ? give(self, value->line, name, prefix, &text) : got;
     } else if ((is(value, '[') || is(value, '{')) && depth < DEEPEST) {
         const bool object = is(value, '{');
+        bool known = !object;
         lens_json_at inside = lens_json_inside(value), key, element;
         while (result == 0 && (got = lens_json_next(&inside, object ? &key : NULL, &element)) > 0) {
             if (object) {
                 result = string_of(self, &key, &text);
+                const bool wanted = result > 0 && (lens_captions_is_text(self, text.data) || strcmp(text.data, "raw") == 0);
+                known |= wanted;
                 if (result > 0)
-                    result = lens_captions_is_text(self, text.data) || strcmp(text.data, "raw") == 0
-                                 ? give_texts(self, &element, name, prefix, lens_captions_is_list(text.data), depth + 1)
-                                 : 0;
+                    result = wanted ? give_texts(self, &element, name, prefix, lens_captions_is_list(text.data), depth + 1) : 0;
             } else if (list && is(&element, '"')) {
                 result = string_of(self, &element, &text);
                 if (result > 0)
@@ -92,6 +93,8 @@ static int give_texts(lens_captions *self, const lens_json_at *value, const char
         }
         if (result == 0 && got < 0)
             result = malformed(self, &inside);
+        else if (result == 0 && !known)
+            result = lens_captions_problem(self, value->line, "a caption that is an object without one; left out");
         if (result == 0 && all.size)
             result = give(self, value->line, name, prefix, &all);
     } else if (!is(value, 'n')) {

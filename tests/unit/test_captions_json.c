@@ -85,6 +85,8 @@ static void test_records_that_are_left_out(void **state)
                          "t: line 1: a caption that names no picture; left out\nt: line 2: an object without a caption; left out\n"
                          "t: line 3: an object that names two pictures; left out\nt: line 4: a caption that is no string; left out\n"
                          "t: line 5: neither a picture nor a caption; left out\n");
+    test_captions_expect("{\"file\":\"a.jpg\",\"caption\":{\"en\":\"A dog\",\"de\":\"Ein Hund\"}}\n{\"file\":\"b.jpg\",\"captions\":[{\"raw\":\"\"},{}]}\n", "",
+                         "t: line 1: a caption that is an object without one; left out\nt: line 2: a caption that is an object without one; left out\n");
 }
 
 /* What is broken costs as little as can be, and is told. */
