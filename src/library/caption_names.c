@@ -7,7 +7,9 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/list.h"
+#include "base/text.h"
 #include "captions/captions.h"
+#include "text/unicode_text.h"
 
 typedef struct known {
     char *path;
@@ -274,6 +276,32 @@ static int find(lens_caption_names *self, const char *folder, const char *name, 
     return result;
 }
 
+/* The same with NAME as NORMALIZE leaves it, if that is another. */
+static int find_normalized(lens_caption_names *self, const char *folder, const char *name, int (*normalize)(lens_points *points), size_t *count,
+                           bool *ambiguous)
+{
+    lens_points points = {0};
+    lens_buffer other = {0};
+    int result = lens_points_read(&points, name, strlen(name)) == 0 && normalize(&points) == 0 ? lens_points_write(points.items, points.count, &other) : -1;
+    if (result == 0 && strcmp(other.data, name) != 0)
+        result = find(self, folder, other.data, count, ambiguous);
+    lens_points_free(&points);
+    lens_buffer_free(&other);
+    return result;
+}
+
+/* Or, where nothing is called so, as some systems write it: macOS takes letters and their accents apart, most others do not, and who copied or unpacked the
+ * pictures need not be who wrote the captions. */
+static int find_in_any_form(lens_caption_names *self, const char *folder, const char *name, size_t *count, bool *ambiguous)
+{
+    int (*const forms[])(lens_points *points) = {lens_points_nfc, lens_points_nfd_9};
+    int result = find(self, folder, name, count, ambiguous);
+    const bool valid = lens_utf8_valid(name, strlen(name));
+    for (size_t i = 0; i < sizeof forms / sizeof *forms && valid && result == 0 && *count == 0 && !*ambiguous; i++)
+        result = find_normalized(self, folder, name, forms[i], count, ambiguous);
+    return result;
+}
+
 /* What was found is not what IDS are any more. */
 static void forget_last(lens_caption_names *self)
 {
@@ -288,7 +316,7 @@ int lens_caption_names_find(lens_caption_names *self, const char *folder, const 
     int result = 0;
     if (!again) {
         forget_last(self);
-        result = find(self, folder, name, &self->last.count, &self->last.ambiguous);
+        result = find_in_any_form(self, folder, name, &self->last.count, &self->last.ambiguous);
         self->last.name = result == 0 ? strdup(name) : NULL;
         self->last.folder = result == 0 ? strdup(folder) : NULL;
         if (!self->last.name || !self->last.folder) {

@@ -139,6 +139,24 @@ static void test_names_that_several_have(void **state)
     expect(f, "/bb", "dog.jpg", "?"); /* /b is not below it */
 }
 
+/* U+00E9, and e with U+0301: the same name to who reads it. */
+static void test_letters_with_their_accents_apart(void **state)
+{
+    fixture *f = *state;
+    put(f, "/a/Caf\xc3\xa9/d\xc3\xa9j\xc3\xa0.jpg", 1);
+    put(f, "/b/cafe\xcc\x81.jpg", 2);
+    put(f, "/c/e\xcc\x81.jpg", 3);
+    put(f, "/d/\xc3\xa9.jpg", 4);
+    expect(f, "/x", "de\xcc\x81ja\xcc\x80.jpg", "/a/Caf\xc3\xa9/d\xc3\xa9j\xc3\xa0.jpg");
+    expect(f, "/x", "Cafe\xcc\x81/de\xcc\x81ja\xcc\x80.jpg", "/a/Caf\xc3\xa9/d\xc3\xa9j\xc3\xa0.jpg");
+    expect(f, "/x", "/a/Cafe\xcc\x81/de\xcc\x81ja\xcc\x80.jpg", "/a/Caf\xc3\xa9/d\xc3\xa9j\xc3\xa0.jpg");
+    expect(f, "/b", "caf\xc3\xa9.jpg", "/b/cafe\xcc\x81.jpg");
+    expect(f, "/x", "\xc3\xa9.jpg", "/d/\xc3\xa9.jpg"); /* the very letters go first */
+    expect(f, "/x", "e\xcc\x81.jpg", "/c/e\xcc\x81.jpg");
+    expect(f, "/x", "cafe.jpg", "");
+    expect(f, "/x", "caf\xe9.jpg", "");
+}
+
 /* Ends of paths, whatever comes before their slash. */
 static void test_ends_of_paths(void **state)
 {
@@ -318,6 +336,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_that_several_have, setup, teardown),
         cmocka_unit_test_setup_teardown(test_addresses, setup, teardown), cmocka_unit_test_setup_teardown(test_what_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_beside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_letters_with_their_accents_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ends_of_paths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_of_one_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_beside_too_many, setup, teardown),
