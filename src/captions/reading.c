@@ -107,6 +107,32 @@ static bool is_utf16(const unsigned char *at, size_t size, bool *big_endian)
     return *big_endian || (size >= 4 && at[0] && at[1] == 0 && at[2] && at[3] == 0);
 }
 
+/* BYTES, which are not UTF-8, into OUT: by lines, as one that is broken, or was put in from elsewhere, says nothing of the others. */
+static int read_windows_1252(lens_captions *self, const lens_buffer *bytes, lens_buffer *out)
+{
+    const char *at = bytes->data, *end = at + bytes->size;
+    size_t broken = 0, accents = 0; /* lines that are no UTF-8, and that are, with more than ASCII in them */
+    while (at < end) {
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        const size_t size = (size_t)((feed ? feed + 1 : end) - at), before = out->size;
+        const bool utf8 = lens_utf8_valid(at, size);
+        if ((utf8 ? lens_buffer_append(out, at, size) : lens_windows_1252_read(at, size, out)) != 0)
+            return -1;
+        broken += !utf8;
+        for (size_t i = before; utf8 && i < out->size; i++)
+            if (out->data[i] & 0x80) {
+                accents++;
+                break;
+            }
+        at += size;
+    }
+    if (accents)
+        lens_captions_problem(self, 0, "%zu of its lines %s not UTF-8; read as Windows-1252", broken, broken == 1 ? "is" : "are");
+    else
+        lens_captions_problem(self, 0, "not UTF-8; read as Windows-1252");
+    return 0;
+}
+
 int lens_captions_decode(lens_captions *self, lens_buffer *bytes)
 {
     lens_buffer text = {0};
@@ -118,8 +144,7 @@ int lens_captions_decode(lens_captions *self, lens_buffer *bytes)
         if (broken)
             lens_captions_problem(self, 0, "broken UTF-16; what makes no sense became U+FFFD");
     } else if (!utf8) {
-        lens_captions_problem(self, 0, "not UTF-8; read as Windows-1252");
-        done = lens_windows_1252_read(bytes->data, bytes->size, &text);
+        done = read_windows_1252(self, bytes, &text);
     } else {
         text = *bytes;
         *bytes = (lens_buffer){0};

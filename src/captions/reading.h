@@ -25,7 +25,7 @@ int lens_captions_problem(lens_captions *self, size_t line, const char *format, 
 
 int lens_captions_no_memory(lens_captions *self);
 
-/* Turns BYTES into UTF-8: from UTF-16, or, where they are not UTF-8, from Windows-1252, which is a problem. 0 or -1. */
+/* Turns BYTES into UTF-8: from UTF-16, or, line by line where they are not UTF-8, from Windows-1252, which is a problem. 0 or -1. */
 int lens_captions_decode(lens_captions *self, lens_buffer *bytes);
 
 /* TEXT [size] is the reading's own and may be changed, with a byte behind it. */

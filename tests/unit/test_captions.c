@@ -155,6 +155,9 @@ static void test_encodings(void **state)
     test_captions_expect("\xef\xbb\xbf" "file\tcaption\na.jpg\t\xc3\xa4\n", "a.jpg|\xc3\xa4;", "");
     test_captions_expect("file\tcaption\na.jpg\t\xe4\x80 \x93x\x94\n", "a.jpg|\xc3\xa4\xe2\x82\xac \xe2\x80\x9cx\xe2\x80\x9d;",
                          "t: not UTF-8; read as Windows-1252\n");
+    /* A line that is broken, or of another encoding, leaves the others what they are. */
+    test_captions_expect("\xef\xbb\xbf" "file,caption\na.jpg,\xc3\xa4\nb.jpg,caf\xe9\nc.jpg,\xf0\x9f\x98\x80\nd.jpg,D\n",
+                         "a.jpg|\xc3\xa4;b.jpg|caf\xc3\xa9;c.jpg|\xf0\x9f\x98\x80;d.jpg|D;", "t: 1 of its lines is not UTF-8; read as Windows-1252\n");
     test_captions_expect_bytes(BYTES("\xff\xfe" "f\0i\0l\0e\0\t\0t\0e\0x\0t\0\n\0a\0.\0j\0p\0g\0\t\0\x3d\xd8\x00\xde"), "a.jpg|\xf0\x9f\x98\x80;",
                                "");
     test_captions_expect_bytes(BYTES("\xfe\xff\0f\0i\0l\0e\0,\0t\0e\0x\0t\0\n\0a\0.\0j\0p\0g\0,\0\xe4"), "a.jpg|\xc3\xa4;", "");
