@@ -3,6 +3,7 @@
  *
  * libvips is opened at the first need and not linked: it and its hundred libraries cost a program about 20 ms to start
  * and its set-up as much again, which a program that only meets JPEGs never pays. */
+#define _GNU_SOURCE /* memmem */
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -128,6 +129,7 @@ typedef struct layout {
     int bands, colours; /* colours: 1 grey, 3 RGB, 4 CMYK */
     bool alpha;         /* in the band behind the colours */
     VipsBandFormat format;
+    int bits;     /* of each 8-bit value so many are the picture's, the upper ones */
     double white; /* of the wide formats */
     bool linear;
 } layout;
@@ -140,7 +142,7 @@ static bool is_wide(VipsBandFormat format)
 
 static int look(const VipsImage *image, layout *out, lens_error *err)
 {
-    *out = (layout){.bands = image->Bands, .format = image->BandFmt, .white = 255};
+    *out = (layout){.bands = image->Bands, .format = image->BandFmt, .bits = 8, .white = 255};
     if (image->Coding != VIPS_CODING_NONE || image->Bands < 1 || image->BandFmt < VIPS_FORMAT_UCHAR ||
         image->BandFmt > VIPS_FORMAT_FLOAT)
         return lens_fail(err, LENS_E_UNSUPPORTED, "pixels of an unusual kind");
@@ -198,6 +200,26 @@ static void row_to_8_bits(const void *row, const layout *form, size_t count, uin
             out[i] = clip(value * 255);
         }
     }
+}
+
+/* The bits of a value in a JPEG 2000, 8 at most: libvips hands fewer on at the upper end of 8, where white is not 255. */
+static int bits_of_jp2(const uint8_t *bytes, size_t size)
+{
+    enum { DEPTH = 42 }; /* of the first component, less 1; the highest bit is for a sign */
+    static const uint8_t begin[] = {0xff, 0x4f, 0xff, 0x51};
+    const uint8_t *codestream = memmem(bytes, size, begin, sizeof begin);
+    if (!codestream || size - (size_t)(codestream - bytes) <= DEPTH)
+        return 8;
+    const int bits = (codestream[DEPTH] & 0x7f) + 1;
+    return bits < 8 ? bits : 8;
+}
+
+/* Spreads COUNT values, of which the upper BITS count, over 0..255. */
+static void spread(uint8_t *values, size_t count, int bits)
+{
+    const unsigned most = (1U << bits) - 1;
+    for (size_t i = 0; i < count; i++)
+        values[i] = (uint8_t)(((unsigned)(values[i] >> (8 - bits)) * 255 + most / 2) / most);
 }
 
 /* WIDTH pixels of VALUES (8 bits) to RGB. */
@@ -262,15 +284,18 @@ static void convert_row(const void *row, int y, void *data)
     conversion *to = data;
     size_t width = (size_t)to->out->width;
     uint8_t *rgb = to->out->rgb + (size_t)y * width * 3;
-    if (to->form->format == VIPS_FORMAT_UCHAR && to->form->bands == 3) {
+    const bool as_it_is = to->form->format == VIPS_FORMAT_UCHAR && to->form->bits == 8;
+    if (as_it_is && to->form->bands == 3) {
         memcpy(rgb, row, width * 3);
         return;
     }
     const uint8_t *values = row;
-    if (to->form->format != VIPS_FORMAT_UCHAR) {
+    if (!as_it_is) {
         row_to_8_bits(row, to->form, width * (size_t)to->form->bands, to->values);
         values = to->values;
     }
+    if (to->form->bits < 8)
+        spread(to->values, width * (size_t)to->form->bands, to->form->bits);
     row_to_rgb(values, to->form, to->out->width, rgb);
 }
 
@@ -366,6 +391,8 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     }
     if (result == 0) {
         to.form = &form;
+        if (format == LENS_FORMAT_JP2)
+            form.bits = bits_of_jp2(bytes, size);
         to.values = malloc((size_t)image->Xsize * (size_t)form.bands);
         if (!to.values)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory for a row of %d pixels", image->Xsize);

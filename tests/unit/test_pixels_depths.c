@@ -50,6 +50,37 @@ static void test_16_bits_are_rounded(void **state)
     expect_grey(through_tiff(inks, 4, VIPS_FORMAT_USHORT, VIPS_INTERPRETATION_CMYK), 255, 0, 0, 127);
 }
 
+/* Of few bits libvips makes the upper ones of eight. Two JPEG 2000 of four columns: 0, 1, 0, 1 of one bit, and 0, 5, 10, 15 of four. */
+static void test_few_bits_of_a_jpeg_2000_are_spread(void **state)
+{
+    (void)state;
+    static const char begin[] = "\xff\x4f\xff\x51\x00\x29\x00\x00\x00\x00\x00\x04\x00\x00\x00\x04\x00"
+                                "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x04"
+                                "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01";
+    static const char one[] = "\x00\x01\x01\xff\x52\x00\x0c\x00\x00\x00\x01\x00\x00\x04\x04\x00\x01\xff\x5c"
+                              "\x00\x04\x40\x08\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x14\x00\x01\xff"
+                              "\x93\xd2\x00\x11\x5e\xff\x7f\xff\xd9";
+    static const char four[] = "\x03\x01\x01\xff\x52\x00\x0c\x00\x00\x00\x01\x00\x00\x04\x04\x00\x01\xff"
+                               "\x5c\x00\x04\x40\x20\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x1a\x00\x01"
+                               "\xff\x93\xdf\x20\x90\x11\x6a\x4a\x60\xa8\x06\xf5\x3f\x3f\xff\xd9";
+    const struct {
+        const char *rest;
+        size_t size;
+        int grey[WIDTH];
+    } pictures[] = {{one, sizeof one - 1, {0, 255, 0, 255}}, {four, sizeof four - 1, {0, 85, 170, 255}}};
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
+        uint8_t bytes[sizeof begin + sizeof four];
+        memcpy(bytes, begin, sizeof begin - 1);
+        memcpy(bytes + sizeof begin - 1, pictures[i].rest, pictures[i].size);
+        lens_decode_limits limits = lens_decode_limits_default();
+        lens_image out;
+        lens_error err = {0};
+        assert_done(lens_decode(bytes, sizeof begin - 1 + pictures[i].size, &limits, &out, NULL, &err), &err);
+        const int *grey = pictures[i].grey;
+        expect_grey(out, grey[0], grey[1], grey[2], grey[3]);
+    }
+}
+
 static void test_signed_values_lie_around_the_middle(void **state)
 {
     (void)state;
@@ -101,7 +132,7 @@ static void test_bands_behind_alpha_are_ignored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_16_bits_are_rounded),
+        cmocka_unit_test(test_16_bits_are_rounded), cmocka_unit_test(test_few_bits_of_a_jpeg_2000_are_spread),
         cmocka_unit_test(test_signed_values_lie_around_the_middle),
         cmocka_unit_test(test_white_of_wide_values_is_found),
         cmocka_unit_test(test_floats_to_one_are_linear_light),
