@@ -184,7 +184,7 @@ bool lens_confine(lens_helper_kind kind, uint64_t max_pixels)
     /* Each thread would take 64 MB of addresses for itself, on a large machine more than there are then. */
     mallopt(M_ARENA_MAX, 1);
     const uint64_t spare = max_pixels < UINT64_MAX / 4 / MEMORY_A_PIXEL ? max_pixels * MEMORY_A_PIXEL : UINT64_MAX / 4;
-    limit(RLIMIT_AS, addresses() + memory_least + (uint64_t)lens_processors() * thread_stack + spare);
+    limit(RLIMIT_AS, addresses() + memory_least + (uint64_t)lens_processors_seen() * thread_stack + spare);
     limit(RLIMIT_NOFILE, FILES_MOST);
     limit(RLIMIT_FSIZE, 0);
     signal(SIGXFSZ, SIG_IGN); /* refused is enough: an emulator writes what is read of /proc/cpuinfo */

@@ -1,5 +1,6 @@
 /* src/base: what everything else stands on. */
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "base/list.h"
 #include "base/names.h"
+#include "base/processors.h"
 #include "base/queue.h"
 #include "base/text.h"
 #include "support.h"
@@ -369,6 +371,46 @@ static void test_bytes_as_text(void **state)
     json_decref(object);
 }
 
+/* A machine of many processors gives a container the time of a few. */
+static void test_processors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *group, *top, *inner, *innermost;
+        double granted;
+    } cases[] = {
+        {"0::/a.slice/b\n", NULL, NULL, "200000 100000\n", 2},
+        {"0::/a.slice/b\n", NULL, "150000 100000\n", "max 100000\n", 1.5},
+        {"0::/a.slice/b\n", "50000 100000\n", "max 100000\n", "200000 100000\n", 0.5},
+        {"0::/a.slice/b\n", NULL, NULL, "max 100000\n", HUGE_VAL},
+        {"1:cpu:/elsewhere\n0::/\n", "300000 100000\n", "100000 100000\n", NULL, 3}, /* a container sees its own group as the topmost */
+        {"0::/gone/b\n", "400000 100000\n", NULL, NULL, 4},
+        {"0::/a.slice/b\n", NULL, NULL, "0 100000\n", HUGE_VAL},
+        {"0::/a.slice/b\n", NULL, NULL, "100000 0\n", HUGE_VAL},
+        {"0::/a.slice/b\n", NULL, NULL, "nonsense\n", HUGE_VAL},
+        {"2:cpu:/a.slice/b\n", "100000 100000\n", NULL, NULL, HUGE_VAL}, /* of version 1 */
+        {"", "100000 100000\n", NULL, NULL, HUGE_VAL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *root = test_folder_new(), *membership = test_path(root, "self");
+        const char *const quotas[] = {cases[i].top, cases[i].inner, cases[i].innermost}, *const folders[] = {"", "a.slice", "a.slice/b"};
+        test_write(membership, cases[i].group, strlen(cases[i].group));
+        for (int level = 0; level < 3; level++) {
+            char *folder = test_path(root, "%s", folders[level]), *file = test_path(folder, "cpu.max");
+            assert_true(level == 0 || mkdir(folder, 0777) == 0);
+            if (quotas[level])
+                test_write(file, quotas[level], strlen(quotas[level]));
+            free(file);
+            free(folder);
+        }
+        assert_true(lens_processors_granted(membership, root) == cases[i].granted);
+        free(membership);
+        test_folder_remove(root);
+    }
+    assert_true(lens_processors_granted("/nowhere", "/nowhere") == HUGE_VAL);
+    assert_in_range(lens_processors(), 1, lens_processors_seen());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_processors),
         cmocka_unit_test(test_bytes_as_text),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_files),
