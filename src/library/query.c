@@ -13,6 +13,8 @@
  * of all pictures: not before STANDS_OUT less than what chance alone lets the best of so many do (deviations; the square root of 2 ln n), and in
  * full FULL_MORE further out. docs/WORDS.md tells how these were found. */
 enum { DEPTH = 100 /* of each ranking, at least: what stands further down hardly counts, and finding it takes longer than the rest */,
+       DEEPER = 8 /* times, where what was ranked is not enough */,
+       FETCHED_MOST = 16384 /* vectors that a store which searches gives for one ranking, where they are only looked through */,
        LOOKED_AT = 1000 /* hits before the page, at most, whether they are still there */,
        TRIES = 4 /* to rank where others take pictures out of the library meanwhile */ };
 static const double fuse_k = 10, weights[LENS_WAYS] = {1, 3, 1}, stands_out[LENS_WAYS] = {0.8, 0, 1.3}, full_more[LENS_WAYS] = {4, 0, 4},
@@ -36,6 +38,8 @@ typedef struct query {
     size_t ranked_count[LENS_WAYS];
     double *sure[LENS_WAYS];          /* [ranked_count] */
     place *places[LENS_WAYS], **text_places; /* [ranked_count]; [word_count][texts[w].count]: in order of id */
+    size_t depth;                      /* of the rankings */
+    bool cut;                          /* of what was ranked some was left out, or stands for another of its group */
     bool gone;                         /* a picture that was found is no longer there */
 } query;
 
@@ -63,7 +67,7 @@ static size_t depth_of(const query *self)
 
 static int rank(query *self, lens_way way, lens_ranker *ranker, lens_error *err)
 {
-    const size_t depth = depth_of(self), most = ranker->count < depth ? ranker->count : depth;
+    const size_t most = ranker->count < self->depth ? ranker->count : self->depth;
     self->ranked[way] = calloc(most + 1, sizeof **self->ranked);
     if (!self->ranked[way])
         return lens_fail_memory(err);
@@ -78,6 +82,8 @@ static int rank(query *self, lens_way way, lens_ranker *ranker, lens_error *err)
     const double from = sqrt(2 * log((double)ranker->count + 1)) - stands_out[way];
     for (size_t i = 0; i < self->ranked_count[way]; i++)
         sure[i] = fmin(1, fmax(least_sure, (((double)self->ranked[way][i].score - mean) / deviation - from) / full_more[way]));
+    for (size_t i = 0; i < self->ranked_count[way] && ranker->penalties; i++) /* they decide the order; scores stay cosines */
+        self->ranked[way][i].score += ranker->penalties[self->ranked[way][i].row];
     return 0;
 }
 
@@ -122,9 +128,18 @@ static int go(query *self, lens_error *err)
     if ((self->ways.by & LENS_BY_MEANING) && rank(self, LENS_WAY_MEANING, &self->meaning, err) != 0)
         return -1;
     for (size_t w = 0; w < self->ways.word_count && ((self->ways.by & LENS_BY_TEXT) || self->ways.sifts); w++)
-        if (lens_text_search(self->library, self->store, &self->ways.wanted[w], may_be, &self->look, self->ways.sifts ? SIZE_MAX : depth_of(self), &self->texts[w], err) != 0)
+        if (lens_text_search(self->library, self->store, &self->ways.wanted[w], may_be, &self->look, self->ways.sifts ? SIZE_MAX : self->depth, &self->texts[w], err) != 0)
             return -1;
     return lens_ranker_well(&self->look, err) == 0 ? keep_places(self, err) : -1;
+}
+
+/* Whether the words of term W have to have a phrase. */
+static bool has_phrase(const query *self, size_t w)
+{
+    bool phrase = false;
+    for (size_t i = 0; i < self->ways.wanted[w].count; i++)
+        phrase |= self->ways.wanted[w].words[i].phrase && !self->ways.wanted[w].words[i].without;
+    return phrase && self->ways.word_weights[w] > 0;
 }
 
 /* Whether a word that is to be left out leaves out picture ID, or it lacks a phrase. */
@@ -134,10 +149,7 @@ static bool left_out(const query *self, int64_t id)
         const lens_text_hits *hits = &self->texts[w];
         if (lens_text_leaves_out(hits, id))
             return true;
-        bool phrase = false;
-        for (size_t i = 0; i < self->ways.wanted[w].count; i++)
-            phrase |= self->ways.wanted[w].words[i].phrase && !self->ways.wanted[w].words[i].without;
-        if (phrase && self->ways.word_weights[w] > 0 && !find_place(self->text_places[w], hits->count, id))
+        if (has_phrase(self, w) && !find_place(self->text_places[w], hits->count, id))
             return true;
     }
     return false;
@@ -230,13 +242,20 @@ static int fetch(query *self, const hit *hits, size_t count, lens_error *err)
     return result;
 }
 
-/* Takes out what is left out, speaks against the query or lies below the least score, cannot be a result, or has another of its group before it. */
+/* Takes out what is left out, speaks against the query or lies below the least score, cannot be a result, or has another of its group before it. By the look
+ * alone nothing speaks against it: all pictures have their place, as where nothing is left out. */
 static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 {
+    const bool look = self->ways.by == LENS_BY_LOOK;
     size_t kept = 0;
-    for (size_t i = 0; i < *count; i++)
-        if (may_be(&self->look, hits[i].id) && hits[i].score > 0 && hits[i].score >= self->options->min_score && !left_out(self, hits[i].id))
+    for (size_t i = 0; i < *count; i++) {
+        if (!may_be(&self->look, hits[i].id) || !(look || hits[i].score > 0) || !(hits[i].score >= self->options->min_score))
+            continue;
+        if (left_out(self, hits[i].id))
+            self->cut = true;
+        else
             hits[kept++] = hits[i];
+    }
     *count = kept;
     if (lens_ranker_well(&self->look, err) != 0)
         return -1;
@@ -258,8 +277,10 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
             at++;
         hits[i] = (hit){folded[i].id, folded[i].stands_for, hits[at].score};
     }
-    if (result == 0)
+    if (result == 0) {
+        self->cut |= found < kept;
         *count = found;
+    }
     free(ranked);
     free(folded);
     return result;
@@ -404,25 +425,32 @@ static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
     return 0;
 }
 
-static lens_results *rank_and_tell(query *self, lens_error *err)
+/* Ranks as deep as it is now, and sifts. */
+static int look_through(query *self, hit **hits, size_t *count, lens_error *err)
 {
-    hit *hits = NULL;
-    size_t count = 0;
-    int result;
-    if (self->ways.by == LENS_BY_LOOK && !self->ways.sifts) {
-        result = look_only(self, &hits, &count, err);
-    } else {
-        result = go(self, err);
-        /* Words to be left out have no scores of their own by the text: what says them is not what is looked for. */
-        const bool one = (self->ways.by & (self->ways.by - 1)) == 0 && self->ways.term_count == 1 && !(self->ways.by == LENS_BY_TEXT && self->ways.word_weights[0] <= 0);
-        if (result == 0)
-            result = one ? alone(self, &hits, &count, err) : fuse(self, &hits, &count, err);
-        if (result == 0)
-            result = sift(self, hits, &count, err);
-    }
-    lens_results *results = result == 0 ? page(self, hits, count, err) : NULL;
-    free(hits);
-    return results;
+    /* The look and the meaning have one ranking for all terms, the text one for each. Words to be left out have no scores of their own by the text: what says
+     * them is not what is looked for. */
+    const bool one = (self->ways.by & (self->ways.by - 1)) == 0 && (self->ways.by != LENS_BY_TEXT || (self->ways.term_count == 1 && self->ways.word_weights[0] > 0));
+    self->cut = false;
+    int result = go(self, err);
+    if (result == 0)
+        result = one ? alone(self, hits, count, err) : fuse(self, hits, count, err);
+    return result == 0 ? sift(self, *hits, count, err) : -1;
+}
+
+/* Whether deeper rankings would have more than the COUNT hits that are left. */
+static bool is_more_below(const query *self, size_t count)
+{
+    size_t most = self->look.count; /* that can be results */
+    for (size_t w = 0; w < self->ways.word_count && self->ways.sifts; w++)
+        if (has_phrase(self, w) && self->texts[w].count < most)
+            most = self->texts[w].count;
+    if (!self->cut || count >= most || (lens_store_searches(self->store) && self->depth >= FETCHED_MOST))
+        return false;
+    bool more = ((self->ways.by & LENS_BY_LOOK) && self->depth < self->look.count) || ((self->ways.by & LENS_BY_MEANING) && self->depth < self->meaning.count);
+    for (size_t w = 0; w < self->ways.word_count && (self->ways.by & LENS_BY_TEXT); w++)
+        more |= self->texts[w].count == self->depth;
+    return more;
 }
 
 static void drop_rankings(query *self)
@@ -441,6 +469,33 @@ static void drop_rankings(query *self)
         self->places[way] = NULL;
         self->ranked_count[way] = 0;
     }
+}
+
+/* The first of the rankings may all be left out, or of one group: the page is of those behind them then. */
+static int rank_enough(query *self, hit **hits, size_t *count, lens_error *err)
+{
+    const lens_search_options *options = self->options;
+    for (self->depth = depth_of(self);; self->depth *= DEEPER) {
+        if (look_through(self, hits, count, err) != 0)
+            return -1;
+        if ((*count > options->offset && *count - options->offset > options->n) || !is_more_below(self, *count))
+            return 0;
+        free(*hits);
+        *hits = NULL;
+        *count = 0;
+        drop_rankings(self);
+    }
+}
+
+static lens_results *rank_and_tell(query *self, lens_error *err)
+{
+    hit *hits = NULL;
+    size_t count = 0;
+    const bool plain = self->ways.by == LENS_BY_LOOK && !self->ways.sifts;
+    const int result = plain ? look_only(self, &hits, &count, err) : rank_enough(self, &hits, &count, err);
+    lens_results *results = result == 0 ? page(self, hits, count, err) : NULL;
+    free(hits);
+    return results;
 }
 
 static bool renew(query *self, lens_error *err)

@@ -259,7 +259,8 @@ int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation,
     double sum = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {
         const size_t row = i * self->vectors.count / count;
-        const double score = (double)lens_dot(self->sum, self->vectors.data + (size_t)self->vectors.slots[row] * dim, self->model.dim);
+        const double score = (double)lens_dot(self->sum, self->vectors.data + (size_t)self->vectors.slots[row] * dim, self->model.dim) -
+                             (self->penalties ? (double)self->penalties[row] : 0);
         sum += score;
         squares += score * score;
     }

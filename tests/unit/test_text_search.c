@@ -1,4 +1,6 @@
 /* src/library/text_search.c, by lens_search: libraries made by hand, of more texts than a test of the command line has. */
+#include <math.h>
+
 #include "base/clock.h"
 #include "memelens.h"
 #include "support_texts.h"
@@ -166,6 +168,63 @@ static void test_many_terms(void **state)
     lens_library_close(library);
 }
 
+/* What is like picture ID by the look alone, with WORDS that only sift: the first N of the pictures below WANTED, as they stand in the answer without words. */
+static void expect_by_look(lens_library *library, int64_t id, const char *words, bool unhub, size_t n, const char *wanted)
+{
+    lens_error err = {0};
+    lens_search_options options = lens_search_options_default();
+    const lens_term terms[] = {{.kind = LENS_TERM_ID, .text = "id", .id = id, .weight = 1}, {.kind = LENS_TERM_WORDS, .text = words, .weight = 1}};
+    options.by = LENS_BY_LOOK;
+    options.unhub = unhub;
+    options.n = 1000;
+    lens_results *all = lens_search(library, terms, 1, &options, &err);
+    options.n = n;
+    lens_results *some = all ? lens_search(library, terms, 2, &options, &err) : NULL;
+    if (!some)
+        fail_msg("%s: %s", words, err.message);
+    size_t found = 0, there = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        if (strncmp(all->items[i].path, wanted, strlen(wanted)) != 0)
+            continue;
+        there++;
+        if (found == n)
+            continue;
+        assert_true(found < some->count);
+        assert_string_equal(some->items[found].path, all->items[i].path);
+        assert_true(fabs(some->items[found].score - all->items[i].score) < 1e-6);
+        found++;
+    }
+    assert_int_equal(some->count, found);
+    assert_true(some->more == (there > n));
+    lens_results_free(some);
+    lens_results_free(all);
+}
+
+/* What words leave out, or a phrase lets in, may stand behind all that the look is asked for at first; and it keeps its place and its score. */
+static void test_words_sift_what_is_like_a_picture(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    assert_done(test_write_pictures(f->store, f->model, TEXTS_DIM, "/b", MANY + 2, 30, &err), &err);
+    lens_store_caption captions[30];
+    for (unsigned i = 0; i < 30; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/b/%05u.jpg", MANY + 2 + i);
+        captions[i] = (lens_store_caption){test_id(f->store, path), "a house on fire", "a house on fire"};
+    }
+    assert_done(lens_store_captions_write(f->store, texts_source(f, "/d.tsv"), 1, 1, captions, 30, true, NULL, &err), &err);
+    lens_library *library = lens_library_open(f->place, &err);
+    const int64_t id = test_id(f->store, "/a/00001.jpg");
+    for (int unhub = 0; unhub < 2; unhub++) {
+        static const size_t counts[] = {1, 10, 29, 30, 1000};
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            expect_by_look(library, id, "-dog", unhub, counts[i], "/b/0");
+            expect_by_look(library, id, "-xylophone", unhub, counts[i], "/");
+        }
+    }
+    lens_library_close(library);
+}
+
 static int setup_small(void **state)
 {
     const int result = texts_setup(state);
@@ -184,6 +243,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_first_words, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pictures_without_a_look, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_many_terms, setup_small, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_words_sift_what_is_like_a_picture, setup, texts_teardown),
     };
     return store_place_run(tests);
 }
