@@ -190,6 +190,7 @@ typedef struct finder {
     lens_error *err;
     size_t most; /* hits that are asked for */
     size_t left; /* texts that this question may still give */
+    bool phrases; /* a text is to have some */
     bool may;    /* the present one is of a picture that may be a result */
     bool failed;
 } finder;
@@ -234,7 +235,8 @@ static int add_hit(void *context, int64_t id)
     if (!self->may)
         self->match = lens_match_text(self->matcher, self->text->folded);
     self->may = true;
-    if (self->match.left_out || self->match.score < least_score)
+    /* What has its phrase was asked for, however little of the rest it has. */
+    if (self->match.left_out || (self->match.score < least_score && !self->phrases))
         return 0;
     lens_text_hit *items = lens_list_room(out->items, out->count, &self->capacity, sizeof *items);
     if (!items)
@@ -333,16 +335,23 @@ static int find(finder *self, lens_error *err)
     const lens_matcher *matcher = self->matcher;
     const lens_wanted *wanted = matcher->wanted;
     bool chosen[LENS_WANTED_WORDS] = {false};
-    size_t known = 0;
-    for (size_t i = 0; i < wanted->count; i++)
+    bool phrases[LENS_WANTED_WORDS] = {false};
+    size_t known = 0, in_phrases = 0;
+    for (size_t i = 0; i < wanted->count; i++) {
         known += chosen[i] = is_known(matcher, i);
+        in_phrases += phrases[i] = chosen[i] && wanted->words[i].phrase;
+    }
     if (known == 0)
         return 0;
+    self->phrases = in_phrases > 0;
     if (ask(self, chosen, err) != 0)
         return -1;
-    /* Without the one word that was read or typed too wrongly; a phrase is always asked for. */
+    /* What has the phrases is all to be known: by it is told what lacks them. And what lacks them is asked for by nobody. */
+    if (in_phrases)
+        return in_phrases < known ? ask(self, phrases, err) : 0;
+    /* Without the one word that was read or typed too wrongly. */
     for (size_t i = 0; i < wanted->count && known > 1 && known <= LEAVE_ONE_MOST && self->complete < ENOUGH; i++) {
-        if (!chosen[i] || wanted->words[i].phrase || is_joined(wanted, i)) /* without one character of two another word is left */
+        if (!chosen[i] || is_joined(wanted, i)) /* without one character of two another word is left */
             continue;
         chosen[i] = false;
         const int result = ask(self, chosen, err);
@@ -355,7 +364,7 @@ static int find(finder *self, lens_error *err)
     /* What has only two of the rarest words, so that something is found. */
     size_t rare[RARE_WORDS], count = 0;
     for (size_t i = 0; i < wanted->count; i++) {
-        if (!chosen[i] || wanted->words[i].phrase)
+        if (!chosen[i])
             continue;
         size_t at = count < RARE_WORDS ? count++ : RARE_WORDS;
         while (at > 0 && matcher->words[rare[at - 1]].texts > matcher->words[i].texts) {
@@ -370,7 +379,7 @@ static int find(finder *self, lens_error *err)
         for (size_t b = a + 1; b < count; b++) {
             bool pair[LENS_WANTED_WORDS] = {false};
             for (size_t i = 0; i < wanted->count; i++)
-                pair[i] = i == rare[a] || i == rare[b] || (chosen[i] && wanted->words[i].phrase);
+                pair[i] = i == rare[a] || i == rare[b];
             if (ask(self, pair, err) != 0)
                 return -1;
         }

@@ -225,6 +225,24 @@ static void test_words_sift_what_is_like_a_picture(void **state)
     lens_library_close(library);
 }
 
+/* What has a phrase is found, and not left out, however many other words there are that it lacks. */
+static void test_a_phrase_and_words_that_are_elsewhere(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    const int64_t fire = texts_picture(f, "/a/00001.jpg", 1), dog = texts_picture(f, "/a/00002.jpg", 2);
+    texts_say(f, texts_source(f, "/c.tsv"), true, fire, "the house is on fire", dog, "a dog a cat a horse and snow on mountains", 0, NULL);
+    lens_library *library = lens_library_open(f->place, &err);
+    const lens_search_options options = lens_search_options_default();
+    static const char *const queries[] = {"\"on fire\"", "\"on fire\" dog", "\"on fire\" dog cat", "dog cat \"on fire\" horse mountains snow", "\"on fire\" dog cat -mountain"};
+    char first[64];
+    for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
+        assert_int_equal(search(library, queries[q], &options, first), 1);
+        assert_string_equal(first, "/a/00001.jpg");
+    }
+    lens_library_close(library);
+}
+
 static int setup_small(void **state)
 {
     const int result = texts_setup(state);
@@ -244,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pictures_without_a_look, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_many_terms, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_words_sift_what_is_like_a_picture, setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_a_phrase_and_words_that_are_elsewhere, setup_small, texts_teardown),
     };
     return store_place_run(tests);
 }
