@@ -15,7 +15,7 @@ bool lens_date_read(const char *text, bool local, int64_t *seconds)
     const int64_t found = (int64_t)(local ? mktime(&asked) : timegm(&asked)); /* which turn the 31st of February into the 3rd of March */
     if (asked.tm_mon != month - 1 || asked.tm_mday != day)
         return false;
-    *seconds = found ? found : 1;
+    *seconds = found ? found : -1; /* files out of archives are often of that very second: they are on its side */
     return true;
 }
 
