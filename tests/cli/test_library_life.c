@@ -287,6 +287,10 @@ static void test_search_in_indexes_first(void **state)
     assert_int_equal(run.out.size, strlen(b) + 1);
     assert_memory_equal(run.out.data, b, strlen(b));
     test_run_free(&run);
+    /* Of a weight that no float holds the score would be none. */
+    run = test_world_expect(world, 2, "search", "1000000000000000000000000000000000000000:id:1", NULL);
+    assert_non_null(strstr(run.err.data, "-1000 to 1000"));
+    test_run_free(&run);
     free(one), free(two), free(a), free(b);
 }
 
