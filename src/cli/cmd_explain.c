@@ -137,6 +137,9 @@ static int run(const cli_list *operands)
     if (status == CLI_DONE && terms.items[1].kind == LENS_TERM_WORDS)
         status = cli_fail("%s: no such picture", operands->items[1]);
     for (int i = 0; i < 2 && status == CLI_DONE; i++)
+        if (terms.items[i].weight != 1) /* the score told is without it */
+            status = cli_fail("%s: explain weighs nothing", operands->items[i]);
+    for (int i = 0; i < 2 && status == CLI_DONE; i++)
         status = resolve(&terms.items[i], &paths[i]);
     for (int i = 0; i < 2 && status == CLI_DONE; i++)
         status = cli_spare(output, terms.items[i].kind == LENS_TERM_FILE ? terms.items[i].text : NULL);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encoders/encoder.h"
 #include "library/query_ways.h"
 #include "library/ranker.h"
 #include "library/text_search.h"
@@ -548,6 +549,9 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
         lens_fail(err, LENS_E_ARGUMENT, "nothing to search for");
         return NULL;
     }
+    lens_precision precision; /* also where nothing is to be encoded */
+    if (options->precision && lens_precision_parse(options->precision, &precision, err) != 0)
+        return NULL;
     query self = {.library = library, .options = options};
     lens_store_model look = {0}, meaning = {0};
     lens_results *results = NULL;

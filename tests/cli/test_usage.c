@@ -157,6 +157,10 @@ static void test_mistakes(void **state)
         {{"similar", "x", "--null", "--json"}, "--json goes with neither --paths nor --null"},
         {{"search", "x", "--preview", "-0"}, "--preview goes with neither --json nor --null"},
         {{"explain", "a", "b", "--side=9"}, "--side goes with --output"},
+        {{"explain", "-1:id:1", "id:2"}, "explain weighs nothing"},
+        {{"explain", "id:1", "2:id:2"}, "explain weighs nothing"},
+        {{"search", "id:1", "--precision", "f31"}, "f31"},
+        {{"similar", "id:1", "--precision="}, "not one of auto"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *const *words = wrong[i].words, *argv[] = {test_program(), words[0], words[1], words[2], words[3], NULL};
