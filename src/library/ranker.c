@@ -251,23 +251,40 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
     return result;
 }
 
-int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err)
+/* The mean and the deviation of what the rows of ALL are ranked by. PENALTIES: theirs; NULL: none. */
+static void spread_of(const lens_ranker *self, const lens_store_vectors *all, const float *penalties, double *mean, double *deviation)
 {
-    if (self->remote)
-        return lens_store_spread(self->store, self->model.id, self->sum, self->model.dim, mean, deviation, err);
-    const size_t count = self->vectors.count < SPREAD_ROWS ? self->vectors.count : SPREAD_ROWS, dim = (size_t)self->model.dim;
+    const size_t count = all->count < SPREAD_ROWS ? all->count : SPREAD_ROWS, dim = (size_t)self->model.dim;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {
-        const size_t row = i * self->vectors.count / count;
-        const double score = (double)lens_dot(self->sum, self->vectors.data + (size_t)self->vectors.slots[row] * dim, self->model.dim) -
-                             (self->penalties ? (double)self->penalties[row] : 0);
+        const size_t row = i * all->count / count;
+        const double score = (double)lens_dot(self->sum, all->data + (size_t)all->slots[row] * dim, self->model.dim) - (penalties ? (double)penalties[row] : 0);
         sum += score;
         squares += score * score;
     }
     *mean = count ? sum / (double)count : 0;
     const double variance = count ? squares / (double)count - *mean * *mean : 0;
     *deviation = variance > 1e-12 ? sqrt(variance) : 1e-6;
-    return 0;
+}
+
+int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err)
+{
+    if (self->remote)
+        return lens_store_spread(self->store, self->model.id, self->sum, self->model.dim, mean, deviation, err);
+    *mean = self->mean;
+    *deviation = self->deviation;
+    if (!self->in.count)
+        return 0;
+    lens_store_vectors all; /* ours are of some folders alone */
+    if (lens_store_vectors_open(self->store, self->model.id, NULL, 0, &all, err) != 0)
+        return -1;
+    float *penalties = self->penalties ? lens_nearness_penalties(&all, lens_processors(), err) : NULL;
+    const int result = lens_store_vectors_fit(&all, self->model.dim, err) == 0 && (penalties || !self->penalties) ? 0 : -1;
+    if (result == 0)
+        spread_of(self, &all, penalties, mean, deviation);
+    free(penalties);
+    lens_store_vectors_free(&all);
+    return result;
 }
 
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err)
@@ -358,6 +375,8 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
     }
     if (options->unhub && term_count && weigh(self, err) != 0)
         return -1;
+    if (term_count && !self->in.count)
+        spread_of(self, &self->vectors, self->penalties, &self->mean, &self->deviation);
     return let_in(self, err);
 }
 

@@ -225,6 +225,30 @@ static void test_words_sift_what_is_like_a_picture(void **state)
     lens_library_close(library);
 }
 
+/* A picture stands out of all there are, and not of the few that a filter lets in: of one alone none would. */
+static void test_one_picture_that_a_filter_lets_in(void **state)
+{
+    static const char *const labels[] = {"b"}, *const in[] = {"/b"};
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    lens_library *library = lens_library_open(f->place, &err);
+    const lens_term terms[] = {{.kind = LENS_TERM_ID, .text = "id", .id = test_id(f->store, "/b/last.jpg"), .weight = 1},
+                               {.kind = LENS_TERM_WORDS, .text = "xylophone", .weight = 1}};
+    for (int i = 0; i < 4; i++) {
+        lens_search_options options = lens_search_options_default();
+        options.labels = labels, options.label_count = i % 2 == 0;
+        options.in = in, options.in_count = i % 2 == 1;
+        options.unhub = i > 1;
+        lens_results *results = lens_search(library, terms, 2, &options, &err);
+        if (!results)
+            fail_msg("%s", err.message);
+        assert_int_equal(results->count, 1);
+        assert_true(results->items[0].score > 0.1);
+        lens_results_free(results);
+    }
+    lens_library_close(library);
+}
+
 /* What has a phrase is found, and not left out, however many other words there are that it lacks. */
 static void test_a_phrase_and_words_that_are_elsewhere(void **state)
 {
@@ -262,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pictures_without_a_look, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_many_terms, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_words_sift_what_is_like_a_picture, setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_one_picture_that_a_filter_lets_in, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_phrase_and_words_that_are_elsewhere, setup_small, texts_teardown),
     };
     return store_place_run(tests);
