@@ -4,7 +4,7 @@
 
 #include "words/tokens.h"
 
-enum { LENS_WANTED_WORDS = 32 }; /* that are looked for; those behind them count for the meaning alone */
+enum { LENS_WANTED_WORDS = 32 }; /* that are looked for, phrases and what is to be left out before all; those behind them count for the meaning alone */
 
 typedef struct lens_wanted_word {
     const char *text; /* folded, ended by NUL */

@@ -239,13 +239,30 @@ static void test_too_many_words(void **state)
         lens_wanted_free(&wanted);
         lens_buffer_free(&without);
     }
-    /* Nor is a phrase cut that begins within the room. */
+    /* Nor is a phrase cut that begins within the room: there is room for it before the rest. */
     text.size -= strlen("w31 w32 w33 w34 w35 w36 w37 w38 w39 ");
     text.data[text.size] = '\0';
     lens_buffer_print(&text, "-x-y-z");
     assert_int_equal(lens_wanted_read(&wanted, text.data), 0);
-    assert_int_equal(wanted.count, 31);
+    assert_int_equal(wanted.count, LENS_WANTED_WORDS);
+    assert_string_equal(wanted.words[28].text, "w28");
+    for (int i = 29; i < 32; i++)
+        assert_true(wanted.words[i].without && wanted.words[i].phrase == 1 && wanted.words[i].text[0] == 'x' + i - 29);
     lens_wanted_free(&wanted);
+    /* A sentence without blanks has soon so many. */
+    lens_buffer sentence = {0};
+    for (int i = 0; i < 50; i++)
+        lens_buffer_print(&sentence, "\xe7\x8c\xab");
+    lens_buffer_print(&sentence, " -dog \"on fire\" -cat");
+    assert_int_equal(lens_wanted_read(&wanted, sentence.data), 0);
+    assert_int_equal(wanted.count, LENS_WANTED_WORDS);
+    static const char *const last[] = {"dog", "on", "fire", "cat"};
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(wanted.words[28 + i].text, last[i]);
+        assert_true(wanted.words[28 + i].without == (i == 0 || i == 3) && !wanted.words[28 + i].phrase == (i == 0 || i == 3));
+    }
+    lens_wanted_free(&wanted);
+    lens_buffer_free(&sentence);
     lens_buffer_free(&phrase);
     lens_buffer_free(&text);
 }
