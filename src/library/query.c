@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ids.h"
 #include "encoders/encoder.h"
 #include "library/query_ways.h"
 #include "library/ranker.h"
@@ -48,6 +49,7 @@ typedef struct query {
 typedef struct hit {
     int64_t id, stands_for;
     double score;
+    bool open; /* deeper rankings may put others before it */
 } hit;
 
 /* ---- going them ---- */
@@ -164,8 +166,8 @@ typedef struct fusing {
     double *sure; /* of those of texts */
 } fusing;
 
-/* 0, or -1 when memory is short. */
-static int gather_rankings(const query *self, fusing *out)
+/* Of each ranking the first DEPTH. 0, or -1 when memory is short. */
+static int gather_rankings(const query *self, size_t depth, fusing *out)
 {
     size_t total = self->ranked_count[LENS_WAY_LOOK] + self->ranked_count[LENS_WAY_MEANING];
     double all = 0;
@@ -180,16 +182,18 @@ static int gather_rankings(const query *self, fusing *out)
     if (!ids || !sure || !out->rankings)
         return -1;
     for (int way = LENS_WAY_LOOK; way <= LENS_WAY_MEANING; way += LENS_WAY_MEANING) {
-        if (!self->ranked_count[way])
+        const size_t count = self->ranked_count[way] < depth ? self->ranked_count[way] : depth;
+        if (!count)
             continue;
-        out->rankings[out->count++] = (lens_ranking){ids, self->sure[way], self->ranked_count[way], weights[way]};
-        for (size_t i = 0; i < self->ranked_count[way]; i++)
+        out->rankings[out->count++] = (lens_ranking){ids, self->sure[way], count, weights[way]};
+        for (size_t i = 0; i < count; i++)
             *ids++ = self->ranked[way][i].id;
     }
     for (size_t w = 0; w < self->ways.word_count && texts; w++) {
         const lens_text_hits *hits = &self->texts[w];
-        out->rankings[out->count++] = (lens_ranking){ids, sure, hits->count, weights[LENS_WAY_TEXT] * self->ways.word_weights[w] / (all > 0 ? all : 1)};
-        for (size_t i = 0; i < hits->count; i++) {
+        const size_t count = hits->count < depth || self->ways.sifts ? hits->count : depth;
+        out->rankings[out->count++] = (lens_ranking){ids, sure, count, weights[LENS_WAY_TEXT] * self->ways.word_weights[w] / (all > 0 ? all : 1)};
+        for (size_t i = 0; i < count; i++) {
             *ids++ = hits->items[i].id;
             *sure++ = fmin(1, fmax(least_sure, (hits->items[i].score - text_from) / (text_full - text_from)));
         }
@@ -197,21 +201,56 @@ static int gather_rankings(const query *self, fusing *out)
     return 0;
 }
 
-static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
+static int fuse_rankings(const query *self, size_t depth, lens_fused **fused, size_t *count, lens_error *err)
 {
     fusing gathered = {0};
-    lens_fused *fused = NULL;
-    int result = gather_rankings(self, &gathered) == 0 ? lens_fuse(gathered.rankings, gathered.count, fuse_k, &fused, count, err)
-                                                       : lens_fail_memory(err);
-    *hits = result == 0 ? calloc(*count + 1, sizeof **hits) : NULL;
-    if (result == 0 && !*hits)
-        result = lens_fail_memory(err);
-    for (size_t i = 0; result == 0 && i < *count; i++)
-        (*hits)[i] = (hit){fused[i].id, 1, fused[i].score};
-    free(fused);
+    const int result = gather_rankings(self, depth, &gathered) == 0 ? lens_fuse(gathered.rankings, gathered.count, fuse_k, fused, count, err) : lens_fail_memory(err);
     free(gathered.rankings);
     free(gathered.ids);
     free(gathered.sure);
+    return result;
+}
+
+/* Whether rankings were longer than DEPTH, or would be if they were asked for. */
+static bool goes_on(const query *self, size_t depth)
+{
+    bool more = ((self->ways.by & LENS_BY_LOOK) && depth < self->look.count) || ((self->ways.by & LENS_BY_MEANING) && depth < self->meaning.count);
+    for (size_t w = 0; w < self->ways.word_count && (self->ways.by & LENS_BY_TEXT) && !self->ways.sifts; w++)
+        more |= self->texts[w].count >= depth;
+    return more;
+}
+
+/* A deeper ranking puts some before others, as what one way has far up may stand far down in another. So that nothing is on two pages, or on none, all pages
+ * are of one order, in which the first of a depth stay where they are: of a hundred deep fifty, then of two hundred fifty more, and so on. */
+static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
+{
+    int64_t *told = NULL;
+    bool last = false;
+    int result = 0;
+    *count = 0;
+    for (size_t depth = DEPTH; result == 0 && !last; depth *= 2) {
+        lens_fused *fused = NULL;
+        size_t fused_count = 0;
+        const size_t before = *count;
+        const bool more = goes_on(self, depth);
+        last = !more || depth >= self->depth;
+        result = fuse_rankings(self, depth, &fused, &fused_count, err);
+        hit *grown = result == 0 ? realloc(*hits, (before + fused_count + 1) * sizeof *grown) : NULL;
+        int64_t *ids = grown ? realloc(told, (before + fused_count + 1) * sizeof *ids) : NULL;
+        *hits = grown ? grown : *hits;
+        told = ids ? ids : told;
+        if (result == 0 && !ids)
+            result = lens_fail_memory(err);
+        for (size_t i = 0; result == 0 && i < fused_count && (last || *count < depth / 2); i++)
+            if (!lens_ids_have(told, before, fused[i].id))
+                (*hits)[(*count)++] = (hit){fused[i].id, 1, fused[i].score, more && *count >= depth / 2};
+        for (size_t i = before; result == 0 && i < *count; i++)
+            told[i] = (*hits)[i].id;
+        if (result == 0)
+            lens_ids_sort(told, *count);
+        free(fused);
+    }
+    free(told);
     return result;
 }
 
@@ -225,8 +264,8 @@ static int alone(query *self, hit **hits, size_t *count, lens_error *err)
     if (!*hits)
         return lens_fail_memory(err);
     for (size_t i = 0; i < *count; i++)
-        (*hits)[i] = texts ? (hit){texts->items[i].id, 1, texts->items[i].score}
-                           : (hit){self->ranked[way][i].id, 1, (double)self->ranked[way][i].score};
+        (*hits)[i] = texts ? (hit){.id = texts->items[i].id, .stands_for = 1, .score = texts->items[i].score}
+                           : (hit){.id = self->ranked[way][i].id, .stands_for = 1, .score = (double)self->ranked[way][i].score};
     return 0;
 }
 
@@ -247,13 +286,13 @@ static int fetch(query *self, const hit *hits, size_t count, lens_error *err)
  * alone nothing speaks against it: all pictures have their place, as where nothing is left out. */
 static int sift(query *self, hit *hits, size_t *count, lens_error *err)
 {
-    const bool look = self->ways.by == LENS_BY_LOOK;
+    const bool look = self->ways.by == LENS_BY_LOOK, reaches = *count && hits[*count - 1].score >= self->options->min_score;
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++) {
         if (!may_be(&self->look, hits[i].id) || !(look || hits[i].score > 0) || !(hits[i].score >= self->options->min_score))
             continue;
         if (left_out(self, hits[i].id))
-            self->cut = true;
+            self->cut = reaches; /* else nothing further down has the least score either */
         else
             hits[kept++] = hits[i];
     }
@@ -276,10 +315,10 @@ static int sift(query *self, hit *hits, size_t *count, lens_error *err)
     for (size_t i = 0, at = 0; result == 0 && i < found; i++) {
         while (hits[at].id != folded[i].id)
             at++;
-        hits[i] = (hit){folded[i].id, folded[i].stands_for, hits[at].score};
+        hits[i] = (hit){folded[i].id, folded[i].stands_for, hits[at].score, hits[at].open};
     }
     if (result == 0) {
-        self->cut |= found < kept;
+        self->cut |= found < kept && reaches;
         *count = found;
     }
     free(ranked);
@@ -421,7 +460,7 @@ static int look_only(query *self, hit **hits, size_t *count, lens_error *err)
     if (lens_ranker_rank(look, wanted, least, options->fold, found, count, err) != 0)
         return -1;
     for (size_t i = 0; i < *count; i++)
-        (*hits)[i] = (hit){found[i].id, found[i].stands_for, (double)found[i].score + (look->penalties ? (double)look->penalties[found[i].row] : 0)};
+        (*hits)[i] = (hit){found[i].id, found[i].stands_for, (double)found[i].score + (look->penalties ? (double)look->penalties[found[i].row] : 0), false};
     self->ranked_count[LENS_WAY_LOOK] = *count;
     return 0;
 }
@@ -446,12 +485,10 @@ static bool is_more_below(const query *self, size_t count)
     for (size_t w = 0; w < self->ways.word_count && self->ways.sifts; w++)
         if (has_phrase(self, w) && self->texts[w].count < most)
             most = self->texts[w].count;
-    if (!self->cut || count >= most || (lens_store_searches(self->store) && self->depth >= FETCHED_MOST))
+    const bool deep = self->depth >= depth_of(self), far = lens_store_searches(self->store) && self->depth >= FETCHED_MOST;
+    if (count >= most || (deep && (far || !self->cut)))
         return false;
-    bool more = ((self->ways.by & LENS_BY_LOOK) && self->depth < self->look.count) || ((self->ways.by & LENS_BY_MEANING) && self->depth < self->meaning.count);
-    for (size_t w = 0; w < self->ways.word_count && (self->ways.by & LENS_BY_TEXT); w++)
-        more |= self->texts[w].count == self->depth;
-    return more;
+    return goes_on(self, self->depth);
 }
 
 static void drop_rankings(query *self)
@@ -472,14 +509,22 @@ static void drop_rankings(query *self)
     }
 }
 
-/* The first of the rankings may all be left out, or of one group: the page is of those behind them then. */
-static int rank_enough(query *self, hit **hits, size_t *count, lens_error *err)
+/* Whether the HITS have all that is on the page and before it, and in its place. */
+static bool is_enough(const query *self, const hit *hits, size_t count)
 {
     const lens_search_options *options = self->options;
-    for (self->depth = depth_of(self);; self->depth *= DEEPER) {
+    const bool full = count > options->offset && count - options->offset > options->n;
+    return full && (options->n == 0 || !hits[options->offset + options->n - 1].open);
+}
+
+/* The first of the rankings may all be left out, or of one group: the page is of those behind them then. How deep that is no page may decide by itself: they begin
+ * alike. */
+static int rank_enough(query *self, hit **hits, size_t *count, lens_error *err)
+{
+    for (self->depth = self->ways.sifts || self->options->fold ? DEPTH : depth_of(self);; self->depth *= DEEPER) {
         if (look_through(self, hits, count, err) != 0)
             return -1;
-        if ((*count > options->offset && *count - options->offset > options->n) || !is_more_below(self, *count))
+        if (is_enough(self, *hits, *count) || !is_more_below(self, *count))
             return 0;
         free(*hits);
         *hits = NULL;

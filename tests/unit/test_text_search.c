@@ -225,6 +225,57 @@ static void test_words_sift_what_is_like_a_picture(void **state)
     lens_library_close(library);
 }
 
+/* The pages of an answer are of one order: nothing is on two of them, or on none. */
+static void expect_pages(lens_library *library, const lens_term *terms, size_t count, lens_search_options options)
+{
+    lens_error err = {0};
+    options.n = 1000;
+    options.offset = 0;
+    lens_results *all = lens_search(library, terms, count, &options, &err);
+    assert_done(all ? 0 : -1, &err);
+    assert_false(all->more);
+    assert_true(all->count > 200);
+    options.n = 10;
+    for (bool more = true; more; options.offset += options.n) {
+        lens_results *page = lens_search(library, terms, count, &options, &err);
+        assert_done(page ? 0 : -1, &err);
+        more = options.offset + options.n < all->count;
+        assert_true(page->more == more);
+        assert_int_equal(page->count, more ? options.n : all->count - options.offset);
+        for (size_t i = 0; i < page->count; i++)
+            assert_int_equal(page->items[i].id, all->items[options.offset + i].id);
+        lens_results_free(page);
+    }
+    lens_results_free(all);
+}
+
+static void test_pages(void **state)
+{
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    const int64_t source = texts_source(f, "/d.tsv");
+    lens_store_caption captions[300];
+    for (unsigned i = 0; i < 300; i++) { /* these say it less well the further on they are, and look like it in another order */
+        static const char *const texts[] = {"cat", "a cat", "a cat on a mat"};
+        char path[32];
+        snprintf(path, sizeof path, "/a/%05u.jpg", i * 2 + 1);
+        captions[i] = (lens_store_caption){test_id(f->store, path), texts[i % 3], texts[i % 3]};
+    }
+    assert_done(lens_store_captions_write(f->store, source, 1, 1, captions, 300, true, NULL, &err), &err);
+    lens_library *library = lens_library_open(f->place, &err);
+    static const char *const words[] = {"cat", "cat -mat", "cat -xylophone"};
+    const int64_t id = test_id(f->store, "/a/00007.jpg");
+    for (size_t q = 0; q < sizeof words / sizeof *words; q++)
+        for (int how = 0; how < 3; how++) {
+            const lens_term terms[] = {{.kind = LENS_TERM_ID, .text = "id", .id = id, .weight = 1}, {.kind = LENS_TERM_WORDS, .text = words[q], .weight = 1}};
+            lens_search_options options = lens_search_options_default();
+            options.unhub = how == 1;
+            options.path = how == 2 ? "/a/*" : NULL;
+            expect_pages(library, terms, 2, options);
+        }
+    lens_library_close(library);
+}
+
 /* A picture stands out of all there are, and not of the few that a filter lets in: of one alone none would. */
 static void test_one_picture_that_a_filter_lets_in(void **state)
 {
@@ -286,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pictures_without_a_look, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_many_terms, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_words_sift_what_is_like_a_picture, setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_pages, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_one_picture_that_a_filter_lets_in, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_phrase_and_words_that_are_elsewhere, setup_small, texts_teardown),
     };
