@@ -134,6 +134,8 @@ static int run(const cli_list *operands)
     static const char *const usual[] = {"efficientnet-lite0", "colour"};
     if (operands->count != 1)
         return cli_fail("compare: which queries? `memelens compare QUERIES.tsv --pictures DIR`; see --help");
+    if (as_json && as_markdown)
+        return cli_fail("--json and --markdown: one of them");
     if (cli_spare(report, operands->items[0]) != CLI_DONE || cli_spare(report, labels) != CLI_DONE)
         return CLI_ERROR;
     lens_status *status = NULL;

@@ -157,6 +157,7 @@ static void test_mistakes(void **state)
         {{"similar", "x", "--null", "--json"}, "--json goes with neither --paths nor --null"},
         {{"search", "x", "--preview", "-0"}, "--preview goes with neither --json nor --null"},
         {{"explain", "a", "b", "--side=9"}, "--side goes with --output"},
+        {{"compare", "a", "--json", "--markdown"}, "one of them"},
         {{"explain", "-1:id:1", "id:2"}, "explain weighs nothing"},
         {{"explain", "id:1", "2:id:2"}, "explain weighs nothing"},
         {{"search", "id:1", "--precision", "f31"}, "f31"},
