@@ -10,7 +10,7 @@ export function wanted(terms) {
   const found = [];
   for (const term of terms)
     if (term.kind === 'text' && term.weight > 0)
-      for (const part of term.value.split(/\s+/))
+      for (const part of term.value.replace(/(^|\s)-"[^"]*"?/g, ' ').split(/\s+/))
         if (!part.startsWith('-'))
           for (const [word] of part.matchAll(words())) found.push({word: fold(word), begins: part.endsWith('*')});
   return found;
