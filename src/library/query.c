@@ -131,7 +131,8 @@ static int go(query *self, lens_error *err)
     if ((self->ways.by & LENS_BY_MEANING) && rank(self, LENS_WAY_MEANING, &self->meaning, err) != 0)
         return -1;
     for (size_t w = 0; w < self->ways.word_count && ((self->ways.by & LENS_BY_TEXT) || self->ways.sifts); w++)
-        if (lens_text_search(self->library, self->store, &self->ways.wanted[w], may_be, &self->look, self->ways.sifts ? SIZE_MAX : self->depth, &self->texts[w], err) != 0)
+        if (lens_text_search(self->library, self->store, &self->ways.wanted[w], may_be, &self->look, self->ways.sifts ? SIZE_MAX : self->depth,
+                             &self->texts[w], err) != 0)
             return -1;
     return lens_ranker_well(&self->look, err) == 0 ? keep_places(self, err) : -1;
 }
@@ -204,7 +205,8 @@ static int gather_rankings(const query *self, size_t depth, fusing *out)
 static int fuse_rankings(const query *self, size_t depth, lens_fused **fused, size_t *count, lens_error *err)
 {
     fusing gathered = {0};
-    const int result = gather_rankings(self, depth, &gathered) == 0 ? lens_fuse(gathered.rankings, gathered.count, fuse_k, fused, count, err) : lens_fail_memory(err);
+    const int result = gather_rankings(self, depth, &gathered) == 0 ? lens_fuse(gathered.rankings, gathered.count, fuse_k, fused, count, err)
+                                                                    : lens_fail_memory(err);
     free(gathered.rankings);
     free(gathered.ids);
     free(gathered.sure);
@@ -470,7 +472,8 @@ static int look_through(query *self, hit **hits, size_t *count, lens_error *err)
 {
     /* The look and the meaning have one ranking for all terms, the text one for each. Words to be left out have no scores of their own by the text: what says
      * them is not what is looked for. */
-    const bool one = (self->ways.by & (self->ways.by - 1)) == 0 && (self->ways.by != LENS_BY_TEXT || (self->ways.term_count == 1 && self->ways.word_weights[0] > 0));
+    const bool one = (self->ways.by & (self->ways.by - 1)) == 0 &&
+                     (self->ways.by != LENS_BY_TEXT || (self->ways.term_count == 1 && self->ways.word_weights[0] > 0));
     self->cut = false;
     int result = go(self, err);
     if (result == 0)
@@ -517,8 +520,8 @@ static bool is_enough(const query *self, const hit *hits, size_t count)
     return full && (options->n == 0 || !hits[options->offset + options->n - 1].open);
 }
 
-/* The first of the rankings may all be left out, or of one group: the page is of those behind them then. How deep that is no page may decide by itself: they begin
- * alike. */
+/* The first of the rankings may all be left out, or of one group: the page is of those behind them then. How deep that is no page may decide by itself: they
+ * begin alike. */
 static int rank_enough(query *self, hit **hits, size_t *count, lens_error *err)
 {
     for (self->depth = self->ways.sifts || self->options->fold ? DEPTH : depth_of(self);; self->depth *= DEEPER) {

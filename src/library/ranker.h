@@ -47,8 +47,8 @@ int lens_ranker_renew(lens_ranker *self, lens_error *err);
 /* The best WANTED rows with a score of LEAST at least, or with FOLD the best of each group of near-identical ones: HITS [wanted]. */
 int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, lens_fold_hit *hits, size_t *found, lens_error *err);
 
-/* The mean and the deviation of the scores of all pictures, as they are ranked and also those that a filter keeps out, from 500 of them: how far a score stands out is (score - mean) / deviation, which can be
- * compared between models where scores cannot. */
+/* The mean and the deviation of the scores of all pictures, as they are ranked and also those that a filter keeps out, from 500 of them: how far a score
+ * stands out is (score - mean) / deviation, which can be compared between models where scores cannot. */
 int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err);
 
 /* Of RANKED [count], rows of this view, best first, the best of each group of near-identical ones: HITS [wanted]. */

@@ -309,7 +309,8 @@ static void test_a_phrase_and_words_that_are_elsewhere(void **state)
     texts_say(f, texts_source(f, "/c.tsv"), true, fire, "the house is on fire", dog, "a dog a cat a horse and snow on mountains", 0, NULL);
     lens_library *library = lens_library_open(f->place, &err);
     const lens_search_options options = lens_search_options_default();
-    static const char *const queries[] = {"\"on fire\"", "\"on fire\" dog", "\"on fire\" dog cat", "dog cat \"on fire\" horse mountains snow", "\"on fire\" dog cat -mountain"};
+    static const char *const queries[] = {"\"on fire\"", "\"on fire\" dog", "\"on fire\" dog cat", "dog cat \"on fire\" horse mountains snow",
+                                          "\"on fire\" dog cat -mountain"};
     char first[64];
     for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
         assert_int_equal(search(library, queries[q], &options, first), 1);
