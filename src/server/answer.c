@@ -155,6 +155,33 @@ int lens_parameter_each(lens_exchange *exchange, const char *name, int (*each)(v
     return self.result;
 }
 
+typedef struct known_names {
+    const char *const *names;
+    const char *also, *unknown;
+} known_names;
+
+static enum MHD_Result meet_name(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    known_names *self = context;
+    (void)kind, (void)value;
+    bool known = self->also && strcmp(name, self->also) == 0;
+    for (size_t i = 0; self->names && self->names[i]; i++)
+        known |= strcmp(name, self->names[i]) == 0;
+    self->unknown = known ? NULL : name;
+    return known ? MHD_YES : MHD_NO;
+}
+
+int lens_parameters_known(lens_exchange *exchange, const char *const *names, const char *also)
+{
+    known_names self = {names, also, NULL};
+    MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, meet_name, &self);
+    if (!self.unknown)
+        return 0;
+    lens_error error = {0};
+    lens_fail(&error, LENS_E_ARGUMENT, "%.60s: no such option", self.unknown);
+    return lens_answer_failure(exchange, &error);
+}
+
 const char *lens_request_header(const lens_exchange *exchange, const char *name)
 {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);

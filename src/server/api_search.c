@@ -96,9 +96,11 @@ static int take_option(void *context, const char *value)
     return lens_query_option(self->query, self->name, value, &error) == 1 ? 0 : lens_answer_failure(self->exchange, &error);
 }
 
-/* The options that the address itself carries. 0 or -1 with an answer. */
-static int take_options(lens_exchange *exchange, lens_query *query)
+/* The options that the address itself carries, and nothing else but ALSO: a filter that is misspelt would let all in. 0 or -1 with an answer. */
+static int take_options(lens_exchange *exchange, lens_query *query, const char *also)
 {
+    if (lens_parameters_known(exchange, lens_query_options, also) != 0)
+        return -1;
     for (size_t i = 0; lens_query_options[i]; i++) {
         option one = {exchange, query, lens_query_options[i]};
         if (lens_parameter_each(exchange, one.name, take_option, &one) != 0)
@@ -113,7 +115,7 @@ void lens_api_search_get(lens_exchange *exchange)
     lens_error error = {0};
     const char *text;
     lens_query_init(&query);
-    if (lens_parameter(exchange, "text", &text) == 0 && take_options(exchange, &query) == 0) {
+    if (lens_parameter(exchange, "text", &text) == 0 && take_options(exchange, &query, "text") == 0) {
         if (!text)
             lens_answer_error(exchange, 400, "bad_request", "text is missing: /api/search?text=a+cat");
         else if (lens_query_add(&query, LENS_ASKED_TEXT, text, NULL, 0, 0, 1, &error) != 0)
@@ -129,7 +131,7 @@ void lens_api_similar(lens_exchange *exchange)
     lens_query query;
     lens_query_init(&query);
     query.options.leave_out_terms = true;
-    if (take_options(exchange, &query) == 0) {
+    if (take_options(exchange, &query, NULL) == 0) {
         lens_query_add(&query, LENS_ASKED_ID, NULL, NULL, 0, exchange->id, 1, NULL);
         ask(exchange, &query);
     }
@@ -153,7 +155,9 @@ void lens_api_search_post(lens_exchange *exchange)
     const char *type = lens_request_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
     lens_query_init(&query);
     int result;
-    if (type && strncasecmp(type, "multipart/form-data", 19) == 0) {
+    if (lens_parameters_known(exchange, NULL, NULL) != 0) { /* all that is asked is in the body */
+        result = -1;
+    } else if (type && strncasecmp(type, "multipart/form-data", 19) == 0) {
         result = lens_query_form(exchange, &query, &error);
     } else if (!type || strncasecmp(type, "application/json", 16) == 0 || is_what_curl_sends(exchange, type)) {
         result = lens_query_json(&query, exchange->body.data ? exchange->body.data : "", exchange->body.size, &error);

@@ -175,6 +175,8 @@ int lens_parameter(lens_exchange *exchange, const char *name, const char **value
 /* Calls EACH with every value of it, until it returns other than 0. -1 with an answer filled in where one is no UTF-8 without NUL; else what EACH
  * returned last. */
 int lens_parameter_each(lens_exchange *exchange, const char *name, int (*each)(void *context, const char *value), void *context);
+/* 0 where the address has no parameters but some of NAMES (ended by NULL; NULL: none) and ALSO (may be NULL); else -1 with an answer filled in. */
+int lens_parameters_known(lens_exchange *exchange, const char *const *names, const char *also);
 const char *lens_request_header(const lens_exchange *exchange, const char *name);
 
 /* ---- the routes' answers ---- */

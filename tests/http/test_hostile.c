@@ -222,6 +222,10 @@ static void malformed_queries(void **state)
     test_serving_expect(&serving, 400, "GET", "/api/search", "", NULL);
     test_serving_expect(&serving, 400, "GET", "/api/search?text=%ff", "", NULL);
     test_serving_expect(&serving, 400, "GET", "/api/search?text=a%00b", "", NULL);
+    test_serving_expect(&serving, 400, "GET", "/api/search?text=a&labels=cat", "", NULL);
+    test_serving_expect(&serving, 400, "GET", "/api/search?text=a&%ff=1", "", NULL);
+    test_serving_expect(&serving, 400, "GET", "/api/pictures/1/similar?text=a", "", NULL);
+    test_serving_expect(&serving, 400, "POST", "/api/search?label=cat", "", "{\"terms\":[{\"id\":1}]}");
     test_serving_expect(&serving, 400, "GET", "/api/search?text=a&n=nan", "", NULL);
     test_serving_expect(&serving, 400, "GET", "/api/pictures/1/thumb?side=7", "", NULL);
     test_serving_expect(&serving, 404, "POST", "/api/search", "", "{\"terms\":[{\"id\":999}]}");
