@@ -32,11 +32,12 @@ HEADERS = ["libhnswlib-dev"]
 
 
 def run(*command):
-    """What COMMAND prints; nothing when it fails or is not there."""
+    """What COMMAND prints; nothing when it fails or is not there. dpkg's names are UTF-8 in any language."""
     if not shutil.which(command[0]):
         return ""
     environment = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace", env=environment,
+                          check=False)
     return done.stdout if done.returncode == 0 else ""
 
 
