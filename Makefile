@@ -49,8 +49,9 @@ CFLAGS_ALL := $(CFLAGS) $(WARN) $(HARDENING) -pthread -ffp-contract=off \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(if $(COVERAGE),$(COUNTED))
 LDLIBS_ALL := $(LDFLAGS) $(HARDENING_LINK) $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -ldnnl -lgomp -ldl -lstdc++ -lm -pthread $(LDLIBS)
 
-# hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it.
-CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(if $(CROSS),$(CROSS)-)g++)
+# hnswlib's headers want C++: one file has that (src/search/graph_build.cc), and a clang its own compiler for it. Its folder may be called as it is.
+cxx_of = $(foreach word,$(1),$(if $(findstring /,$(word)),$(dir $(word)))$(subst clang,clang++,$(notdir $(word))))
+CXX     := $(if $(findstring clang,$(CC)),$(call cxx_of,$(CC)),$(if $(CROSS),$(CROSS)-)g++)
 CXXFLAGS_ALL = $(filter-out -std=%,$(CPPFLAGS_ALL)) -std=c++17 $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(CFLAGS_ALL))
 
 LIBRARY_SOURCES := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c src/*/*/*.c src/*/*.cc)))
