@@ -7,14 +7,16 @@
 static void print_bash(void)
 {
     /* compgen expands its words, and a model of one's own is called as its folder is. Files and folders are left to the shell itself, which knows what to do with
-     * blanks and quotes in their names. */
+     * blanks and quotes in their names. Of --library=DIR bash makes three words. */
     puts("# bash completion for memelens; put it in ~/.local/share/bash-completion/completions/memelens\n"
          "_memelens_models() { memelens models 2>/dev/null | cut -d' ' -f1 | grep -x '[A-Za-z0-9._@/+-]*'; }\n"
          "_memelens() {\n"
          "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= at options=\n"
          "    for ((at = 1; at < COMP_CWORD; at++)); do\n"
-         "        case ${COMP_WORDS[at]} in --library) ((at++)) ;; -*) ;; *) command=${COMP_WORDS[at]}; break ;; esac\n"
+         "        case ${COMP_WORDS[at]} in --library) ((at++)); [[ ${COMP_WORDS[at]} != = ]] || ((at++)) ;; -*) ;; *) command=${COMP_WORDS[at]}; break ;; esac\n"
          "    done\n"
+         "    [[ $word != = ]] || word=\n"
+         "    [[ $before != = ]] || before=${COMP_WORDS[COMP_CWORD-2]}\n"
          "    COMPREPLY=()\n"
          "    case $before in\n"
          "        --model|-m) COMPREPLY=($(compgen -W \"$(_memelens_models)\" -- \"$word\")); return ;;\n"

@@ -116,12 +116,16 @@ static void test_bash_completes(void **state)
         /* files are the shell's own business: a list of words would cut their names at blanks */
         "compopt() { echo \"$@\"; }; cd \"$1\"; mkdir 'My pictures'; COMP_WORDS=(memelens index My); COMP_CWORD=2; _memelens; echo \"${#COMPREPLY[@]}\"; "
         "COMP_WORDS=(memelens status --library My); COMP_CWORD=3; _memelens; echo \"${#COMPREPLY[@]}\"; "
+        /* an equals sign is a word of its own to bash */
+        "COMP_WORDS=(memelens --library = My search --min); COMP_CWORD=5; _memelens; echo \"${COMPREPLY[@]}\"; "
+        "COMP_WORDS=(memelens search --precision = i); COMP_CWORD=4; _memelens; echo \"${COMPREPLY[@]}\"; "
+        "COMP_WORDS=(memelens search --precision =); COMP_CWORD=3; _memelens; echo \"${COMPREPLY[@]}\"; "
         /* a model of one's own is called as its folder is: nothing in the name is run */
         "memelens() { printf 'mine  here\\n$(echo${IFS}run>&2)  here\\n'; }; COMP_WORDS=(memelens pull ''); COMP_CWORD=2; _memelens; echo \"${COMPREPLY[@]}\"";
     char *folder = test_folder_new();
     const char *argv[] = {"/bin/bash", "-c", script, test_program(), folder, NULL};
     test_run run = test_run_program(argv, NULL, NULL);
-    assert_string_equal(run.out.data, "--min-score\nduplicates\n-o default\n0\n-o dirnames\n0\nmine\n");
+    assert_string_equal(run.out.data, "--min-score\nduplicates\n-o default\n0\n-o dirnames\n0\n--min-score\nint8\nauto f32 bf16 int8\nmine\n");
     assert_int_equal(run.err.size, 0);
     test_run_free(&run);
     test_folder_remove(folder);
