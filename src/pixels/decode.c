@@ -58,6 +58,7 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     case LENS_FORMAT_BMP: return lens_decode_bmp(bytes, size, limits, out, err);
     case LENS_FORMAT_ICO: return lens_decode_ico(bytes, size, limits, out, err);
     case LENS_FORMAT_PNM: return lens_decode_pnm(bytes, size, limits, out, err);
+    case LENS_FORMAT_JP2: return lens_decode_jp2(bytes, size, limits, out, err);
     default: break;
     }
     if (lens_decode_vips(bytes, size, format, limits, out, orientation, err) != 0)

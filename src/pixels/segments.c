@@ -52,6 +52,26 @@ bool lens_segment_of_webp(const uint8_t *bytes, size_t size, size_t *at, lens_se
     return true;
 }
 
+bool lens_segment_of_boxes(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out)
+{
+    if (*at >= size || size - *at < 8)
+        return false;
+    const uint8_t *box = bytes + *at;
+    const size_t rest = size - *at;
+    uint64_t length = lens_big_32(box), head = 8;
+    if (length == 1 && rest >= 16) { /* a long one follows the name */
+        length = (uint64_t)lens_big_32(box + 8) << 32 | lens_big_32(box + 12);
+        head = 16;
+    } else if (length == 0) { /* to the end */
+        length = rest;
+    }
+    if (length < head || length > rest)
+        return false;
+    *out = (lens_segment){box + 4, box + head, (size_t)(length - head)};
+    *at += (size_t)length;
+    return true;
+}
+
 bool lens_segment_is(const lens_segment *segment, const char type[4])
 {
     return memcmp(segment->type, type, 4) == 0;

@@ -1,4 +1,5 @@
-/* What a picture's file is put together from: the segments of a JPEG, the chunks of a PNG and of a WebP. */
+/* What a picture's file is put together from: the segments of a JPEG, the chunks of a PNG and of a WebP, the boxes of a JPEG 2000, HEIC
+ * or AVIF. */
 #ifndef LENS_PIXELS_SEGMENTS_H
 #define LENS_PIXELS_SEGMENTS_H
 
@@ -18,6 +19,9 @@ typedef struct lens_segment {
 bool lens_segment_of_jpeg(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out);
 bool lens_segment_of_png(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out);
 bool lens_segment_of_webp(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out);
+
+/* The next box (ISO/IEC 14496-12, 4.2) of the SIZE bytes of a whole file, or of a box's body. */
+bool lens_segment_of_boxes(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out);
 
 /* Whether the chunk is of this type, as "eXIf". */
 bool lens_segment_is(const lens_segment *segment, const char type[4]);

@@ -1,4 +1,5 @@
-/* TIFFs of unusual depths and colours, to 8-bit RGB: the second half of src/pixels/decode_vips.c. */
+/* Pictures, most of them TIFFs, of unusual depths and colours, to 8-bit RGB: the second half of src/pixels/decode_vips.c, and
+ * src/pixels/decode_jp2.c. */
 #include <math.h>
 #include <vips/vips.h>
 
@@ -50,19 +51,21 @@ static void test_16_bits_are_rounded(void **state)
     expect_grey(through_tiff(inks, 4, VIPS_FORMAT_USHORT, VIPS_INTERPRETATION_CMYK), 255, 0, 0, 127);
 }
 
-/* Of few bits libvips makes the upper ones of eight. Two JPEG 2000 of four columns: 0, 1, 0, 1 of one bit, and 0, 5, 10, 15 of four. */
+/* Two JPEG 2000 of four columns: 0, 1, 0, 1 of one bit, and 0, 5, 10, 15 of four. */
+static const char begin[] = "\xff\x4f\xff\x51\x00\x29\x00\x00\x00\x00\x00\x04\x00\x00\x00\x04\x00"
+                            "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x04"
+                            "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01";
+static const char one[] = "\x00\x01\x01\xff\x52\x00\x0c\x00\x00\x00\x01\x00\x00\x04\x04\x00\x01\xff\x5c"
+                          "\x00\x04\x40\x08\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x14\x00\x01\xff"
+                          "\x93\xd2\x00\x11\x5e\xff\x7f\xff\xd9";
+static const char four[] = "\x03\x01\x01\xff\x52\x00\x0c\x00\x00\x00\x01\x00\x00\x04\x04\x00\x01\xff"
+                           "\x5c\x00\x04\x40\x20\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x1a\x00\x01"
+                           "\xff\x93\xdf\x20\x90\x11\x6a\x4a\x60\xa8\x06\xf5\x3f\x3f\xff\xd9";
+
+/* Of few bits libvips makes the upper ones of eight. */
 static void test_few_bits_of_a_jpeg_2000_are_spread(void **state)
 {
     (void)state;
-    static const char begin[] = "\xff\x4f\xff\x51\x00\x29\x00\x00\x00\x00\x00\x04\x00\x00\x00\x04\x00"
-                                "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x04"
-                                "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01";
-    static const char one[] = "\x00\x01\x01\xff\x52\x00\x0c\x00\x00\x00\x01\x00\x00\x04\x04\x00\x01\xff\x5c"
-                              "\x00\x04\x40\x08\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x14\x00\x01\xff"
-                              "\x93\xd2\x00\x11\x5e\xff\x7f\xff\xd9";
-    static const char four[] = "\x03\x01\x01\xff\x52\x00\x0c\x00\x00\x00\x01\x00\x00\x04\x04\x00\x01\xff"
-                               "\x5c\x00\x04\x40\x20\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x1a\x00\x01"
-                               "\xff\x93\xdf\x20\x90\x11\x6a\x4a\x60\xa8\x06\xf5\x3f\x3f\xff\xd9";
     const struct {
         const char *rest;
         size_t size;
@@ -79,6 +82,88 @@ static void test_few_bits_of_a_jpeg_2000_are_spread(void **state)
         const int *grey = pictures[i].grey;
         expect_grey(out, grey[0], grey[1], grey[2], grey[3]);
     }
+}
+
+/* Appends a box of TYPE around the SIZE bytes at BODY. */
+static size_t put_box(uint8_t *to, const char *type, const void *body, size_t size)
+{
+    const size_t all = size + 8;
+    memcpy(to, (const uint8_t[]){(uint8_t)(all >> 24), (uint8_t)(all >> 16), (uint8_t)(all >> 8), (uint8_t)all}, 4);
+    memcpy(to + 4, type, 4);
+    memcpy(to + 8, body, size);
+    return all;
+}
+
+/* The picture of four bits, in boxes with the PALETTE and the CHANNELS that it is looked up by, into BYTES. */
+static size_t put_in_boxes(const void *palette, size_t palette_size, const void *channels, size_t channels_size, uint8_t *bytes)
+{
+    static const uint8_t about[] = {0, 0, 0, 1, 0, 0, 0, 4, 0, 1, 3, 7, 0, 0}, colours[] = {1, 0, 0, 0, 0, 0, 16};
+    uint8_t inner[512], stream[sizeof begin + sizeof four];
+    size_t used = put_box(inner, "ihdr", about, sizeof about);
+    used += put_box(inner + used, "colr", colours, sizeof colours);
+    used += put_box(inner + used, "pclr", palette, palette_size);
+    used += put_box(inner + used, "cmap", channels, channels_size);
+    memcpy(stream, begin, sizeof begin - 1);
+    memcpy(stream + sizeof begin - 1, four, sizeof four - 1);
+    size_t at = put_box(bytes, "jP  ", "\r\n\x87\n", 4);
+    at += put_box(bytes + at, "ftyp", "jp2 \0\0\0\0jp2 ", 12);
+    at += put_box(bytes + at, "jp2h", inner, used);
+    return at + put_box(bytes + at, "jp2c", stream, sizeof begin + sizeof four - 2);
+}
+
+/* libvips has room for one value a pixel there, and would put three. */
+static void test_a_palette_of_a_jpeg_2000_is_looked_up(void **state)
+{
+    (void)state;
+    static const uint8_t channels[] = {0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 1, 2, 0, 0, 1, 3};
+    uint8_t palette[3 + 4 + 16 * 4] = {0, 11, 3, 7, 7, 7}; /* eleven colours: the fifteenth is the last of them */
+    for (uint8_t i = 0; i < 16; i++)
+        memcpy(palette + 6 + 3 * i, (const uint8_t[]){i, (uint8_t)(100 + i), (uint8_t)(200 + i)}, 3);
+    uint8_t bytes[1024];
+    lens_decode_limits limits = lens_decode_limits_default();
+    lens_image out;
+    lens_error err = {0};
+    size_t size = put_in_boxes(palette, 6 + 11 * 3, channels, 12, bytes);
+    assert_done(lens_decode(bytes, size, &limits, &out, NULL, &err), &err);
+    static const uint8_t expected[] = {0, 100, 200, 5, 105, 205, 10, 110, 210, 10, 110, 210};
+    assert_memory_equal(out.rgb, expected, sizeof expected);
+    lens_image_free(&out);
+
+    /* Sixteen greys of four bits each, and of sixteen. */
+    uint8_t greys[4 + 2 * 16] = {0, 16, 1, 3};
+    for (int i = 0; i < 16; i++)
+        greys[4 + i] = (uint8_t)(15 - i);
+    size = put_in_boxes(greys, 4 + 16, channels, 4, bytes);
+    assert_done(lens_decode(bytes, size, &limits, &out, NULL, &err), &err);
+    expect_grey(out, 255, 170, 85, 0);
+    greys[3] = 15;
+    for (int i = 0; i < 16; i++)
+        greys[4 + 2 * i] = greys[5 + 2 * i] = (uint8_t)(16 * i);
+    size = put_in_boxes(greys, 4 + 32, channels, 4, bytes);
+    assert_done(lens_decode(bytes, size, &limits, &out, NULL, &err), &err);
+    expect_grey(out, 0, 80, 160, 240);
+
+    /* With coverage: nothing, half, all of it, and nothing. */
+    palette[1] = 16, palette[2] = 4, palette[6] = 7;
+    for (int i = 0; i < 16; i++)
+        memcpy(palette + 7 + 4 * i, (const uint8_t[]){0, 0, 0, i == 5 ? 128 : i == 10 ? 255 : 0}, 4);
+    size = put_in_boxes(palette, 7 + 16 * 4, channels, 16, bytes);
+    assert_done(lens_decode(bytes, size, &limits, &out, NULL, &err), &err);
+    expect_grey(out, 255, 127, 0, 255);
+
+    /* Cut short; of too many channels; from another component; and no palette where the letters are. */
+    assert_int_equal(lens_decode(bytes, put_in_boxes(palette, 30, channels, 16, bytes), &limits, &out, NULL, &err), -1);
+    assert_int_equal(err.code, LENS_E_FORMAT);
+    palette[2] = 9;
+    assert_int_equal(lens_decode(bytes, put_in_boxes(palette, sizeof palette, channels, 16, bytes), &limits, &out, NULL, &err), -1);
+    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+    static const uint8_t other[] = {0, 1, 1, 0};
+    assert_int_equal(lens_decode(bytes, put_in_boxes(greys, 4 + 32, other, 4, bytes), &limits, &out, NULL, &err), -1);
+    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+    size = put_in_boxes(greys, 4 + 32, channels, 4, bytes);
+    memcpy(bytes + 36, "free", 4); /* the header's type */
+    assert_done(lens_decode(bytes, size, &limits, &out, NULL, &err), &err);
+    expect_grey(out, 0, 85, 170, 255);
 }
 
 static void test_signed_values_lie_around_the_middle(void **state)
@@ -133,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_16_bits_are_rounded), cmocka_unit_test(test_few_bits_of_a_jpeg_2000_are_spread),
+        cmocka_unit_test(test_a_palette_of_a_jpeg_2000_is_looked_up),
         cmocka_unit_test(test_signed_values_lie_around_the_middle),
         cmocka_unit_test(test_white_of_wide_values_is_found),
         cmocka_unit_test(test_floats_to_one_are_linear_light),
