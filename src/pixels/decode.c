@@ -10,7 +10,7 @@
  *  - 32-bit integers and floating point are scaled so that white is 1 (floating point only), 255, 65535 or 2^32 - 1,
  *    whichever is the least that the picture's mean does not pass; with white at 1 it is linear light, as camera and HDR
  *    software writes it, and gets sRGB's curve.
- *  - Lab, XYZ and the like go through libvips' conversion to sRGB.
+ *  - Lab, XYZ and the like go through libvips' conversion to sRGB; YCbCr as in Pillow.
  * An SVG is rendered so that its shortest side is at least 512 pixels, or its longest 4096 where
  * that is less.
  *

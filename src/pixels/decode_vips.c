@@ -15,6 +15,7 @@
 #include "base/dynamic.h"
 #include "pixels/cut_short.h"
 #include "pixels/decoders.h"
+#include "pixels/exif.h"
 
 /* Every function of libvips and GLib that we call; the compiler checks each call against the library's own prototype. */
 #define FUNCTIONS(X) \
@@ -132,6 +133,7 @@ typedef struct layout {
     int bits;     /* of each 8-bit value so many are the picture's, the upper ones */
     double white; /* of the wide formats */
     bool linear;
+    bool ycc; /* the three colours are luma and two chromas */
 } layout;
 
 /* Formats whose greatest value says nothing about where white is: 16-bit pictures are often stored in 32 bits. */
@@ -151,6 +153,18 @@ static int look(const VipsImage *image, layout *out, lens_error *err)
     /* More bands than one behind the colours are a satellite's, say, and none of them is alpha. */
     out->alpha = image->Bands == out->colours + 1;
     return 0;
+}
+
+/* What libvips does not say of a TIFF. */
+static void look_at_tiff(const uint8_t *bytes, size_t size, layout *form)
+{
+    enum { COMPRESSION = 259, OLD_JPEG = 6, JPEG = 7, PHOTOMETRIC = 262, YCC = 6, EXTRA_SAMPLES = 338, UNSPECIFIED = 0, ASSOCIATED = 1 };
+    /* A mask that Photoshop kept, or infrared light. */
+    if (lens_exif_number(bytes, size, EXTRA_SAMPLES, ASSOCIATED) == UNSPECIFIED)
+        form->alpha = false;
+    const uint32_t compression = lens_exif_number(bytes, size, COMPRESSION, 1);
+    form->ycc = form->bands == 3 && form->colours == 3 && form->format == VIPS_FORMAT_UCHAR && compression != OLD_JPEG &&
+                compression != JPEG && lens_exif_number(bytes, size, PHOTOMETRIC, 2) == YCC; /* of a JPEG libtiff makes RGB */
 }
 
 /* The value at INDEX of ROW, whose FORMAT is wide. */
@@ -222,12 +236,23 @@ static void spread(uint8_t *values, size_t count, int bits)
         values[i] = (uint8_t)(((unsigned)(values[i] >> (8 - bits)) * 255 + most / 2) / most);
 }
 
+/* Luma and the chromas YCC, of 8 bits each (JFIF's, ITU-T T.871), to RGB. */
+static void from_ycc(const uint8_t *ycc, uint8_t *rgb)
+{
+    const double y = ycc[0], blue = ycc[1] - 128.0, red = ycc[2] - 128.0;
+    rgb[0] = clip(y + 1.402 * red);
+    rgb[1] = clip(y - 0.344136 * blue - 0.714136 * red);
+    rgb[2] = clip(y + 1.772 * blue);
+}
+
 /* WIDTH pixels of VALUES (8 bits) to RGB. */
 static void row_to_rgb(const uint8_t *values, const layout *form, int width, uint8_t *rgb)
 {
     for (int x = 0; x < width; x++, values += form->bands, rgb += 3) {
         if (form->colours == 1)
             rgb[0] = rgb[1] = rgb[2] = values[0];
+        else if (form->ycc)
+            from_ycc(values, rgb);
         else if (form->colours == 3)
             rgb[0] = values[0], rgb[1] = values[1], rgb[2] = values[2];
         else
@@ -285,7 +310,7 @@ static void convert_row(const void *row, int y, void *data)
     size_t width = (size_t)to->out->width;
     uint8_t *rgb = to->out->rgb + (size_t)y * width * 3;
     const bool as_it_is = to->form->format == VIPS_FORMAT_UCHAR && to->form->bits == 8;
-    if (as_it_is && to->form->bands == 3) {
+    if (as_it_is && to->form->bands == 3 && !to->form->ycc) {
         memcpy(rgb, row, width * 3);
         return;
     }
@@ -383,6 +408,8 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     conversion to = {.out = out};
     layout form;
     int result = image ? look(image, &form, err) : -1;
+    if (result == 0 && format == LENS_FORMAT_TIFF)
+        look_at_tiff(bytes, size, &form);
     if (result == 0 && is_wide(form.format)) {
         result = find_white(image, &form);
         unref(image);

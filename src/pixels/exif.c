@@ -18,27 +18,32 @@ static uint32_t get32(const uint8_t *p, bool big)
     return big ? lens_big_32(p) : lens_little_32(p);
 }
 
-int lens_exif_orientation(const uint8_t *block, size_t size)
+uint32_t lens_exif_number(const uint8_t *block, size_t size, unsigned tag, uint32_t otherwise)
 {
     if (size < 8)
-        return 1;
+        return otherwise;
     bool big = memcmp(block, "MM\0*", 4) == 0;
     if (!big && memcmp(block, "II*\0", 4) != 0)
-        return 1;
+        return otherwise;
     size_t at = get32(block + 4, big);
     if (at > size - 2)
-        return 1;
+        return otherwise;
     uint32_t count = get16(block + at, big);
     at += 2;
     for (; count > 0 && size - at >= ENTRY_BYTES; count--, at += ENTRY_BYTES) {
         const uint8_t *entry = block + at;
-        if (get16(entry, big) != TAG_ORIENTATION)
+        if (get16(entry, big) != tag)
             continue;
         uint32_t type = get16(entry + 2, big);
-        uint32_t value = type == TYPE_SHORT ? get16(entry + 8, big) : type == TYPE_LONG ? get32(entry + 8, big) : 1;
-        return value >= 1 && value <= 8 ? (int)value : 1;
+        return type == TYPE_SHORT ? get16(entry + 8, big) : type == TYPE_LONG ? get32(entry + 8, big) : otherwise;
     }
-    return 1;
+    return otherwise;
+}
+
+int lens_exif_orientation(const uint8_t *block, size_t size)
+{
+    uint32_t value = lens_exif_number(block, size, TAG_ORIENTATION, 1);
+    return value >= 1 && value <= 8 ? (int)value : 1;
 }
 
 int lens_exif_orientation_of_jpeg(const uint8_t *bytes, size_t size)

@@ -1,4 +1,4 @@
-/* Which way up a picture was taken: the one EXIF tag that pixels depend on. */
+/* Which way up a picture was taken: the one EXIF tag that pixels depend on; and others of a TIFF's. */
 #ifndef LENS_PIXELS_EXIF_H
 #define LENS_PIXELS_EXIF_H
 
@@ -9,7 +9,10 @@
  * data is. 1, as it lies, when it has none or makes no sense: a picture is not refused for its metadata. */
 int lens_exif_orientation(const uint8_t *block, size_t size);
 
-/* The same of a whole JPEG (its APP1 segment "Exif") and a whole PNG (its chunk eXIf). */
+/* The one number of TAG in IFD0 of a TIFF block, which a whole TIFF is; OTHERWISE where there is none (or the block is a BigTIFF). */
+uint32_t lens_exif_number(const uint8_t *block, size_t size, unsigned tag, uint32_t otherwise);
+
+/* The orientation of a whole JPEG (its APP1 segment "Exif") and a whole PNG (its chunk eXIf). */
 int lens_exif_orientation_of_jpeg(const uint8_t *bytes, size_t size);
 int lens_exif_orientation_of_png(const uint8_t *bytes, size_t size);
 

@@ -214,6 +214,59 @@ static void test_bands_behind_alpha_are_ignored(void **state)
     expect_grey(through_tiff(values, 5, VIPS_FORMAT_UCHAR, VIPS_INTERPRETATION_sRGB), 9, 8, 7, 6);
 }
 
+/* A TIFF of WIDTH pixels, each of BANDS bytes, written by hand with tags that libvips does not write. EXTRA: what the fourth band is; -1: not said. */
+static lens_image through_tags(const uint8_t *values, unsigned bands, unsigned photometric, unsigned compression, int extra)
+{
+    enum { TAGS = 12, DATA = 8, DEPTHS = DATA + 4 * WIDTH, DIRECTORY = DEPTHS + 8, SIZE = DIRECTORY + 2 + TAGS * 12 + 4, SHORT = 3 };
+    const unsigned subsampling = 1 | 1 << 16;
+    const unsigned tags[TAGS][3] = {{256, 1, WIDTH}, {257, 1, 1},     {258, bands, DEPTHS}, {259, 1, compression},
+                                    {262, 1, photometric}, {273, 1, DATA}, {277, 1, bands}, {278, 1, 1},
+                                    {279, 1, bands * WIDTH}, {284, 1, 1}, {338, 1, (unsigned)extra}, {530, 2, subsampling}};
+    uint8_t bytes[SIZE] = {'I', 'I', '*', 0, DIRECTORY};
+    memcpy(bytes + DATA, values, bands * WIDTH);
+    for (unsigned b = 0; b < bands; b++)
+        bytes[DEPTHS + 2 * b] = 8;
+    uint8_t *to = bytes + DIRECTORY + 2;
+    for (int i = 0; i < TAGS; i++) {
+        if (tags[i][0] == 338 && extra < 0)
+            continue;
+        const unsigned parts[] = {tags[i][0] | SHORT << 16, tags[i][1], tags[i][2]};
+        for (int k = 0; k < 12; k++)
+            *to++ = (uint8_t)(parts[k / 4] >> 8 * (k % 4));
+        bytes[DIRECTORY]++;
+    }
+    lens_decode_limits limits = lens_decode_limits_default();
+    lens_image out;
+    lens_error err = {0};
+    assert_done(lens_decode(bytes, sizeof bytes, &limits, &out, NULL, &err), &err);
+    assert_int_equal(out.width, WIDTH);
+    return out;
+}
+
+static void test_luma_and_chromas_are_no_rgb(void **state)
+{
+    (void)state;
+    enum { RGB = 2, YCC = 6 };
+    static const uint8_t values[WIDTH * 3] = {255, 128, 128, 76, 85, 255, 0, 128, 128, 150, 44, 21}; /* white, red, black, green */
+    static const uint8_t expected[WIDTH * 3] = {255, 255, 255, 254, 0, 0, 0, 0, 0, 0, 255, 1};
+    lens_image image = through_tags(values, 3, YCC, 1, -1);
+    for (int i = 0; i < WIDTH * 3; i++)
+        assert_in_range(image.rgb[i] + 1, expected[i], expected[i] + 2);
+    lens_image_free(&image);
+    image = through_tags(values, 3, RGB, 1, -1);
+    assert_memory_equal(image.rgb, values, sizeof values);
+    lens_image_free(&image);
+}
+
+static void test_a_fourth_band_that_is_not_said_to_be_alpha_is_none(void **state)
+{
+    (void)state;
+    const uint8_t values[WIDTH * 4] = {9, 9, 9, 0, 8, 8, 8, 100, 7, 7, 7, 255, 255, 255, 255, 0};
+    expect_grey(through_tags(values, 4, 2, 1, 0), 9, 8, 7, 255);
+    expect_grey(through_tags(values, 4, 2, 1, 2), 255, 158, 7, 255);
+    expect_grey(through_tags(values, 4, 2, 1, -1), 255, 158, 7, 255); /* as most have it that say nothing */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +277,8 @@ int main(void)
         cmocka_unit_test(test_floats_to_one_are_linear_light),
         cmocka_unit_test(test_lab_is_converted),
         cmocka_unit_test(test_bands_behind_alpha_are_ignored),
+        cmocka_unit_test(test_luma_and_chromas_are_no_rgb),
+        cmocka_unit_test(test_a_fourth_band_that_is_not_said_to_be_alpha_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
