@@ -16,6 +16,7 @@
 #include "pixels/cut_short.h"
 #include "pixels/decoders.h"
 #include "pixels/exif.h"
+#include "pixels/segments.h"
 
 /* Every function of libvips and GLib that we call; the compiler checks each call against the library's own prototype. */
 #define FUNCTIONS(X) \
@@ -129,6 +130,7 @@ static double svg_scale(const VipsImage *image)
 typedef struct layout {
     int bands, colours; /* colours: 1 grey, 3 RGB, 4 CMYK */
     bool alpha;         /* in the band behind the colours */
+    bool premultiplied; /* the colours are multiplied by it already */
     VipsBandFormat format;
     int bits;     /* of each 8-bit value so many are the picture's, the upper ones */
     double white; /* of the wide formats */
@@ -165,6 +167,20 @@ static void look_at_tiff(const uint8_t *bytes, size_t size, layout *form)
     const uint32_t compression = lens_exif_number(bytes, size, COMPRESSION, 1);
     form->ycc = form->bands == 3 && form->colours == 3 && form->format == VIPS_FORMAT_UCHAR && compression != OLD_JPEG &&
                 compression != JPEG && lens_exif_number(bytes, size, PHOTOMETRIC, 2) == YCC; /* of a JPEG libtiff makes RGB */
+}
+
+/* Whether a HEIC or AVIF has a reference that says so ("prem", ISO/IEC 23008-12, 6.10.1.1), from its colours to its coverage: libheif
+ * knows, and libvips does not ask. */
+static bool is_premultiplied(const uint8_t *bytes, size_t size)
+{
+    enum { VERSION = 4 }; /* bytes before the boxes in these two */
+    lens_segment meta, references, one;
+    for (size_t at = 0; lens_segment_of_boxes(bytes, size, &at, &meta);)
+        for (size_t in = VERSION; lens_segment_is(&meta, "meta") && lens_segment_of_boxes(meta.body, meta.size, &in, &references);)
+            for (size_t i = VERSION; lens_segment_is(&references, "iref") && lens_segment_of_boxes(references.body, references.size, &i, &one);)
+                if (lens_segment_is(&one, "prem"))
+                    return true;
+    return false;
 }
 
 /* The value at INDEX of ROW, whose FORMAT is wide. */
@@ -245,6 +261,13 @@ static void from_ycc(const uint8_t *ycc, uint8_t *rgb)
     rgb[2] = clip(y + 1.772 * blue);
 }
 
+/* VALUE, multiplied by its coverage ALPHA already, on white. */
+static uint8_t added_to_white(unsigned value, unsigned alpha)
+{
+    const unsigned sum = value + 255 - alpha;
+    return (uint8_t)(sum < 255 ? sum : 255);
+}
+
 /* WIDTH pixels of VALUES (8 bits) to RGB. */
 static void row_to_rgb(const uint8_t *values, const layout *form, int width, uint8_t *rgb)
 {
@@ -260,7 +283,7 @@ static void row_to_rgb(const uint8_t *values, const layout *form, int width, uin
                 rgb[c] = lens_light_of_ink(values[c], values[3]);
         if (form->alpha)
             for (int c = 0; c < 3; c++)
-                rgb[c] = lens_on_white(rgb[c], values[form->colours]);
+                rgb[c] = form->premultiplied ? added_to_white(rgb[c], values[form->colours]) : lens_on_white(rgb[c], values[form->colours]);
     }
 }
 
@@ -410,6 +433,8 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     int result = image ? look(image, &form, err) : -1;
     if (result == 0 && format == LENS_FORMAT_TIFF)
         look_at_tiff(bytes, size, &form);
+    if (result == 0 && (format == LENS_FORMAT_HEIC || format == LENS_FORMAT_AVIF))
+        form.premultiplied = is_premultiplied(bytes, size);
     if (result == 0 && is_wide(form.format)) {
         result = find_white(image, &form);
         unref(image);

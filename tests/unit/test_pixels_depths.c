@@ -267,6 +267,49 @@ static void test_a_fourth_band_that_is_not_said_to_be_alpha_is_none(void **state
     expect_grey(through_tags(values, 4, 2, 1, -1), 255, 158, 7, 255); /* as most have it that say nothing */
 }
 
+/* 16 x 16 pixels of 200, 100, 50 in an AVIF, the lower half half covered; the colours are multiplied by that already. */
+static void test_colours_that_are_multiplied_already_are_not_once_more(void **state)
+{
+    (void)state;
+    uint8_t bytes[] = {
+        0, 0, 0, 32, 102, 116, 121, 112, 97, 118, 105, 102, 0, 0, 0, 0, 97, 118, 105, 102, 109, 105, 102, 49, 109, 105, 97, 102, 77, 65, 49, 65,
+        0, 0, 1, 148, 109, 101, 116, 97, 0, 0, 0, 0, 0, 0, 0, 33, 104, 100, 108, 114, 0, 0, 0, 0, 0, 0, 0, 0, 112, 105, 99, 116,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 112, 105, 116, 109, 0, 0, 0, 0, 0, 1, 0, 0, 0, 44, 105,
+        108, 111, 99, 0, 0, 0, 0, 68, 0, 0, 2, 0, 1, 0, 0, 0, 1, 0, 0, 1, 211, 0, 0, 0, 41, 0, 2, 0, 0, 0, 1, 0,
+        0, 1, 188, 0, 0, 0, 23, 0, 0, 0, 66, 105, 105, 110, 102, 0, 0, 0, 0, 0, 2, 0, 0, 0, 26, 105, 110, 102, 101, 2, 0, 0,
+        0, 0, 1, 0, 0, 97, 118, 48, 49, 67, 111, 108, 111, 114, 0, 0, 0, 0, 26, 105, 110, 102, 101, 2, 0, 0, 0, 0, 2, 0, 0, 97,
+        118, 48, 49, 65, 108, 112, 104, 97, 0, 0, 0, 0, 40, 105, 114, 101, 102, 0, 0, 0, 0, 0, 0, 0, 14, 112, 114, 101, 109, 0, 1, 0,
+        1, 0, 2, 0, 0, 0, 14, 97, 117, 120, 108, 0, 2, 0, 1, 0, 1, 0, 0, 0, 195, 105, 112, 114, 112, 0, 0, 0, 157, 105, 112, 99,
+        111, 0, 0, 0, 20, 105, 115, 112, 101, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 16, 0, 0, 0, 16, 112, 105, 120, 105, 0, 0, 0,
+        0, 3, 8, 8, 8, 0, 0, 0, 12, 97, 118, 49, 67, 129, 32, 0, 0, 0, 0, 0, 19, 99, 111, 108, 114, 110, 99, 108, 120, 0, 1, 0,
+        13, 0, 6, 128, 0, 0, 0, 14, 112, 105, 120, 105, 0, 0, 0, 0, 1, 8, 0, 0, 0, 12, 97, 118, 49, 67, 129, 0, 28, 0, 0, 0,
+        0, 56, 97, 117, 120, 67, 0, 0, 0, 0, 117, 114, 110, 58, 109, 112, 101, 103, 58, 109, 112, 101, 103, 66, 58, 99, 105, 99, 112, 58, 115, 121,
+        115, 116, 101, 109, 115, 58, 97, 117, 120, 105, 108, 105, 97, 114, 121, 58, 97, 108, 112, 104, 97, 0, 0, 0, 0, 30, 105, 112, 109, 97, 0, 0,
+        0, 0, 0, 0, 0, 2, 0, 1, 4, 1, 2, 131, 4, 0, 2, 4, 1, 5, 134, 7, 0, 0, 0, 72, 109, 100, 97, 116, 18, 0, 10, 5,
+        24, 12, 255, 249, 84, 50, 12, 69, 144, 0, 0, 68, 176, 102, 145, 107, 157, 105, 128, 18, 0, 10, 8, 56, 12, 255, 219, 64, 67, 65, 164, 50,
+        27, 69, 224, 152, 193, 48, 0, 12, 160, 0, 0, 0, 64, 177, 84, 65, 83, 168, 218, 206, 199, 78, 155, 142, 53, 240, 71, 176,
+    };
+    static const int whole[] = {200, 100, 50}, half[] = {228, 178, 152}, twice[] = {177, 152, 139};
+    uint8_t *reference = NULL;
+    for (size_t i = 0; i + 4 <= sizeof bytes; i++)
+        if (memcmp(bytes + i, "prem", 4) == 0)
+            reference = bytes + i;
+    assert_non_null(reference);
+    lens_decode_limits limits = lens_decode_limits_default();
+    lens_error err = {0};
+    for (int said = 1; said >= 0; said--) {
+        lens_image out;
+        assert_done(lens_decode(bytes, sizeof bytes, &limits, &out, NULL, &err), &err);
+        for (int c = 0; c < 3; c++) {
+            assert_in_range(out.rgb[c], whole[c] - 4, whole[c] + 4);
+            const int below = said ? half[c] : twice[c];
+            assert_in_range(out.rgb[3 * 15 * 16 + c], below - 4, below + 4);
+        }
+        lens_image_free(&out);
+        memcpy(reference, "cdsc", 4); /* a reference of another kind */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_lab_is_converted),
         cmocka_unit_test(test_bands_behind_alpha_are_ignored),
         cmocka_unit_test(test_luma_and_chromas_are_no_rgb),
+        cmocka_unit_test(test_colours_that_are_multiplied_already_are_not_once_more),
         cmocka_unit_test(test_a_fourth_band_that_is_not_said_to_be_alpha_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
