@@ -1,18 +1,24 @@
-/* JPEG 2000 through libvips, and its palettes by hand: OpenJPEG looks one up by itself, while libvips has room for what the codestream
- * holds, a third of what comes, and writes beyond it (8.14 does, with any such picture). So of a file that might have a palette libvips
- * gets the codestream alone, and knows of none. */
-#define _GNU_SOURCE /* memmem */
+/* JPEG 2000: its boxes by hand, and what is in them, the codestream, through libvips, which gets nothing else. For libvips (8.14)
+ *  - has no room for a palette, which OpenJPEG looks up by itself, three values for one, and writes beyond what it has;
+ *  - takes a picture's first pixel for the one at 0, 0, and the first component's values for one each pixel, and reads beyond what there is
+ *    where they are not: such pictures are refused, which hardly any is;
+ *  - takes luma and chromas for red, green and blue.
+ * What is looked at here is what OpenJPEG reads then: there is no other idea of where a box begins. */
 #include <string.h>
 
 #include "base/bytes.h"
+#include "pixels/cut_short.h"
 #include "pixels/decoders.h"
 #include "pixels/segments.h"
 
 enum {
     COLOURS_MOST = 1024, /* in a palette (ISO/IEC 15444-1, I.5.3.4) */
     CHANNELS_MOST = 4,
-    COMPONENTS = 40, /* where in a codestream their number is, and behind it the first one's bits, less 1 */
+    FIRST = 16,      /* where in a codestream the place of the first pixel is (A.5.1), across and down */
+    COMPONENTS = 40, /* the number of them, and behind it of each its bits, less 1, and how far its values are apart in both directions */
     DEPTH = 42,
+    CHROMA = DEPTH + 3 + 1, /* how far the second one's values are apart: of some that are, libvips makes RGB by itself */
+    LUMA = 18, /* the colours of a file that has luma and chromas (I.5.3.3) */
 };
 
 typedef struct palette {
@@ -74,13 +80,15 @@ static int check_channels(const lens_segment *box, const palette *colours, lens_
     return 0;
 }
 
-/* The palette among the boxes in the header's BOX, if one is there. */
-static int read_header(const lens_segment *box, palette *out, lens_error *err)
+/* The palette among the boxes in the header's BOX, if one is there, and the first name of COLOURS. */
+static int read_header(const lens_segment *box, palette *out, unsigned *colours, lens_error *err)
 {
     lens_segment inner, channels = {0};
     for (size_t at = 0; lens_segment_of_boxes(box->body, box->size, &at, &inner);) {
         if (lens_segment_is(&inner, "pclr") && out->channels == 0 && read_colours(&inner, out, err) != 0)
             return -1;
+        if (lens_segment_is(&inner, "colr") && *colours == 0 && inner.size >= 7 && inner.body[0] == 1)
+            *colours = lens_big_32(inner.body + 3);
         if (lens_segment_is(&inner, "cmap"))
             channels = inner;
     }
@@ -104,29 +112,64 @@ static void look_up(const palette *colours, int bits, lens_image *image)
     }
 }
 
+/* Luma and chromas to RGB, where they are. */
+static void from_luma(lens_image *image)
+{
+    const size_t count = (size_t)image->width * (size_t)image->height;
+    for (size_t i = 0; i < count; i++)
+        lens_from_luma(image->rgb + 3 * i, image->rgb + 3 * i);
+}
+
+/* Finds the codestream, and reads what the boxes before it say. */
+static int read_boxes(const uint8_t *bytes, size_t size, palette *colours, unsigned *named, lens_segment *codestream, lens_error *err)
+{
+    lens_segment box;
+    size_t at = 0;
+    while (lens_segment_of_boxes(bytes, size, &at, &box)) {
+        if (lens_segment_is(&box, "jp2h") && read_header(&box, colours, named, err) != 0)
+            return -1;
+        if (lens_segment_is(&box, "jp2c")) {
+            *codestream = box;
+            return 0;
+        }
+    }
+    if (size - at > 8 && memcmp(bytes + at + 4, "jp2c", 4) == 0) /* it reaches beyond the file: perhaps enough is there */
+        *codestream = (lens_segment){bytes + at + 4, bytes + at + 8, size - at - 8};
+    return 0;
+}
+
+static int truncated(lens_error *err)
+{
+    return lens_fail(err, LENS_E_FORMAT, "truncated JPEG 2000");
+}
+
 int lens_decode_jp2(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
 {
     int orientation;
     *out = (lens_image){0};
-    /* Wherever these letters are, and whatever they mean: OpenJPEG's idea of where a box begins need not be ours. */
-    if (bytes[0] != 0 || !memmem(bytes, size, "pclr", 4))
-        return lens_decode_vips(bytes, size, LENS_FORMAT_JP2, limits, out, &orientation, err);
     palette colours = {0};
-    lens_segment box, codestream = {0};
-    for (size_t at = 0; !codestream.body && lens_segment_of_boxes(bytes, size, &at, &box);) {
-        if (lens_segment_is(&box, "jp2h") && read_header(&box, &colours, err) != 0)
+    unsigned named = 0;
+    lens_segment codestream = {bytes, bytes, size};
+    if (bytes[0] == 0) {
+        codestream = (lens_segment){0};
+        if (read_boxes(bytes, size, &colours, &named, &codestream, err) != 0)
             return -1;
-        if (lens_segment_is(&box, "jp2c"))
-            codestream = box;
     }
-    if (!codestream.body || codestream.size <= DEPTH || memcmp(codestream.body, "\xff\x4f\xff\x51", 4) != 0)
-        return lens_fail(err, LENS_E_FORMAT, "damaged or truncated JPEG 2000");
-    const int bits = codestream.body[DEPTH] + 1;
-    if (colours.channels && (lens_big_16(codestream.body + COMPONENTS) != 1 || bits > 8))
+    const uint8_t *stream = codestream.body;
+    if (!stream || codestream.size < DEPTH + 3)
+        return lens_cut_short(LENS_FORMAT_JP2, bytes, size) || stream ? truncated(err) : lens_fail(err, LENS_E_FORMAT, "damaged JPEG 2000: no picture in it");
+    if (memcmp(stream, "\xff\x4f\xff\x51", 4) != 0)
+        return lens_fail(err, LENS_E_FORMAT, "damaged JPEG 2000: its codestream does not begin as one");
+    if (lens_big_32(stream + FIRST) != 0 || lens_big_32(stream + FIRST + 4) != 0 || stream[DEPTH + 1] != 1 || stream[DEPTH + 2] != 1)
+        return lens_fail(err, LENS_E_UNSUPPORTED, "JPEG 2000 whose pixels do not begin at 0, 0, or lie apart: that is not supported");
+    const int components = (int)lens_big_16(stream + COMPONENTS), bits = (stream[DEPTH] & 0x7f) + 1;
+    if (colours.channels && (components != 1 || stream[DEPTH] >= 8))
         return unsupported(err);
-    if (lens_decode_vips(codestream.body, codestream.size, LENS_FORMAT_JP2, limits, out, &orientation, err) != 0)
-        return -1;
+    if (lens_decode_vips(stream, codestream.size, LENS_FORMAT_JP2, limits, out, &orientation, err) != 0)
+        return lens_cut_short(LENS_FORMAT_JP2, bytes, size) && err && err->code == LENS_E_FORMAT ? truncated(err) : -1;
     if (colours.channels)
         look_up(&colours, bits, out);
+    else if (named == LUMA && components == 3 && codestream.size > CHROMA + 1 && stream[CHROMA] == 1 && stream[CHROMA + 1] == 1)
+        from_luma(out);
     return 0;
 }

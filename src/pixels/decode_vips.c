@@ -252,15 +252,6 @@ static void spread(uint8_t *values, size_t count, int bits)
         values[i] = (uint8_t)(((unsigned)(values[i] >> (8 - bits)) * 255 + most / 2) / most);
 }
 
-/* Luma and the chromas YCC, of 8 bits each (JFIF's, ITU-T T.871), to RGB. */
-static void from_ycc(const uint8_t *ycc, uint8_t *rgb)
-{
-    const double y = ycc[0], blue = ycc[1] - 128.0, red = ycc[2] - 128.0;
-    rgb[0] = clip(y + 1.402 * red);
-    rgb[1] = clip(y - 0.344136 * blue - 0.714136 * red);
-    rgb[2] = clip(y + 1.772 * blue);
-}
-
 /* VALUE, multiplied by its coverage ALPHA already, on white. */
 static uint8_t added_to_white(unsigned value, unsigned alpha)
 {
@@ -275,7 +266,7 @@ static void row_to_rgb(const uint8_t *values, const layout *form, int width, uin
         if (form->colours == 1)
             rgb[0] = rgb[1] = rgb[2] = values[0];
         else if (form->ycc)
-            from_ycc(values, rgb);
+            lens_from_luma(values, rgb);
         else if (form->colours == 3)
             rgb[0] = values[0], rgb[1] = values[1], rgb[2] = values[2];
         else

@@ -26,7 +26,8 @@ int lens_decode_pnm(const uint8_t *bytes, size_t size, const lens_decode_limits 
 int lens_decode_dib(const uint8_t *bytes, size_t size, size_t pixels, bool icon, const lens_decode_limits *limits, lens_image *out,
                     lens_error *err);
 
-/* Through libvips: any FORMAT but BMP, ICO and PNM. ORIENTATION gets EXIF's, where this format's reader tells it, else 1. */
+/* Through libvips: any FORMAT but BMP, ICO and PNM; of a JPEG 2000 its codestream, looked at by lens_decode_jp2. ORIENTATION gets EXIF's,
+ * where this format's reader tells it, else 1. */
 int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
                      int *orientation, lens_error *err);
 
@@ -59,6 +60,15 @@ static inline uint8_t lens_on_white(unsigned value, unsigned alpha)
 {
     unsigned sum = value * alpha + 255 * (255 - alpha) + 128;
     return (uint8_t)((sum + (sum >> 8)) >> 8);
+}
+
+/* Luma and the chromas YCC, of 8 bits each (JFIF's, ITU-T T.871), to RGB, which may be YCC. */
+static inline void lens_from_luma(const uint8_t *ycc, uint8_t *rgb)
+{
+    const double y = ycc[0] + 0.5, blue = ycc[1] - 128.0, red = ycc[2] - 128.0;
+    const double light[3] = {y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue};
+    for (int c = 0; c < 3; c++)
+        rgb[c] = (uint8_t)(light[c] < 0 ? 0 : light[c] > 255 ? 255 : light[c]);
 }
 
 /* One of the inks CMY at INK over black at BLACK, 255 the most of it: the light that is left, as Pillow reckons it. */
