@@ -10,7 +10,7 @@
 #include "store/texts.h"
 #include "support_store.h"
 
-enum { DIM = 64, BATCH = 32, WRITERS = 3 };
+enum { DIM = 64, BATCH = 32, WRITERS = 3, NUMBERS = 10000000 /* of pictures, for each writer */ };
 
 static lens_store *open_patiently(const char *place, lens_store_mode mode)
 {
@@ -40,23 +40,26 @@ static void write_through(const char *place, uint64_t first, int stop, int ackno
     _exit(0);
 }
 
-/* Takes what was acknowledged so far to ALL, and then as much as it takes for COUNT more. */
-static void take_acknowledged(int from, size_t count, lens_buffer *all)
+/* Takes what was acknowledged so far to ALL, and then as much as it takes until each writer has EACH more: what was lost once is written once more, and a writer
+ * that is slow would be the one that loses it twice. */
+static void take_acknowledged(int from, size_t each, lens_buffer *all)
 {
     uint64_t first;
+    size_t more[WRITERS] = {0};
     while (poll(&(struct pollfd){from, POLLIN, 0}, 1, 0) > 0 && read(from, &first, sizeof first) == sizeof first)
         test_put(all, &first, sizeof first);
-    for (; count; count--) {
+    for (size_t left = WRITERS; each && left;) {
         if (poll(&(struct pollfd){from, POLLIN, 0}, 1, 60000) <= 0 || read(from, &first, sizeof first) != sizeof first)
             fail_msg("nobody writes any more");
         test_put(all, &first, sizeof first);
+        left -= ++more[first / NUMBERS] == each;
     }
 }
 
 /* Several write, while the server is told WHAT now and then (NULL: nothing), and go on each time. What was acknowledged is there, whole, and nothing is off. */
 static void write_while(const char *place, const char *what)
 {
-    enum { TIMES = 4, MORE = 3 * WRITERS };
+    enum { TIMES = 4, EACH = 3 };
     int ends[2], stop[2], status;
     pid_t writers[WRITERS];
     lens_buffer taken = {0};
@@ -64,15 +67,15 @@ static void write_while(const char *place, const char *what)
     for (uint64_t w = 0; w < WRITERS; w++)
         if ((writers[w] = fork()) == 0) {
             close(ends[0]), close(stop[1]);
-            write_through(place, w * 10000000, stop[0], ends[1]);
+            write_through(place, w * NUMBERS, stop[0], ends[1]);
         }
     close(ends[1]), close(stop[0]);
-    take_acknowledged(ends[0], what ? MORE : 10 * MORE, &taken);
+    take_acknowledged(ends[0], what ? EACH : 10 * EACH, &taken);
     for (int i = 0; what && i < TIMES; i++) {
         store_place_server(what);
         if (strcmp(what, "crash") == 0)
             store_place_server("start");
-        take_acknowledged(ends[0], MORE, &taken);
+        take_acknowledged(ends[0], EACH, &taken);
     }
     close(stop[1]);
     for (size_t w = 0; w < WRITERS; w++) {
