@@ -197,13 +197,15 @@ typedef enum lens_term_kind {
     LENS_TERM_WORDS, /* text: words */
 } lens_term_kind;
 
+enum { LENS_WEIGHT_MOST = 1000 };
+
 typedef struct lens_term {
     lens_term_kind kind;
     const char *text;
     const void *bytes;
     size_t size;
     int64_t id;
-    double weight; /* negative: away from it */
+    double weight; /* negative: away from it; LENS_WEIGHT_MOST at most, either way */
 } lens_term;
 
 /* Where pictures are decoded apart: starts the process that the first picture of TERMS needs, if there is one, which takes some milliseconds, in which the caller

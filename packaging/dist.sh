@@ -15,7 +15,7 @@ mkdir "$tree"
 # A checkout is one also where git does not open it (another user's, as for root or in a container; or there is no git): what else lies in it, and its .git, are
 # no part of the source, so that ends here, in git's own words.
 if [ -e .git ] || [ "$(git rev-parse --show-prefix 2>/dev/null || echo outside)" = "" ]; then
-    git rev-parse --verify --quiet HEAD >/dev/null
+    git rev-parse --verify HEAD >/dev/null
     [ -z "$(git status --porcelain --untracked-files=no)" ] || echo "memelens: what is changed and not committed is not in the archive" >&2
     git archive --format=tar HEAD | tar -x -C "$tree" -f -
     epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}

@@ -244,8 +244,10 @@ static int fuse(query *self, hit **hits, size_t *count, lens_error *err)
         if (result == 0 && !ids)
             result = lens_fail_memory(err);
         for (size_t i = 0; result == 0 && i < fused_count && (last || *count < depth / 2); i++)
-            if (!lens_ids_have(told, before, fused[i].id))
-                (*hits)[(*count)++] = (hit){fused[i].id, 1, fused[i].score, more && *count >= depth / 2};
+            if (!lens_ids_have(told, before, fused[i].id)) {
+                (*hits)[*count] = (hit){fused[i].id, 1, fused[i].score, more && *count >= depth / 2};
+                ++*count;
+            }
         for (size_t i = before; result == 0 && i < *count; i++)
             told[i] = (*hits)[i].id;
         if (result == 0)

@@ -8,8 +8,6 @@
 #include "library/text_search.h"
 #include "pixels/sniff.h"
 
-enum { WEIGHT_MOST = 1000 };
-
 int lens_ways_read(lens_ways *self, const lens_term *terms, size_t term_count, lens_error *err)
 {
     const size_t room = term_count + 1;
@@ -24,8 +22,8 @@ int lens_ways_read(lens_ways *self, const lens_term *terms, size_t term_count, l
         return lens_fail_memory(err);
     for (size_t t = 0; t < self->term_count; t++) {
         const lens_term *term = &self->terms[t];
-        if (!(fabs(term->weight) <= WEIGHT_MOST)) /* what is summed up is floats in the end */
-            return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a number from -%d to %d", WEIGHT_MOST, WEIGHT_MOST);
+        if (!(fabs(term->weight) <= LENS_WEIGHT_MOST)) /* what is summed up is floats in the end */
+            return lens_fail(err, LENS_E_ARGUMENT, "a weight must be a number from -%d to %d", LENS_WEIGHT_MOST, LENS_WEIGHT_MOST);
         if (term->kind != LENS_TERM_WORDS)
             continue;
         /* A mistyped name is no description of a picture. */

@@ -267,24 +267,36 @@ static void spread_of(const lens_ranker *self, const lens_store_vectors *all, co
     *deviation = variance > 1e-12 ? sqrt(variance) : 1e-6;
 }
 
-int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err)
+/* Of all pictures, where ours are those of some folders alone. */
+static int measure_all(lens_ranker *self, lens_error *err)
+{
+    lens_warm_view *warm = self->library->warm ? lens_warm_view_of(self->library->warm, self->model.id, err) : NULL;
+    lens_store_vectors own = {0};
+    if (self->library->warm ? !warm : lens_store_vectors_open(self->store, self->model.id, NULL, 0, &own, err) != 0)
+        return -1;
+    const lens_store_vectors *all = warm ? &warm->vectors : &own;
+    float *penalties = self->penalties ? lens_nearness_penalties(all, lens_processors(), err) : NULL;
+    const int result = (penalties || !self->penalties) && lens_store_vectors_fit(all, self->model.dim, err) == 0 ? 0 : -1;
+    if (result == 0)
+        spread_of(self, all, penalties, &self->mean, &self->deviation);
+    free(penalties);
+    if (warm)
+        lens_warm_view_release(warm);
+    else
+        lens_store_vectors_free(&own);
+    return result;
+}
+
+int lens_ranker_spread(lens_ranker *self, double *mean, double *deviation, lens_error *err)
 {
     if (self->remote)
         return lens_store_spread(self->store, self->model.id, self->sum, self->model.dim, mean, deviation, err);
+    if (!self->measured && measure_all(self, err) != 0)
+        return -1;
+    self->measured = true;
     *mean = self->mean;
     *deviation = self->deviation;
-    if (!self->in.count)
-        return 0;
-    lens_store_vectors all; /* ours are of some folders alone */
-    if (lens_store_vectors_open(self->store, self->model.id, NULL, 0, &all, err) != 0)
-        return -1;
-    float *penalties = self->penalties ? lens_nearness_penalties(&all, lens_processors(), err) : NULL;
-    const int result = lens_store_vectors_fit(&all, self->model.dim, err) == 0 && (penalties || !self->penalties) ? 0 : -1;
-    if (result == 0)
-        spread_of(self, &all, penalties, mean, deviation);
-    free(penalties);
-    lens_store_vectors_free(&all);
-    return result;
+    return 0;
 }
 
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err)
@@ -375,7 +387,8 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
     }
     if (options->unhub && term_count && weigh(self, err) != 0)
         return -1;
-    if (term_count && !self->in.count)
+    self->measured = term_count && !self->in.count;
+    if (self->measured)
         spread_of(self, &self->vectors, self->penalties, &self->mean, &self->deviation);
     return let_in(self, err);
 }

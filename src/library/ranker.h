@@ -31,7 +31,8 @@ typedef struct lens_ranker {
     int64_t *own;        /* the terms' own pictures */
     size_t own_count;
     float *penalties;    /* [vectors.count], with options->unhub */
-    double mean, deviation; /* of all pictures' scores, before any filter */
+    double mean, deviation; /* of all pictures' scores, before any filter, once MEASURED */
+    bool measured;
     bool approximate;    /* what was ranked was found in cells */
 } lens_ranker;
 
@@ -49,7 +50,7 @@ int lens_ranker_rank(lens_ranker *self, size_t wanted, float least, bool fold, l
 
 /* The mean and the deviation of the scores of all pictures, as they are ranked and also those that a filter keeps out, from 500 of them: how far a score
  * stands out is (score - mean) / deviation, which can be compared between models where scores cannot. */
-int lens_ranker_spread(const lens_ranker *self, double *mean, double *deviation, lens_error *err);
+int lens_ranker_spread(lens_ranker *self, double *mean, double *deviation, lens_error *err);
 
 /* Of RANKED [count], rows of this view, best first, the best of each group of near-identical ones: HITS [wanted]. */
 int lens_ranker_fold(lens_ranker *self, const lens_hit *ranked, size_t count, size_t wanted, lens_fold_hit *hits, size_t *found, lens_error *err);

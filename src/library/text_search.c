@@ -13,8 +13,9 @@
 
 enum {
     ENOUGH = 50,        /* texts that have every word: no need to look for those that lack one */
-    RANKED_MOST = 300,  /* texts a question, by BM25, of pictures that may be results; more where more are asked for */
+    RANKED_MOST = 300,  /* texts a question, by BM25, of pictures that may be results; twice as many more for each stage */
     PLAIN_MOST = 2000,  /* such texts a question that are taken as they come, because so many match; the same */
+    STAGES_MOST = 24,
     COMMON = 8000,      /* texts: ranking more than these takes longer than it is worth */
     LEAVE_ONE_MOST = 8, /* words of which each is left out in turn */
     RARE_WORDS = 4,
@@ -188,10 +189,12 @@ typedef struct finder {
     const lens_store_text *text; /* the present one */
     lens_match match;
     lens_error *err;
-    size_t most; /* hits that are asked for */
-    size_t left; /* texts that this question may still give */
+    size_t most;    /* hits that are asked for */
+    unsigned stage; /* how often was gone deeper */
+    size_t left;    /* texts that this question may still give */
     bool phrases; /* a text is to have some */
     bool may;    /* the present one is of a picture that may be a result */
+    bool cut;    /* some question had more to give */
     bool failed;
 } finder;
 
@@ -242,7 +245,7 @@ static int add_hit(void *context, int64_t id)
     if (!items)
         return -2;
     out->items = items;
-    items[out->count] = (lens_text_hit){id, self->match.score, strdup(self->text->text), self->match};
+    items[out->count] = (lens_text_hit){id, self->match.score, strdup(self->text->text), self->match, self->stage};
     if (!items[out->count].text)
         return -2;
     out->count++;
@@ -260,6 +263,7 @@ static int look(void *context, const lens_store_text *text)
     const int result = text->picture ? add_hit(self, text->picture) : lens_store_picture_ids(self->store, text->content, add_hit, self, self->err);
     self->complete += self->may && self->match.score > 0.7;
     self->left -= self->may;
+    self->cut |= self->left == 0;
     return result == 0 && self->left == 0 ? 1 : result;
 }
 
@@ -274,7 +278,7 @@ static int ask(finder *self, const bool *chosen, lens_error *err)
     else if (count) {
         const bool ranked = texts <= COMMON || count > 1;
         const size_t least = ranked ? RANKED_MOST : PLAIN_MOST;
-        self->left = self->most > least ? self->most : least;
+        self->left = self->most == SIZE_MAX ? SIZE_MAX : least << self->stage;
         result = lens_store_texts_match(self->store, match.data, ranked, look, self, err);
     }
     lens_buffer_free(&match);
@@ -388,20 +392,22 @@ static int find(finder *self, lens_error *err)
 
 /* ---- the answer ---- */
 
-static int by_picture(const void *a, const void *b)
-{
-    const lens_text_hit *x = a, *y = b;
-    return x->id != y->id ? (x->id < y->id ? -1 : 1) : x->score > y->score ? -1 : x->score < y->score;
-}
-
 static int by_score(const void *a, const void *b)
 {
     const lens_text_hit *x = a, *y = b;
+    if (x->stage != y->stage)
+        return x->stage < y->stage ? -1 : 1;
     return x->score > y->score ? -1 : x->score < y->score ? 1 : x->id < y->id ? -1 : x->id > y->id;
 }
 
+static int by_picture(const void *a, const void *b)
+{
+    const lens_text_hit *x = a, *y = b;
+    return x->id != y->id ? (x->id < y->id ? -1 : 1) : by_score(a, b);
+}
+
 /* Each picture once, with the text that says it best, and not what is left out. */
-static void settle(lens_text_hits *out, size_t most)
+static void settle(lens_text_hits *out)
 {
     size_t kept = 0;
     if (out->count == 0)
@@ -416,8 +422,23 @@ static void settle(lens_text_hits *out, size_t most)
     }
     out->count = kept;
     qsort(out->items, out->count, sizeof *out->items, by_score);
-    while (out->count > most)
-        free(out->items[--out->count].text);
+}
+
+/* Where more are asked for than one go gives, another one goes deeper, and what it finds comes behind: what is on the first pages is there however many
+ * follow. */
+static int find_in_stages(finder *self, lens_error *err)
+{
+    int result;
+    do {
+        self->cut = false;
+        self->complete = 0;
+        result = find(self, err);
+        settle(self->out);
+        self->stage++;
+    } while (result == 0 && self->cut && self->out->count < self->most && self->stage < STAGES_MOST);
+    while (self->out->count > self->most)
+        free(self->out->items[--self->out->count].text);
+    return result;
 }
 
 int lens_text_search(lens_library *library, lens_store *store, const lens_wanted *wanted, lens_may_be *may_be, void *context, size_t most,
@@ -436,9 +457,8 @@ int lens_text_search(lens_library *library, lens_store *store, const lens_wanted
     if (result == 0)
         result = find_left_out(&self, err);
     if (result == 0)
-        result = find(&self, err);
+        result = find_in_stages(&self, err);
     lens_store_moment_end(store);
-    settle(out, most);
     free(self.texts);
     free(matcher);
     return result;

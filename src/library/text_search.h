@@ -14,6 +14,7 @@ typedef struct lens_text_hit {
     double score;
     char *text;
     lens_match match; /* of TEXT, for its snippet */
+    unsigned stage;   /* how deep it was looked for: what was found first comes first */
 } lens_text_hit;
 
 typedef struct lens_text_hits {

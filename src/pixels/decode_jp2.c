@@ -80,8 +80,22 @@ static int check_channels(const lens_segment *box, const palette *colours, lens_
     return 0;
 }
 
-/* The palette among the boxes in the header's BOX, if one is there, and the first name of COLOURS. */
-static int read_header(const lens_segment *box, palette *out, unsigned *colours, lens_error *err)
+/* The box that says which channel is which (I.5.3.6): ORDER gets where red, green and blue are. */
+static int read_order(const lens_segment *box, int order[3], lens_error *err)
+{
+    enum { EACH = 6, COLOUR = 0, COVERAGE = 1 };
+    for (size_t at = 2; at + EACH <= box->size; at += EACH) {
+        const unsigned channel = lens_big_16(box->body + at), kind = lens_big_16(box->body + at + 2), of = lens_big_16(box->body + at + 4);
+        if (kind == COLOUR && of >= 1 && of <= 3 && channel < 3)
+            order[of - 1] = (int)channel;
+        else if ((kind == COLOUR && of >= 1 && of <= 3) || (kind == COVERAGE && channel != 1 && channel != 3))
+            return lens_fail(err, LENS_E_UNSUPPORTED, "JPEG 2000 whose channels are in an order that is not supported");
+    }
+    return 0;
+}
+
+/* What the boxes in the header's BOX say. */
+static int read_header(const lens_segment *box, palette *out, unsigned *colours, int order[3], lens_error *err)
 {
     lens_segment inner, channels = {0};
     for (size_t at = 0; lens_segment_of_boxes(box->body, box->size, &at, &inner);) {
@@ -91,6 +105,8 @@ static int read_header(const lens_segment *box, palette *out, unsigned *colours,
             *colours = lens_big_32(inner.body + 3);
         if (lens_segment_is(&inner, "cmap"))
             channels = inner;
+        if (lens_segment_is(&inner, "cdef") && read_order(&inner, order, err) != 0)
+            return -1;
     }
     return out->channels && channels.body ? check_channels(&channels, out, err) : 0;
 }
@@ -112,6 +128,17 @@ static void look_up(const palette *colours, int bits, lens_image *image)
     }
 }
 
+/* Red, green and blue to their places. */
+static void put_in_order(const int order[3], lens_image *image)
+{
+    uint8_t *end = image->rgb + 3 * (size_t)image->width * (size_t)image->height;
+    for (uint8_t *rgb = image->rgb; rgb < end; rgb += 3) {
+        const uint8_t values[3] = {rgb[0], rgb[1], rgb[2]};
+        for (int c = 0; c < 3; c++)
+            rgb[c] = values[order[c]];
+    }
+}
+
 /* Luma and chromas to RGB, where they are. */
 static void from_luma(lens_image *image)
 {
@@ -121,12 +148,12 @@ static void from_luma(lens_image *image)
 }
 
 /* Finds the codestream, and reads what the boxes before it say. */
-static int read_boxes(const uint8_t *bytes, size_t size, palette *colours, unsigned *named, lens_segment *codestream, lens_error *err)
+static int read_boxes(const uint8_t *bytes, size_t size, palette *colours, unsigned *named, int order[3], lens_segment *codestream, lens_error *err)
 {
     lens_segment box;
     size_t at = 0;
     while (lens_segment_of_boxes(bytes, size, &at, &box)) {
-        if (lens_segment_is(&box, "jp2h") && read_header(&box, colours, named, err) != 0)
+        if (lens_segment_is(&box, "jp2h") && read_header(&box, colours, named, order, err) != 0)
             return -1;
         if (lens_segment_is(&box, "jp2c")) {
             *codestream = box;
@@ -149,10 +176,11 @@ int lens_decode_jp2(const uint8_t *bytes, size_t size, const lens_decode_limits 
     *out = (lens_image){0};
     palette colours = {0};
     unsigned named = 0;
+    int order[3] = {0, 1, 2};
     lens_segment codestream = {bytes, bytes, size};
     if (bytes[0] == 0) {
         codestream = (lens_segment){0};
-        if (read_boxes(bytes, size, &colours, &named, &codestream, err) != 0)
+        if (read_boxes(bytes, size, &colours, &named, order, &codestream, err) != 0)
             return -1;
     }
     const uint8_t *stream = codestream.body;
@@ -169,7 +197,9 @@ int lens_decode_jp2(const uint8_t *bytes, size_t size, const lens_decode_limits 
         return lens_cut_short(LENS_FORMAT_JP2, bytes, size) && err && err->code == LENS_E_FORMAT ? truncated(err) : -1;
     if (colours.channels)
         look_up(&colours, bits, out);
-    else if (named == LUMA && components == 3 && codestream.size > CHROMA + 1 && stream[CHROMA] == 1 && stream[CHROMA + 1] == 1)
+    if (components >= 3 || colours.channels >= 3)
+        put_in_order(order, out);
+    if (!colours.channels && named == LUMA && components == 3 && codestream.size > CHROMA + 1 && stream[CHROMA] == 1 && stream[CHROMA + 1] == 1)
         from_luma(out);
     return 0;
 }

@@ -3,7 +3,6 @@
  *
  * libvips is opened at the first need and not linked: it and its hundred libraries cost a program about 20 ms to start
  * and its set-up as much again, which a program that only meets JPEGs never pays. */
-#define _GNU_SOURCE /* memmem */
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -232,15 +231,11 @@ static void row_to_8_bits(const void *row, const layout *form, size_t count, uin
     }
 }
 
-/* The bits of a value in a JPEG 2000, 8 at most: libvips hands fewer on at the upper end of 8, where white is not 255. */
+/* The bits of a value in the JPEG 2000 codestream BYTES, 8 at most: libvips hands fewer on at the upper end of 8, where white is not 255. */
 static int bits_of_jp2(const uint8_t *bytes, size_t size)
 {
     enum { DEPTH = 42 }; /* of the first component, less 1; the highest bit is for a sign */
-    static const uint8_t begin[] = {0xff, 0x4f, 0xff, 0x51};
-    const uint8_t *codestream = memmem(bytes, size, begin, sizeof begin);
-    if (!codestream || size - (size_t)(codestream - bytes) <= DEPTH)
-        return 8;
-    const int bits = (codestream[DEPTH] & 0x7f) + 1;
+    const int bits = size > DEPTH ? (bytes[DEPTH] & 0x7f) + 1 : 8;
     return bits < 8 ? bits : 8;
 }
 

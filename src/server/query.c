@@ -46,8 +46,8 @@ int lens_query_add(lens_query *query, lens_asked_kind kind, const char *text, vo
         result = lens_fail(err, LENS_E_ARGUMENT, "at most %d terms make a query", LENS_QUERY_TERMS);
     else if (text && kind == LENS_ASKED_TEXT && (strlen(text) > TEXT_MOST || !text[strspn(text, " \t\r\n")]))
         result = lens_fail(err, LENS_E_ARGUMENT, "text wants words, at most %d bytes of them", TEXT_MOST);
-    else if (!isfinite(weight) || fabs(weight) > 1000)
-        result = lens_fail(err, LENS_E_ARGUMENT, "weight wants a number from -1000 to 1000");
+    else if (!isfinite(weight) || fabs(weight) > LENS_WEIGHT_MOST)
+        result = lens_fail(err, LENS_E_ARGUMENT, "weight wants a number from -%d to %d", LENS_WEIGHT_MOST, LENS_WEIGHT_MOST);
     else if (text && !copy)
         result = lens_fail_memory(err);
     if (result != 0) {

@@ -276,6 +276,35 @@ static void test_pages(void **state)
     lens_library_close(library);
 }
 
+/* Also where more texts have all words than are held against them word by word for the first page. */
+static void test_pages_of_many_texts(void **state)
+{
+    enum { SAY = MANY };
+    texts_fixture *f = *state;
+    lens_error err = {0};
+    lens_store_caption *captions = calloc(SAY, sizeof *captions);
+    char(*texts)[32] = calloc(SAY, sizeof *texts);
+    assert_true(captions && texts);
+    for (unsigned i = 0; i < SAY; i++) { /* those that come last say it best */
+        char path[32];
+        snprintf(path, sizeof path, "/a/%05u.jpg", i + 1);
+        snprintf(texts[i], sizeof texts[i], i < SAY / 2 ? "mat and cat w%u" : "cat mat and w%u", i);
+        captions[i] = (lens_store_caption){test_id(f->store, path), texts[i], texts[i]};
+    }
+    assert_done(lens_store_captions_write(f->store, texts_source(f, "/d.tsv"), 1, 1, captions, SAY, true, NULL, &err), &err);
+    lens_library *library = lens_library_open(f->place, &err);
+    const lens_term terms[] = {{.kind = LENS_TERM_WORDS, .text = "cat mat", .weight = 1},
+                               {.kind = LENS_TERM_ID, .text = "id", .id = test_id(f->store, "/a/00007.jpg"), .weight = 1}};
+    lens_search_options options = lens_search_options_default();
+    options.path = "/a/00*";
+    for (size_t count = 1; count <= 2; count++) {
+        options.by = count == 1 ? LENS_BY_TEXT : LENS_BY_ALL;
+        expect_pages(library, terms, count, options);
+    }
+    lens_library_close(library);
+    free(captions), free(texts);
+}
+
 /* A picture stands out of all there are, and not of the few that a filter lets in: of one alone none would. */
 static void test_one_picture_that_a_filter_lets_in(void **state)
 {
@@ -339,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_terms, setup_small, texts_teardown),
         cmocka_unit_test_setup_teardown(test_words_sift_what_is_like_a_picture, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_pages, setup, texts_teardown),
+        cmocka_unit_test_setup_teardown(test_pages_of_many_texts, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_one_picture_that_a_filter_lets_in, setup, texts_teardown),
         cmocka_unit_test_setup_teardown(test_a_phrase_and_words_that_are_elsewhere, setup_small, texts_teardown),
     };

@@ -5,6 +5,7 @@
  * next writer removes either. Readers that have the old file mapped go on with it. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/folder/internal.h"
@@ -149,6 +150,13 @@ static int compact_models(lens_folder *store, int (*list)(lens_folder *, lens_st
     return result;
 }
 
+/* Whether the library's own disk has room for BYTES more. */
+static bool has_room(const lens_folder *store, int64_t bytes)
+{
+    struct statvfs disk;
+    return fstatvfs(store->dir, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize > (double)bytes;
+}
+
 /* Writes the database anew. SQLite first puts all that is left of it where its temporary tables are: of a large one that is better a file, which has no name
  * any more, than as much memory. */
 static int vacuum(lens_folder *store, int64_t pages, lens_error *err)
@@ -157,14 +165,21 @@ static int vacuum(lens_folder *store, int64_t pages, lens_error *err)
     int64_t page_bytes = 0;
     if (lens_sql_number(store, "PRAGMA page_size", &page_bytes, err) != 0)
         return -1;
-    if (pages > IN_MEMORY_MOST / (page_bytes > 0 ? page_bytes : 1)) {
-        const bool done = lens_sql_run(store, "PRAGMA temp_store = FILE", NULL) == 0 && lens_sql_run(store, "VACUUM", NULL) == 0;
+    if (pages * page_bytes > IN_MEMORY_MOST) {
+        lens_error why = {0};
+        int result = lens_sql_run(store, "PRAGMA temp_store = FILE", &why) == 0 ? lens_sql_run(store, "VACUUM", &why) : -1;
+        const int code = result == 0 ? SQLITE_OK : sqlite3_errcode(store->db);
         if (lens_sql_run(store, "PRAGMA temp_store = MEMORY", err) != 0)
             return -1;
-        if (done)
-            return 0;
+        /* Only where it was that file that could not be made or filled. */
+        const bool elsewhere = code == SQLITE_CANTOPEN || code == SQLITE_IOERR || code == SQLITE_FULL;
+        if (result == 0 || !elsewhere || !has_room(store, pages * page_bytes)) {
+            if (result != 0 && err)
+                *err = why;
+            return result;
+        }
     }
-    return lens_sql_run(store, "VACUUM", err); /* also where there is no place, or no room, for such a file */
+    return lens_sql_run(store, "VACUUM", err);
 }
 
 int lens_folder_compact(lens_folder *store, bool always, lens_error *err)

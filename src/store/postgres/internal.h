@@ -143,7 +143,7 @@ void lens_pg_ranges(lens_pg_args *args, const char *const *paths, size_t count);
  * Whether AT is BEGUN or later, as far as that is known; and whether WORKER is there: who is renews its lease by the clock as it is now. */
 #define LENS_PG_SOON LENS_PG_NOW " + 3600000000::bigint"
 #define LENS_PG_SINCE(at, begun) at " BETWEEN " begun " AND (SELECT " LENS_PG_SOON ")"
-#define LENS_PG_LIVES(worker) worker ".lease > " LENS_PG_NOW " AND " worker ".heard <= " LENS_PG_NOW
+#define LENS_PG_LIVES(worker) worker ".lease > " LENS_PG_NOW " AND " worker ".heard <= " LENS_PG_NOW " + 60000000::bigint" /* clocks are set by seconds, too */
 
 /* The first number of the first row of SQL, which there is: 0 or -1. */
 int lens_pg_number(lens_postgres *store, const char *sql, lens_pg_args *args, int64_t *number, lens_error *err);
