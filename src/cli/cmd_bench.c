@@ -12,7 +12,7 @@ static const cli_option options[] = {
     {"model", 'm', CLI_TEXT, &model_name, "NAME", "a model's name or folder (efficientnet-lite0)"},
     {"precision", 0, CLI_TEXT, &precision, "P", "auto, f32, bf16 or int8"},
     {"batch", 0, CLI_COUNT, &batch, "B", "pictures at once, cut among the threads (32)"},
-    {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all"},
+    {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all that it may use"},
     {"seconds", 0, CLI_NUMBER, &seconds, "S", "how long (3)"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object"},
 };

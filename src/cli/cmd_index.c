@@ -14,7 +14,7 @@ static bool include_hidden, read_too, approximate, no_approximate, as_json;
 
 static const cli_option options[] = {
     {"model", 'm', CLI_LIST, &models, "NAME", "encode with this model (may be given again); else with those of the library"},
-    {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all"},
+    {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all that it may use"},
     {"precision", 0, CLI_TEXT, &precision, "P", "auto, f32, bf16 or int8"},
     {"exclude", 'x', CLI_LIST, &exclude, "GLOB", "leave out names or paths below the folder that match (may be given again)"},
     {"include-hidden", 0, CLI_FLAG, &include_hidden, NULL, "also what begins with a dot"},

@@ -8,7 +8,7 @@ static bool as_json;
 
 static const cli_option options[] = {
     {"ocr-lang", 0, CLI_TEXT, &languages, "LANG", "the languages to read: eng, or eng+deu (those read last, or eng)"},
-    {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all"},
+    {"threads", 't', CLI_COUNT, &threads, "N", "use N processors instead of all that it may use"},
     {"max-megapixels", 0, CLI_COUNT, &megapixels, "N", "pass by larger pictures (100)"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "end with one JSON object"},
 };

@@ -166,28 +166,59 @@ static void test_a_palette_of_a_jpeg_2000_is_looked_up(void **state)
     expect_grey(out, 0, 85, 170, 255);
 }
 
-/* Four pixels of luma and chromas; the file says so. */
+/* Four pixels of three components in boxes, of which the header's is at HEADER and ends at HEADER_END; at COLOURS it says that they are luma and chromas. */
+enum { HEADER = 32, HEADER_END = 77, COLOURS = 76 };
+static const uint8_t of_three[] = {
+    0, 0, 0, 12, 106, 80, 32, 32, 13, 10, 135, 10, 0, 0, 0, 20, 102, 116, 121, 112, 106, 112, 50, 32, 0, 0, 0, 0, 106, 112, 50, 32,
+    0, 0, 0, 45, 106, 112, 50, 104, 0, 0, 0, 22, 105, 104, 100, 114, 0, 0, 0, 1, 0, 0, 0, 4, 0, 3, 7, 7, 0, 0, 0, 0,
+    0, 15, 99, 111, 108, 114, 1, 0, 0, 0, 0, 0, 18, 0, 0, 0, 157, 106, 112, 50, 99, 255, 79, 255, 81, 0, 47, 0, 0, 0, 0, 0,
+    4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 7,
+    1, 1, 7, 1, 1, 7, 1, 1, 255, 82, 0, 12, 0, 0, 0, 1, 0, 0, 4, 4, 0, 1, 255, 92, 0, 4, 64, 64, 255, 100, 0, 37,
+    0, 1, 67, 114, 101, 97, 116, 101, 100, 32, 98, 121, 32, 79, 112, 101, 110, 74, 80, 69, 71, 32, 118, 101, 114, 115, 105, 111, 110, 32, 50, 46,
+    53, 46, 48, 255, 144, 0, 10, 0, 0, 0, 0, 0, 37, 0, 1, 255, 147, 207, 180, 20, 6, 106, 136, 219, 127, 199, 212, 8, 9, 29, 44, 127,
+    199, 212, 10, 3, 229, 99, 254, 63, 255, 217,
+};
+
 static void test_luma_and_chromas_of_a_jpeg_2000_are_no_rgb(void **state)
 {
     (void)state;
-    uint8_t bytes[] = {
-        0, 0, 0, 12, 106, 80, 32, 32, 13, 10, 135, 10, 0, 0, 0, 20, 102, 116, 121, 112, 106, 112, 50, 32, 0, 0, 0, 0, 106, 112, 50, 32,
-        0, 0, 0, 45, 106, 112, 50, 104, 0, 0, 0, 22, 105, 104, 100, 114, 0, 0, 0, 1, 0, 0, 0, 4, 0, 3, 7, 7, 0, 0, 0, 0,
-        0, 15, 99, 111, 108, 114, 1, 0, 0, 0, 0, 0, 18, 0, 0, 0, 157, 106, 112, 50, 99, 255, 79, 255, 81, 0, 47, 0, 0, 0, 0, 0,
-        4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 7,
-        1, 1, 7, 1, 1, 7, 1, 1, 255, 82, 0, 12, 0, 0, 0, 1, 0, 0, 4, 4, 0, 1, 255, 92, 0, 4, 64, 64, 255, 100, 0, 37,
-        0, 1, 67, 114, 101, 97, 116, 101, 100, 32, 98, 121, 32, 79, 112, 101, 110, 74, 80, 69, 71, 32, 118, 101, 114, 115, 105, 111, 110, 32, 50, 46,
-        53, 46, 48, 255, 144, 0, 10, 0, 0, 0, 0, 0, 37, 0, 1, 255, 147, 207, 180, 20, 6, 106, 136, 219, 127, 199, 212, 8, 9, 29, 44, 127,
-        199, 212, 10, 3, 229, 99, 254, 63, 255, 217,
-    };
     static const uint8_t expected[WIDTH * 3] = {121, 33, 0, 124, 89, 0, 125, 145, 34, 127, 202, 72};
     lens_decode_limits limits = lens_decode_limits_default();
     lens_image out;
     lens_error err = {0};
-    assert_done(lens_decode(bytes, sizeof bytes, &limits, &out, NULL, &err), &err);
+    assert_done(lens_decode(of_three, sizeof of_three, &limits, &out, NULL, &err), &err);
     for (int i = 0; i < WIDTH * 3; i++)
         assert_in_range(out.rgb[i] + 2, expected[i], expected[i] + 4);
     lens_image_free(&out);
+}
+
+/* A file may have blue first, and say so. */
+static void test_channels_of_a_jpeg_2000_are_put_in_order(void **state)
+{
+    (void)state;
+    static const uint8_t orders[][20] = {{0, 3, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 2, 0, 2, 0, 0, 0, 3},  /* as they lie */
+                                         {0, 3, 0, 0, 0, 0, 0, 3, 0, 1, 0, 0, 0, 2, 0, 2, 0, 0, 0, 1},  /* the other way round */
+                                         {0, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 2, 0, 0, 0, 1}}; /* the first one is coverage */
+    lens_decode_limits limits = lens_decode_limits_default();
+    lens_image plain, out;
+    lens_error err = {0};
+    uint8_t bytes[sizeof of_three + 28];
+    memcpy(bytes, of_three, HEADER_END);
+    bytes[COLOURS] = 16; /* RGB */
+    bytes[HEADER + 3] += 28;
+    memcpy(bytes + HEADER_END + 28, of_three + HEADER_END, sizeof of_three - HEADER_END);
+    put_box(bytes + HEADER_END, "cdef", orders[0], 20);
+    assert_done(lens_decode(bytes, sizeof bytes, &limits, &plain, NULL, &err), &err);
+    assert_int_not_equal(plain.rgb[0], plain.rgb[2]);
+    put_box(bytes + HEADER_END, "cdef", orders[1], 20);
+    assert_done(lens_decode(bytes, sizeof bytes, &limits, &out, NULL, &err), &err);
+    for (int i = 0; i < WIDTH * 3; i++)
+        assert_int_equal(out.rgb[i], plain.rgb[i / 3 * 3 + 2 - i % 3]);
+    lens_image_free(&plain);
+    lens_image_free(&out);
+    put_box(bytes + HEADER_END, "cdef", orders[2], 20);
+    assert_int_equal(lens_decode(bytes, sizeof bytes, &limits, &out, NULL, &err), -1);
+    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
 }
 
 /* libvips would take pixels from beyond the end. */
@@ -358,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_16_bits_are_rounded), cmocka_unit_test(test_few_bits_of_a_jpeg_2000_are_spread),
         cmocka_unit_test(test_a_palette_of_a_jpeg_2000_is_looked_up),
         cmocka_unit_test(test_luma_and_chromas_of_a_jpeg_2000_are_no_rgb),
+        cmocka_unit_test(test_channels_of_a_jpeg_2000_are_put_in_order),
         cmocka_unit_test(test_a_jpeg_2000_whose_pixels_lie_elsewhere_is_refused),
         cmocka_unit_test(test_signed_values_lie_around_the_middle),
         cmocka_unit_test(test_white_of_wide_values_is_found),

@@ -133,8 +133,32 @@ static void test_a_clock_that_was_ahead(void **state)
     store_place_remove(place);
 }
 
+/* A clock that is set back by seconds while a worker lives, as clocks are, loses it nothing that it has in hand. */
+static void test_a_clock_that_is_set_back_by_seconds(void **state)
+{
+    (void)state;
+    char *place = store_place("back"), *const root[] = {(char *)"/p"};
+    const lens_names within = {.items = (char **)root, .count = 1};
+    const int64_t models[] = {1};
+    test_library_fill(place, DIM, 4);
+    lens_error err = {0};
+    int64_t worker, other, own;
+    lens_store_work taken[2];
+    lens_store *here = test_store(place, LENS_STORE_WRITE), *there = test_store(place, LENS_STORE_WRITE);
+    assert_done(lens_store_work_begin(here, "here", models, 1, 60, &worker, &err), &err);
+    take(here, worker, "/p", "/p/00004.jpg");
+    free(store_place_ask(place, "UPDATE memelens.worker SET heard = heard + 20000000, lease = lease + 20000000"));
+    assert_done(lens_store_work_begin(there, "there", models, 1, 60, &other, &err), &err);
+    assert_int_equal(lens_store_work_claim(there, other, &within, taken, 2, &err), 0);
+    assert_int_equal(work_left(there, other, "/p", &own), 1);
+    lens_store_close(there);
+    lens_store_close(here);
+    store_place_remove(place);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_changes_under_a_worker), cmocka_unit_test(test_a_clock_that_was_ahead)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_changes_under_a_worker), cmocka_unit_test(test_a_clock_that_was_ahead),
+                                       cmocka_unit_test(test_a_clock_that_is_set_back_by_seconds)};
     return store_place_run_server(tests);
 }

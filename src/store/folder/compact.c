@@ -168,7 +168,7 @@ static int vacuum(lens_folder *store, int64_t pages, lens_error *err)
     if (pages * page_bytes > IN_MEMORY_MOST) {
         lens_error why = {0};
         int result = lens_sql_run(store, "PRAGMA temp_store = FILE", &why) == 0 ? lens_sql_run(store, "VACUUM", &why) : -1;
-        const int code = result == 0 ? SQLITE_OK : sqlite3_errcode(store->db);
+        const int code = result == 0 ? SQLITE_OK : sqlite3_extended_errcode(store->db) & 0xff;
         if (lens_sql_run(store, "PRAGMA temp_store = MEMORY", err) != 0)
             return -1;
         /* Only where it was that file that could not be made or filled. */
