@@ -22,7 +22,7 @@ static int add_step(lens_pair_steps *steps, lens_store_part part, const lens_sto
         return lens_fail_memory(err);
     }
     steps->items[steps->count++] = (lens_pair_step){part, model ? model->id : 0, model ? model->dim : 0, name.data, count};
-    steps->records += count;
+    steps->records = count > INT64_MAX - steps->records ? INT64_MAX : steps->records + count; /* a database may give very many models of very many */
     return 0;
 }
 

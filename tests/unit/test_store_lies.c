@@ -46,6 +46,7 @@ static void assert_refused(fixture *f, int result)
 static void test_a_count_that_cannot_be(void **state)
 {
     fixture *f = *state;
+    lens_store_models models;
     static const char *const counts[] = {"4611686018427387905", "9223372036854775807", "68719476736"};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         char sql[128];
@@ -56,7 +57,13 @@ static void test_a_count_that_cannot_be(void **state)
         assert_refused(f, lens_store_vectors_open(f->store, 1, NULL, 0, &vectors, &f->err));
         assert_null(vectors.map);
         assert_refused(f, lens_store_scope_count(f->store, 1, &(lens_store_scope){0}, &count, &f->err));
+        snprintf(sql, sizeof sql, "UPDATE memelens.model SET vectors = %s", counts[i]);
+        does(f, sql);
+        if (i < 2) /* the third is more than there is room for, and no more */
+            assert_refused(f, lens_store_models_list(f->store, &models, &f->err));
     }
+    does(f, "UPDATE memelens.model SET vectors = -1");
+    assert_refused(f, lens_store_models_list(f->store, &models, &f->err));
 }
 
 static void test_versions_that_never_were(void **state)

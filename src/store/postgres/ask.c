@@ -332,6 +332,14 @@ int lens_pg_within_at(const lens_postgres *store, const PGresult *rows, int row,
     return lens_pg_check_number(store, *number, least, most, err);
 }
 
+int lens_pg_counts_at(const lens_postgres *store, const PGresult *rows, int row, int column, int64_t *const *counts, int count, lens_error *err)
+{
+    for (int i = 0; i < count; i++)
+        if (lens_pg_within_at(store, rows, row, column + i, 0, LENS_PG_COUNT_MOST, counts[i], err) != 0)
+            return -1;
+    return 0;
+}
+
 int lens_pg_place_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t count, size_t *at, lens_error *err)
 {
     int64_t number;

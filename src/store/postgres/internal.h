@@ -125,6 +125,8 @@ int64_t lens_pg_int_at(const lens_postgres *store, const PGresult *rows, int row
  * 0; or -1, LENS_E_FORMAT, where it is not from LEAST to MOST, or there is none. PLACE: *AT is where element number 1 to COUNT stands. */
 int lens_pg_check_number(const lens_postgres *store, int64_t number, int64_t least, int64_t most, lens_error *err);
 int lens_pg_within_at(const lens_postgres *store, const PGresult *rows, int row, int column, int64_t least, int64_t most, int64_t *number, lens_error *err);
+/* COUNT columns from the first one on, each how many there are of something: the same. */
+int lens_pg_counts_at(const lens_postgres *store, const PGresult *rows, int row, int column, int64_t *const *counts, int count, lens_error *err);
 int lens_pg_place_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t count, size_t *at, lens_error *err);
 double lens_pg_double_at(const lens_postgres *store, const PGresult *rows, int row, int column);
 const char *lens_pg_bytes_at(const lens_postgres *store, const PGresult *rows, int row, int column, size_t *size); /* a NUL follows; "" for null */

@@ -48,11 +48,10 @@ static int list_one(lens_postgres *store, const PGresult *rows, int row, lens_st
     *out = (lens_store_model){
         .id = lens_pg_int_at(store, rows, row, 0),
         .name = lens_pg_copy_at(store, rows, row, 1, &short_of_memory),
-        .vectors = lens_pg_int_at(store, rows, row, 4),
-        .file_bytes = lens_pg_int_at(store, rows, row, 5),
     };
     int64_t dim;
-    if (size == sizeof out->fingerprint && out->name && lens_pg_within_at(store, rows, row, 2, 1, LENS_PG_DIM_MOST, &dim, NULL) == 0) {
+    if (size == sizeof out->fingerprint && out->name && lens_pg_within_at(store, rows, row, 2, 1, LENS_PG_DIM_MOST, &dim, NULL) == 0 &&
+        lens_pg_counts_at(store, rows, row, 4, (int64_t *const[]){&out->vectors, &out->file_bytes}, 2, NULL) == 0) {
         out->dim = (int)dim;
         memcpy(out->fingerprint.bytes, fingerprint, size);
         return 0;

@@ -182,7 +182,7 @@ int lens_postgres_count(lens_postgres *store, lens_store_counts *out, lens_error
                                         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'memelens' AND c.relkind = 'r')", NULL, err);
     if (!rows)
         return -1;
-    *out = (lens_store_counts){lens_pg_int_at(store, rows, 0, 0), lens_pg_int_at(store, rows, 0, 1), lens_pg_int_at(store, rows, 0, 2), lens_pg_int_at(store, rows, 0, 3)};
+    const int result = lens_pg_counts_at(store, rows, 0, 0, (int64_t *const[]){&out->pictures, &out->failed, &out->contents, &out->bytes}, 4, err);
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }

@@ -302,10 +302,9 @@ int lens_postgres_readings_count(lens_postgres *store, const char *version, int6
                                  &args, err);
     if (!rows)
         return -1;
-    *read = lens_pg_int_at(store, rows, 0, 0);
-    *with_text = lens_pg_int_at(store, rows, 0, 1);
+    const int result = lens_pg_counts_at(store, rows, 0, 0, (int64_t *const[]){read, with_text}, 2, err);
     lens_pg_done(store, rows);
-    return 0;
+    return result;
 }
 
 /* ---- sentences ---- */
