@@ -144,6 +144,16 @@ int lens_folder_sweep(lens_folder *store, const char *root, int64_t *removed, le
 
 /* ---- forgetting ------------------------------------------------------------------------------------------------- */
 
+/* Runs SQL, which takes PATH and RANGE as ?1 to ?3. */
+static int delete_below(lens_folder *store, const char *sql, const char *path, const lens_path_range *range, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, sql, err);
+    if (!statement)
+        return -1;
+    lens_path_range_bind(statement, path, range);
+    return lens_sql_finish(store, statement, err);
+}
+
 static int forget(lens_folder *store, const char *path, const lens_path_range *range, int64_t *removed, lens_error *err)
 {
     lens_id_list gone = {0};
@@ -165,19 +175,10 @@ static int forget(lens_folder *store, const char *path, const lens_path_range *r
     if (result != 0 || drop_loose(store, err) != 0)
         return -1;
 
-    /* What lies beside pictures there: no walk comes by it any more. What it says goes with it. */
-    statement = lens_sql(store, "DELETE FROM source WHERE kind = 2 AND (path = ?1 OR (path > ?2 AND path < ?3))", err);
-    if (!statement)
-        return -1;
-    lens_path_range_bind(statement, path, range);
-    if (lens_sql_finish(store, statement, err) != 0)
-        return -1;
-    /* One rule in the place of all at or below PATH. That "/" stays out is no rule: nothing is in without one. */
-    statement = lens_sql(store, "DELETE FROM rule WHERE path = ?1 OR (path > ?2 AND path < ?3)", err);
-    if (!statement)
-        return -1;
-    lens_path_range_bind(statement, path, range);
-    if (lens_sql_finish(store, statement, err) != 0)
+    /* What lies beside pictures there: no walk comes by it any more. What it says goes with it. And one rule in the place of all at or below PATH; that "/" stays
+     * out is no rule: nothing is in without one. */
+    if (delete_below(store, "DELETE FROM source WHERE kind = 2 AND (path = ?1 OR (path > ?2 AND path < ?3))", path, range, err) != 0 ||
+        delete_below(store, "DELETE FROM rule WHERE path = ?1 OR (path > ?2 AND path < ?3)", path, range, err) != 0)
         return -1;
     if (path[1] == '\0') /* nor is anything left of where words came from, or of the words */
         return lens_sql_run(store, "DELETE FROM source; DELETE FROM word", err);
