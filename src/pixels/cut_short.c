@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "pixels/segments.h"
 
 /* Length, name, body, check sum; the last is named IEND. */
 static bool png(const uint8_t *bytes, size_t size)
@@ -25,24 +26,15 @@ static bool webp(const uint8_t *bytes, size_t size)
     return size < 12 || length > size - 8;
 }
 
-/* Length, name, body; a length of 1 means that a long one follows the name, 0 that the box reaches to the end. */
 static bool boxes(const uint8_t *bytes, size_t size)
 {
     for (size_t at = 0; at < size;) {
-        size_t left = size - at;
-        if (left < 8)
+        uint64_t length;
+        if (lens_box_head(bytes + at, size - at, &length) == 0)
             return true;
-        uint64_t length = lens_big_32(bytes + at);
-        if (length == 0)
-            return false;
-        if (length == 1) {
-            if (left < 16)
-                return true;
-            length = (uint64_t)lens_big_32(bytes + at + 8) << 32 | lens_big_32(bytes + at + 12);
-        }
         if (length < 8)
             return false;
-        if (length > left)
+        if (length > size - at)
             return true;
         at += (size_t)length;
     }

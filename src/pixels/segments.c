@@ -52,20 +52,31 @@ bool lens_segment_of_webp(const uint8_t *bytes, size_t size, size_t *at, lens_se
     return true;
 }
 
+size_t lens_box_head(const uint8_t *box, size_t rest, uint64_t *length)
+{
+    if (rest < 8)
+        return 0;
+    *length = lens_big_32(box);
+    if (*length == 0)
+        *length = rest;
+    else if (*length == 1 && rest < 16)
+        return 0;
+    else if (*length == 1) {
+        *length = (uint64_t)lens_big_32(box + 8) << 32 | lens_big_32(box + 12);
+        return 16;
+    }
+    return 8;
+}
+
 bool lens_segment_of_boxes(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out)
 {
-    if (*at >= size || size - *at < 8)
+    if (*at >= size)
         return false;
     const uint8_t *box = bytes + *at;
     const size_t rest = size - *at;
-    uint64_t length = lens_big_32(box), head = 8;
-    if (length == 1 && rest >= 16) { /* a long one follows the name */
-        length = (uint64_t)lens_big_32(box + 8) << 32 | lens_big_32(box + 12);
-        head = 16;
-    } else if (length == 0) { /* to the end */
-        length = rest;
-    }
-    if (length < head || length > rest)
+    uint64_t length;
+    const size_t head = lens_box_head(box, rest, &length);
+    if (head == 0 || length < head || length > rest)
         return false;
     *out = (lens_segment){box + 4, box + head, (size_t)(length - head)};
     *at += (size_t)length;

@@ -20,6 +20,10 @@ bool lens_segment_of_jpeg(const uint8_t *bytes, size_t size, size_t *at, lens_se
 bool lens_segment_of_png(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out);
 bool lens_segment_of_webp(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out);
 
+/* How many bytes come before the body of the box that begins at BOX, and in *LENGTH of how many it is in all, as it says: the 32 bits before its name, where
+ * they are 1 the 64 behind it, and where they are 0 the REST that there is. 0: not even that is there. */
+size_t lens_box_head(const uint8_t *box, size_t rest, uint64_t *length);
+
 /* The next box (ISO/IEC 14496-12, 4.2) of the SIZE bytes of a whole file, or of a box's body. */
 bool lens_segment_of_boxes(const uint8_t *bytes, size_t size, size_t *at, lens_segment *out);
 
