@@ -538,12 +538,17 @@ static int rank_enough(query *self, hit **hits, size_t *count, lens_error *err)
     }
 }
 
+/* Whether there is one ranking, of which nothing is taken out: it is the answer. */
+static bool is_plain(const query *self)
+{
+    return self->ways.by == LENS_BY_LOOK && !self->ways.sifts;
+}
+
 static lens_results *rank_and_tell(query *self, lens_error *err)
 {
     hit *hits = NULL;
     size_t count = 0;
-    const bool plain = self->ways.by == LENS_BY_LOOK && !self->ways.sifts;
-    const int result = plain ? look_only(self, &hits, &count, err) : rank_enough(self, &hits, &count, err);
+    const int result = is_plain(self) ? look_only(self, &hits, &count, err) : rank_enough(self, &hits, &count, err);
     lens_results *results = result == 0 ? page(self, hits, count, err) : NULL;
     free(hits);
     return results;
@@ -608,9 +613,9 @@ lens_results *lens_search(lens_library *library, const lens_term *terms, size_t 
     self.store = lens_library_reader(library, err);
     if (self.store && read_query(&self, terms, term_count, err) == 0 &&
         lens_ways_choose(&self.ways, library, self.store, options, &look, &meaning, err) == 0) {
-        int result = lens_ranker_open(&self.look, library, self.store, &look, self.ways.look_terms, self.ways.look_count, options, err);
+        int result = lens_ranker_open(&self.look, library, self.store, &look, self.ways.look_terms, self.ways.look_count, options, !is_plain(&self), err);
         if (result == 0 && (self.ways.by & LENS_BY_MEANING))
-            result = lens_ranker_open(&self.meaning, library, self.store, &meaning, self.ways.meant, self.ways.meant_count, options, err);
+            result = lens_ranker_open(&self.meaning, library, self.store, &meaning, self.ways.meant, self.ways.meant_count, options, true, err);
         if (result == 0)
             results = answer(&self, err);
         lens_ranker_close(&self.meaning);

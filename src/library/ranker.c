@@ -371,7 +371,7 @@ static int let_in(lens_ranker *self, lens_error *err)
 }
 
 int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store, const lens_store_model *model, const lens_term *terms, size_t term_count,
-                     const lens_search_options *options, lens_error *err)
+                     const lens_search_options *options, bool spread, lens_error *err)
 {
     *self = (lens_ranker){.library = library, .store = store, .model = *model, .terms = terms, .term_count = term_count, .options = options};
     /* How near pictures are to each other is worked out of all vectors, wherever they are. */
@@ -387,7 +387,7 @@ int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store
     }
     if (options->unhub && term_count && weigh(self, err) != 0)
         return -1;
-    self->measured = term_count && !self->in.count;
+    self->measured = spread && term_count && !self->in.count;
     if (self->measured)
         spread_of(self, &self->vectors, self->penalties, &self->mean, &self->deviation);
     return let_in(self, err);

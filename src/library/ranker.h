@@ -36,10 +36,10 @@ typedef struct lens_ranker {
     bool approximate;    /* what was ranked was found in cells */
 } lens_ranker;
 
-/* Makes SELF ready for TERMS as MODEL sees them; without terms it only knows which pictures may be results. MODEL's name, TERMS and OPTIONS must
- * outlive it. 0 or -1; close it in any case. */
+/* Makes SELF ready for TERMS as MODEL sees them; without terms it only knows which pictures may be results. SPREAD: lens_ranker_spread will
+ * be asked for, which is cheapest before rows are filtered. MODEL's name, TERMS and OPTIONS must outlive it. 0 or -1; close it in any case. */
 int lens_ranker_open(lens_ranker *self, lens_library *library, lens_store *store, const lens_store_model *model, const lens_term *terms, size_t term_count,
-                     const lens_search_options *options, lens_error *err);
+                     const lens_search_options *options, bool spread, lens_error *err);
 void lens_ranker_close(lens_ranker *self);
 
 /* Takes out what is no longer in the store, so that the next ranking is of what is. The terms' vectors stay. 0 or -1. */
