@@ -132,19 +132,6 @@ static void test_it_goes_with_its_model(void **state)
     free(cells);
 }
 
-/* BACKUP, of library.db, in the place of the newer one, beside whatever else there is. */
-static void restore(const test_world *world, const lens_buffer *backup)
-{
-    static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = test_path(world->library, "%s", names[i]);
-        unlink(path);
-        if (i == 0)
-            test_write(path, backup->data, backup->size);
-        free(path);
-    }
-}
-
 /* Slots that the older database does not know are written anew, and what was worked out from them says nothing about that. */
 static void test_a_database_of_a_backup(void **state)
 {
@@ -159,7 +146,7 @@ static void test_a_database_of_a_backup(void **state)
     assert_int_equal(approximate_of(world), 2 * PICTURES);
     run = test_world_expect(world, 0, "search", "id:7", "--unhub", NULL);
     test_run_free(&run);
-    restore(world, &backup);
+    test_database_restore(world->library, &backup);
     for (int i = PICTURES; i < 2 * PICTURES; i++) {
         char name[16];
         snprintf(name, sizeof name, "%03d.png", i);

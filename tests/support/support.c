@@ -47,6 +47,18 @@ void test_write(const char *path, const void *bytes, size_t size)
         fail_msg("%s: %s", path, strerror(errno));
 }
 
+void test_database_restore(const char *library, const lens_buffer *backup)
+{
+    static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = test_path(library, "%s", names[i]);
+        unlink(path);
+        if (i == 0)
+            test_write(path, backup->data, backup->size);
+        free(path);
+    }
+}
+
 /* A socket's address holds 107 bytes of a path: so it goes by the folder. */
 void test_socket_make(const char *path)
 {

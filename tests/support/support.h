@@ -28,6 +28,9 @@ char *test_path(const char *folder, const char *format, ...) __attribute__((form
 void test_write(const char *path, const void *bytes, size_t size);
 lens_buffer test_read(const char *path); /* the caller frees */
 
+/* Puts BACKUP, of a library.db, in the place of the one in the folder LIBRARY, which nobody has open, beside whatever else there is. */
+void test_database_restore(const char *library, const lens_buffer *backup);
+
 /* Makes a socket that nobody listens at, however long PATH is. */
 void test_socket_make(const char *path);
 

@@ -193,20 +193,6 @@ static lens_buffer back_up(const char *folder)
     return database;
 }
 
-/* BACKUP in the place of FOLDER's database. */
-static void restore(const char *folder, lens_buffer *backup)
-{
-    static const char *const names[] = {"library.db", "library.db-wal", "library.db-shm"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = test_path(folder, "%s", names[i]);
-        unlink(path);
-        if (i == 0)
-            test_write(path, backup->data, backup->size);
-        free(path);
-    }
-    lens_buffer_free(backup);
-}
-
 /* The penalties of STORE's MODEL, whatever is kept of them, or worked out ANEW. The caller frees. */
 static float *penalties_of(lens_store *store, int64_t model, bool anew, size_t *count)
 {
@@ -237,7 +223,8 @@ static void test_nearness_beside_a_backup(void **state)
     free(penalties_of(store, model, false, &count));
     assert_int_equal(count, ROWS + 2);
     lens_store_close(store);
-    restore(folder, &backup);
+    test_database_restore(folder, &backup);
+    lens_buffer_free(&backup);
     store = test_store(folder, LENS_STORE_WRITE);
     test_write_picture(store, model, DIM, "/p/other", 1000, 0);
     fill(store, ROWS + 1, 1);
@@ -266,7 +253,8 @@ static void test_untrue_copies_go_for_good(void **state)
     assert_done(lens_approximate_refresh(store, model, 1, NULL, NULL, &made, &err), &err);
     char *path = copy_path(store, model);
     lens_store_close(store);
-    restore(folder, &backup);
+    test_database_restore(folder, &backup);
+    lens_buffer_free(&backup);
     store = test_store(folder, LENS_STORE_WRITE);
     *gone = '\0';
     assert_done(lens_copies_drop_untrue(store, model, &err), &err);
@@ -297,7 +285,8 @@ static void test_cells_beside_a_backup(void **state)
     assert_done(lens_approximate_refresh(store, model, 1, NULL, NULL, &made, &err), &err);
     assert_true(made);
     lens_store_close(store);
-    restore(folder, &backup);
+    test_database_restore(folder, &backup);
+    lens_buffer_free(&backup);
     test_write(path, copies.data, copies.size);
     store = test_store(folder, LENS_STORE_WRITE);
     assert_done(lens_copies_drop_untrue(store, model, &err), &err);
