@@ -8,8 +8,8 @@ rm -rf "$reports"
 mkdir -p "$reports"
 export TSAN_OPTIONS="suppressions=$(pwd)/tests/races.supp log_path=$reports/report exitcode=66 die_after_fork=0 ${TSAN_OPTIONS:-}" # test_apart_together forks, and its child starts threads
 status=0
-ONLY=$ALONE tests/run.sh || status=1
-ONLY=$PROGRAMS BUILD=build tests/run.sh || status=1
+[ -z "$ALONE" ] || ONLY=$ALONE tests/run.sh || status=1 # an empty ONLY would be all tests there are
+[ -z "$PROGRAMS" ] || ONLY=$PROGRAMS BUILD=build tests/run.sh || status=1
 cat "$reports"/report.* 2>/dev/null
 count=$(cat "$reports"/report.* 2>/dev/null | grep -c '^SUMMARY: ThreadSanitizer')
 echo "$count reports of ThreadSanitizer"
