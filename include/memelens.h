@@ -537,7 +537,8 @@ typedef struct lens_texts {
 int lens_texts_get(lens_library *library, int64_t id, lens_texts *out, lens_error *err);
 void lens_texts_free(lens_texts *texts);
 
-/* Takes pictures out of the library; the files stay. *REMOVED: pictures. A path that nothing is known of is LENS_E_MISSING. */
+/* Takes pictures out of the library; the files stay. *REMOVED: pictures. A path that nothing is known of is LENS_E_MISSING. -1 with *REMOVED pictures, and a
+ * message that says so: they are forgotten, and the room they took could not be given back, mostly for want of some. */
 int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err);
 int lens_forget_model(lens_library *library, const char *model, lens_error *err);
 

@@ -35,6 +35,12 @@ static int is_known(lens_store *store, const char *path, lens_error *err)
     return known;
 }
 
+/* The room that what was forgotten took. It stays forgotten where there is none for the files that are written anew: the next index run gives it back. */
+static int give_back(lens_store *store, lens_error *err)
+{
+    return lens_store_compact(store, false, err) == 0 ? 0 : lens_fail_in(err, "forgotten, but the room it took could not be given back");
+}
+
 int lens_forget_path(lens_library *library, const char *path, int64_t *removed, lens_error *err)
 {
     *removed = 0;
@@ -45,7 +51,7 @@ int lens_forget_path(lens_library *library, const char *path, int64_t *removed, 
     if (known == 0)
         lens_fail(err, LENS_E_MISSING, "%s: not in the library", absolute);
     if (result == 0)
-        result = lens_store_compact(store, false, err);
+        result = give_back(store, err);
     lens_store_close(store);
     free(absolute);
     return result;
@@ -87,7 +93,7 @@ int lens_forget_captions(lens_library *library, const char *path, int64_t *remov
     const int64_t after = result == 0 ? lens_store_caption_count(store, err) : before;
     *removed = before - after;
     if (result == 0)
-        result = after < 0 ? -1 : lens_store_compact(store, false, err);
+        result = after < 0 ? -1 : give_back(store, err);
     lens_store_close(store);
     free(absolute);
     return result;

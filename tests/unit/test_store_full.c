@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "memelens.h"
 #include "support_store.h"
 
 enum { DIM = 256, BATCH = 64 };
@@ -135,6 +136,34 @@ static void test_a_full_disk_is_named(void **state)
     }
 }
 
+/* What is forgotten stays so where no file can be made anew, and the line says both. */
+static void test_forgotten_on_a_full_disk(void **state)
+{
+    (void)state;
+    char *folder = small_disk(), *place = test_path(folder, "library");
+    lens_error err = {0};
+    lens_store *store = test_store(place, LENS_STORE_WRITE);
+    const int64_t model = test_model(store, "m", DIM);
+    assert_done(lens_store_add_root(store, "/p", &err), &err);
+    assert_done(test_write_pictures(store, model, DIM, "/p", 0, 4 * BATCH, &err), &err);
+    lens_store_close(store);
+    store = test_store(place, LENS_STORE_READ); /* the log and what is shared stay where they are */
+    fill_disk(folder, true);
+    lens_library *library = lens_library_open(place, &err);
+    assert_non_null(library);
+    int64_t removed = 0;
+    assert_int_equal(lens_forget_path(library, "/p", &removed, &err), -1);
+    assert_int_equal(err.code, LENS_E_FULL);
+    assert_int_equal(strncmp(err.message, "forgotten, but", strlen("forgotten, but")), 0);
+    assert_int_equal(removed, 4 * BATCH);
+    assert_int_equal(test_store_sound(store, model, DIM), 0);
+    lens_library_close(library);
+    lens_store_close(store);
+    free(place);
+    umount(folder);
+    test_folder_remove(folder);
+}
+
 static void test_a_file_that_may_not_grow(void **state)
 {
     (void)state;
@@ -166,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_a_full_disk_is_named),
+        cmocka_unit_test(test_forgotten_on_a_full_disk),
         cmocka_unit_test(test_a_file_that_may_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
