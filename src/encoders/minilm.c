@@ -28,7 +28,7 @@ struct block {
 struct model {
     struct sizes sizes;
     const float *words;     /* [vocabulary, width]; the engine's, as are these: */
-    const float *positions; /* [context, width]: the position's row and that of token type 0 */
+    const float *positions; /* [positions, width]: the position's row and that of token type 0 */
     const lens_layer *norm;
     struct block *blocks;
     lens_type row, qkv;
@@ -319,7 +319,8 @@ static float *read_positions(const struct builder *builder, lens_error *err)
         free(positions);
         return NULL;
     }
-    for (int position = 0; position < sizes->context; position++)
+    /* All of them, not only those of the context: packed weights outlive what the folder says of that. */
+    for (int position = 0; position < sizes->positions; position++)
         for (int i = 0; i < sizes->width; i++)
             positions[(size_t)position * (size_t)sizes->width + (size_t)i] += types[i];
     free(types);

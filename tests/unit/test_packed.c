@@ -6,6 +6,7 @@
 #include "encoders/family.h"
 #include "base/packed.h"
 #include "encoders.h"
+#include "random_minilm.h"
 #include "support.h"
 #include "weights.h"
 
@@ -264,6 +265,43 @@ static void test_a_folder_of_someone_elses(void **state)
     free(path);
 }
 
+/* The vector of TEXT by the model of sentences in SENTENCES, of which so many tokens are taken. */
+static void sentence_vector(const char *sentences, const char *text, int most, float vector[MINILM_WIDTH])
+{
+    lens_error err = {0};
+    char *path = test_path(sentences, "sentence_bert_config.json"), json[40];
+    snprintf(json, sizeof json, "{\"max_seq_length\":%d}", most);
+    test_write(path, json, strlen(json));
+    free(path);
+    lens_encoder *encoder = lens_encoder_open(sentences, "random", LENS_PRECISION_F32, LENS_TOWER_WORDS, &err);
+    assert_done(encoder ? 0 : -1, &err);
+    lens_session *session = test_session(encoder, 1, 1);
+    assert_done(lens_session_run_words(session, text, vector, &err), &err);
+    lens_session_free(session);
+    lens_encoder_close(encoder);
+}
+
+/* How long a text may be stands beside the model, not in what packed weights depend on: they are good for any. */
+static void test_longer_texts_than_when_it_was_packed(void **state)
+{
+    (void)state;
+    static const char text[] = "red cat hat red red cats hat hat cat red";
+    char *sentences = test_minilm_folder(MINILM_GOOD_CONFIG, "", NULL);
+    char *packed = test_path(sentences, "packed-words-f32.bin"), *more = test_path(sentences, "more.safetensors");
+    float longer[MINILM_WIDTH], fresh[MINILM_WIDTH];
+    test_write(more, "", 0);
+    assert_int_equal(truncate(more, 8 << 20), 0); /* small models are not packed */
+    sentence_vector(sentences, text, 4, longer);
+    assert_true(lens_file_exists(packed));
+    sentence_vector(sentences, text, MINILM_POSITIONS, longer);
+    assert_int_equal(unlink(packed), 0);
+    sentence_vector(sentences, text, MINILM_POSITIONS, fresh);
+    assert_memory_equal(longer, fresh, sizeof fresh);
+    free(packed);
+    free(more);
+    test_folder_remove(sentences);
+}
+
 static int make_model(void **state)
 {
     (void)state;
@@ -289,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_weights_are_read_when_they_change, make_model, remove_model),
         cmocka_unit_test_setup_teardown(test_a_damaged_file_is_made_again, make_model, remove_model),
         cmocka_unit_test_setup_teardown(test_a_folder_of_someone_elses, make_model, remove_model),
+        cmocka_unit_test(test_longer_texts_than_when_it_was_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
