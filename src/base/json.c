@@ -9,10 +9,10 @@
 #include "base/file.h"
 #include "base/text.h"
 
-json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_error *err)
+static json_t *parse(const char *bytes, size_t size, size_t flags, const char *what, lens_error *err)
 {
     json_error_t where;
-    json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &where);
+    json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | flags, &where);
     if (!value) {
         /* What jansson says ends in " near" and bytes of the input, which are nothing for a terminal. */
         char *near = strstr(where.text, " near ");
@@ -24,6 +24,16 @@ json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_e
             lens_fail(err, LENS_E_FORMAT, "%s: bad JSON at line %d, column %d: %s", what, where.line, where.column, where.text);
     }
     return value;
+}
+
+json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_error *err)
+{
+    return parse(bytes, size, 0, what, err);
+}
+
+json_t *lens_json_parse_reals(const char *bytes, size_t size, const char *what, lens_error *err)
+{
+    return parse(bytes, size, JSON_DECODE_INT_AS_REAL, what, err);
 }
 
 /* The values and names in BYTES, by the signs between them; counted no further than MOST. */

@@ -10,8 +10,11 @@
 /* The value that the SIZE bytes hold; WHAT names them in messages. NULL on failure. Free with json_decref. */
 json_t *lens_json_parse(const char *bytes, size_t size, const char *what, lens_error *err);
 
-/* The same for what a stranger sent: more than MOST values and names are refused before memory is taken for them, of which each costs far more
- * than its bytes. */
+/* The same where whole numbers may be too large for 64 bits: all numbers are reals then. */
+json_t *lens_json_parse_reals(const char *bytes, size_t size, const char *what, lens_error *err);
+
+/* As lens_json_parse for what a stranger sent: more than MOST values and names are refused before memory is taken for them, of which each costs far
+ * more than its bytes. */
 json_t *lens_json_parse_small(const char *bytes, size_t size, size_t most, const char *what, lens_error *err);
 
 /* The same for the file PATH, whose top must be an object: one that we wrote. */

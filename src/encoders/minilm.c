@@ -88,6 +88,8 @@ static int read_sizes(const json_t *config, const char *path, struct sizes *size
     return expect_text(&fields, "hidden_act", "gelu", err);
 }
 
+static const char tokenizer_config[] = "tokenizer_config.json"; /* has a length of 10^30 where nothing else was said */
+
 /* FOLDER/NAME where it is there: *JSON is NULL when it is not, and freed by the caller with json_decref. *PATH, for messages, is
  * freed with free. 0 or -1. */
 static int read_beside(const char *folder, const char *name, json_t **json, char **path, lens_error *err)
@@ -101,7 +103,7 @@ static int read_beside(const char *folder, const char *name, json_t **json, char
         return 0;
     lens_buffer text = {0};
     if (lens_file_read(*path, LARGEST, &text, err) == 0)
-        *json = lens_json_parse(text.data ? text.data : "", text.size, *path, err);
+        *json = (strcmp(name, tokenizer_config) == 0 ? lens_json_parse_reals : lens_json_parse)(text.data, text.size, *path, err);
     lens_buffer_free(&text);
     return *json ? 0 : -1;
 }
@@ -192,11 +194,13 @@ static int check_letters(const char *folder, lens_error *err)
 {
     json_t *json;
     char *path;
-    int result = read_beside(folder, "tokenizer_config.json", &json, &path, err);
+    int result = read_beside(folder, tokenizer_config, &json, &path, err);
     const char *const keys[] = {"do_lower_case", "strip_accents", "tokenize_chinese_chars"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys && result == 0; i++)
         if (json_is_false(json_object_get(json, keys[i])))
             result = lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s is false: only BERT's uncased tokenizer is supported", path, keys[i]);
+    if (result == 0) /* of a text that is too long the end is left out, not the beginning */
+        result = expect_text(&(lens_fields){json, path, ""}, "truncation_side", "right", err);
     json_decref(json);
     free(path);
     return result;

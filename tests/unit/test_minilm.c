@@ -332,6 +332,8 @@ static void test_lying_neighbours(void **state)
         {"sentence_bert_config.json", "{\"max_seq_length\":13}", LENS_E_LIMIT, "sentence_bert_config.json: max_seq_length is not a whole"},
         {"sentence_bert_config.json", "{\"max_seq_length\":1}", LENS_E_FORMAT, "sentence_bert_config.json: max_seq_length is not a whole"},
         {"tokenizer_config.json", "{\"do_lower_case\":true,\"strip_accents\":null}", LENS_E_NONE, NULL},
+        {"tokenizer_config.json", "{\"do_lower_case\":true,\"model_max_length\":1000000000000000019884624838656}", LENS_E_NONE, NULL},
+        {"tokenizer_config.json", "{\"truncation_side\":\"left\"}", LENS_E_UNSUPPORTED, "tokenizer_config.json: truncation_side is 'left', not right"},
         {"tokenizer_config.json", "{\"do_lower_case\":false}", LENS_E_UNSUPPORTED, "tokenizer_config.json: do_lower_case is false"},
         {"vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\n", LENS_E_FORMAT,
          "vocab.txt: has 6 tokens, but tensor embeddings.word_embeddings.weight in "},
