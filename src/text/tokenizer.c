@@ -71,6 +71,17 @@ static int check_text(const json_t *object, const char *name, const char *wanted
     return 0;
 }
 
+/* Whether WHOLE's member NAME, a step before the words are cut into pieces, is of the type WANTED; an absent one is as good. Any other, or none where
+ * null says so, gives other tokens. */
+static int check_step(const json_t *whole, const char *name, const char *wanted, const char *what, lens_error *err)
+{
+    const json_t *step = json_object_get(whole, name);
+    const char *type = json_string_value(json_object_get(step, "type"));
+    if (!step || (json_is_object(step) && (!type || strcmp(type, wanted) == 0)))
+        return 0;
+    return lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s is not a %s: only BERT's uncased tokenizer is supported", what, name, wanted);
+}
+
 /* Whether tokenizer.json describes the tokenizer that KIND is. Returns its "model", or NULL and ERR. */
 static const json_t *check_whole(const json_t *whole, lens_tokenizer_kind kind, const char *what, lens_error *err)
 {
@@ -85,6 +96,9 @@ static const json_t *check_whole(const json_t *whole, lens_tokenizer_kind kind, 
         return NULL;
     if (!wordpiece)
         return check_text(model, "end_of_word_suffix", "</w>", what, err) == 0 ? model : NULL;
+    if (check_text(model, "unk_token", "[UNK]", what, err) != 0 || check_step(whole, "normalizer", "BertNormalizer", what, err) != 0 ||
+        check_step(whole, "pre_tokenizer", "BertPreTokenizer", what, err) != 0)
+        return NULL;
     const json_t *longest = json_object_get(model, "max_input_chars_per_word");
     if (longest && !(json_is_integer(longest) && json_integer_value(longest) == 100)) {
         lens_fail(err, LENS_E_UNSUPPORTED, "%s: model.max_input_chars_per_word is not 100", what);

@@ -390,6 +390,26 @@ static void test_bad_single_files(void **state)
     assert_null(lens_tokenizer_parse(&files, LENS_TOKENIZER_WORDPIECE, 77, &err));
     assert_says(&err, "folder/tokenizer.json: normalizer.lowercase is false");
     assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+    static const struct {
+        const char *text, *says; /* what is before "model", and in it */
+    } others[] = {
+        {"\"normalizer\":null,\"model\":{", "normalizer is not a BertNormalizer"},
+        {"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]},\"model\":{", "normalizer is not a BertNormalizer"},
+        {"\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":{",
+         "pre_tokenizer is not a BertPreTokenizer"},
+        {"\"pre_tokenizer\":null,\"model\":{", "pre_tokenizer is not a BertPreTokenizer"},
+        {"\"model\":{\"unk_token\":\"<unk>\",", "model.unk_token is not \"[UNK]\""},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        lens_buffer text = {0};
+        assert_int_equal(lens_buffer_print(&text, "{%s\"type\":\"WordPiece\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2}}}", others[i].text), 0);
+        files.whole.bytes = text.data, files.whole.size = text.size;
+        if (lens_tokenizer_parse(&files, LENS_TOKENIZER_WORDPIECE, 77, &err))
+            fail_msg("'%s' was taken", others[i].text);
+        assert_says(&err, others[i].says);
+        assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+        lens_buffer_free(&text);
+    }
 }
 
 static void test_bad_word_lists(void **state)
