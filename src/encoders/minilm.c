@@ -108,16 +108,37 @@ static int read_beside(const char *folder, const char *name, json_t **json, char
     return *json ? 0 : -1;
 }
 
-/* The most tokens of a text: what the folder says, else as many as sentence-transformers takes. */
+/* The most tokens of a text by the tokenizer's own file, as sentence-transformers has it where nothing else is said; without that file what it had for the
+ * models of its beginnings. No more than there are positions. */
+static int read_tokenizer_length(const char *folder, struct sizes *sizes, lens_error *err)
+{
+    json_t *json;
+    char *path;
+    double most = USUAL_CONTEXT;
+    int result = read_beside(folder, tokenizer_config, &json, &path, err);
+    if (result == 0)
+        result = lens_field_number(&(lens_fields){json, path, ""}, "model_max_length", 2, 1e40, &most, err);
+    sizes->context = most < sizes->positions ? (int)most : sizes->positions;
+    json_decref(json);
+    free(path);
+    return result;
+}
+
+/* The most tokens of a text; and what else is said there must be what is done here. */
 static int read_context(const char *folder, struct sizes *sizes, lens_error *err)
 {
     json_t *json;
     char *path;
     int result = read_beside(folder, "sentence_bert_config.json", &json, &path, err);
     const lens_fields fields = {json, path, ""};
-    sizes->context = sizes->positions < USUAL_CONTEXT ? sizes->positions : USUAL_CONTEXT;
-    if (result == 0)
-        result = lens_field_whole(&fields, "max_seq_length", 2, sizes->positions, &sizes->context, err);
+    sizes->context = 0;
+    if (result == 0 && (lens_field_whole(&fields, "max_seq_length", 2, sizes->positions, &sizes->context, err) != 0 ||
+                        expect_text(&fields, "transformer_task", "feature-extraction", err) != 0 ||
+                        expect_text(&fields, "module_output_name", "token_embeddings", err) != 0 ||
+                        lens_field_refuse(&fields, "processing_kwargs", err) != 0))
+        result = -1;
+    if (result == 0 && sizes->context == 0)
+        result = read_tokenizer_length(folder, sizes, err);
     if (result == 0 && sizes->context < 2)
         result = lens_fail(err, LENS_E_FORMAT, "%s: max_position_embeddings leaves no room for words", folder);
     json_decref(json);

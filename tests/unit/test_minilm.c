@@ -206,21 +206,28 @@ static void test_context(void **state)
 {
     (void)state;
     const struct {
-        const char *config, *sentence_bert_config;
+        const char *config, *sentence_bert_config, *tokenizer_config;
         int context;
     } cases[] = {
-        {good_config, NULL, POSITIONS},
-        {good_config, "{\"max_seq_length\":7,\"do_lower_case\":false}", 7},
-        {good_config, "{\"max_seq_length\":null}", POSITIONS},
+        {good_config, NULL, NULL, POSITIONS},
+        {good_config, "{\"max_seq_length\":7,\"do_lower_case\":false}", "{\"model_max_length\":9}", 7},
+        {good_config, "{\"max_seq_length\":null}", NULL, POSITIONS},
         /* sentence-transformers' 256 where there is room; the weights are not looked at. */
-        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), NULL, 256},
-        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), "{\"max_seq_length\":512}", 512},
+        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), NULL, NULL, 256},
+        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), NULL, "{\"do_lower_case\":true}", 256},
+        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), "{\"max_seq_length\":512}", NULL, 512},
+        /* Its later releases say it in the tokenizer's file only. */
+        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), "{\"transformer_task\":\"feature-extraction\",\"module_output_name\":\"token_embeddings\"}",
+         "{\"model_max_length\":128}", 128},
+        {MINILM_CONFIG("24", "3", "2", "40", "512", ""), NULL, "{\"model_max_length\":1000000000000000019884624838656}", 512},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lens_error err = {0};
         char *folder = test_minilm_folder(cases[i].config, "", NULL);
         if (cases[i].sentence_bert_config)
             write_file(folder, "sentence_bert_config.json", cases[i].sentence_bert_config);
+        if (cases[i].tokenizer_config)
+            write_file(folder, "tokenizer_config.json", cases[i].tokenizer_config);
         lens_tokenizer *tokenizer = lens_encoder_tokenizer(folder, &err);
         assert_done(tokenizer ? 0 : -1, &err);
         assert_int_equal(lens_tokenizer_context(tokenizer), cases[i].context);
@@ -331,6 +338,13 @@ static void test_lying_neighbours(void **state)
          "config_sentence_transformers.json: default_prompt_name is not supported"},
         {"sentence_bert_config.json", "{\"max_seq_length\":13}", LENS_E_LIMIT, "sentence_bert_config.json: max_seq_length is not a whole"},
         {"sentence_bert_config.json", "{\"max_seq_length\":1}", LENS_E_FORMAT, "sentence_bert_config.json: max_seq_length is not a whole"},
+        {"sentence_bert_config.json", "{\"transformer_task\":\"fill-mask\"}", LENS_E_UNSUPPORTED,
+         "sentence_bert_config.json: transformer_task is 'fill-mask', not feature-extraction"},
+        {"sentence_bert_config.json", "{\"module_output_name\":\"sentence_embedding\"}", LENS_E_UNSUPPORTED,
+         "sentence_bert_config.json: module_output_name is 'sentence_embedding', not token_embeddings"},
+        {"sentence_bert_config.json", "{\"processing_kwargs\":{\"text\":{\"add_special_tokens\":false}}}", LENS_E_UNSUPPORTED,
+         "sentence_bert_config.json: processing_kwargs is not supported"},
+        {"tokenizer_config.json", "{\"model_max_length\":1}", LENS_E_FORMAT, "tokenizer_config.json: model_max_length is not a number from 2"},
         {"tokenizer_config.json", "{\"do_lower_case\":true,\"strip_accents\":null}", LENS_E_NONE, NULL},
         {"tokenizer_config.json", "{\"do_lower_case\":true,\"model_max_length\":1000000000000000019884624838656}", LENS_E_NONE, NULL},
         {"tokenizer_config.json", "{\"truncation_side\":\"left\"}", LENS_E_UNSUPPORTED, "tokenizer_config.json: truncation_side is 'left', not right"},
