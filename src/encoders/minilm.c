@@ -103,7 +103,7 @@ static int read_beside(const char *folder, const char *name, json_t **json, char
         return 0;
     lens_buffer text = {0};
     if (lens_file_read(*path, LARGEST, &text, err) == 0)
-        *json = (strcmp(name, tokenizer_config) == 0 ? lens_json_parse_reals : lens_json_parse)(text.data, text.size, *path, err);
+        *json = (strcmp(name, tokenizer_config) == 0 ? lens_json_parse_reals : lens_json_parse)(text.data ? text.data : "", text.size, *path, err);
     lens_buffer_free(&text);
     return *json ? 0 : -1;
 }
