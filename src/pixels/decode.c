@@ -5,7 +5,7 @@
  *  - Grey is repeated three times; a palette is looked up; 1, 2 and 4 bits are spread over 0..255.
  * Where Pillow's answer would be poor, ours differs:
  *  - Transparency is laid on white, with each value rounded as Pillow's paste does; Pillow would drop the alpha channel
- *    and show whatever lies under it.
+ *    and show whatever lies under it. What the first frame of an animation leaves open is transparent, as in browsers.
  *  - 16 bits are scaled to 8, rounding; Pillow clips grey ones at 255.
  *  - 32-bit integers and floating point are scaled so that white is 1 (floating point only), 255, 65535 or 2^32 - 1,
  *    whichever is the least that the picture's mean does not pass; with white at 1 it is linear light, as camera and HDR
@@ -58,6 +58,7 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     case LENS_FORMAT_BMP: return lens_decode_bmp(bytes, size, limits, out, err);
     case LENS_FORMAT_ICO: return lens_decode_ico(bytes, size, limits, out, err);
     case LENS_FORMAT_PNM: return lens_decode_pnm(bytes, size, limits, out, err);
+    case LENS_FORMAT_GIF: return lens_decode_gif(bytes, size, limits, out, err);
     case LENS_FORMAT_JP2: return lens_decode_jp2(bytes, size, limits, out, err);
     default: break;
     }

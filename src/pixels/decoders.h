@@ -17,6 +17,7 @@ int lens_decode_here(const void *bytes, size_t size, const lens_decode_limits *l
 
 int lens_decode_jpeg(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
 int lens_decode_bmp(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
+int lens_decode_gif(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
 int lens_decode_ico(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
 int lens_decode_jp2(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
 int lens_decode_pnm(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err);
