@@ -2,7 +2,8 @@
  *  - has no room for a palette, which OpenJPEG looks up by itself, three values for one, and writes beyond what it has;
  *  - takes a picture's first pixel for the one at 0, 0, and the first component's values for one each pixel, and reads beyond what there is
  *    where they are not: such pictures are refused, which hardly any is;
- *  - takes luma and chromas for red, green and blue.
+ *  - takes luma and chromas for red, green and blue, unless the chromas have fewer values in both directions;
+ *  - takes four inks for red, green, blue and coverage.
  * What is looked at here is what OpenJPEG reads then: there is no other idea of where a box begins. */
 #include <string.h>
 
@@ -17,8 +18,8 @@ enum {
     FIRST = 16,      /* where in a codestream the place of the first pixel is (A.5.1), across and down */
     COMPONENTS = 40, /* the number of them, and behind it of each its bits, less 1, and how far its values are apart in both directions */
     DEPTH = 42,
-    CHROMA = DEPTH + 3 + 1, /* how far the second one's values are apart: of some that are, libvips makes RGB by itself */
-    LUMA = 18, /* the colours of a file that has luma and chromas (I.5.3.3) */
+    CHROMA = DEPTH + 3 + 1, /* how far the second one's values are apart */
+    INKS = 12, LUMA = 18,   /* the colours of a file that has inks, or luma and chromas (I.5.3.3; ISO/IEC 15444-2, M.11.7.3) */
 };
 
 typedef struct palette {
@@ -34,6 +35,11 @@ static int damaged(lens_error *err)
 static int unsupported(lens_error *err)
 {
     return lens_fail(err, LENS_E_UNSUPPORTED, "JPEG 2000 with a palette of a kind that is not supported");
+}
+
+static int unordered(lens_error *err)
+{
+    return lens_fail(err, LENS_E_UNSUPPORTED, "JPEG 2000 whose channels are in an order that is not supported");
 }
 
 /* The box that has the palette. */
@@ -89,9 +95,18 @@ static int read_order(const lens_segment *box, int order[3], lens_error *err)
         if (kind == COLOUR && of >= 1 && of <= 3 && channel < 3)
             order[of - 1] = (int)channel;
         else if ((kind == COLOUR && of >= 1 && of <= 3) || (kind == COVERAGE && channel != 1 && channel != 3))
-            return lens_fail(err, LENS_E_UNSUPPORTED, "JPEG 2000 whose channels are in an order that is not supported");
+            return unordered(err);
     }
     return 0;
+}
+
+/* What the colours are that the BOX of them names, by a number or by a profile (I.5.3.3); 0: it does not say, or we do not know. */
+static unsigned read_named(const lens_segment *box)
+{
+    enum { METHOD = 0, BY_NUMBER = 1, HEAD = 3, OF_PROFILE = HEAD + 16 }; /* where in a profile its colours are (ICC.1, 7.2) */
+    if (box->size >= HEAD + 4 && box->body[METHOD] == BY_NUMBER)
+        return lens_big_32(box->body + HEAD);
+    return box->size >= OF_PROFILE + 4 && box->body[METHOD] != BY_NUMBER && memcmp(box->body + OF_PROFILE, "CMYK", 4) == 0 ? INKS : 0;
 }
 
 /* What the boxes in the header's BOX say. */
@@ -101,8 +116,8 @@ static int read_header(const lens_segment *box, palette *out, unsigned *colours,
     for (size_t at = 0; lens_segment_of_boxes(box->body, box->size, &at, &inner);) {
         if (lens_segment_is(&inner, "pclr") && out->channels == 0 && read_colours(&inner, out, err) != 0)
             return -1;
-        if (lens_segment_is(&inner, "colr") && *colours == 0 && inner.size >= 7 && inner.body[0] == 1)
-            *colours = lens_big_32(inner.body + 3);
+        if (lens_segment_is(&inner, "colr") && *colours == 0)
+            *colours = read_named(&inner);
         if (lens_segment_is(&inner, "cmap"))
             channels = inner;
         if (lens_segment_is(&inner, "cdef") && read_order(&inner, order, err) != 0)
@@ -139,12 +154,13 @@ static void put_in_order(const int order[3], lens_image *image)
     }
 }
 
-/* Luma and chromas to RGB, where they are. */
-static void from_luma(lens_image *image)
+/* What the COMPONENTS of a codestream are whose colours a box has NAMED, or none (0). */
+static lens_components components_of(const uint8_t *stream, unsigned named, int components)
 {
-    const size_t count = (size_t)image->width * (size_t)image->height;
-    for (size_t i = 0; i < count; i++)
-        lens_from_luma(image->rgb + 3 * i, image->rgb + 3 * i);
+    if (named == INKS && components >= 4)
+        return LENS_COMPONENTS_INKS;
+    const bool apart = components == 3 && (stream[CHROMA] > 1 || stream[CHROMA + 1] > 1); /* then it is chroma, whoever says nothing */
+    return components >= 3 && (named == LUMA || (named == 0 && apart)) ? LENS_COMPONENTS_LUMA : LENS_COMPONENTS_LIGHT;
 }
 
 /* Finds the codestream, and reads what the boxes before it say. */
@@ -172,7 +188,6 @@ static int truncated(lens_error *err)
 
 int lens_decode_jp2(const uint8_t *bytes, size_t size, const lens_decode_limits *limits, lens_image *out, lens_error *err)
 {
-    int orientation;
     *out = (lens_image){0};
     palette colours = {0};
     unsigned named = 0;
@@ -193,13 +208,15 @@ int lens_decode_jp2(const uint8_t *bytes, size_t size, const lens_decode_limits 
     const int components = (int)lens_big_16(stream + COMPONENTS), bits = (stream[DEPTH] & 0x7f) + 1;
     if (colours.channels && (components != 1 || stream[DEPTH] >= 8))
         return unsupported(err);
-    if (lens_decode_vips(stream, codestream.size, LENS_FORMAT_JP2, limits, out, &orientation, err) != 0)
+    const lens_components kind = components >= 3 && codestream.size > CHROMA + 1 ? components_of(stream, named, components) : LENS_COMPONENTS_LIGHT;
+    const bool in_order = order[0] == 0 && order[1] == 1 && order[2] == 2;
+    if (kind != LENS_COMPONENTS_LIGHT && !in_order)
+        return unordered(err);
+    if (lens_decode_vips_codestream(stream, codestream.size, kind, limits, out, err) != 0)
         return lens_cut_short(LENS_FORMAT_JP2, bytes, size) && err && err->code == LENS_E_FORMAT ? truncated(err) : -1;
     if (colours.channels)
         look_up(&colours, bits, out);
     if (components >= 3 || colours.channels >= 3)
         put_in_order(order, out);
-    if (!colours.channels && named == LUMA && components == 3 && codestream.size > CHROMA + 1 && stream[CHROMA] == 1 && stream[CHROMA + 1] == 1)
-        from_luma(out);
     return 0;
 }

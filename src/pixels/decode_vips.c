@@ -168,6 +168,25 @@ static void look_at_tiff(const uint8_t *bytes, size_t size, layout *form)
                 compression != JPEG && lens_exif_number(bytes, size, PHOTOMETRIC, 2) == YCC; /* of a JPEG libtiff makes RGB */
 }
 
+/* What libvips does not say of the JPEG 2000 codestream BYTES, whose first components are COMPONENTS. */
+static void look_at_jp2(const uint8_t *bytes, size_t size, lens_components components, layout *form)
+{
+    enum { DEPTH = 42, EACH = 3, APART = 1 }; /* of each component its bits, less 1, the highest bit for a sign, and then how far its values are apart */
+    if (size < DEPTH + 3 * EACH)
+        return;
+    /* Of values of fewer than 8 bits libvips hands on the upper ones of 8, where white is not 255. */
+    const int bits = (bytes[DEPTH] & 0x7f) + 1;
+    form->bits = bits < 8 ? bits : 8;
+    const uint8_t *blue = bytes + DEPTH + EACH + APART, *red = blue + EACH;
+    /* Three like these libvips takes for luma and chromas by itself. */
+    const bool done = form->bands == 3 && blue[0] > 1 && blue[1] > 1 && red[0] > 1 && red[1] > 1;
+    form->ycc = components == LENS_COMPONENTS_LUMA && form->colours == 3 && !done;
+    if (components == LENS_COMPONENTS_INKS && form->bands >= 4) {
+        form->colours = 4;
+        form->alpha = form->bands == 5;
+    }
+}
+
 /* Whether a HEIC or AVIF has a reference that says so ("prem", ISO/IEC 23008-12, 6.10.1.1), from its colours to its coverage: libheif
  * knows, and libvips does not ask. */
 static bool is_premultiplied(const uint8_t *bytes, size_t size)
@@ -229,14 +248,6 @@ static void row_to_8_bits(const void *row, const layout *form, size_t count, uin
             out[i] = clip(value * 255);
         }
     }
-}
-
-/* The bits of a value in the JPEG 2000 codestream BYTES, 8 at most: libvips hands fewer on at the upper end of 8, where white is not 255. */
-static int bits_of_jp2(const uint8_t *bytes, size_t size)
-{
-    enum { DEPTH = 42 }; /* of the first component, less 1; the highest bit is for a sign */
-    const int bits = size > DEPTH ? (bytes[DEPTH] & 0x7f) + 1 : 8;
-    return bits < 8 ? bits : 8;
 }
 
 /* Spreads COUNT values, of which the upper BITS count, over 0..255. */
@@ -410,8 +421,8 @@ static VipsImage *open_for_pixels(const uint8_t *bytes, size_t size, lens_format
     return image;
 }
 
-static int decode(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
-                  int *orientation, lens_error *err)
+static int decode(const uint8_t *bytes, size_t size, lens_format format, lens_components components, const lens_decode_limits *limits,
+                  lens_image *out, int *orientation, lens_error *err)
 {
     VipsImage *image = open_for_pixels(bytes, size, format, limits, err);
     conversion to = {.out = out};
@@ -419,6 +430,8 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     int result = image ? look(image, &form, err) : -1;
     if (result == 0 && format == LENS_FORMAT_TIFF)
         look_at_tiff(bytes, size, &form);
+    if (result == 0 && format == LENS_FORMAT_JP2)
+        look_at_jp2(bytes, size, components, &form);
     if (result == 0 && (format == LENS_FORMAT_HEIC || format == LENS_FORMAT_AVIF))
         form.premultiplied = is_premultiplied(bytes, size);
     if (result == 0 && is_wide(form.format)) {
@@ -429,8 +442,6 @@ static int decode(const uint8_t *bytes, size_t size, lens_format format, const l
     }
     if (result == 0) {
         to.form = &form;
-        if (format == LENS_FORMAT_JP2)
-            form.bits = bits_of_jp2(bytes, size);
         to.values = malloc((size_t)image->Xsize * (size_t)form.bands);
         if (!to.values)
             result = lens_fail(err, LENS_E_MEMORY, "not enough memory for a row of %d pixels", image->Xsize);
@@ -489,8 +500,9 @@ bool lens_vips_ready(const char **why)
     return !cannot_open[0];
 }
 
-int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
-                     int *orientation, lens_error *err)
+/* As lens_decode_vips; COMPONENTS are a JPEG 2000's. */
+static int decode_and_tell(const uint8_t *bytes, size_t size, lens_format format, lens_components components, const lens_decode_limits *limits,
+                           lens_image *out, int *orientation, lens_error *err)
 {
     *out = (lens_image){0};
     *orientation = 1;
@@ -499,7 +511,7 @@ int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, cons
         return lens_fail(err, LENS_E_UNSUPPORTED, "%s needs libvips: %s", lens_format_name(format), cannot_open);
     lens_error own = {0};
     pthread_rwlock_rdlock(&messages);
-    int result = decode(bytes, size, format, limits, out, orientation, &own);
+    int result = decode(bytes, size, format, components, limits, out, orientation, &own);
     pthread_rwlock_unlock(&messages);
     if (result != 0 && own.code == LENS_E_NONE && format == LENS_FORMAT_JXL) {
         /* libjxl gives no reason to its callers. It prints one, to standard error, in Debian's builds, and nothing but
@@ -510,7 +522,7 @@ int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, cons
         lib.vips_error_clear();
         overheard[0] = '\0';
         listening = true;
-        result = decode(bytes, size, format, limits, out, orientation, &own);
+        result = decode(bytes, size, format, components, limits, out, orientation, &own);
         listening = false;
         if (result != 0 && own.code == LENS_E_NONE)
             take_reason(bytes, size, format, &own);
@@ -521,6 +533,19 @@ int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, cons
     if (result != 0 && err)
         *err = own;
     return result;
+}
+
+int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
+                     int *orientation, lens_error *err)
+{
+    return decode_and_tell(bytes, size, format, LENS_COMPONENTS_LIGHT, limits, out, orientation, err);
+}
+
+int lens_decode_vips_codestream(const uint8_t *bytes, size_t size, lens_components components, const lens_decode_limits *limits, lens_image *out,
+                                lens_error *err)
+{
+    int orientation;
+    return decode_and_tell(bytes, size, LENS_FORMAT_JP2, components, limits, out, &orientation, err);
 }
 
 void lens_vips_warm(void)

@@ -27,10 +27,20 @@ int lens_decode_pnm(const uint8_t *bytes, size_t size, const lens_decode_limits 
 int lens_decode_dib(const uint8_t *bytes, size_t size, size_t pixels, bool icon, const lens_decode_limits *limits, lens_image *out,
                     lens_error *err);
 
-/* Through libvips: any FORMAT but BMP, ICO and PNM; of a JPEG 2000 its codestream, looked at by lens_decode_jp2. ORIENTATION gets EXIF's,
- * where this format's reader tells it, else 1. */
+/* Through libvips: any FORMAT but BMP, ICO, PNM and JPEG 2000. ORIENTATION gets EXIF's, where this format's reader tells it, else 1. */
 int lens_decode_vips(const uint8_t *bytes, size_t size, lens_format format, const lens_decode_limits *limits, lens_image *out,
                      int *orientation, lens_error *err);
+
+/* What the components of a JPEG 2000 are, which its codestream does not say. */
+typedef enum lens_components {
+    LENS_COMPONENTS_LIGHT, /* grey, or red, green and blue */
+    LENS_COMPONENTS_LUMA,  /* the first three are luma and chromas */
+    LENS_COMPONENTS_INKS,  /* the first four are cyan, magenta, yellow and black */
+} lens_components;
+
+/* The codestream of a JPEG 2000 through libvips, looked at by lens_decode_jp2. */
+int lens_decode_vips_codestream(const uint8_t *bytes, size_t size, lens_components components, const lens_decode_limits *limits, lens_image *out,
+                                lens_error *err);
 
 /* For a process that decodes one picture after the other on one thread: ASK (NULL: nothing is) is called before a picture of more than
  * LENS_LARGE_PIXELS is decoded, perhaps more than once. */

@@ -192,6 +192,89 @@ static void test_luma_and_chromas_of_a_jpeg_2000_are_no_rgb(void **state)
     lens_image_free(&out);
 }
 
+/* The SIZE bytes of a codestream at STREAM in boxes, of which one says what its colours are, into BYTES. */
+static size_t put_with_colours(const void *stream, size_t size, const void *colours, size_t colours_size, uint8_t *bytes)
+{
+    uint8_t inner[256];
+    size_t at = put_box(bytes, "jP  ", "\r\n\x87\n", 4);
+    at += put_box(bytes + at, "ftyp", "jp2 \0\0\0\0jp2 ", 12);
+    at += put_box(bytes + at, "jp2h", inner, put_box(inner, "colr", colours, colours_size));
+    return at + put_box(bytes + at, "jp2c", stream, size);
+}
+
+/* Four pixels of luma, with two of each chroma: libvips takes these for green and blue. */
+static void test_chromas_of_half_the_columns_are_chromas(void **state)
+{
+    (void)state;
+    static const uint8_t stream[] = {
+        255, 79, 255, 81, 0, 47, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 7, 1, 1, 7, 2, 1, 7, 2, 1, 255, 82, 0, 12, 0, 0, 0, 1, 0, 0, 4, 4, 0,
+        1, 255, 92, 0, 4, 64, 64, 255, 144, 0, 10, 0, 0, 0, 0, 0, 34, 0, 1, 255, 147, 207, 180, 20, 15, 5, 70, 76, 127, 199, 212, 6,
+        5, 168, 47, 207, 180, 12, 9, 249, 191, 255, 217,
+    };
+    static const uint8_t expected[WIDTH * 3] = {0, 142, 13, 25, 182, 53, 255, 101, 199, 255, 141, 239}, luma[] = {1, 0, 0, 0, 0, 0, 18};
+    uint8_t bytes[512];
+    const size_t sizes[] = {sizeof stream, put_with_colours(stream, sizeof stream, luma, sizeof luma, bytes)};
+    for (size_t i = 0; i < 2; i++) { /* alone, where nothing says what it is, and in boxes */
+        lens_decode_limits limits = lens_decode_limits_default();
+        lens_image out;
+        lens_error err = {0};
+        assert_done(lens_decode(i ? bytes : stream, sizes[i], &limits, &out, NULL, &err), &err);
+        for (int v = 0; v < WIDTH * 3; v++)
+            assert_in_range(out.rgb[v] + 1, expected[v], expected[v] + 2);
+        lens_image_free(&out);
+    }
+}
+
+/* Where in the SIZE bytes at BYTES the LENGTH bytes at WHAT are. */
+static uint8_t *find(uint8_t *bytes, size_t size, const void *what, size_t length)
+{
+    for (size_t i = 0; i + length <= size; i++)
+        if (memcmp(bytes + i, what, length) == 0)
+            return bytes + i;
+    fail_msg("it is not there");
+    return NULL;
+}
+
+/* Four bands are red, green, blue and coverage, unless a number or a profile says that they are inks. */
+static void test_inks_of_a_jpeg_2000_are_no_coverage(void **state)
+{
+    (void)state;
+    assert_int_equal(vips_init("memelens-tests"), 0);
+    static const uint8_t inks[WIDTH][4] = {{0, 0, 0, 0}, {255, 255, 255, 0}, {255, 0, 0, 0}, {0, 0, 51, 204}};
+    static const uint8_t expected[] = {255, 255, 255, 0, 0, 0, 0, 255, 255, 51, 51, 41}, covered[] = {255, 255, 255, 255, 255, 255};
+    VipsImage *raw = vips_image_new_from_memory_copy(inks, sizeof inks, WIDTH, 1, 4, VIPS_FORMAT_UCHAR);
+    void *file = NULL;
+    size_t size = 0;
+    assert_non_null(raw);
+    assert_int_equal(vips_jp2ksave_buffer(raw, &file, &size, "lossless", TRUE, NULL), 0);
+    g_object_unref(raw);
+    const uint8_t *stream = find(file, size, "\xff\x4f\xff\x51", 4);
+    size -= (size_t)(stream - (uint8_t *)file);
+    uint8_t bytes[1024], profile[3 + 128] = {2};
+    const uint8_t number[] = {1, 0, 0, 0, 0, 0, 12}, light[] = {1, 0, 0, 0, 0, 0, 16};
+    memcpy(profile + 3 + 16, "CMYK", 4);
+    const struct {
+        const uint8_t *colours;
+        size_t size;
+        bool inks;
+    } said[] = {{number, sizeof number, true}, {profile, sizeof profile, true}, {light, sizeof light, false}, {profile, 3 + 19, false}};
+    assert_in_range(size, 1, 512);
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        lens_decode_limits limits = lens_decode_limits_default();
+        lens_image out;
+        lens_error err = {0};
+        const size_t all = put_with_colours(stream, size, said[i].colours, said[i].size, bytes);
+        assert_done(lens_decode(bytes, all, &limits, &out, NULL, &err), &err);
+        if (said[i].inks)
+            assert_memory_equal(out.rgb, expected, sizeof expected);
+        else
+            assert_memory_equal(out.rgb, covered, sizeof covered);
+        lens_image_free(&out);
+    }
+    g_free(file);
+}
+
 /* A file may have blue first, and say so. */
 static void test_channels_of_a_jpeg_2000_are_put_in_order(void **state)
 {
@@ -363,11 +446,7 @@ static void test_colours_that_are_multiplied_already_are_not_once_more(void **st
         27, 69, 224, 152, 193, 48, 0, 12, 160, 0, 0, 0, 64, 177, 84, 65, 83, 168, 218, 206, 199, 78, 155, 142, 53, 240, 71, 176,
     };
     static const int whole[] = {200, 100, 50}, half[] = {228, 178, 152}, twice[] = {177, 152, 139};
-    uint8_t *reference = NULL;
-    for (size_t i = 0; i + 4 <= sizeof bytes; i++)
-        if (memcmp(bytes + i, "prem", 4) == 0)
-            reference = bytes + i;
-    assert_non_null(reference);
+    uint8_t *reference = find(bytes, sizeof bytes, "prem", 4);
     lens_decode_limits limits = lens_decode_limits_default();
     lens_error err = {0};
     for (int said = 1; said >= 0; said--) {
@@ -389,6 +468,8 @@ int main(void)
         cmocka_unit_test(test_16_bits_are_rounded), cmocka_unit_test(test_few_bits_of_a_jpeg_2000_are_spread),
         cmocka_unit_test(test_a_palette_of_a_jpeg_2000_is_looked_up),
         cmocka_unit_test(test_luma_and_chromas_of_a_jpeg_2000_are_no_rgb),
+        cmocka_unit_test(test_chromas_of_half_the_columns_are_chromas),
+        cmocka_unit_test(test_inks_of_a_jpeg_2000_are_no_coverage),
         cmocka_unit_test(test_channels_of_a_jpeg_2000_are_put_in_order),
         cmocka_unit_test(test_a_jpeg_2000_whose_pixels_lie_elsewhere_is_refused),
         cmocka_unit_test(test_signed_values_lie_around_the_middle),
