@@ -43,6 +43,8 @@ static int fail(tjhandle handle, lens_error *err)
     const char *reason = tjGetErrorStr2(handle);
     if (strstr(reason, "Premature end") || strstr(reason, "Input file is empty") || strstr(reason, "read error"))
         return lens_fail(err, LENS_E_FORMAT, "truncated JPEG: %s", reason);
+    if (strstr(reason, "Unsupported JPEG")) /* of 12 bits, or without loss */
+        return lens_fail(err, LENS_E_UNSUPPORTED, "JPEG of a kind that is not supported: %s", reason);
     return lens_fail(err, LENS_E_FORMAT, "damaged JPEG: %s", reason);
 }
 

@@ -467,6 +467,14 @@ static void add_line(char *words, const char *line, size_t length)
     snprintf(words + used, 512 - used, "%s%.*s", used ? "; " : "", (int)(length < 400 ? length : 400), line);
 }
 
+static bool has_one(const char *words, const char *const *signs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strstr(words, signs[i]))
+            return true;
+    return false;
+}
+
 /* The reason out of libvips' messages, one a line with repetitions, and of what was overheard. */
 static void take_reason(const uint8_t *bytes, size_t size, lens_format format, lens_error *err)
 {
@@ -485,11 +493,14 @@ static void take_reason(const uint8_t *bytes, size_t size, lens_format format, l
     }
     static const char *const signs[] = {"Unexpected end", "end of file",   "Seek error", "Can not read TIFF directory",
                                         "Stream too short", "Premature end", "truncated",  " bytes, expected "};
-    bool cut = lens_cut_short(format, bytes, size);
-    for (size_t i = 0; i < sizeof signs / sizeof *signs && !cut; i++)
-        cut = strstr(words, signs[i]) != NULL;
-    lens_fail(err, LENS_E_FORMAT, "%s %s: %s", cut ? "truncated" : "damaged", lens_format_name(format),
-              words[0] ? words : "cannot be decoded");
+    /* Legal pictures that libvips, or a library behind it, has no code for: few bits, half floats, a codec that is not there. */
+    static const char *const refusals[] = {"not supported",  "nsupported",        "not implemented", "not configured",    "not a whole number of bytes",
+                                           "components differ", "samples out of range", "not photometric", "bits per sample"};
+    const bool cut = lens_cut_short(format, bytes, size) || has_one(words, signs, sizeof signs / sizeof *signs);
+    if (!cut && has_one(words, refusals, sizeof refusals / sizeof *refusals))
+        lens_fail(err, LENS_E_UNSUPPORTED, "%s of a kind that is not supported: %s", lens_format_name(format), words);
+    else
+        lens_fail(err, LENS_E_FORMAT, "%s %s: %s", cut ? "truncated" : "damaged", lens_format_name(format), words[0] ? words : "cannot be decoded");
     lib.vips_error_clear();
 }
 

@@ -399,6 +399,52 @@ static lens_image through_tags(const uint8_t *values, unsigned bands, unsigned p
     return out;
 }
 
+/* The SIZE bytes at BYTES are no picture that we can read, and not called damaged. */
+static void expect_unsupported(const void *bytes, size_t size, const char *reason)
+{
+    const lens_decode_limits limits = lens_decode_limits_default();
+    lens_image out;
+    lens_error err = {0};
+    assert_int_equal(lens_decode(bytes, size, &limits, &out, NULL, &err), -1);
+    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+    if (!strstr(err.message, reason))
+        fail_msg("%s", err.message);
+}
+
+/* What is legal, and neither libvips nor TurboJPEG has code for. */
+static void test_what_is_not_supported_is_not_damaged(void **state)
+{
+    (void)state;
+    enum { DEPTH = 258, KIND = 339, FLOATS = 3 };
+    static const struct {
+        uint16_t tag, value;
+    } changes[] = {{DEPTH, 12}, {KIND, FLOATS}}; /* the latter makes half floats of 16 bits */
+    assert_int_equal(vips_init("memelens-tests"), 0);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const uint16_t values[WIDTH] = {0, 1, 2, 3};
+        VipsImage *raw = vips_image_new_from_memory_copy(values, sizeof values, WIDTH, 1, 1, VIPS_FORMAT_USHORT);
+        void *bytes = NULL;
+        size_t size = 0;
+        assert_non_null(raw);
+        assert_int_equal(vips_tiffsave_buffer(raw, &bytes, &size, NULL), 0);
+        g_object_unref(raw);
+        const uint8_t head[] = {(uint8_t)changes[i].tag, (uint8_t)(changes[i].tag >> 8), 3, 0, 1, 0, 0, 0};
+        find(bytes, size, head, sizeof head)[sizeof head] = (uint8_t)changes[i].value;
+        expect_unsupported(bytes, size, "TIFF of a kind that is not supported: ");
+        g_free(bytes);
+    }
+    /* A JPEG 2000 whose second component has fewer bits than the others, and a JPEG without loss. */
+    static const uint8_t depths[] = {7, 1, 1, 7, 1, 1, 7, 1, 1};
+    uint8_t bytes[sizeof of_three];
+    memcpy(bytes, of_three, sizeof of_three);
+    find(bytes, sizeof bytes, depths, sizeof depths)[3] = 6;
+    expect_unsupported(bytes, sizeof bytes, "JPEG 2000 of a kind that is not supported: ");
+    lens_buffer jpeg = test_picture(TEST_JPEG_444, 16, 8, 1);
+    find((uint8_t *)jpeg.data, jpeg.size, "\xff\xc0", 2)[1] = 0xc3;
+    expect_unsupported(jpeg.data, jpeg.size, "JPEG of a kind that is not supported: ");
+    lens_buffer_free(&jpeg);
+}
+
 static void test_luma_and_chromas_are_no_rgb(void **state)
 {
     (void)state;
@@ -477,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_floats_to_one_are_linear_light),
         cmocka_unit_test(test_lab_is_converted),
         cmocka_unit_test(test_bands_behind_alpha_are_ignored),
+        cmocka_unit_test(test_what_is_not_supported_is_not_damaged),
         cmocka_unit_test(test_luma_and_chromas_are_no_rgb),
         cmocka_unit_test(test_colours_that_are_multiplied_already_are_not_once_more),
         cmocka_unit_test(test_a_fourth_band_that_is_not_said_to_be_alpha_is_none),
