@@ -2,6 +2,7 @@
  *  - has no room for a palette, which OpenJPEG looks up by itself, three values for one, and writes beyond what it has;
  *  - takes a picture's first pixel for the one at 0, 0, and the first component's values for one each pixel, and reads beyond what there is
  *    where they are not: such pictures are refused, which hardly any is;
+ *  - takes a tile for one with whole steps of every component, and reads beyond it where it has not: refused, too;
  *  - takes luma and chromas for red, green and blue, unless the chromas have fewer values in both directions;
  *  - takes four inks for red, green, blue and coverage.
  * What is looked at here is what OpenJPEG reads then: there is no other idea of where a box begins. */
@@ -15,7 +16,9 @@
 enum {
     COLOURS_MOST = 1024, /* in a palette (ISO/IEC 15444-1, I.5.3.4) */
     CHANNELS_MOST = 4,
-    FIRST = 16,      /* where in a codestream the place of the first pixel is (A.5.1), across and down */
+    SIZE = 8,        /* where in a codestream the size of the picture is (A.5.1), across and down */
+    FIRST = 16,      /* the place of its first pixel */
+    TILE = 24,       /* the size of a tile */
     COMPONENTS = 40, /* the number of them, and behind it of each its bits, less 1, and how far its values are apart in both directions */
     DEPTH = 42,
     CHROMA = DEPTH + 3 + 1, /* how far the second one's values are apart */
@@ -163,6 +166,21 @@ static lens_components components_of(const uint8_t *stream, unsigned named, int 
     return components >= 3 && (named == LUMA || (named == 0 && apart)) ? LENS_COMPONENTS_LUMA : LENS_COMPONENTS_LIGHT;
 }
 
+/* Whether of each of the COMPONENTS a whole number of values lies in every tile but the last ones, across and down. */
+static bool tiles_are_whole(const uint8_t *stream, size_t size, int components)
+{
+    enum { EACH = 3, APART = DEPTH + 1 };
+    for (int way = 0; way < 2; way++) {
+        const uint32_t tile = lens_big_32(stream + TILE + 4 * way), all = lens_big_32(stream + SIZE + 4 * way);
+        for (size_t i = 0; i < (size_t)components && APART + EACH * i + 1 < size && tile < all; i++) {
+            const uint8_t step = stream[APART + EACH * i + (size_t)way];
+            if (step > 1 && tile % step != 0)
+                return false;
+        }
+    }
+    return true;
+}
+
 /* Finds the codestream, and reads what the boxes before it say. */
 static int read_boxes(const uint8_t *bytes, size_t size, palette *colours, unsigned *named, int order[3], lens_segment *codestream, lens_error *err)
 {
@@ -212,6 +230,8 @@ int lens_decode_jp2(const uint8_t *bytes, size_t size, const lens_decode_limits 
     const bool in_order = order[0] == 0 && order[1] == 1 && order[2] == 2;
     if (kind != LENS_COMPONENTS_LIGHT && !in_order)
         return unordered(err);
+    if (!tiles_are_whole(stream, codestream.size, components))
+        return lens_fail(err, LENS_E_UNSUPPORTED, "JPEG 2000 whose tiles cut colours in two: that is not supported");
     if (lens_decode_vips_codestream(stream, codestream.size, kind, limits, out, err) != 0)
         return lens_cut_short(LENS_FORMAT_JP2, bytes, size) && err && err->code == LENS_E_FORMAT ? truncated(err) : -1;
     if (colours.channels)

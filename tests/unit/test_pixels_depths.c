@@ -202,6 +202,18 @@ static size_t put_with_colours(const void *stream, size_t size, const void *colo
     return at + put_box(bytes + at, "jp2c", stream, size);
 }
 
+/* The SIZE bytes at BYTES are no picture that we can read, and not called damaged. */
+static void expect_unsupported(const void *bytes, size_t size, const char *reason)
+{
+    const lens_decode_limits limits = lens_decode_limits_default();
+    lens_image out;
+    lens_error err = {0};
+    assert_int_equal(lens_decode(bytes, size, &limits, &out, NULL, &err), -1);
+    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
+    if (!strstr(err.message, reason))
+        fail_msg("%s", err.message);
+}
+
 /* Four pixels of luma, with two of each chroma: libvips takes these for green and blue. */
 static void test_chromas_of_half_the_columns_are_chromas(void **state)
 {
@@ -224,6 +236,10 @@ static void test_chromas_of_half_the_columns_are_chromas(void **state)
             assert_in_range(out.rgb[v] + 1, expected[v], expected[v] + 2);
         lens_image_free(&out);
     }
+    /* A tile of three columns has a value and a half of each chroma: libvips would read beyond it. */
+    memcpy(bytes, stream, sizeof stream);
+    bytes[27] = 3;
+    expect_unsupported(bytes, sizeof stream, "tiles");
 }
 
 /* Where in the SIZE bytes at BYTES the LENGTH bytes at WHAT are. */
@@ -397,18 +413,6 @@ static lens_image through_tags(const uint8_t *values, unsigned bands, unsigned p
     assert_done(lens_decode(bytes, sizeof bytes, &limits, &out, NULL, &err), &err);
     assert_int_equal(out.width, WIDTH);
     return out;
-}
-
-/* The SIZE bytes at BYTES are no picture that we can read, and not called damaged. */
-static void expect_unsupported(const void *bytes, size_t size, const char *reason)
-{
-    const lens_decode_limits limits = lens_decode_limits_default();
-    lens_image out;
-    lens_error err = {0};
-    assert_int_equal(lens_decode(bytes, size, &limits, &out, NULL, &err), -1);
-    assert_int_equal(err.code, LENS_E_UNSUPPORTED);
-    if (!strstr(err.message, reason))
-        fail_msg("%s", err.message);
 }
 
 /* What is legal, and neither libvips nor TurboJPEG has code for. */
