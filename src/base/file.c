@@ -431,6 +431,10 @@ char *lens_path_join(const char *folder, const char *name)
 char *lens_path_absolute(const char *path, lens_error *err)
 {
     char *whole = NULL;
+    if (!path[0]) { /* what a shell makes of a variable that is not set; the current folder is "." */
+        lens_fail(err, LENS_E_ARGUMENT, "the name of a file or folder is empty");
+        return NULL;
+    }
     if (path[0] == '/') {
         whole = strdup(path);
     } else {

@@ -79,7 +79,7 @@ const char *lens_path_name(const char *path);
 char *lens_path_folder(const char *path);
 
 /* The absolute form of PATH without ".", ".." and doubled slashes. Symbolic links are left as they are, except that
- * nothing but text is looked at: PATH need not exist. NULL on failure. The caller frees. */
+ * nothing but text is looked at: PATH need not exist. NULL on failure, as for an empty PATH, which names nothing. The caller frees. */
 char *lens_path_absolute(const char *path, lens_error *err);
 
 /* Whether PATH is FOLDER or lies below it. Both absolute, as lens_path_absolute gives them. */

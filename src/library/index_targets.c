@@ -157,8 +157,6 @@ static int add_named(lens_run *run, lens_error *err)
     for (size_t i = 0; i < options->path_count; i++) {
         char *path = lens_path_absolute(options->paths[i], err);
         int result = path ? 0 : -1;
-        if (path && !*options->paths[i])
-            result = lens_fail(err, LENS_E_ARGUMENT, "the name of a folder to index is empty");
         struct stat info;
         lens_error why = {0};
         if (result == 0 && options->only_known && !is_known(run, path)) {

@@ -430,6 +430,12 @@ static void test_a_mistake_leaves_nothing_behind(void **state)
     run = test_world_expect(world, 2, "forget", "/no/such/folder", NULL);
     assert_non_null(strstr(run.err.data, "not in the library"));
     test_run_free(&run);
+    /* What a shell makes of a variable that is not set is not the current folder. */
+    assert_int_equal(chdir(world->pictures), 0);
+    run = test_world_expect(world, 2, "forget", "", NULL);
+    assert_int_equal(chdir(world->folder), 0);
+    assert_non_null(strstr(run.err.data, "empty"));
+    test_run_free(&run);
     run = test_world_expect(world, 0, "status", "--json", NULL);
     json_t *lines = test_json_lines(&run.out);
     assert_int_equal(json_array_size(json_object_get(json_array_get(lines, 0), "models")), 1);

@@ -166,6 +166,8 @@ static void test_mistakes(void **state)
         {{"explain", "id:1", "2:id:2"}, "explain weighs nothing"},
         {{"search", "id:1", "--precision", "f31"}, "f31"},
         {{"similar", "id:1", "--precision="}, "not one of auto"},
+        {{"status", "--library="}, "file or folder is empty"},
+        {{"copy", "", "elsewhere"}, "file or folder is empty"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *const *words = wrong[i].words, *argv[] = {test_program(), words[0], words[1], words[2], words[3], NULL};

@@ -126,6 +126,7 @@ static void test_paths(void **state)
     const char *cases[][2] = {{"/a/b", "/a/b"},       {"/a//b/", "/a/b"}, {"/a/./b/../c", "/a/c"},
                               {"/../..", "/"},        {"/", "/"},         {"/a/..", "/"},
                               {"/a/...", "/a/..."}};
+    assert_null(lens_path_absolute("", NULL));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *path = lens_path_absolute(cases[i][0], NULL);
         assert_string_equal(path, cases[i][1]);
