@@ -353,6 +353,21 @@ int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t
     return result;
 }
 
+int lens_file_give(const char *path, const void *bytes, size_t size, lens_error *err)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
+        return lens_file_write(path, bytes, size, err);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    if (fd < 0)
+        return lens_fail_errno(err, errno, "%s: cannot be written", path);
+    const bool wrote = write_all(fd, bytes, size) == 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EROFS); /* what pipes and devices say */
+    int result = wrote ? 0 : lens_fail_errno(err, errno, "%s: cannot be written", path);
+    if (close(fd) != 0 && result == 0)
+        result = lens_fail_errno(err, errno, "%s: cannot be written", path);
+    return result;
+}
+
 int lens_file_remove(const char *path, lens_error *err)
 {
     if (unlink(path) == 0)

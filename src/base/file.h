@@ -49,6 +49,10 @@ typedef struct lens_run_of_bytes {
 } lens_run_of_bytes;
 int lens_file_write_runs(const char *path, const lens_run_of_bytes *runs, size_t count, lens_error *err);
 
+/* Puts SIZE bytes at PATH, which somebody named to have them there: as lens_file_write does where a file or nothing is there. What is no file (a pipe, a
+ * device, /dev/stdout, a symbolic link) is not replaced by one: it is written to, or what it leads to, and may have got a part of it on failure. */
+int lens_file_give(const char *path, const void *bytes, size_t size, lens_error *err);
+
 /* Removes the file PATH, if it is there, and syncs its folder: no power cut brings it back. */
 int lens_file_remove(const char *path, lens_error *err);
 

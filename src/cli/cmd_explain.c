@@ -74,7 +74,7 @@ static int draw(const lens_explanation *why)
     size_t size = 0;
     uint8_t *rgb = lens_explanation_draw(why, side > 4096 ? 4097 : (int)side, &width, &height, &error);
     if (rgb && lens_png(rgb, width, height, &bytes, &size, &error) == 0)
-        result = lens_file_write(output, bytes, size, &error);
+        result = lens_file_give(output, bytes, size, &error);
     free(bytes);
     free(rgb);
     return result == 0 ? CLI_DONE : cli_fail_with(&error);

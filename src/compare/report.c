@@ -101,7 +101,7 @@ int lens_compare_report(const json_t *found, const char *path, lens_error *err)
     if (result == 0 && put_page(data, &page) != 0)
         result = lens_fail_memory(err);
     if (result == 0)
-        result = lens_file_write(path, page.data, page.size, err);
+        result = lens_file_give(path, page.data, page.size, err);
     lens_buffer_free(&page);
     json_decref(thumbs);
     json_decref(data);

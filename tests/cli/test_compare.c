@@ -1,5 +1,7 @@
 /* memelens compare as a person runs it, on small folders: figures, reports, what is said of what cannot be done, and going on where it was. */
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -391,6 +393,27 @@ static void test_explain(void **state)
     run = test_world_expect(self->world, 0, "explain", query, result, "--model", "efficientnet-lite0@jina64", NULL);
     assert_non_null(strstr(run.err.data, "the encoder sees only"));
     test_run_free(&run);
+    /* What is named to be written to, and is no file, stays what it is. */
+    char *pipe = test_path(self->world->folder, "pipe"), *link = test_path(self->world->folder, "link.png"), *aim = test_path(self->world->folder, "aim.png");
+    struct stat info;
+    assert_true(mkfifo(pipe, 0600) == 0 && symlink("aim.png", link) == 0);
+    const int reading = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reading >= 0);
+    run = test_world_expect(self->world, 0, "explain", query, result, "--side", "64", "-o", pipe, NULL);
+    test_run_free(&run);
+    char head[4];
+    assert_true(lstat(pipe, &info) == 0 && S_ISFIFO(info.st_mode) && read(reading, head, sizeof head) == sizeof head);
+    assert_memory_equal(head, "\x89PNG", 4);
+    close(reading);
+    run = test_world_expect(self->world, 0, "explain", query, result, "-o", link, NULL);
+    test_run_free(&run);
+    assert_true(lstat(link, &info) == 0 && S_ISLNK(info.st_mode));
+    file = test_read(aim);
+    assert_memory_equal(file.data, "\x89PNG", 4);
+    lens_buffer_free(&file);
+    free(pipe);
+    free(link);
+    free(aim);
     /* Nothing that it is about is written over. */
     lens_buffer before = test_read(result);
     run = test_world_expect(self->world, 2, "explain", query, result, "-o", result, NULL);
