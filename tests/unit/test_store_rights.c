@@ -1,4 +1,5 @@
 /* src/store: folders that cannot be written to. */
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -166,9 +167,55 @@ static void test_a_read_only_view_of_what_others_write(void **state)
     assert_null(strstr(err.message, "move it away"));
 }
 
+/* Who looks whether anything has changed there, as a server does five times a second, is told so when it has, and not each time. */
+static void test_a_read_only_view_stands_still(void **state)
+{
+    (void)state;
+    char *folder = test_library_new(DIM, COUNT), *view = test_folder_new();
+    char *files[] = {test_path(folder, "library.db"), test_path(folder, "library.db-wal")};
+    const struct timespec before[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(utimensat(AT_FDCWD, files[i], before, 0), 0);
+        free(files[i]);
+    }
+    const bool made = mount(folder, view, NULL, MS_BIND, NULL) == 0, able = made && mount(NULL, view, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0;
+    int64_t versions[3] = {0}, later = 0;
+    lens_error err = {0};
+    int result = 0, ready[2], status = 0;
+    assert_int_equal(pipe(ready), 0);
+    const pid_t child = able ? fork() : -1; /* of a process that reads there SQLite takes the shared index for read-only as a whole */
+    if (child == 0) {
+        char byte;
+        if (read(ready[0], &byte, 1) != 1)
+            _exit(99);
+        lens_store *store = lens_store_open(folder, LENS_STORE_WRITE, 0, &err);
+        _exit(store && test_write_pictures(store, 1, DIM, "/p", COUNT, 4, &err) == 0 ? 0 : 1);
+    }
+    if (able) {
+        lens_store *reader = test_store(view, LENS_STORE_READ);
+        for (size_t i = 0; i < 3 && result == 0; i++) {
+            result = lens_store_version(reader, &versions[i], &err);
+            test_id(reader, "/p/00001.jpg");
+        }
+        const bool told = write(ready[1], "", 1) == 1 && waitpid(child, &status, 0) == child;
+        result |= told ? lens_store_version(reader, &later, &err) : -1;
+        lens_store_close(reader);
+    }
+    close(ready[0]), close(ready[1]);
+    if (made)
+        umount2(view, MNT_DETACH);
+    test_folder_remove(view);
+    test_folder_remove(folder);
+    if (!able)
+        skip();
+    assert_done(result, &err);
+    assert_int_equal(status, 0);
+    assert_true(versions[0] == versions[1] && versions[1] == versions[2] && later != versions[2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_folder_of_someone_else), cmocka_unit_test(test_a_read_only_disk),
-                                       cmocka_unit_test(test_a_read_only_view_of_what_others_write)};
+                                       cmocka_unit_test(test_a_read_only_view_of_what_others_write), cmocka_unit_test(test_a_read_only_view_stands_still)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

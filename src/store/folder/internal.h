@@ -61,6 +61,7 @@ struct lens_folder {
     lens_pairs pairs;
     bool batch; /* lens_folder_batch_begin */
     bool unwatched; /* read as on a disc that nobody writes to: what others write all the same is not seen, and tears what is read */
+    int64_t looks;  /* at files that were just written (lens_folder_version) */
 
     /* A commit failed when its rows were in the log already, and only their sync did not come through. SQLite has dropped them, but whoever reads the log anew
      * after all have closed it finds them whole, and takes them for committed. So what they name stays on the disk until another commit has written over
