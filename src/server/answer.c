@@ -139,8 +139,12 @@ static enum MHD_Result meet_value(void *context, enum MHD_ValueKind kind, const 
 {
     values *self = context;
     (void)kind;
-    if (!value || strlen(self->name) != name_size || memcmp(self->name, name, name_size) != 0)
+    if (strlen(self->name) != name_size || memcmp(self->name, name, name_size) != 0)
         return MHD_YES;
+    if (!value) { /* without an equals sign: what it says is nothing, and not that it is not there */
+        value = "";
+        size = 0;
+    }
     if (strlen(value) == size && lens_utf8_valid(value, size))
         self->result = self->each(self->context, value);
     else

@@ -195,6 +195,12 @@ static void malformed_queries(void **state)
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         test_serving_expect(&serving, 400, "POST", "/api/search", "", bodies[i]);
+    static const char *const bare[] = {"n", "min_score", "fold", "type", "label", "path", "size", "after", "by", "model"}; /* a filter would let all in */
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/api/pictures/1/similar?%s", bare[i]);
+        test_serving_expect(&serving, 400, "GET", path, "", NULL);
+    }
     lens_buffer deep = {0};
     for (int i = 0; i < 100000; i++)
         lens_buffer_print(&deep, "[");
