@@ -111,6 +111,16 @@ def test_upload(driver, address, folder):
         check(f"{kind} finds pictures", until(lambda: len(chips(driver)) == 1 and len(tiles(driver)) > 5), len(tiles(driver)))
 
 
+def test_folder(driver, address, folder):
+    """A folder that is dropped as if it were a picture."""
+    driver.get(address)
+    until(lambda: one(driver, ".sample.picture"))
+    dragged = {"items": [], "files": [os.path.join(folder, "pictures")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        driver.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 500, "y": 400, "data": dragged})
+    check("a folder that is dropped is told as that", until(lambda: "it is a folder" in one(driver, "body > .notices").text), one(driver, "body > .notices").text)
+
+
 def test_terms(driver, address):
     driver.get(address + "?q=id:5")
     until(lambda: len(tiles(driver)) > 5)
@@ -507,3 +517,4 @@ def main():
 
 if __name__ == "__main__":
     sys.exit(main())
+            test_folder(driver, address, folder)

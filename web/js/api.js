@@ -34,7 +34,13 @@ export const search = async (request, signal) => (await ask('/api/search', {...j
 export const status = async () => (await ask('/api/status')).json();
 export const picture = async id => (await ask(`/api/pictures/${id}`)).json();
 export const explain = async (id, by) => (await ask(`/api/pictures/${id}/explain?${new URLSearchParams(by)}`)).json();
-export const upload = async file => (await ask('/api/uploads', {method: 'POST', headers: {'Content-Type': file.type || 'application/octet-stream'}, body: file})).json();
+
+export async function upload(file) {
+  // What cannot be read, as a folder that was dropped, fails as a server that is away would.
+  if (!await file.slice(0, 1).arrayBuffer().catch(() => null)) throw new ApiError(0, 'unreadable', 'It cannot be read: it is a folder, or not there any more.');
+  return (await ask('/api/uploads', {method: 'POST', headers: {'Content-Type': file.type || 'application/octet-stream'}, body: file})).json();
+}
+
 export const index = async (wanted = {}) => (await ask('/api/index', json(wanted))).json();
 
 // What the encoder got: {url, share}. The address is to be revoked.
