@@ -494,6 +494,8 @@ def main():
             test_terms(driver, address)
             test_words(driver, address)
             test_ways(driver, address)
+    apart = "return getComputedStyle(document.querySelector('.failures b')).unicodeBidi"
+    check("whose words no name turns round", driver.execute_script(apart) == "isolate", driver.execute_script(apart))
             test_filters(driver, address)
             test_viewer(driver, address)
             test_grid(driver, address)

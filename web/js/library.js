@@ -1,13 +1,13 @@
 // "Why can't I find it?": which folders are in, how many pictures, which failed and why, and which models there are.
 import * as api from './api.js';
-import {bytes, count, make, modelName} from './make.js';
+import {apart, bytes, count, make, modelName} from './make.js';
 
 function failures(status) {
   if (!status.failures_total) return make('p', {}, status.pictures ? 'Every picture could be opened.' : 'No picture was looked at yet.');
   const list = make('ul', {class: 'failures', tabindex: '0', 'aria-label': 'Pictures that could not be opened'}), none = make('p', {class: 'fine', role: 'status'});
   const fill = text => {
     const found = status.failures.filter(one => `${one.path ?? one.name} ${one.reason}`.toLowerCase().includes(text.toLowerCase()));
-    list.replaceChildren(...found.map(one => make('li', {}, make('b', {}, one.path ?? one.name), ' ', one.reason)));
+    list.replaceChildren(...found.map(one => make('li', {}, make('b', {dir: 'ltr'}, one.path ?? one.name), ' ', one.reason)));
     none.textContent = found.length ? '' : 'None of those that could not be opened is like that.';
   };
   fill('');
@@ -77,9 +77,9 @@ export async function library(root, say) {
     make('h1', {}, 'Why can’t I find it?'),
     make('p', {}, `${count(status.pictures)} pictures are in, ${bytes(status.bytes)} of library. `, status.watching ? 'The folders are watched: what is new comes in by itself.' : 'What is new comes in when someone looks again.'),
     make('h2', {}, 'Is its folder in?'),
-    status.folders.length ? make('ul', {}, ...status.folders.map(folder => make('li', {}, folder.path ?? folder.name,
+    status.folders.length ? make('ul', {}, ...status.folders.map(folder => make('li', {}, make('span', {dir: 'ltr'}, folder.path ?? folder.name),
       folder.present ? null : make('em', {}, ' is not there now (an unmounted disk?); what was found in it is kept')))) : make('p', {}, 'No folder is in yet: run ', make('code', {}, 'memelens index ~/Pictures'), '.'),
-    status.forgotten.length ? make('p', {}, `Left out on request: ${status.forgotten.join(', ')}`) : null,
+    status.forgotten.length ? make('p', {}, `Left out on request: ${status.forgotten.map(apart).join(', ')}`) : null,
     bring(status, say),
     make('h2', {}, 'Could it be opened?'), failures(status),
     make('h2', {}, 'Can the model answer?'),

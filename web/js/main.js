@@ -2,7 +2,7 @@
 import * as api from './api.js';
 import {Grid} from './grid.js';
 import {library} from './library.js';
-import {count, make, modelName, sentence} from './make.js';
+import {apart, count, make, modelName, sentence} from './make.js';
 import {watch} from './progress.js';
 import * as query from './query.js';
 import * as viewer from './viewer.js';
@@ -76,7 +76,7 @@ async function take(files) {
       await keepThumb(upload, file);
       terms.push({kind: 'upload', value: upload, weight: 1});
     } catch (error) {
-      say(`${file.name || 'The picture'}: ${error.message}`, true);
+      say(`${file.name ? apart(file.name) : 'The picture'}: ${error.message}`, true);
       failed = true;
     }
   }

@@ -16,5 +16,7 @@ export const sentence = text => make('p', {}, ...text.split('`').map((part, i) =
 
 export const bytes = n => n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(0)} kB` : n < 1e9 ? `${(n / 1e6).toFixed(1)} MB` : `${(n / 1e9).toFixed(1)} GB`;
 export const count = n => n.toLocaleString('en');
+// A name within a sentence: whichever way it is written, or turns what follows, the sentence reads on as it did.
+export const apart = name => `\u2068${name}\u2069`;
 // A model of one's own is named by its folder.
 export const modelName = name => name.split('/').pop();

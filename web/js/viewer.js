@@ -1,6 +1,6 @@
 // The large view: the picture, what is known of it, why it came up, and what the encoder saw.
 import * as api from './api.js';
-import {bytes, make, sentence} from './make.js';
+import {apart, bytes, make, sentence} from './make.js';
 import {marked} from './words.js';
 
 const dialog = document.getElementById('viewer');
@@ -129,7 +129,7 @@ export function show(item, {terms, sought, model, first, last, handlers}) {
   actions.replaceChildren(
     make('button', {class: 'primary', onclick: () => events.like(item)}, 'More like this'),
     make('button', {onclick: () => events.add(item)}, 'Add to the query'),
-    ...terms.map(({label, by}) => make('button', {class: 'why', onclick: () => why(item, by, model)}, terms.length > 1 ? `Why “${label}”?` : 'Why?')),
+    ...terms.map(({label, by}) => make('button', {class: 'why', onclick: () => why(item, by, model)}, terms.length > 1 ? `Why “${apart(label)}”?` : 'Why?')),
     make('button', {onclick: () => seen(item, model)}, 'What the encoder saw'),
     make('button', {onclick: () => copyPicture(events.say)}, 'Copy picture'),
     item.path ? make('button', {onclick: () => copyText(item.path, events.say)}, 'Copy path') : null,
