@@ -284,6 +284,17 @@ def test_viewer(driver, address):
     driver.back()
     check("and back again", until(lambda: asks_for(driver, 5) and dialog_open(driver)), driver.current_url)
     driver.get(address + "?q=id:5&q=id:9&open=5")
+    driver.get(address + "?q=id:5")
+    until(lambda: len(tiles(driver)) > 5)
+    entries = driver.execute_script("return history.length")
+    for i in range(3):
+        tiles(driver)[i].click()
+        until(lambda: dialog_open(driver))
+        one(driver, "#viewer .close").click()
+        until(lambda: not dialog_open(driver))
+    entries = driver.execute_script("return history.length") - entries
+    check("pictures that were looked at are one step back together", entries == 1, entries)
+    driver.get(address + "?q=id:5&q=id:9&open=5")
     whys = until(lambda: [button.text for button in driver.find_elements(By.CSS_SELECTOR, ".actions .why")])
     check("each of several terms has its why", whys and len(whys) == 2 and all(".ppm" in text for text in whys), whys)
 

@@ -35,10 +35,11 @@ function say(text, urgent = false) {
 
 // ---- the address ----
 
-function go(changes, replace = false) {
+// MARK says what the entry of the history is: 'closed', one in which a picture was shown large. The next one takes it, or each would be a step back.
+function go(changes, replace = false, mark = null) {
   const next = {...state, ...changes};
   slid = '';
-  history[replace ? 'replaceState' : 'pushState'](null, '', query.format(next));
+  history[replace ? 'replaceState' : 'pushState'](mark, '', query.format(next));
   follow();
 }
 
@@ -267,7 +268,7 @@ function wall(model) {
   const grid = new Grid(root, {
     load: (n, offset, signal) => api.search(query.request(state, model, n, offset), signal),
     text: item => marked(item.snippet, sought, before),
-    open: item => { chosen = grid; go({open: item.id}); },
+    open: item => { chosen = grid; go({open: item.id}, history.state === 'closed'); },
     told: (got, self) => {
       learn(got.results);
       const first = !self.answer;
@@ -375,7 +376,7 @@ async function drawViewer() {
       closed: () => {
         if (!state.open) return;
         const {grid, at} = place();
-        go({open: 0}, true);
+        go({open: 0}, true, 'closed');
         if (at >= 0) grid.focus(at);
       },
       like: other => go({terms: [{kind: 'id', value: String(other.id), weight: 1}], open: 0}),
