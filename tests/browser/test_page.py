@@ -427,7 +427,46 @@ def test_events(driver, address):
     check("a page that nobody sees lets go of the stream", driver.execute_script("return streams.length === 1 && streams[0].closed"))
     driver.execute_script(hide, False)
     check("and takes it up again", driver.execute_script("return streams.length === 2 && !streams[1].closed"))
+    driver.execute_script("streams.at(-1).readyState = 2; streams.at(-1).dispatchEvent(new Event('error'))")
+    check("and when a server that ends has closed it", until(lambda: driver.execute_script("return streams.length === 3 && streams[1].closed && !streams[2].closed")),
+          driver.execute_script("return streams.length"))
     driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+
+
+# Answers about the status, which come when the test lets them, and in its order.
+STATUS = """
+window.held = [];
+const asked = window.fetch;
+window.fetch = async (path, options) => {
+  if (path !== '/api/status') return asked(path, options);
+  const change = await new Promise((come, fail) => held.push({come, fail}));
+  return new Response(JSON.stringify({...await (await asked(path, options)).json(), ...change}));
+};
+"""
+
+
+def test_order(driver, address):
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STATUS + STREAM})["identifier"]
+    driver.get(address)
+    until(lambda: driver.execute_script("return held.length") == 2)
+    one(driver, "#words").send_keys("lighthouse", Keys.ENTER)
+    until(lambda: len(tiles(driver)) == 2)
+    driver.execute_script("held.forEach(({fail}) => fail(new TypeError('away')))")
+    time.sleep(0.5)
+    check("what failed before is not told in place of results", len(tiles(driver)) == 2, one(driver, "main").text)
+    held, let_come = "return held.length", "held.splice(0).forEach(({come}, i) => come({pictures: arguments[0] + i}))"
+    driver.get(address + "?view=library")
+    until(lambda: driver.execute_script(held) == 2)
+    driver.execute_script(let_come, 0)
+    until(lambda: one(driver, ".library"))
+    driver.execute_script("for (let i = 0; i < 2; i++) streams.at(-1).tell('done', {ok: true, indexed: 1, watched: true})")
+    for first in (0, 221): # each is told by a status of its own
+        until(lambda: driver.execute_script(held) == 2)
+        driver.execute_script(let_come, first)
+    check("of two answers the later one counts", until(lambda: "222 pictures are in" in one(driver, "main").text), one(driver, "main").text[:100])
+    driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+    driver.get(address + "?view=nowhere")
+    check("a view that there is none of is the beginning", until(lambda: driver.find_elements(By.CSS_SELECTOR, ".sample.picture")), one(driver, "main").text)
 
 
 def test_phone(driver, address):
@@ -455,6 +494,8 @@ def test_library(driver, address):
     driver.get(address)
     until(lambda: one(driver, "#to-library")).click()
     check("why can't I find it: the folders", until(lambda: "pictures" in one(driver, "main").text and "Is its folder in?" in one(driver, "main").text))
+    apart = "return getComputedStyle(document.querySelector('.failures b')).unicodeBidi"
+    check("whose words no name turns round", driver.execute_script(apart) == "isolate", driver.execute_script(apart))
     check("and what could not be opened, with the reason", "broken.jpg" in one(driver, ".failures").text, one(driver, "main").text)
     until(lambda: one(driver, ".library .primary")).click()
     check("looking again says how it ended", until(lambda: re.search("Nothing is new|Done", one(driver, ".notices").text)), one(driver, ".notices").text)
@@ -517,6 +558,7 @@ def main():
             resize(driver, 1280)
             test_start(driver, address)
             test_upload(driver, address, folder)
+            test_folder(driver, address, folder)
             test_terms(driver, address)
             test_words(driver, address)
             test_ways(driver, address)
@@ -529,6 +571,7 @@ def main():
             test_two_models(driver, address)
             test_library(driver, address)
             test_events(driver, address)
+            test_order(driver, address)
             test_fit(driver, address, 390)
             test_phone(driver, address)
             # That a query was refused is what the browser itself writes down; the page writes nothing.
@@ -544,4 +587,3 @@ def main():
 
 if __name__ == "__main__":
     sys.exit(main())
-            test_folder(driver, address, folder)

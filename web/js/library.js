@@ -62,17 +62,20 @@ async function keeping(root, fill) {
   if (at) root.querySelector(`#${at}`)?.focus();
 }
 
+let asked = 0; // how often: of two answers the later one counts, whichever comes first
+
 export async function library(root, say) {
+  const turn = ++asked;
   if (!root.querySelector('.library')) root.replaceChildren(make('p', {class: 'state', role: 'status'}, 'Asking…'));
   const asking = root.firstChild;
   let status;
   try {
     status = await api.status();
   } catch (error) {
-    if (root.firstChild === asking) root.replaceChildren(make('p', {class: 'state', role: 'alert'}, error.message));
+    if (turn === asked && root.firstChild === asking) root.replaceChildren(make('p', {class: 'state', role: 'alert'}, error.message));
     return;
   }
-  if (root.firstChild !== asking) return; // something else is shown by now
+  if (turn !== asked || root.firstChild !== asking) return; // something else is shown by now, or will be
   keeping(root, () => root.replaceChildren(make('article', {class: 'library'},
     make('h1', {}, 'Why can’t I find it?'),
     make('p', {}, `${count(status.pictures)} pictures are in, ${bytes(status.bytes)} of library. `, status.watching ? 'The folders are watched: what is new comes in by itself.' : 'What is new comes in when someone looks again.'),

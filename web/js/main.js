@@ -309,6 +309,7 @@ async function drawStart() {
   try {
     status ??= await api.status();
   } catch (error) {
+    if (state.terms.length || state.view) return; // something else is shown by now
     results.replaceChildren(make('div', {class: 'state', role: 'alert'}, make('p', {}, error.message), make('button', {onclick: () => { asked = null; follow(); }}, 'Try again')));
     return;
   }
@@ -354,12 +355,13 @@ async function drawViewer() {
   let item = grid?.items[at];
   if (!item) {
     if (grid && !grid.items.length && grid.loading) return; // the answer will call again
+    const wanted = state.open;
     try {
-      const wanted = state.open;
       item = await api.picture(wanted);
       learn([item]);
       if (state.open !== wanted) return;
     } catch (error) {
+      if (state.open !== wanted) return;
       go({open: 0}, true);
       return say(error.message, true);
     }

@@ -1,9 +1,11 @@
 // The bar under the head while an index run is under way. One stream of events a page, and none of a page that nobody sees: a browser has six
 // connections for all its pages of a server.
 
+const again = 5000; // milliseconds
+
 export function watch({done, say}) {
   const bar = document.getElementById('progress'), track = bar.querySelector('.track'), fill = bar.querySelector('.fill'), text = bar.querySelector('span');
-  let events = null, last = null, fresh = false, failed = '';
+  let later, events = null, last = null, fresh = false, failed = '';
 
   function progress(state) {
     const {running, doing, done: finished, total, counting} = state, reading = doing === 'reading';
@@ -46,6 +48,13 @@ export function watch({done, say}) {
     if (events || document.hidden) return;
     events = new EventSource('/api/index/events');
     events.addEventListener('open', () => { fresh = true; });
+    // A connection that is lost the browser makes again, but it gives up for good at an answer, as a server that is ending or a proxy before one that is away gives.
+    events.addEventListener('error', () => {
+      if (events?.readyState !== 2) return; // closed
+      leave();
+      clearTimeout(later);
+      later = setTimeout(listen, again);
+    });
     events.addEventListener('progress', event => progress(JSON.parse(event.data)));
     events.addEventListener('done', event => ended(JSON.parse(event.data)));
   }

@@ -20,6 +20,7 @@ export function parse(address) {
   const from = new URLSearchParams(address), state = empty();
   state.terms = from.getAll('q').map(parseTerm).filter(Boolean).slice(0, 32);
   for (const name of texts) state[name] = from.get(name) ?? '';
+  if (state.view !== 'library') state.view = ''; // there is no other
   state.fold = from.get('fold') === '1';
   state.open = Number(from.get('open')) || 0;
   return state;

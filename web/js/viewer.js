@@ -78,6 +78,7 @@ const seen = (item, model) => told(async () => {
 }, 'Preparing it…');
 
 async function copyPicture(say) {
+  if (!image.naturalWidth) return say('There is no picture to be copied.');
   try {
     const canvas = make('canvas', {width: image.naturalWidth, height: image.naturalHeight});
     canvas.getContext('2d').drawImage(image, 0, 0);
