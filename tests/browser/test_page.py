@@ -572,7 +572,8 @@ def main():
             test_library(driver, address)
             test_events(driver, address)
             test_order(driver, address)
-            test_fit(driver, address, 390)
+            for width in (390, 320):
+                test_fit(driver, address, width)
             test_phone(driver, address)
             # That a query was refused is what the browser itself writes down; the page writes nothing.
             said = [entry["message"] for entry in driver.get_log("browser") if "422 (Unprocessable" not in entry["message"]]
