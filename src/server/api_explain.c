@@ -158,7 +158,7 @@ static void answer_seen(lens_exchange *exchange, const lens_term *term, uint64_t
         snprintf(share, sizeof share, "%.4f", seen.share);
         lens_answer_bytes(exchange, 200, "image/png", bytes, size);
         lens_answer_header(exchange, "X-Seen-Share", share);
-        lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "private, max-age=3600");
+        lens_answer_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "private, no-cache"); /* the address stays when the file changes */
     } else {
         lens_answer_failure(exchange, &error);
     }

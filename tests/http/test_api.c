@@ -167,7 +167,7 @@ static void a_picture_its_file_and_its_thumbnail(void **state)
     test_serving_expect(&serving, 304, "GET", json_string_value(json_object_get(picture, "thumb")), header, NULL);
     test_reply_free(&reply);
     /* An address that stays the same when the file changes is not kept for ever. */
-    static const char *const others[] = {"/api/pictures/1/thumb", "/api/pictures/1/thumb?v=1-1"};
+    static const char *const others[] = {"/api/pictures/1/thumb", "/api/pictures/1/thumb?v=1-1", "/api/pictures/1/seen"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         reply = test_serving_ask(&serving, "GET", others[i], "", NULL, 0);
         assert_int_equal(reply.status, 200);
