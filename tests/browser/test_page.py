@@ -240,6 +240,18 @@ def test_narrow(driver, address):
     driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
 
 
+def test_high_contrast(driver, address):
+    """With colours of the reader's own, which take the place of all backgrounds."""
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": ALL_WAYS})["identifier"]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "forced-colors", "value": "active"}]})
+    driver.get(address + "?q=t:lighthouse&by=text")
+    until(lambda: one(driver, "#ways").is_displayed())
+    grounds = driver.execute_script("return [...document.querySelectorAll('#ways span')].map(way => getComputedStyle(way).backgroundColor)")
+    check("the way that is chosen is seen in the reader's own colours", len(set(grounds)) == 2 and grounds.count(grounds[2]) == 1, grounds)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+
+
 def test_filters(driver, address):
     driver.get(address + "?q=t:lighthouse&size=..43&type=pnm&label=label1")
     check("size, type and folder narrow", until(lambda: len(tiles(driver)) == 1), one(driver, "main").text)
@@ -577,6 +589,7 @@ def main():
             test_phone(driver, address)
             # That a query was refused is what the browser itself writes down; the page writes nothing.
             said = [entry["message"] for entry in driver.get_log("browser") if "422 (Unprocessable" not in entry["message"]]
+            test_high_contrast(driver, address)
             check("the console is silent", not said, said)
             if arguments.screenshots:
                 shoot(address, arguments.screenshots)
