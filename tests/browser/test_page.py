@@ -264,6 +264,13 @@ def test_filters(driver, address):
     check("and narrows", until(lambda: len(tiles(driver)) == 1 and "sunset" in tiles(driver)[0].get_attribute("aria-label")), one(driver, "main").text)
 
 
+# An explanation that comes when the test lets it.
+SLOW_WHY = """
+const asked = window.fetch;
+window.fetch = (path, options) => path.includes('/explain?') ? new Promise(come => { window.comeWhy = () => come(asked(path, options)); }) : asked(path, options);
+"""
+
+
 def test_viewer(driver, address):
     driver.get(address + "?q=id:5")
     until(lambda: len(tiles(driver)) > 5)
@@ -280,6 +287,13 @@ def test_viewer(driver, address):
     action(driver, "Why?")
     check("why it came up, as a picture and a sentence", until(lambda: driver.find_elements(By.CSS_SELECTOR, ".more img") and "Score" in one(driver, ".more p").text),
           one(driver, ".more").text)
+    driver.execute_script(SLOW_WHY)
+    action(driver, "Why?")
+    action(driver, "What the encoder saw")
+    until(lambda: "The encoder saw" in one(driver, ".more").text)
+    driver.execute_script("comeWhy()")
+    time.sleep(0.5)
+    check("what was asked for last is what stays", "The encoder saw" in one(driver, ".more").text, one(driver, ".more").text)
     action(driver, "Copy path")
     check("what is said is said inside the large view, not under it", until(lambda: one(driver, "#viewer [role=status]").text), one(driver, "body").text)
     check("the first picture has none before it", not one(driver, ".previous").is_enabled() and one(driver, ".next").is_enabled())
@@ -575,6 +589,7 @@ def main():
             test_words(driver, address)
             test_ways(driver, address)
             test_narrow(driver, address)
+            test_high_contrast(driver, address)
             test_filters(driver, address)
             test_viewer(driver, address)
             test_grid(driver, address)
@@ -589,7 +604,6 @@ def main():
             test_phone(driver, address)
             # That a query was refused is what the browser itself writes down; the page writes nothing.
             said = [entry["message"] for entry in driver.get_log("browser") if "422 (Unprocessable" not in entry["message"]]
-            test_high_contrast(driver, address)
             check("the console is silent", not said, said)
             if arguments.screenshots:
                 shoot(address, arguments.screenshots)

@@ -7,7 +7,7 @@ const dialog = document.getElementById('viewer');
 const image = dialog.querySelector('figure img'), title = dialog.querySelector('h2'), texts = dialog.querySelector('.texts'), facts = dialog.querySelector('dl');
 const actions = dialog.querySelector('.actions'), more = dialog.querySelector('.more');
 const previous = dialog.querySelector('.previous'), next = dialog.querySelector('.next');
-let shown = null, events = null, kept = [];
+let shown = null, events = null, kept = [], asked = 0;
 
 function release() {
   kept.forEach(url => URL.revokeObjectURL(url));
@@ -47,9 +47,9 @@ async function tellTexts(item, sought) {
 const ways = found => Object.entries(found ?? {}).sort((a, b) => a[1].rank - b[1].rank).map(([way, {rank}]) => `${way} #${rank.toLocaleString('en')}`).join(' · ');
 
 async function told(work, say) {
-  const of = shown;
+  const of = shown, turn = ++asked;
   const put = parts => {
-    if (of !== shown) return;
+    if (of !== shown || turn !== asked) return; // another picture, or something else about this one, was asked for since
     more.replaceChildren(...parts);
     more.scrollIntoView({block: 'nearest'});
   };
