@@ -48,6 +48,14 @@ static bool is_odd_loopback(const unsigned char *bytes, size_t size)
     return memcmp(bytes, mapped, sizeof mapped) == 0 || (memcmp(bytes, none, 12) == 0 && memcmp(bytes, one, sizeof one) != 0);
 }
 
+bool lens_guard_is_host(const char *host)
+{
+    unsigned char bytes[16];
+    if (address_of(host, bytes) > 0 || inet_pton(AF_INET6, host, bytes) == 1)
+        return true;
+    return *host && !host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")];
+}
+
 /* Whether HOST is an address or name that this server goes by. */
 static bool guard_host(const lens_server *server, const char *host)
 {

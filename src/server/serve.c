@@ -66,12 +66,21 @@ static int check_origins(const lens_server *server, lens_error *err)
     return 0;
 }
 
+static int check_hosts(const lens_server *server, lens_error *err)
+{
+    const lens_serve_names *hosts = &server->options.hosts;
+    for (size_t i = 0; i < hosts->count; i++)
+        if (!lens_guard_is_host(hosts->items[i]))
+            return lens_fail(err, LENS_E_ARGUMENT, "--host %s: a name is wanted as pictures.example, without http:// and without a port", hosts->items[i]);
+    return 0;
+}
+
 static int prepare(lens_server *server, lens_error *err)
 {
     char name[256] = "";
     const size_t picture = (size_t)server->options.max_upload;
     gethostname(name, sizeof name - 1);
-    if (lens_daemon_listen(server, err) != 0 || check_origins(server, err) != 0 || read_token(server, err) != 0)
+    if (lens_daemon_listen(server, err) != 0 || check_origins(server, err) != 0 || check_hosts(server, err) != 0 || read_token(server, err) != 0)
         return -1;
     if (!server->loopback && !server->token && !server->options.no_auth)
         return lens_fail(err, LENS_E_ARGUMENT,

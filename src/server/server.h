@@ -146,6 +146,8 @@ const char *lens_guard_scheme(const lens_exchange *exchange);
 
 /* Whether ORIGIN is one as browsers send it, so that it can be compared: "https://page.example", "http://10.0.0.2:8501". */
 bool lens_guard_is_origin(const char *origin);
+/* Whether HOST is a name or an address alone, as --host takes it: with a scheme, a port or a star no request would ever come to it. */
+bool lens_guard_is_host(const char *host);
 void lens_answer_login(lens_exchange *exchange);
 
 /* ---- allowed.c: files that requests may name ---- */

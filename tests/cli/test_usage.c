@@ -148,6 +148,8 @@ static void test_mistakes(void **state)
         {{"serve", "--max-upload", "4097"}, "at most 4096"},
         {{"serve", "--listen", "127.0.0.1:99999"}, "a port is at most 65535"},
         {{"serve", "--max-megapixels", "100001"}, "at most 100000"},
+        {{"serve", "--token-file=/no/such", "--host=pictures.example:8080"}, "without a port"},
+        {{"serve", "--token-file=/no/such", "--host="}, "a name is wanted"},
         {{"search", "--json=1", "x"}, "takes no value"},
         {{"index", "--model"}, "needs a value"},
         {{"forget"}, "name paths"},

@@ -43,6 +43,19 @@ static void origins_are_what_browsers_send(void **state)
             fail_msg("%s", wrong[i]);
 }
 
+static void hosts_are_names_alone(void **state)
+{
+    (void)state;
+    static const char *const right[] = {"pictures.example", "Pictures", "my_box-2", "10.0.0.2", "[::1]", "2001:db8::1"};
+    static const char *const wrong[] = {"", "*", "*.example", "a:80", "[::1]:80", "http://a", "a/", "a b", "b\xc3\xbc" "cher.example"};
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        if (!lens_guard_is_host(right[i]))
+            fail_msg("%s", right[i]);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (lens_guard_is_host(wrong[i]))
+            fail_msg("%s", wrong[i]);
+}
+
 /* The status of what SERVER says to a term of KIND and TEXT; 0: it may be asked for. */
 static unsigned ask(lens_exchange *exchange, lens_asked_kind kind, char *text)
 {
@@ -113,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_are_cut_off_messages),
         cmocka_unit_test(origins_are_what_browsers_send),
+        cmocka_unit_test(hosts_are_names_alone),
         cmocka_unit_test(what_a_request_names_is_counted),
         cmocka_unit_test(small_blobs_are_counted_too),
     };
