@@ -27,10 +27,14 @@ static void time_text(char *out, size_t size, double seconds)
         snprintf(out, size, "%ld:%02ld", whole / 60, whole % 60);
 }
 
-/* "[####....] TEXT", the bar DONE of TOTAL long. */
+/* "[####....] TEXT", the bar DONE of TOTAL long. What does not fit in a line is left out: the next one would not be drawn over it. */
 static void draw(double done, double total, const char *text)
 {
-    int room = terminal_width() - (int)strlen(text) - 4;
+    const int width = terminal_width(), most = width > 1 ? width - 1 : 1;
+    const int whole = (int)strlen(text), room = width - whole - 4;
+    int length = whole < most ? whole : most;
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) /* no half of a letter */
+        length--;
     int bar = room > 40 ? 40 : room;
     int full = total > 0 ? (int)((double)bar * (done < total ? done / total : 1)) : 0;
     fputs("\r\x1b[K", stderr);
@@ -40,7 +44,7 @@ static void draw(double done, double total, const char *text)
             fputc(i < full ? '#' : '.', stderr);
         fputc(']', stderr);
     }
-    fputs(text, stderr);
+    fwrite(text, 1, (size_t)length, stderr);
     fflush(stderr);
     drawn = true;
 }

@@ -42,6 +42,20 @@ static void test_a_progress_bar_on_a_terminal_only(void **state)
     assert_null(strstr(run.err.data, " of 40"));
     assert_null(strchr(run.err.data, '\x1b'));
     test_run_free(&run);
+    /* A line that is longer than the terminal is wide goes on in the next, and is not cleared: each step would stay. */
+    run = test_world_expect(world, 0, "forget", "--all", NULL);
+    test_run_free(&run);
+    snprintf(words, sizeof words, "--version; stty cols 20; \\\"\\${MEMELENS_PROGRAM:-build/memelens}\\\" index '%s'", world->pictures);
+    run = on_terminal(world, "xterm", words);
+    assert_int_equal(run.status, 0);
+    int steps = 0;
+    for (const char *at = run.out.data; (at = strstr(at, "\x1b[K")); at += 3)
+        if (at[3] == ' ') {
+            steps++;
+            assert_in_range(strcspn(at + 3, "\r\n"), 1, 19);
+        }
+    assert_true(steps > 0);
+    test_run_free(&run);
 }
 
 static void test_previews(void **state)
