@@ -118,9 +118,13 @@ int lens_parameter(lens_exchange *exchange, const char *name, const char **value
 {
     size_t size = 0;
     *value = NULL;
-    if (MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), value, &size) != MHD_YES || !*value) {
+    if (MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), value, &size) != MHD_YES) {
         *value = NULL;
         return 0;
+    }
+    if (!*value) { /* without an equals sign: what it says is nothing, and not that it is not there */
+        *value = "";
+        size = 0;
     }
     if (strlen(*value) == size && lens_utf8_valid(*value, size))
         return 0;
@@ -141,7 +145,7 @@ static enum MHD_Result meet_value(void *context, enum MHD_ValueKind kind, const 
     (void)kind;
     if (strlen(self->name) != name_size || memcmp(self->name, name, name_size) != 0)
         return MHD_YES;
-    if (!value) { /* without an equals sign: what it says is nothing, and not that it is not there */
+    if (!value) { /* as in lens_parameter */
         value = "";
         size = 0;
     }

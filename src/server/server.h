@@ -172,10 +172,11 @@ const char *lens_answer_reason(const lens_exchange *exchange, const char *messag
 /* 304 when the request's If-None-Match holds ETAG: true, and the answer is there. Else false; ETAG is to be sent with the answer. */
 bool lens_answer_unchanged(lens_exchange *exchange, const char *etag, const char *caching);
 
-/* The request's query parameter NAME, valid UTF-8 without NUL, or NULL. -1 with an answer filled in where it is neither; else 0. */
+/* The request's query parameter NAME, valid UTF-8 without NUL, or NULL. -1 with an answer filled in where it is neither; else 0. One without an equals
+ * sign has the value "". */
 int lens_parameter(lens_exchange *exchange, const char *name, const char **value);
 /* Calls EACH with every value of it, until it returns other than 0. -1 with an answer filled in where one is no UTF-8 without NUL; else what EACH
- * returned last. One without an equals sign has the value "". */
+ * returned last. */
 int lens_parameter_each(lens_exchange *exchange, const char *name, int (*each)(void *context, const char *value), void *context);
 /* 0 where the address has no parameters but some of NAMES (ended by NULL; NULL: none) and ALSO (may be NULL); else -1 with an answer filled in. */
 int lens_parameters_known(lens_exchange *exchange, const char *const *names, const char *also);

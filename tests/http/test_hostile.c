@@ -201,6 +201,12 @@ static void malformed_queries(void **state)
         snprintf(path, sizeof path, "/api/pictures/1/similar?%s", bare[i]);
         test_serving_expect(&serving, 400, "GET", path, "", NULL);
     }
+    static const char *const others[] = {"/api/pictures/1/thumb?side", "/api/pictures/1/seen?model", "/api/pictures/1/explain?id=1&text"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        test_serving_expect(&serving, 400, "GET", others[i], "", NULL);
+    test_reply saved = test_serving_ask(&serving, "GET", "/api/pictures/1/file?download", "", NULL, 0);
+    assert_non_null(strstr(saved.head.data, "Content-Disposition: attachment"));
+    test_reply_free(&saved);
     lens_buffer deep = {0};
     for (int i = 0; i < 100000; i++)
         lens_buffer_print(&deep, "[");
