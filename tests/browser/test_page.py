@@ -320,6 +320,21 @@ def test_viewer(driver, address):
         until(lambda: not dialog_open(driver))
     entries = driver.execute_script("return history.length") - entries
     check("pictures that were looked at are one step back together", entries == 1, entries)
+    # Who comes by an address that shows one, and looks at another, gets back from it to the results, not to where they came from. In a tab of its own: a
+    # browser counts no more than fifty entries.
+    before = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    driver.get(address + "?q=id:9")
+    driver.get(address + "?q=id:5&open=5")
+    until(lambda: dialog_open(driver)) and one(driver, "#viewer .close").click()
+    until(lambda: not dialog_open(driver) and len(tiles(driver)) > 5)
+    tiles(driver)[1].click()
+    until(lambda: dialog_open(driver))
+    one(driver, ".next").click()
+    driver.back()
+    check("back from a picture leads to the results", until(lambda: asks_for(driver, 5) and not dialog_open(driver), 5), driver.current_url)
+    driver.close()
+    driver.switch_to.window(before)
     driver.get(address + "?q=id:5&q=id:9&open=5")
     whys = until(lambda: [button.text for button in driver.find_elements(By.CSS_SELECTOR, ".actions .why")])
     check("each of several terms has its why", whys and len(whys) == 2 and all(".ppm" in text for text in whys), whys)

@@ -35,7 +35,8 @@ function say(text, urgent = false) {
 
 // ---- the address ----
 
-// MARK says what the entry of the history is: 'closed', one in which a picture was shown large. The next one takes it, or each would be a step back.
+// MARK says what the entry of the history is: 'open', one of its own for a picture that is shown large, or 'closed', when it was. The next picture takes
+// that one, or each would be a step back. An address that came with a picture has no entry before it to step back to.
 function go(changes, replace = false, mark = null) {
   const next = {...state, ...changes};
   slid = '';
@@ -268,7 +269,7 @@ function wall(model) {
   const grid = new Grid(root, {
     load: (n, offset, signal) => api.search(query.request(state, model, n, offset), signal),
     text: item => marked(item.snippet, sought, before),
-    open: item => { chosen = grid; go({open: item.id}, history.state === 'closed'); },
+    open: item => { chosen = grid; go({open: item.id}, history.state === 'closed', 'open'); },
     told: (got, self) => {
       learn(got.results);
       const first = !self.answer;
@@ -341,12 +342,14 @@ function drawEnds() {
   if (viewer.open()) viewer.ends(first, last);
 }
 
+const close = () => go({open: 0}, true, history.state === 'open' ? 'closed' : null);
+
 async function step(by) {
   const {grid, at} = place();
   if (at < 0) return;
   if (at + by > grid.items.length - 10) grid.next();
   const item = grid.items[at + by];
-  if (item) go({open: item.id}, true);
+  if (item) go({open: item.id}, true, history.state);
 }
 
 async function drawViewer() {
@@ -362,7 +365,7 @@ async function drawViewer() {
       if (state.open !== wanted) return;
     } catch (error) {
       if (state.open !== wanted) return;
-      go({open: 0}, true);
+      close();
       return say(error.message, true);
     }
   }
@@ -378,7 +381,7 @@ async function drawViewer() {
       closed: () => {
         if (!state.open) return;
         const {grid, at} = place();
-        go({open: 0}, true, 'closed');
+        close();
         if (at >= 0) grid.focus(at);
       },
       like: other => go({terms: [{kind: 'id', value: String(other.id), weight: 1}], open: 0}),
