@@ -334,7 +334,8 @@ void lens_store_workers_free(lens_store_workers *workers);
 
 /* ---- the library as others change it ------------------------------------------------------------------------------ */
 
-/* A number that is another one after another connection has written to the library. */
+/* A number that is another one after another connection has written to the library; where that cannot be told, on a read-only disk within a second of it, at
+ * each look. */
 int lens_store_version(lens_store *store, int64_t *version, lens_error *err);
 
 /* From here to the end all that is read is of one moment, and reading many rows costs a third: each statement by itself takes and drops locks. Not
