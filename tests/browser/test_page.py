@@ -536,6 +536,8 @@ def test_library(driver, address):
     apart = "return getComputedStyle(document.querySelector('.failures b')).unicodeBidi"
     check("whose words no name turns round", driver.execute_script(apart) == "isolate", driver.execute_script(apart))
     check("and what could not be opened, with the reason", "broken.jpg" in one(driver, ".failures").text, one(driver, "main").text)
+    known = one(driver, ".library td:nth-child(2)").text.split(" of ") # copies of a picture count once here
+    check("and how many of the different pictures the model knows", len(known) == 2 and known[0] == known[1], known)
     until(lambda: one(driver, ".library .primary")).click()
     check("looking again says how it ended", until(lambda: re.search("Nothing is new|Done", one(driver, ".notices").text)), one(driver, ".notices").text)
     check("and the focus stays", until(lambda: focused(driver, "e.id") == "again"), focused(driver, "e.outerHTML.slice(0, 100)"))
