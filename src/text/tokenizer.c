@@ -82,6 +82,21 @@ static int check_step(const json_t *whole, const char *name, const char *wanted,
     return lens_fail(err, LENS_E_UNSUPPORTED, "%s: %s is not a %s: only BERT's uncased tokenizer is supported", what, name, wanted);
 }
 
+/* Whether WHOLE puts a text between [CLS] and [SEP], by BERT's own step or by a template; one that says nothing of it is as good. */
+static int check_ends(const json_t *whole, const char *what, lens_error *err)
+{
+    const json_t *step = json_object_get(whole, "post_processor"), *single = json_object_get(step, "single");
+    const json_t *first = json_array_get(json_object_get(step, "cls"), 0), *last = json_array_get(json_object_get(step, "sep"), 0);
+    if (json_array_size(single) == 3 && json_object_get(json_array_get(single, 1), "Sequence")) {
+        first = json_object_get(json_object_get(json_array_get(single, 0), "SpecialToken"), "id");
+        last = json_object_get(json_object_get(json_array_get(single, 2), "SpecialToken"), "id");
+    }
+    if (!step || (json_is_string(first) && json_is_string(last) && strcmp(json_string_value(first), "[CLS]") == 0 &&
+                  strcmp(json_string_value(last), "[SEP]") == 0))
+        return 0;
+    return lens_fail(err, LENS_E_UNSUPPORTED, "%s: post_processor does not put a text between [CLS] and [SEP]: only BERT's uncased tokenizer is supported", what);
+}
+
 /* Whether tokenizer.json describes the tokenizer that KIND is. Returns its "model", or NULL and ERR. */
 static const json_t *check_whole(const json_t *whole, lens_tokenizer_kind kind, const char *what, lens_error *err)
 {
@@ -97,7 +112,7 @@ static const json_t *check_whole(const json_t *whole, lens_tokenizer_kind kind, 
     if (!wordpiece)
         return check_text(model, "end_of_word_suffix", "</w>", what, err) == 0 ? model : NULL;
     if (check_text(model, "unk_token", "[UNK]", what, err) != 0 || check_step(whole, "normalizer", "BertNormalizer", what, err) != 0 ||
-        check_step(whole, "pre_tokenizer", "BertPreTokenizer", what, err) != 0)
+        check_step(whole, "pre_tokenizer", "BertPreTokenizer", what, err) != 0 || check_ends(whole, what, err) != 0)
         return NULL;
     const json_t *longest = json_object_get(model, "max_input_chars_per_word");
     if (longest && !(json_is_integer(longest) && json_integer_value(longest) == 100)) {

@@ -399,7 +399,23 @@ static void test_bad_single_files(void **state)
          "pre_tokenizer is not a BertPreTokenizer"},
         {"\"pre_tokenizer\":null,\"model\":{", "pre_tokenizer is not a BertPreTokenizer"},
         {"\"model\":{\"unk_token\":\"<unk>\",", "model.unk_token is not \"[UNK]\""},
+        {"\"post_processor\":null,\"model\":{", "post_processor does not put a text between [CLS] and [SEP]"},
+        {"\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"</s>\",1],\"cls\":[\"[CLS]\",0]},\"model\":{", "post_processor does not"},
+        {"\"post_processor\":{\"single\":[{\"Sequence\":{}},{\"SpecialToken\":{\"id\":\"[SEP]\"}}]},\"model\":{", "post_processor does not"},
     };
+    static const char *const right[] = {
+        "\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",1],\"cls\":[\"[CLS]\",0]},\"model\":{",
+        "\"post_processor\":{\"single\":[{\"SpecialToken\":{\"id\":\"[CLS]\"}},{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"[SEP]\"}}]},\"model\":{",
+    };
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        lens_buffer text = {0};
+        assert_int_equal(lens_buffer_print(&text, "{%s\"type\":\"WordPiece\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2}}}", right[i]), 0);
+        files.whole.bytes = text.data, files.whole.size = text.size;
+        lens_tokenizer *tokenizer = lens_tokenizer_parse(&files, LENS_TOKENIZER_WORDPIECE, 77, &err);
+        assert_done(tokenizer ? 0 : -1, &err);
+        lens_tokenizer_close(tokenizer);
+        lens_buffer_free(&text);
+    }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         lens_buffer text = {0};
         assert_int_equal(lens_buffer_print(&text, "{%s\"type\":\"WordPiece\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2}}}", others[i].text), 0);
