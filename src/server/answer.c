@@ -114,21 +114,27 @@ bool lens_answer_unchanged(lens_exchange *exchange, const char *etag, const char
     return true;
 }
 
-int lens_parameter(lens_exchange *exchange, const char *name, const char **value)
+/* Whether the parameter NAME may say its *VALUE of SIZE bytes: 0, or -1 with an answer. NULL, of one without an equals sign, becomes "": what it says is
+ * nothing, and not that it is not there. */
+static int check_value(lens_exchange *exchange, const char *name, const char **value, size_t size)
 {
-    size_t size = 0;
-    *value = NULL;
-    if (MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), value, &size) != MHD_YES) {
-        *value = NULL;
-        return 0;
-    }
-    if (!*value) { /* without an equals sign: what it says is nothing, and not that it is not there */
+    if (!*value) {
         *value = "";
         size = 0;
     }
     if (strlen(*value) == size && lens_utf8_valid(*value, size))
         return 0;
     return lens_answer_error(exchange, 400, "bad_request", "%s is not UTF-8", name);
+}
+
+int lens_parameter(lens_exchange *exchange, const char *name, const char **value)
+{
+    size_t size = 0;
+    *value = NULL;
+    if (MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), value, &size) == MHD_YES)
+        return check_value(exchange, name, value, size);
+    *value = NULL;
+    return 0;
 }
 
 typedef struct values {
@@ -145,14 +151,9 @@ static enum MHD_Result meet_value(void *context, enum MHD_ValueKind kind, const 
     (void)kind;
     if (strlen(self->name) != name_size || memcmp(self->name, name, name_size) != 0)
         return MHD_YES;
-    if (!value) { /* as in lens_parameter */
-        value = "";
-        size = 0;
-    }
-    if (strlen(value) == size && lens_utf8_valid(value, size))
+    self->result = check_value(self->exchange, self->name, &value, size);
+    if (self->result == 0)
         self->result = self->each(self->context, value);
-    else
-        self->result = lens_answer_error(self->exchange, 400, "bad_request", "%s is not UTF-8", self->name);
     return self->result == 0 ? MHD_YES : MHD_NO;
 }
 

@@ -350,6 +350,17 @@ static void test_bad_vocabularies(void **state)
     check_bad(clip, "tokenizer.json", NULL, "[]", "no object 'model'");
 }
 
+/* A tokenizer.json of WordPiece; TEXT is what stands before "model", and in it. */
+static lens_tokenizer *parse_words(const char *text, lens_error *err)
+{
+    lens_buffer whole = {0};
+    assert_int_equal(lens_buffer_print(&whole, "{%s\"type\":\"WordPiece\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2}}}", text), 0);
+    const lens_tokenizer_files files = {.whole = {"folder/tokenizer.json", whole.data, whole.size}};
+    lens_tokenizer *tokenizer = lens_tokenizer_parse(&files, LENS_TOKENIZER_WORDPIECE, 77, err);
+    lens_buffer_free(&whole);
+    return tokenizer;
+}
+
 static void test_bad_single_files(void **state)
 {
     (void)state;
@@ -391,7 +402,7 @@ static void test_bad_single_files(void **state)
     assert_says(&err, "folder/tokenizer.json: normalizer.lowercase is false");
     assert_int_equal(err.code, LENS_E_UNSUPPORTED);
     static const struct {
-        const char *text, *says; /* what is before "model", and in it */
+        const char *text, *says;
     } others[] = {
         {"\"normalizer\":null,\"model\":{", "normalizer is not a BertNormalizer"},
         {"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]},\"model\":{", "normalizer is not a BertNormalizer"},
@@ -408,23 +419,15 @@ static void test_bad_single_files(void **state)
         "\"post_processor\":{\"single\":[{\"SpecialToken\":{\"id\":\"[CLS]\"}},{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"[SEP]\"}}]},\"model\":{",
     };
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
-        lens_buffer text = {0};
-        assert_int_equal(lens_buffer_print(&text, "{%s\"type\":\"WordPiece\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2}}}", right[i]), 0);
-        files.whole.bytes = text.data, files.whole.size = text.size;
-        lens_tokenizer *tokenizer = lens_tokenizer_parse(&files, LENS_TOKENIZER_WORDPIECE, 77, &err);
+        lens_tokenizer *tokenizer = parse_words(right[i], &err);
         assert_done(tokenizer ? 0 : -1, &err);
         lens_tokenizer_close(tokenizer);
-        lens_buffer_free(&text);
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        lens_buffer text = {0};
-        assert_int_equal(lens_buffer_print(&text, "{%s\"type\":\"WordPiece\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2}}}", others[i].text), 0);
-        files.whole.bytes = text.data, files.whole.size = text.size;
-        if (lens_tokenizer_parse(&files, LENS_TOKENIZER_WORDPIECE, 77, &err))
+        if (parse_words(others[i].text, &err))
             fail_msg("'%s' was taken", others[i].text);
         assert_says(&err, others[i].says);
         assert_int_equal(err.code, LENS_E_UNSUPPORTED);
-        lens_buffer_free(&text);
     }
 }
 
