@@ -10,7 +10,7 @@
 #include "serving.h"
 #include "started.h"
 
-enum { KEPT = 6, SEARCHERS = 10, WRITERS = 3, GROWING = 40, COMPACTED = 24, CYCLES = 5, WATCHED = 5, PATIENCE = 30 /* seconds */ };
+enum { KEPT = 6, SEARCHERS = 10, WRITERS = 3, GROWING = 40, COMPACTED = 24, CYCLES = 5, WATCHED = 5, PATIENCE = 150 /* seconds: an indexer gives way to searches */ };
 static const char json[] = "Content-Type: application/json\r\n", waits[] = "another run is writing to the library; waiting for it";
 
 /* ---- the crowd: ten searchers and a server ---- */

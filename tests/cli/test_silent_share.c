@@ -391,7 +391,7 @@ static void test_a_server_goes_on_watching(void **state)
     test_serving serving = test_serving_start(self->world, more);
     test_world_picture(self->world, "new.png", TEST_PNG, LOCAL);
     long pictures = 0;
-    for (int i = 0; i < 300 && pictures <= LOCAL + SHARED; i++) {
+    for (int i = 0; i < 1200 && pictures <= LOCAL + SHARED; i++) {
         json_t *status = test_serving_json(&serving, 200, "GET", "/api/status", "", NULL);
         pictures = test_json_integer(status, "pictures");
         json_decref(status);

@@ -342,7 +342,7 @@ static void behind_a_proxy_pictures_have_its_address(void **state)
 static void until_pictures(const test_serving *at, long count)
 {
     long found = -1;
-    for (int i = 0; i < 300 && found != count; i++) {
+    for (int i = 0; i < 1200 && found != count; i++) {
         json_t *status = test_serving_json(at, 200, "GET", "/api/status", "", NULL);
         found = test_json_integer(status, "pictures");
         assert_true(json_is_true(json_object_get(status, "watching")));
@@ -380,7 +380,7 @@ static void what_comes_into_a_watched_folder_is_found_and_what_goes_is_not(void 
 static void until_running(const test_serving *at, bool wanted)
 {
     bool runs = !wanted;
-    for (int i = 0; i < 300 && runs != wanted; i++) {
+    for (int i = 0; i < 1200 && runs != wanted; i++) {
         json_t *status = test_serving_json(at, 200, "GET", "/api/status", "", NULL);
         runs = json_is_true(json_object_get(json_object_get(status, "indexing"), "running"));
         json_decref(status);
