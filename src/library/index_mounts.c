@@ -1,7 +1,7 @@
 /* Disks that are absent: what is only the empty folder that a disk was mounted on is not a folder that was emptied.
  *
  * A share of the network that is empty as a whole counts as absent, for the disk that went may be the other machine's, of which our number says nothing. Else a
- * root is known by its disk's number. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in, and
+ * root is known by its disk (index_disk.c), also where its mount point is not empty. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in, and
  * is empty now, and on the same. A link to a folder on another disk is known with the number of that. */
 #include <dirent.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@ enum { MOUNTS_MOST = 200 }; /* of one root: of more, the last are not known agai
 
 const char lens_unmounted_words[] = "is empty, and a disk that was there is not; what is known of it is kept",
            lens_empty_share_words[] = "is a share of the network that is empty now; what is known of it is kept until it is not, or memelens forget takes it out",
+           lens_exchanged_words[] = "is on another disk than it was, and none of its pictures is there; what is known of it is kept until they are, or memelens forget takes it out",
            lens_silent_words[] = "gives no answer; what is known of it is kept",
            lens_absent_words[] = "is not there now; what is known of it is kept",
            lens_mount_gone_words[] = "was another disk and is not there now; what is known of it is kept until it is back, or memelens forget takes it out";
@@ -101,13 +102,20 @@ int lens_folder_there(const char *path, int64_t device)
 }
 
 /* The root above PATH and the disk it was on. NULL: there is none. */
-static const char *root_of(const lens_run *run, const char *path, int64_t *device)
+static const char *root_of(const lens_run *run, const char *path, lens_disk *disk)
 {
     const char *root = lens_names_nearest(&run->roots, path);
     for (size_t i = 0; root && i < run->roots.count; i++)
         if (run->roots.items[i] == root)
-            *device = run->devices[i];
+            *disk = run->disks[i];
     return root;
+}
+
+/* Why what is known of ROOT, of which INFO tells, is to be kept while a run goes on that found it on DISK, whatever else is there now; else NULL. */
+static const char *root_left(const char *root, const struct stat *info, const lens_disk *disk)
+{
+    const char *why = lens_folder_left(root, info, disk->device);
+    return why || !lens_disk_exchanged(root, info, disk) ? why : lens_exchanged_words;
 }
 
 /* Whether there is only the empty folder of the disk that was mounted on FOLDER, below a root. *GONE: not even that. */
@@ -125,10 +133,10 @@ static bool is_mount_left(const char *folder, bool *gone)
 
 const char *lens_disk_left(const lens_run *run, const char *path)
 {
-    int64_t device = 0;
+    lens_disk disk = {.level = -1};
     struct stat info;
-    const char *root = root_of(run, path, &device);
-    return root && lens_file_look(root, &info, NULL) == 0 ? lens_folder_left(root, &info, device) : NULL;
+    const char *root = root_of(run, path, &disk);
+    return root && lens_file_look(root, &info, NULL) == 0 ? root_left(root, &info, &disk) : NULL;
 }
 
 /* Whether there is only LINK itself, or the empty folder of the disk that it led to. */
@@ -152,15 +160,15 @@ static bool is_link_above_left(const lens_run *run, const char *path)
 /* Whether the root above PATH, and the disk further down that PATH was on, are there. MOVED: where the folder of that disk is gone, it may have another name. */
 static bool is_present(const lens_run *run, const char *path, bool moved)
 {
-    int64_t device = 0;
+    lens_disk disk = {.level = -1};
     struct stat info;
     bool gone = false;
-    const char *root = root_of(run, path, &device), *mount = lens_names_nearest(&run->mounts, path);
+    const char *root = root_of(run, path, &disk), *mount = lens_names_nearest(&run->mounts, path);
     if (!root)
         return false;
     if (lens_file_look(root, &info, NULL) != 0)
-        return strcmp(root, path) == 0 && lens_folder_there(path, device) > 0; /* it is gone itself */
-    return !lens_folder_left(root, &info, device) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved))) && !is_link_above_left(run, path);
+        return strcmp(root, path) == 0 && lens_folder_there(path, disk.device) > 0; /* it is gone itself */
+    return !root_left(root, &info, &disk) && !(mount && (is_mount_left(mount, &gone) || (gone && !moved))) && !is_link_above_left(run, path);
 }
 
 bool lens_root_present(const lens_run *run, const char *path)
@@ -322,15 +330,15 @@ static int add_links(lens_run *run, json_t *links, lens_error *err)
 /* Of every root, not of the targets alone: a picture may be taken for one that has moved from any of them. */
 int lens_mounts_load(lens_run *run, lens_error *err)
 {
-    run->devices = calloc(run->roots.count + 1, sizeof *run->devices);
-    if (!run->devices)
+    run->disks = calloc(run->roots.count + 1, sizeof *run->disks);
+    if (!run->disks)
         return lens_fail_memory(err);
     int result = 0;
     for (size_t r = 0; result == 0 && r < run->roots.count; r++) {
         json_t *settings = lens_root_settings(run->store, run->roots.items[r], err);
         if (!settings)
             return -1;
-        run->devices[r] = json_integer_value(json_object_get(settings, lens_device_key));
+        run->disks[r] = lens_disk_of(settings);
         result = add_known(&run->mounts, json_object_get(settings, lens_mounts_key), err);
         if (result == 0)
             result = add_links(run, json_object_get(settings, lens_links_key), err);
@@ -342,7 +350,7 @@ int lens_mounts_load(lens_run *run, lens_error *err)
 
 void lens_mounts_free(lens_run *run)
 {
-    free(run->devices);
+    free(run->disks);
     lens_names_free(&run->mounts);
     for (size_t i = 0; i < run->link_count; i++)
         free(run->links[i].path);

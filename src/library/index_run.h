@@ -44,6 +44,7 @@ typedef struct lens_job {
     lens_outcome outcome;
     char *reason; /* why it failed, or the note */
     bool retry;   /* the failure may pass without the file changing: try again in the next run */
+    bool same;    /* its bytes are those of KNOWN_CONTENT */
     lens_hash hash;
     int width, height;
     lens_format format;
@@ -68,6 +69,12 @@ typedef struct lens_mount {
     bool link;      /* a link leads there: where that is not there at all, somebody has removed it */
 } lens_mount;
 
+/* The disk that a root was on when a run last looked at it. */
+typedef struct lens_disk {
+    int64_t device; /* as in st_dev; 0: unknown */
+    int level;      /* how many folders above the root it began; -1: unknown */
+} lens_disk;
+
 /* A root, or a part of one, that the run looks at. */
 typedef struct lens_target {
     char *path;
@@ -91,7 +98,7 @@ typedef struct lens_run {
     lens_index_model *models;
     size_t model_count;
     lens_names roots, forgotten;
-    int64_t *devices;     /* [roots.count]: the disk that each root was on when it was last walked, as in st_dev; 0: unknown */
+    lens_disk *disks;  /* [roots.count] */
     lens_names mounts; /* folders below the roots that other disks were mounted on when they were last walked; sorted */
     lens_mount *links; /* links below the roots to folders that were on other disks then */
     size_t link_count, link_capacity;
@@ -138,6 +145,15 @@ void lens_targets_free(lens_run *run);
 /* Keeps what the walks have found out about the roots themselves. */
 int lens_targets_keep(lens_run *run, lens_error *err);
 
+/* ---- index_disk.c: the disk that a root is on ---- */
+
+/* Puts into SETTINGS what disk ROOT is on, of which INFO tells; what SETTINGS say of that. */
+void lens_disk_put(json_t *settings, const char *root, const struct stat *info);
+lens_disk lens_disk_of(const json_t *settings);
+
+/* Whether ROOT, of which INFO tells, is on another disk than DISK, by its number and by where it begins. False where that cannot be told. */
+bool lens_disk_exchanged(const char *root, const struct stat *info, const lens_disk *disk);
+
 /* ---- index_mounts.c: disks that are absent ---- */
 
 /* Reads what earlier runs knew of the roots' disks into RUN; frees it. */
@@ -152,7 +168,7 @@ bool lens_root_present(const lens_run *run, const char *path);
 bool lens_may_have_moved(const lens_run *run, const char *path);
 
 /* Why something is kept that was not met. */
-extern const char lens_unmounted_words[], lens_empty_share_words[], lens_silent_words[], lens_absent_words[], lens_mount_gone_words[];
+extern const char lens_unmounted_words[], lens_empty_share_words[], lens_exchanged_words[], lens_silent_words[], lens_absent_words[], lens_mount_gone_words[];
 
 /* Which of these it is where FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself; is a share, and
  * empty; or gives no answer. Else NULL. */

@@ -75,7 +75,7 @@ static int keep_settings(lens_run *run, lens_target *target, const struct stat *
     const char *root = lens_names_nearest(&run->roots, target->path);
     if (!root || strcmp(root, target->path) != 0)
         return 0;
-    json_object_set_new(target->settings, lens_device_key, json_integer((json_int_t)info->st_dev));
+    lens_disk_put(target->settings, root, info);
     return save_settings(run, root, target->settings, err);
 }
 
@@ -93,12 +93,51 @@ static int is_removed_picture(lens_run *run, const char *path, int64_t device, l
     return found < 0 ? lens_fail_memory(err) : found;
 }
 
+typedef struct known_pictures {
+    const char *root;
+    bool any;
+} known_pictures;
+
+/* 1: PICTURE, of that root, is there, or may be. */
+static int look_for_known(void *context, const lens_store_picture *picture)
+{
+    known_pictures *self = context;
+    struct stat info;
+    lens_error why = {0};
+    if (!lens_path_within(picture->path, self->root))
+        return 0;
+    self->any = true;
+    return lens_file_look(picture->path, &info, &why) == 0 || why.code != LENS_E_MISSING;
+}
+
+/* 1 when the root above TARGET is on another disk than it was, and there is none of its pictures, 0 when not, -1 on error. Where they are there, or there are none to be
+ * known, it is this disk from now on. */
+static int is_exchanged(lens_run *run, const lens_target *target, lens_error *err)
+{
+    const char *root = lens_names_nearest(&run->roots, target->path);
+    const lens_disk disk = lens_disk_of(target->settings);
+    struct stat info;
+    if (!root || lens_file_look(root, &info, NULL) != 0 || !lens_disk_exchanged(root, &info, &disk))
+        return 0;
+    known_pictures known = {.root = root};
+    const int there = lens_store_pictures_each(run->store, look_for_known, &known, err);
+    if (there != 0 || !known.any) {
+        json_t *settings = there < 0 ? NULL : lens_root_settings(run->store, root, err);
+        if (settings)
+            lens_disk_put(settings, root, &info);
+        const int result = settings ? save_settings(run, root, settings, err) : -1;
+        json_decref(settings);
+        return result;
+    }
+    return 1;
+}
+
 /* Sees whether TARGET is there. What is absent is kept as it is. */
 static int look_at(lens_run *run, lens_target *target, lens_error *err)
 {
     struct stat info;
     lens_error why = {0};
-    const int64_t device = json_integer_value(json_object_get(target->settings, lens_device_key));
+    const int64_t device = lens_disk_of(target->settings).device;
     const bool there = lens_file_look(target->path, &info, &why) == 0;
     const char *left = there ? lens_folder_left(target->path, &info, device) : NULL;
     target->fresh = device == 0;
@@ -114,8 +153,12 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
         target->absent = lens_absent_words;
     } else if (left) {
         target->absent = left;
-    } else if (keep_settings(run, target, &info, err) != 0) {
-        return -1;
+    } else {
+        const int exchanged = is_exchanged(run, target, err);
+        if (exchanged > 0)
+            target->absent = lens_exchanged_words;
+        else if (exchanged < 0 || keep_settings(run, target, &info, err) != 0)
+            return -1;
     }
     return target->absent ? lens_store_met_keep(run->store, target->path, err) : 0;
 }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-const char lens_device_key[] = "device", lens_mounts_key[] = "mounts", lens_links_key[] = "links";
+const char lens_device_key[] = "device", lens_level_key[] = "level", lens_mounts_key[] = "mounts", lens_links_key[] = "links";
 
 json_t *lens_root_settings(lens_store *store, const char *root, lens_error *err)
 {

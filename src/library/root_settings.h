@@ -1,4 +1,4 @@
-/* What is kept with a root so that every walk of it is alike: {"exclude": [glob...], "hidden": bool, "device": N, "mounts": [path...], "links": {path: N...}}. */
+/* What is kept with a root so that every walk of it is alike: {"exclude": [glob...], "hidden": bool, "device": N, "level": N, "mounts": [path...], "links": {path: N...}}. */
 #ifndef LENS_LIBRARY_ROOT_SETTINGS_H
 #define LENS_LIBRARY_ROOT_SETTINGS_H
 
@@ -7,8 +7,8 @@
 #include "files/walk.h"
 #include "store/store.h"
 
-/* The disk that the root was on, as in st_dev, the folders below it that other disks were mounted on, and the links below it to others, with their disks. */
-extern const char lens_device_key[], lens_mounts_key[], lens_links_key[];
+/* The disk that the root was on, as in st_dev, how many folders above the root it began, the folders below it that other disks were mounted on, and the links below it to others, with their disks. */
+extern const char lens_device_key[], lens_level_key[], lens_mounts_key[], lens_links_key[];
 
 /* The settings of ROOT, an object, empty when there are none. NULL on failure. The caller's reference. */
 json_t *lens_root_settings(lens_store *store, const char *root, lens_error *err);

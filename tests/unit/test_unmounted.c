@@ -14,6 +14,7 @@ enum { OF_DISK = 6, OF_HOUSE = 3 };
 static struct {
     lens_library *library;
     char *disk, *house, *away; /* folders: of the disk, of what is always there, and where the disk's pictures are while it is away */
+    void (*goes)(void);        /* takes the disk away; NULL: unmount */
     const char *at;            /* the disk goes when the walk comes by a path that ends so; NULL: it stays */
     bool gone;
     bool returns; /* it comes back when the run says that it went */
@@ -82,8 +83,10 @@ static bool meet(void *context, const char *path)
 {
     (void)context;
     const size_t length = strlen(path), end = place.at ? strlen(place.at) : 0;
-    if (place.at && !place.gone && length >= end && strcmp(path + length - end, place.at) == 0)
-        unmount();
+    if (place.at && !place.gone && length >= end && strcmp(path + length - end, place.at) == 0) {
+        (place.goes ? place.goes : unmount)();
+        place.at = place.goes ? NULL : place.at;
+    }
     return true;
 }
 
@@ -160,6 +163,7 @@ static int set_up(void **state)
     place.house = test_path(world->folder, "house");
     place.away = test_path(world->folder, "away");
     place.at = NULL;
+    place.goes = NULL;
     place.gone = place.returns = false;
     place.inner = 0;
     place.heard = NULL;
@@ -238,9 +242,7 @@ static void test_a_copy_of_one_of_its_pictures(void **state)
     free(from), free(to);
 }
 
-/* ---- a disk that is mounted further down ---- */
-
-enum { INNER = 4 };
+/* ---- a mount point that has files of its own ---- */
 
 static ino_t number_of(const char *path)
 {
@@ -277,6 +279,91 @@ static void expect_heard(const char *path, const char *words)
     free(place.heard);
     place.heard = NULL;
 }
+
+/* The disk goes, which the folder DISK was mounted on, and what that had before has one picture and a folder. */
+static void uncover(void)
+{
+    unmount();
+    place.gone = false; /* the folder is on the disk that it lies in */
+    char *other = test_path(place.disk, "appdata");
+    add_pictures(place.disk, 90, 1);
+    add_pictures(other, 91, 1);
+    free(other);
+}
+
+static void cover(void)
+{
+    for (int i = 90; i <= 91; i++) {
+        char *picture = test_path(place.disk, i == 90 ? "%02d.jpg" : "appdata/%02d.jpg", i);
+        assert_int_equal(unlink(picture), 0);
+        free(picture);
+    }
+    char *other = test_path(place.disk, "appdata");
+    assert_int_equal(rmdir(other), 0);
+    free(other);
+    mount();
+}
+
+static void test_a_mount_point_with_files_of_its_own(void **state)
+{
+    (void)state;
+    place.inner = number_of(place.disk);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE);
+    assert_null(place.heard);
+    uncover();
+    for (int i = 0; i < 2; i++) {
+        const lens_index_report report = run("colour");
+        assert_int_equal(report.removed, 0);
+        assert_int_equal(report.indexed, 0);
+        expect_heard(place.disk, "is on another disk than it was");
+    }
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE);
+    cover();
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE);
+    assert_null(place.heard);
+}
+
+static void test_it_is_uncovered_during_a_run(void **state)
+{
+    (void)state;
+    place.inner = number_of(place.disk);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE);
+    place.at = "house/50.jpg";
+    place.goes = uncover;
+    assert_int_equal(run("colour@pad").removed, 0);
+    assert_int_equal(access(place.away, F_OK), 0);
+    expect_heard(place.disk, "is on another disk than it was");
+    place.at = NULL;
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE + 2); /* of another disk, but there */
+    cover();
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE);
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE);
+}
+
+/* The pictures were copied from their disk into a folder, all but one. */
+static void test_a_folder_takes_the_place_of_a_root(void **state)
+{
+    (void)state;
+    place.inner = number_of(place.disk);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE);
+    unmount();
+    place.gone = false;
+    add_pictures(place.disk, 1, OF_DISK - 1);
+    assert_int_equal(run("colour").removed, 1);
+    assert_null(place.heard);
+    for (int i = 1; i < OF_DISK; i++) {
+        char *picture = test_path(place.disk, "%02d.jpg", i);
+        assert_int_equal(unlink(picture), 0);
+        free(picture);
+    }
+    add_pictures(place.disk, 90, 1);
+    assert_int_equal(run("colour").removed, OF_DISK - 1); /* nor is it taken for a disk any more */
+    assert_null(place.heard);
+}
+
+/* ---- a disk that is mounted further down ---- */
+
+enum { INNER = 4 };
 
 /* Mounts a disk on the folder "nas" of the house, and indexes it. Its path. */
 static char *mount_inner(void)
@@ -509,6 +596,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gone_when_its_folder_was_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_back_before_the_run_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_copy_of_one_of_its_pictures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_mount_point_with_files_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_is_uncovered_during_a_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_root, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_absent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_before_it_is_walked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_when_it_was_listed, set_up, tear_down),
