@@ -149,7 +149,8 @@ static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err
     }
     if (!known)
         return 0;
-    if (job->known_id && content == job->known_content && job->pending == 0)
+    job->same = job->known_id && content == job->known_content;
+    if (job->same && job->pending == 0)
         job->outcome = LENS_OUTCOME_UNCHANGED;
     if (job->known_id)
         return 0;

@@ -173,8 +173,8 @@ static void receive(writer *self, lens_job *job)
     self->teller->done++;
     if (job->outcome == LENS_OUTCOME_FAILED)
         lens_tell(self->teller, LENS_INDEX_FAILED, job->path, reason_of(job));
-    /* What is known of a picture outlives a failure that may pass, and a disk that went away during the run. */
-    bool passing = job->outcome == LENS_OUTCOME_FAILED && job->retry && job->known_content;
+    /* What is known of a picture outlives a failure that may pass, one that a further model has with the same bytes, and a disk that went away during the run. */
+    bool passing = job->outcome == LENS_OUTCOME_FAILED && (job->retry || job->same) && job->known_content;
     bool absent = job->outcome == LENS_OUTCOME_GONE && job->known_id && !lens_root_present(run, job->path);
     if (passing || job->outcome == LENS_OUTCOME_GONE) {
         if (passing || absent)

@@ -268,6 +268,32 @@ static void test_several_models_in_one_library(void **state)
     free(query);
 }
 
+/* What a further model cannot have, the others keep. */
+static void test_a_model_that_cannot_take_a_picture(void **state)
+{
+    const test_world *world = *state;
+    char *large = test_world_path(world, "large.jpg");
+    test_picture_write(large, TEST_JPEG_420, 1200, 1000, 3);
+    test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+    test_run_free(&run);
+    for (int i = 0; i < 2; i++) { /* and the next run tries again */
+        run = test_world_expect(world, 0, "index", "--model", "colour@crop", "--max-megapixels", "1", NULL);
+        assert_non_null(strstr(run.err.data, "large.jpg"));
+        test_run_free(&run);
+        run = test_world_expect(world, 0, "search", "--model", "colour", "--paths", "-n1", large, NULL);
+        assert_memory_equal(run.out.data, large, strlen(large));
+        test_run_free(&run);
+    }
+    run = test_world_expect(world, 0, "index", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 1);
+    json_decref(lines);
+    test_run_free(&run);
+    expect_no_fault(world);
+    free(large);
+}
+
 static void test_search_in_indexes_first(void **state)
 {
     const test_world *world = *state;
@@ -482,6 +508,7 @@ int main(void)
         WORLD_TEST(test_a_folder_that_cannot_be_read_loses_nothing),
         WORLD_TEST(test_forgotten_stays_out_until_named),
         WORLD_TEST(test_several_models_in_one_library),
+        WORLD_TEST(test_a_model_that_cannot_take_a_picture),
         WORLD_TEST(test_search_in_indexes_first),
         WORLD_TEST(test_exclusions_are_kept),
         WORLD_TEST(test_a_copy_leaves_what_is_known_of_the_content),
