@@ -178,6 +178,46 @@ int lens_file_look_at_link(const char *path, struct stat *info, lens_error *err)
     return look(path, false, info, err);
 }
 
+typedef struct resolving {
+    lens_errand errand; /* first: every folder on the way is asked for, and any may lie on a silent disk */
+    char *real;
+    bool short_of_memory;
+    char path[];
+} resolving;
+
+static void run_resolving(lens_errand *errand)
+{
+    resolving *self = (resolving *)errand;
+    self->real = realpath(self->path, NULL);
+    self->short_of_memory = !self->real && errno == ENOMEM;
+}
+
+static void end_resolving(lens_errand *errand)
+{
+    free(((resolving *)errand)->real);
+    free(errand);
+}
+
+char *lens_file_real(const char *path, lens_error *err)
+{
+    const size_t length = strlen(path);
+    resolving *self = calloc(1, sizeof *self + length + 1);
+    if (!self) {
+        lens_fail_memory(err);
+        return NULL;
+    }
+    self->errand = (lens_errand){.run = run_resolving, .end = end_resolving};
+    memcpy(self->path, path, length + 1);
+    if (lens_errand_do(&self->errand, path, err) != 0)
+        return NULL;
+    char *real = self->real;
+    if (!real)
+        lens_fail(err, self->short_of_memory ? LENS_E_MEMORY : LENS_E_MISSING, self->short_of_memory ? "not enough memory" : "not there");
+    self->real = NULL;
+    end_resolving(&self->errand);
+    return real;
+}
+
 int lens_file_map(const char *path, const void **data, size_t *size, lens_error *err)
 {
     *data = NULL;

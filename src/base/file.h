@@ -25,6 +25,9 @@ int lens_file_read_end(lens_file_reading *reading, lens_buffer *out, lens_error 
 int lens_file_look(const char *path, struct stat *info, lens_error *err);
 int lens_file_look_at_link(const char *path, struct stat *info, lens_error *err);
 
+/* PATH without symbolic links, waited for as above. NULL when nothing is there (LENS_E_MISSING) or on failure. The caller frees. */
+char *lens_file_real(const char *path, lens_error *err);
+
 /* Maps all of PATH, read-only. An empty file maps to NULL with size 0. Undo with lens_file_unmap. */
 int lens_file_map(const char *path, const void **data, size_t *size, lens_error *err);
 void lens_file_unmap(const void *data, size_t size);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/list.h"
 #include "base/processors.h"
 #include "library/internal.h"
@@ -62,6 +63,51 @@ void lens_groups_free(lens_groups *groups)
     free(groups);
 }
 
+/* A picture and the file that its path leads to. */
+typedef struct named {
+    char *file;
+    struct lens_group_picture picture;
+} named;
+
+static int by_file(const void *a, const void *b)
+{
+    const named *x = a, *y = b;
+    const int order = strcmp(x->file, y->file);
+    const bool x_links = strcmp(x->picture.path, x->file) != 0, y_links = strcmp(y->picture.path, y->file) != 0;
+    return order ? order : x_links != y_links ? x_links - y_links : best_copy_first(&x->picture, &y->picture);
+}
+
+/* Takes out of GROUP the paths that lead by symbolic links to a file that is in it already: who removes all copies but one would keep a link to nothing. */
+static int leave_out_links(lens_group *group, lens_error *err)
+{
+    named *all = calloc(group->count + 1, sizeof *all);
+    bool fine = all != NULL;
+    for (size_t i = 0; fine && i < group->count; i++) {
+        const char *path = group->pictures[i].path;
+        char *real = lens_file_real(path, NULL);
+        all[i] = (named){real ? real : strdup(path), group->pictures[i]}; /* what is not there now is one of its own */
+        fine = all[i].file != NULL;
+    }
+    if (fine) {
+        const size_t count = group->count;
+        group->count = 0;
+        qsort(all, count, sizeof *all, by_file);
+        for (size_t i = 0; i < count; i++) {
+            if (i == 0 || strcmp(all[i].file, all[i - 1].file) != 0)
+                group->pictures[group->count++] = all[i].picture;
+            else
+                free(all[i].picture.path);
+        }
+        for (size_t i = 0; i < count; i++)
+            free(all[i].file);
+    } else {
+        for (size_t i = 0; all && i < group->count; i++)
+            free(all[i].file);
+    }
+    free(all);
+    return fine ? 0 : lens_fail_memory(err);
+}
+
 typedef struct maker {
     lens_store *store;
     lens_store_vectors vectors;
@@ -92,6 +138,8 @@ static int add_group(maker *self, bool exact, const member *members, size_t coun
         picture.path = NULL;
         lens_store_picture_free(&picture);
     }
+    if (result >= 0)
+        result = leave_out_links(&group, err);
     if (result < 0 || group.count < 2) {
         free_group(&group);
         return result < 0 ? -1 : 0;

@@ -218,6 +218,38 @@ static void test_duplicates_name_the_best_copy_first(void **state)
     free(best);
 }
 
+/* Who keeps the first of each group, and removes the rest, keeps every picture. */
+static void test_a_link_is_no_duplicate(void **state)
+{
+    const test_world *world = *state;
+    char *folder = test_world_path(world, "a folder of a long name"), *file = test_path(folder, "one.jpg"), *link = test_world_path(world, "l.jpg"),
+         *album = test_path(world->folder, "album");
+    assert_int_equal(mkdir(folder, 0777), 0);
+    test_picture_write(file, TEST_JPEG_420, 160, 120, 1);
+    assert_int_equal(symlink(file, link), 0);
+    assert_int_equal(symlink(folder, album), 0);
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, album, NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 1, "duplicates", NULL);
+    test_run_free(&run);
+    test_world_picture(world, "copy of one picture in a folder.jpg", TEST_JPEG_420, 1);
+    run = test_world_expect(world, 0, "index", NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 0, "duplicates", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(json_array_size(lines), 1);
+    const json_t *pictures = json_object_get(json_array_get(lines, 0), "pictures");
+    assert_int_equal(json_array_size(pictures), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const char *path = json_string_value(json_object_get(json_array_get(pictures, i), "path"));
+        assert_string_not_equal(path, link);
+        assert_int_not_equal(strncmp(path, album, strlen(album)), 0);
+    }
+    json_decref(lines);
+    test_run_free(&run);
+    free(folder), free(file), free(link), free(album);
+}
+
 static void test_stdout_that_cannot_be_written_is_an_error(void **state)
 {
     const test_world *world = *state;
@@ -353,6 +385,7 @@ int main(void)
         WORLD_TEST(test_embed_gives_unit_vectors),
         WORLD_TEST(test_status_counts),
         WORLD_TEST(test_duplicates_name_the_best_copy_first),
+        WORLD_TEST(test_a_link_is_no_duplicate),
         WORLD_TEST(test_stdout_that_cannot_be_written_is_an_error),
         WORLD_TEST(test_a_closed_stdout_is_an_error),
         WORLD_TEST(test_a_model_in_a_folder_that_is_not_utf8),
