@@ -16,10 +16,12 @@
 
 enum {
     PROBLEMS_MOST = 20, /* that are told of one file; the rest is counted */
-    CAPTIONS_AT_ONCE = 1024, SIDECARS_AT_ONCE = 256,
+    CAPTIONS_AT_ONCE = 1024,
+    SIDECARS_AT_ONCE = 256, SIDECAR_BYTES_AT_ONCE = 16 << 20, /* that are written in one transaction: by the last of them these may be passed */
     STOPPED = 2, /* what a reading returns that was stopped by the person */
 };
 static const double tell_every = 0.1; /* seconds between progress events */
+static const double write_every = 1;  /* second after which what was read beside pictures is written */
 
 /* ---- what the walk met ---- */
 
@@ -44,6 +46,13 @@ void lens_run_sidecars_free(lens_run *run)
 
 /* ---- captions on their way ---- */
 
+/* What a file beside pictures says, read and not written yet. */
+typedef struct heard_sidecar {
+    const lens_sidecar *sidecar;
+    const lens_store_source *known; /* NULL: it is a new one */
+    lens_caption_texts texts;
+} heard_sidecar;
+
 typedef struct importer {
     lens_run *run;
     lens_caption_names *names;
@@ -54,6 +63,9 @@ typedef struct importer {
     lens_caption_texts texts;
     size_t unknown, ambiguous, captions, problems;
     size_t crowded; /* pictures of which not all captions were taken */
+    heard_sidecar heard[SIDECARS_AT_ONCE];
+    size_t heard_count, heard_bytes;
+    double heard_since; /* the first of them was read then */
     double begun, told;
     bool named; /* by the person who waits for this run: what is left out is said */
     bool short_of_memory;
@@ -142,16 +154,19 @@ static void hear_left_out(void *context, int64_t picture, size_t count)
     }
 }
 
-/* Writes what was collected as all that SOURCE says. */
-static int write(importer *self, int64_t source, int64_t size, int64_t mtime_ns, int64_t *changed, lens_error *err)
+/* Makes of what was collected what can be written. Before a transaction begins, since a large file takes its time, and hear_left_out tells of it. */
+static int make(importer *self, lens_error *err)
 {
-    const lens_caption_texts *texts = &self->texts;
+    return self->short_of_memory || lens_caption_texts_make(&self->texts, hear_left_out, self) != 0 ? lens_fail_memory(err) : 0;
+}
+
+/* Writes TEXTS as all that SOURCE says. */
+static int write(const importer *self, const lens_caption_texts *texts, int64_t source, int64_t size, int64_t mtime_ns, int64_t *changed, lens_error *err)
+{
     int64_t changes = 0;
-    int result = self->short_of_memory || lens_caption_texts_make(&self->texts, hear_left_out, self) != 0 ? -2 : 0;
-    if (result == 0)
-        result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts->items, texts->count, true, &changes, err);
+    const int result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts->items, texts->count, true, &changes, err);
     *changed += changes;
-    return result == -2 ? lens_fail_memory(err) : result;
+    return result;
 }
 
 static void begin(importer *self, const char *path)
@@ -215,11 +230,11 @@ static int import_named(importer *self, const char *path, const char *settings, 
     int result = read_file(self, path, settings, true, &info, err);
     if (result == STOPPED)
         return 0;
-    if (result < 0 || lens_store_batch_begin(self->run->store, err) != 0)
+    if (result < 0 || make(self, err) != 0 || lens_store_batch_begin(self->run->store, err) != 0)
         return -1;
     result = lens_store_source_put(self->run->store, path, LENS_SOURCE_FILE, settings, &id, err);
     if (result == 0)
-        result = write(self, id, info.st_size, lens_file_mtime_ns(&info), changed, err);
+        result = write(self, &self->texts, id, info.st_size, lens_file_mtime_ns(&info), changed, err);
     result = lens_store_batch_end(self->run->store, result, err);
     if (result == 0)
         tell_unknown(self);
@@ -242,7 +257,7 @@ static int import_known(importer *self, const lens_store_source *source, int64_t
         note(self->run, NULL, error.message);
         return 0;
     }
-    return write(self, source->id, info.st_size, lens_file_mtime_ns(&info), changed, err);
+    return make(self, err) == 0 ? write(self, &self->texts, source->id, info.st_size, lens_file_mtime_ns(&info), changed, err) : -1;
 }
 
 static int import_files(importer *self, int64_t *changed, lens_error *err)
@@ -295,6 +310,58 @@ static const lens_store_source *find_source(const lens_store_sources *sources, c
     return NULL;
 }
 
+/* Keeps what was collected of SIDECAR until it is written with what others say. */
+static int keep_heard(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, lens_error *err)
+{
+    if (make(self, err) != 0)
+        return -1;
+    if (self->heard_count == 0)
+        self->heard_since = lens_seconds();
+    for (size_t i = 0; i < self->texts.group_count; i++)
+        self->heard_bytes += self->texts.groups[i].text.size;
+    self->heard[self->heard_count++] = (heard_sidecar){sidecar, known, self->texts};
+    self->texts = (lens_caption_texts){0};
+    return 0;
+}
+
+static bool heard_enough(const importer *self)
+{
+    return self->heard_count == SIDECARS_AT_ONCE || self->heard_bytes >= SIDECAR_BYTES_AT_ONCE ||
+           (self->heard_count && lens_seconds() - self->heard_since >= write_every);
+}
+
+static void forget_heard(importer *self)
+{
+    while (self->heard_count > 0)
+        lens_caption_texts_free(&self->heard[--self->heard_count].texts);
+    self->heard_bytes = 0;
+}
+
+static int put_heard(importer *self, const heard_sidecar *heard, int64_t *changed, lens_error *err)
+{
+    const lens_sidecar *sidecar = heard->sidecar;
+    int64_t id = heard->known ? heard->known->id : 0;
+    if (!heard->known && lens_store_source_put(self->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
+        return -1;
+    return write(self, &heard->texts, id, sidecar->size, sidecar->mtime_ns, changed, err);
+}
+
+/* Writes what was read, in one transaction, in which no file is read any more: others wait for their turn meanwhile, and a server ends one in which it is asked
+ * nothing for half a minute, while a silent disk may take a whole one. */
+static int write_heard(importer *self, int64_t *changed, lens_error *err)
+{
+    if (self->heard_count == 0)
+        return 0;
+    int result = lens_store_batch_begin(self->run->store, err);
+    const bool batch = result == 0;
+    for (size_t i = 0; i < self->heard_count && result == 0; i++)
+        result = put_heard(self, &self->heard[i], changed, err);
+    if (batch)
+        result = lens_store_batch_end(self->run->store, result, err);
+    forget_heard(self);
+    return result;
+}
+
 /* A file that would be of more pictures than a file is of: it is of none, and told each time. */
 static int leave_out_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
 {
@@ -307,7 +374,7 @@ static int leave_out_sidecar(importer *self, const lens_sidecar *sidecar, const 
     return 0;
 }
 
-static int import_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
+static int read_sidecar(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
 {
     const char *picture;
     begin(self, sidecar->path);
@@ -332,10 +399,7 @@ static int import_sidecar(importer *self, const lens_sidecar *sidecar, const len
     }
     if (self->texts.group_count == 0 && !known)
         return 0; /* it says nothing */
-    int64_t id = known ? known->id : 0;
-    if (!known && lens_store_source_put(self->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
-        return -1;
-    return write(self, id, sidecar->size, sidecar->mtime_ns, changed, err);
+    return keep_heard(self, sidecar, known, err);
 }
 
 static int compare_sidecars(const void *a, const void *b)
@@ -374,22 +438,20 @@ static int import_sidecars(importer *self, bool whole, int64_t *changed, lens_er
         result = lens_store_sources_list(run->store, LENS_SOURCE_FILE, &files, err);
     if (run->sidecar_count)
         qsort(run->sidecars, run->sidecar_count, sizeof *run->sidecars, compare_sidecars);
-    if (result == 0)
-        result = lens_store_batch_begin(run->store, err);
-    const bool batch = result == 0;
     for (size_t i = 0; i < run->sidecar_count && result == 0 && go_on(self, i, run->sidecar_count, false); i++) {
-        if (i && i % SIDECARS_AT_ONCE == 0 && (result = lens_store_batch_next(run->store, err)) != 0)
-            break;
         const lens_sidecar *sidecar = &run->sidecars[i];
         const lens_store_source *known = find_source(&sources, sidecar->path);
         /* What was named as captions of many pictures is not read once more as those of the one that it lies beside. */
         if (find_source(&files, sidecar->path))
             continue;
         if (!known || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
-            result = import_sidecar(self, sidecar, known, changed, err);
+            result = read_sidecar(self, sidecar, known, changed, err);
+        if (result == 0 && heard_enough(self))
+            result = write_heard(self, changed, err);
     }
-    if (batch)
-        result = lens_store_batch_end(run->store, result, err);
+    if (result == 0)
+        result = write_heard(self, changed, err); /* also of a run that was stopped: what was read is read */
+    forget_heard(self);
     if (result == 0 && whole && !atomic_load(&run->stop))
         result = sweep_sidecars(self, &sources, changed, err);
     lens_store_sources_free(&files);

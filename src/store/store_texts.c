@@ -31,11 +31,6 @@ int lens_store_batch_begin(lens_store *store, lens_error *err)
     return ASK(store, batch_begin, err);
 }
 
-int lens_store_batch_next(lens_store *store, lens_error *err)
-{
-    return ASK(store, batch_next, err);
-}
-
 int lens_store_batch_end(lens_store *store, int result, lens_error *err)
 {
     return ASK(store, batch_end, result, err);

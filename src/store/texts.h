@@ -55,10 +55,9 @@ int lens_store_captions_write(lens_store *store, int64_t source, int64_t size, i
                               bool whole, int64_t *changed, lens_error *err);
 
 /* Between the two, what is written of sources and captions is one transaction, which costs a tenth where there are many: all or nothing, and after a
- * failure there must be no more writing before the end. NEXT ends one and begins another; when it fails there is nothing to end. RESULT other than 0:
- * nothing of it stays. */
+ * failure there must be no more writing before the end. Nothing else that may take long stands between them, least of all a person's disk: others wait for
+ * their turn, and a server ends one in which it is asked nothing for half a minute. RESULT other than 0: nothing of it stays. */
 int lens_store_batch_begin(lens_store *store, lens_error *err);
-int lens_store_batch_next(lens_store *store, lens_error *err);
 int lens_store_batch_end(lens_store *store, int result, lens_error *err);
 
 /* ---- reading what is written in pictures ------------------------------------------------------------------------- */

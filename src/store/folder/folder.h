@@ -48,7 +48,6 @@ int lens_folder_source_put(lens_folder *store, const char *path, lens_source_kin
 int lens_folder_source_remove(lens_folder *store, int64_t id, lens_error *err);
 int lens_folder_captions_write(lens_folder *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err);
 int lens_folder_batch_begin(lens_folder *store, lens_error *err);
-int lens_folder_batch_next(lens_folder *store, lens_error *err);
 int lens_folder_batch_end(lens_folder *store, int result, lens_error *err);
 int lens_folder_readings_write(lens_folder *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
 int lens_folder_readings_missing(lens_folder *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err);

@@ -98,11 +98,6 @@ int lens_folder_batch_end(lens_folder *store, int result, lens_error *err)
     return lens_sql_end(store, result, err);
 }
 
-int lens_folder_batch_next(lens_folder *store, lens_error *err)
-{
-    return lens_folder_batch_end(store, 0, err) == 0 ? lens_folder_batch_begin(store, err) : -1;
-}
-
 /* ---- captions ---- */
 
 typedef struct said {

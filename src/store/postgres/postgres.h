@@ -51,7 +51,6 @@ int lens_postgres_source_remove(lens_postgres *store, int64_t id, lens_error *er
 int lens_postgres_names_begin(lens_postgres *store, lens_error *err);
 int lens_postgres_captions_write(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err);
 int lens_postgres_batch_begin(lens_postgres *store, lens_error *err);
-int lens_postgres_batch_next(lens_postgres *store, lens_error *err);
 int lens_postgres_batch_end(lens_postgres *store, int result, lens_error *err);
 int lens_postgres_readings_write(lens_postgres *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
 int lens_postgres_readings_missing(lens_postgres *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err);

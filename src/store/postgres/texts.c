@@ -86,11 +86,6 @@ int lens_postgres_batch_end(lens_postgres *store, int result, lens_error *err)
     return lens_pg_end(store, result, err);
 }
 
-int lens_postgres_batch_next(lens_postgres *store, lens_error *err)
-{
-    return lens_postgres_batch_end(store, 0, err) == 0 ? lens_postgres_batch_begin(store, err) : -1;
-}
-
 /* ---- the names by which captions are told apart ---- */
 
 /* In a turn of its own: what is written in another one's has the time at which it was written, and is seen when the turn ends. Nothing is changed by it. */
