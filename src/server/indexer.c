@@ -1,5 +1,6 @@
 /* Index runs in the background, one at a time: those that are asked for, and those that the watched folders call for. Pictures are read in between: that
  * may take hours, so that it stands back for any index run and goes on after it. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static const double glance_seconds = 0.01; /* at them, while there is something 
 static const double wait_seconds = 60;    /* for another process that writes */
 static const double keep_seconds = 5;     /* the same, to keep what was read */
 static const double again_seconds = 60;   /* after a run that failed */
-static const double away_seconds = 1;     /* after one that found the database away */
+static const double away_seconds = 1;     /* after one that found the database away; where the next does too, twice as long, up to AGAIN_SECONDS */
 static const double rest_factor = 4;      /* what keeps changing takes at most a fifth of the time */
 
 struct lens_indexer {
@@ -40,6 +41,7 @@ struct lens_indexer {
     lens_library *watched;
     lens_watch *watch;
     double rests_until, reads_after;
+    double away_rest; /* behind the last watched run, which found the database away; 0: it did not */
     bool limit_said, away_said;
     bool found; /* something has changed in watched folders: */
     const char *const *paths; /* [path_count] */
@@ -115,8 +117,26 @@ static char *reason_of(const lens_indexer *self, int result, bool stopped, const
     return strdup("the run failed");
 }
 
-/* *TOOK: seconds, without those in which the library was another's or out of reach. */
-static int run(lens_indexer *self, const char *const *paths, size_t count, bool watched, double *took)
+static void rest(lens_indexer *self, double seconds)
+{
+    for (const double end = lens_seconds() + seconds; lens_seconds() < end && goes_on(self);)
+        lens_sleep(look_seconds);
+}
+
+/* Whether a run that was BEGUN then, and came to nothing for the reason WHY, is begun once more, at once or after a rest. A watched one that found the database
+ * away is not: what ends its connection each time would have the folders walked for ever, and no other run could be asked for meanwhile. */
+static bool tries_again(lens_indexer *self, lens_error_code why, bool watched, double begun)
+{
+    const bool in_time = lens_seconds() - begun < wait_seconds;
+    if (why == LENS_E_AWAY && !watched && in_time)
+        rest(self, away_seconds);
+    else if (why != LENS_E_BUSY || !(watched || in_time))
+        return false;
+    return goes_on(self);
+}
+
+/* Why it came to nothing; LENS_E_NONE: it did not. *TOOK: seconds, without those in which the library was another's or out of reach. */
+static lens_error_code run(lens_indexer *self, const char *const *paths, size_t count, bool watched, double *took)
 {
     lens_error error = {0};
     lens_index_report report = {0};
@@ -135,7 +155,7 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
         if (!library)
             library = lens_library_open(self->server->options.library, &error);
         result = library ? lens_index(library, &options, &report, &error) : -1;
-    } while (result != 0 && (error.code == LENS_E_BUSY || error.code == LENS_E_AWAY) && goes_on(self) && (watched || lens_seconds() - begun < wait_seconds));
+    } while (result != 0 && tries_again(self, error.code, watched, begun));
     *took = report.seconds;
     lens_library_close(library);
     lens_warm_refresh(self->server->warm); /* who hears that it is done finds all of it */
@@ -151,9 +171,10 @@ static int run(lens_indexer *self, const char *const *paths, size_t count, bool 
     const bool ends = self->ends;
     pthread_mutex_unlock(&self->lock);
     lens_events_tell(self->server->events, "done", told);
-    if (result != 0 && !ends)
+    const bool said = watched && error.code == LENS_E_AWAY && self->away_rest > 0; /* behind the one before */
+    if (result != 0 && !ends && !said)
         say(self, error.message);
-    return result;
+    return result == 0 ? LENS_E_NONE : error.code;
 }
 
 /* Under the lock. The number of the run. */
@@ -229,6 +250,14 @@ static bool look(lens_indexer *self, double seconds)
     return self->found;
 }
 
+/* How many seconds the watched folders are left alone behind a run that TOOK so many. */
+static double rest_behind(lens_indexer *self, lens_error_code why, double took)
+{
+    const double away = self->away_rest > 0 ? fmin(2 * self->away_rest, again_seconds) : away_seconds;
+    self->away_rest = why == LENS_E_AWAY ? away : 0;
+    return why == LENS_E_AWAY ? away : why == LENS_E_NONE ? rest_factor * took : again_seconds;
+}
+
 /* Indexes what was found to have changed. */
 static void follow(lens_indexer *self)
 {
@@ -243,9 +272,9 @@ static void follow(lens_indexer *self)
         return;
     }
     double took;
-    const int result = run(self, self->paths, self->path_count, true, &took);
-    self->rests_until = lens_seconds() + (result == 0 ? rest_factor * took : again_seconds);
-    if (result != 0)
+    const lens_error_code why = run(self, self->paths, self->path_count, true, &took);
+    self->rests_until = lens_seconds() + rest_behind(self, why, took);
+    if (why != LENS_E_NONE)
         lens_watch_all(self->watch);
 }
 

@@ -90,6 +90,57 @@ static void test_what_comes_meanwhile(void **state)
     test_run_free(&run);
 }
 
+/* Whether the last run failed, as the server tells. */
+static bool has_failed(const test_serving *serving)
+{
+    json_t *status = test_serving_json(serving, 200, "GET", "/api/status", "", NULL);
+    const json_t *indexing = json_object_get(status, "indexing");
+    const bool failed = json_is_false(json_object_get(indexing, "ok"));
+    assert_int_equal(failed, json_object_get(indexing, "reason") != NULL);
+    json_decref(status);
+    return failed;
+}
+
+static void wait_until_failed(const test_serving *serving, bool wanted)
+{
+    const double end = lens_seconds() + PATIENCE;
+    while (has_failed(serving) != wanted && lens_seconds() < end)
+        lens_sleep(0.05);
+    assert_int_equal(has_failed(serving), wanted);
+}
+
+/* Whether the database ends the connection of whoever writes a picture. */
+static void end_writers(bool ends)
+{
+    free(store_place_ask(world->library, ends ? "CREATE FUNCTION public.end_writer() RETURNS trigger LANGUAGE plpgsql AS"
+                                                " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';"
+                                                " CREATE TRIGGER end_writer BEFORE INSERT ON memelens.picture EXECUTE FUNCTION public.end_writer()"
+                                              : "DROP FUNCTION public.end_writer() CASCADE"));
+}
+
+/* One that can be read and ends whoever writes: a watched run is not begun again and again for ever, and somebody who asks for one is not told meanwhile that one
+ * is under way. */
+static void test_it_goes_away_in_every_run(void **state)
+{
+    (void)state;
+    test_serving serving = test_serving_start(world, watched);
+    const long wanted = known(&serving) + 1;
+    end_writers(true);
+    test_world_picture(world, "ended.png", TEST_PNG, 200);
+    wait_until_failed(&serving, true);
+    int answered = 0;
+    for (double end = lens_seconds() + PATIENCE; lens_seconds() < end && answered != 202; lens_sleep(0.05)) {
+        test_reply reply = test_serving_ask(&serving, "POST", "/api/index", json, "{}", 2);
+        answered = reply.status;
+        test_reply_free(&reply);
+    }
+    assert_int_equal(answered, 202);
+    end_writers(false);
+    wait_until_failed(&serving, false);
+    assert_int_equal(known(&serving), wanted);
+    test_serving_stop(&serving);
+}
+
 /* Whether the world's database lets anybody in, told to its server by another one; who is in is put out. */
 static void let_in(bool lets)
 {
@@ -164,7 +215,7 @@ static void test_it_falls_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_comes_back), cmocka_unit_test(test_nobody_is_let_in),
-                                       cmocka_unit_test(test_what_comes_meanwhile),
+                                       cmocka_unit_test(test_what_comes_meanwhile), cmocka_unit_test(test_it_goes_away_in_every_run),
                                        cmocka_unit_test(test_it_falls_silent)};
     return store_place_run_server_group(tests, setup, teardown);
 }
