@@ -79,6 +79,9 @@ int lens_library_model_of(lens_library *library, lens_store *store, const char *
 /* The same out of MODELS. */
 int lens_library_choose(const lens_store_models *models, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
+/* Whether a model that has seen VECTORS contents lacks more of MOST than the few that it may not have been able to take. */
+bool lens_library_lacks(int64_t vectors, int64_t most);
+
 /* How the model NAME prepares pictures, without opening its weights. LENS_E_UNSUPPORTED when it knows words only. */
 int lens_model_preparation(const char *name, lens_preparation *preparation, lens_error *err);
 

@@ -111,16 +111,42 @@ static bool lacks_words(const char *folder, const lens_store_model *model)
     return lacks && !(lens_word_bridge_known(folder, model) && lens_sentence_model_here());
 }
 
-/* The first of MODELS that knows words by itself, or else through a map; their count when there is none. *BRIDGED: a map is there, at least. */
+bool lens_library_lacks(int64_t vectors, int64_t most)
+{
+    enum { FEW = 50 }; /* one of so many */
+    return vectors < most - most / FEW;
+}
+
+static bool has_seen_all(const lens_store_models *models, const lens_store_model *model)
+{
+    bool lacks = false;
+    for (size_t i = 0; i < models->count; i++)
+        lacks |= lens_library_lacks(model->vectors, models->items[i].vectors);
+    return !lacks;
+}
+
+/* The first of MODELS that knows words by itself, or else through a map; their count when there is none. One that has seen a part of the pictures, as while a
+ * new model's first run goes on, only where no other will do: of those that it has not seen nothing would be found, be it by what is written in them. *BRIDGED: a
+ * map is there, at least. */
 static size_t first_with_words(const lens_store_models *models, const char *folder, bool *bridged)
 {
+    size_t some = models->count;
+    for (size_t i = 0; i < models->count; i++) {
+        if (!lens_model_knows_words(models->items[i].name))
+            continue;
+        if (has_seen_all(models, &models->items[i]))
+            return i;
+        some = some == models->count || models->items[i].vectors > models->items[some].vectors ? i : some;
+    }
     for (size_t i = 0; i < models->count; i++)
-        if (lens_model_knows_words(models->items[i].name))
-            return i;
-    for (size_t i = 0; i < models->count && !*bridged; i++)
-        if ((*bridged = lens_word_bridge_known(folder, &models->items[i])) && lens_sentence_model_here())
-            return i;
-    return models->count;
+        if (lens_word_bridge_known(folder, &models->items[i])) {
+            *bridged = true;
+            if (!lens_sentence_model_here())
+                break;
+            if (some == models->count || has_seen_all(models, &models->items[i]))
+                return i;
+        }
+    return some;
 }
 
 int lens_library_choose(const lens_store_models *models, const lens_library_place *library, const char *wanted, bool words, lens_store_model *out, lens_error *err)

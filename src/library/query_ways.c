@@ -77,6 +77,20 @@ static void take_look_terms(lens_ways *self, bool words)
     }
 }
 
+/* Puts the library's first model in the place of LOOK, which was chosen for its words, where LOOK has seen only a part of what that has, as while its first run goes
+ * on: what it has not seen would not be found by text and meaning either. 1 when it did, 0, or -1. */
+static int pass_over(lens_library *library, lens_store *store, lens_store_model *look, lens_error *err)
+{
+    lens_store_model first = {0};
+    if (lens_library_model_of(library, store, NULL, false, &first, err) != 0)
+        return -1;
+    const bool lacks = lens_library_lacks(look->vectors, first.vectors);
+    free(lacks ? look->name : first.name);
+    if (lacks)
+        *look = first;
+    return lacks;
+}
+
 int lens_ways_choose(lens_ways *self, lens_library *library, lens_store *store, const lens_search_options *options, lens_store_model *look,
                      lens_store_model *meaning, lens_error *err)
 {
@@ -97,8 +111,11 @@ int lens_ways_choose(lens_ways *self, lens_library *library, lens_store *store, 
         self->by |= LENS_BY_MEANING;
     lens_error why = {0};
     const bool look_words = words && (wanted & LENS_BY_LOOK);
-    bool looks = lens_library_model_of(library, store, options->model, look_words, look, &why) == 0;
-    take_look_terms(self, looks && look_words);
+    const bool looks = lens_library_model_of(library, store, options->model, look_words, look, &why) == 0;
+    const int passed = looks && look_words && self->by && !options->model ? pass_over(library, store, look, err) : 0;
+    if (passed < 0)
+        return -1;
+    take_look_terms(self, looks && look_words && !passed);
     if (!looks && why.code == LENS_E_UNSUPPORTED && self->by) { /* no model that knows words, but there are other ways */
         if (lens_library_model_of(library, store, options->model, false, look, err) != 0)
             return -1;

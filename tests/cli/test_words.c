@@ -203,12 +203,45 @@ static void test_label(void **state)
     free(picture), free(missing);
 }
 
+/* What the words WALRUS find with OPTION: so many pictures. */
+static size_t found(const words_world *self, const char *option)
+{
+    test_run run = test_world_run(self->world, "search", "--json", option, "hungry walrus", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    const size_t count = json_array_size(lines);
+    json_decref(lines);
+    test_run_free(&run);
+    return count;
+}
+
+/* As while the first run of a further model goes on, or after one of a part of the folders. */
+static void test_a_model_that_has_seen_a_part(void **state)
+{
+    const words_world *self = *state;
+    char *one = test_world_path(self->world, "a.png"), *captions = test_path(self->world->folder, "captions.tsv");
+    static const char said[] = "b.png\ta hungry walrus\nc.png\tthe walrus is hungry\n";
+    test_write(captions, said, sizeof said - 1);
+    test_run run = test_world_expect(self->world, 0, "index", "-q", "--model", "colour", "--captions", captions, self->world->pictures, NULL);
+    test_run_free(&run);
+    assert_int_equal(found(self, "--by=all"), 2);
+    run = test_world_expect(self->world, 0, "index", "-q", "--model", self->model, one, NULL);
+    test_run_free(&run);
+    assert_int_equal(found(self, "--by=all"), 2);
+    assert_int_equal(found(self, "--by=text"), 2);
+    assert_int_equal(found(self, "--by=look"), 1); /* there is no other way */
+    run = test_world_expect(self->world, 0, "index", "-q", NULL);
+    test_run_free(&run);
+    assert_int_equal(found(self, "--by=all"), PICTURES);
+    free(one), free(captions);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_shares_add_up),           TEST(test_what_words_are), TEST(test_words_go_to_the_model_that_knows_them),
         TEST(test_embed_names_what_it_got), TEST(test_label),
+        TEST(test_a_model_that_has_seen_a_part),
     };
     return store_place_run(tests);
 }
