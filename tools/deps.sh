@@ -66,7 +66,8 @@ installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Installs those of $packages that are missing.
+# usage: install [BEFORE]
+# Installs those of $packages that are missing; does BEFORE where there are any.
 install() {
     missing=
     for package in $packages; do
@@ -79,6 +80,7 @@ install() {
     fi
     echo "memelens: installing$missing" >&2
     update
+    "${1:-true}"
     # shellcheck disable=SC2086
     if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
         echo "memelens: apt could not install them; see its message above" >&2
@@ -100,6 +102,16 @@ if [ "${1:-}" = fuzz ]; then
 fi
 [ "${1:-}" = tests ] || exit 0
 
+# Installing a server would make a cluster and run it: the tests have their own, and nobody asked for one. From here to the end of this script alone, however it
+# ends: who installs another server later may want its cluster.
+without_cluster() {
+    settings=/etc/postgresql-common/createcluster.d/memelens.conf # read beside createcluster.conf, and may be there before the package is
+    trap '$sudo rm -f "$settings"; $sudo rmdir -p "${settings%/*}" 2>/dev/null || true' EXIT
+    trap 'exit 1' HUP INT TERM
+    $sudo mkdir -p "${settings%/*}"
+    echo 'create_main_cluster = false' | $sudo tee "$settings" >/dev/null
+}
+
 # A server for the tests of libraries in PostgreSQL (tests/postgres.py runs it): the distribution's, where its pgvector is new enough, else one from PyPI below
 # build/. Without any those tests are skipped, and say so.
 python=/usr/bin/python3
@@ -110,12 +122,8 @@ if ! "$python" "$postgres" find >/dev/null; then
     vector=$(apt-cache pkgnames postgresql- | grep -E '^postgresql-(1[6-9]|[2-9][0-9])-pgvector$' | sort -V | tail -n 1)
     version=$([ -z "$vector" ] || apt-cache show "$vector" | sed -n 's/^Version: //p' | head -n 1)
     if [ -n "$version" ] && dpkg --compare-versions "$version" ge 0.8; then
-        # Installing a server would make a cluster and run it: the tests have their own, and nobody asked for one.
-        settings=/etc/postgresql-common/createcluster.conf
-        packages=postgresql-common
-        installed postgresql-common || { install && $sudo sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' "$settings"; }
         packages="${vector%-pgvector} $vector"
-        install
+        install without_cluster
     else
         "$python" "$postgres" install || true
     fi

@@ -55,10 +55,50 @@ static void test_purging_removes_nothing_that_is_mounted(void **state)
     expect_quiet(script, "packaging/debian/memelens.postrm");
 }
 
+/* apt and its relatives are programs of the test's; what the real ones of Debian read is the same. */
+static void test_a_server_for_the_tests_makes_no_cluster(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "mount -t tmpfs none /etc && mkdir -p /etc/test/bin && echo ID=debian >/etc/os-release || exit 77\n"
+        "program() { { echo '#!/bin/sh'; cat; } >/etc/test/bin/$1; chmod 755 /etc/test/bin/$1; }\n"
+        "program dpkg-query <<'P'\n"
+        "for name; do :; done\n"
+        "case $name in postgresql-common) cat /etc/test/common ;; postgresql-*) ;; *) printf installed ;; esac\n"
+        "P\n"
+        "program dpkg <<'P'\n"
+        "P\n"
+        "program apt-cache <<'P'\n"
+        "case \"$*\" in pkgnames*) echo postgresql-17-pgvector ;; *pgvector) echo 'Version: 0.8.0-1' ;; esac\n"
+        "P\n"
+        "program apt-get <<'P'\n"
+        "case \"$*\" in *install*) ;; *) exit 0 ;; esac\n"
+        "mkdir -p /etc/postgresql-common\n"
+        "[ -e /etc/postgresql-common/createcluster.conf ] || echo '#create_main_cluster = true' >/etc/postgresql-common/createcluster.conf\n"
+        "case \"$*\" in *postgresql-17*) grep -rh '^create_main_cluster' /etc/postgresql-common >/etc/test/seen; exit $(cat /etc/test/status) ;; esac\n"
+        "P\n"
+        "export MEMELENS_POSTGRES_BIN=/nowhere PATH=/etc/test/bin:$PATH\n"
+        "deps() {\n"
+        "    rm -rf /etc/postgresql-common; [ ! -s /etc/test/common ] || apt-get install\n"
+        "    echo none >/etc/test/seen; echo $1 >/etc/test/status\n"
+        "    \"$deps\" tests >/dev/null 2>&1; [ $? -eq $1 ] || echo \"$2: another exit than apt's\"\n"
+        "    [ \"$(cat /etc/test/seen)\" = 'create_main_cluster = false' ] || echo \"$2: a cluster was made: $(cat /etc/test/seen)\"\n"
+        "    ! grep -rq '^create_main_cluster' /etc/postgresql-common || echo \"$2: the setting is still there\"\n"
+        "}\n"
+        "deps=$1; : >/etc/test/common\n"
+        "deps 0 'on a new machine'\n"
+        "printf installed >/etc/test/common\n"
+        "deps 0 'beside postgresql-common'\n"
+        "deps 1 'when apt fails'\n"
+        "[ ! -e /etc/postgresql-common/createcluster.d ] || echo 'a folder is left'\n";
+    expect_quiet(script, "tools/deps.sh");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_purging_removes_nothing_that_is_mounted),
+        cmocka_unit_test(test_a_server_for_the_tests_makes_no_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
