@@ -13,9 +13,30 @@ enum { PACKING = 4 };
 /* Models with fewer bytes of weights than that are packed in no time. */
 enum { LEAST = 8 << 20 };
 
+/* By lens_tower. Both at once are asked for rarely, and would be kept twice. */
+static const char *const towers[] = {NULL, "pictures", "words", NULL};
+
 static int is_weights(const struct dirent *entry)
 {
     return strstr(entry->d_name, ".safetensors") != NULL;
+}
+
+/* Of TOWER. 0 or -1. */
+static int name_of(const char *tower, lens_precision precision, lens_buffer *out)
+{
+    return lens_buffer_print(out, "packed-%s-%s.bin", tower, lens_precision_name(precision));
+}
+
+bool lens_packed_place_named(const char *name)
+{
+    bool is = false;
+    for (int tower = 0; tower <= LENS_TOWER_BOTH; tower++)
+        for (int precision = LENS_PRECISION_F32; towers[tower] && precision <= LENS_PRECISION_INT8; precision++) {
+            lens_buffer one = {0};
+            is |= name_of(towers[tower], (lens_precision)precision, &one) == 0 && strcmp(one.data, name) == 0;
+            lens_buffer_free(&one);
+        }
+    return is;
 }
 
 /* Size and time of each file of weights in FOLDER to OUT; their bytes to *SIZE. The weights themselves are not read: whoever changes them
@@ -59,13 +80,12 @@ static int describe(const lens_model_source *source, const char *family, lens_bu
 
 void lens_packed_place_find(const lens_model_source *source, const char *family, lens_packed_place *place)
 {
-    static const char *const towers[] = {NULL, "pictures", "words", NULL}; /* both at once are asked for rarely, and would be kept twice */
     const char *tower = towers[(int)source->towers & LENS_TOWER_BOTH];
     lens_buffer text = {0}, name = {0};
     uint64_t size;
     *place = (lens_packed_place){0};
     if (tower && stamp(source->folder, &text, &size) == 0 && size >= LEAST && describe(source, family, &text) == 0 &&
-        lens_buffer_print(&name, "packed-%s-%s.bin", tower, lens_precision_name(source->precision)) == 0) {
+        name_of(tower, source->precision, &name) == 0) {
         place->key = lens_hash_of(text.data, text.size);
         place->path = lens_path_join(source->folder, name.data);
     }

@@ -12,6 +12,9 @@ typedef struct lens_packed_place {
     lens_hash key; /* of what the file depends on */
 } lens_packed_place;
 
+/* Whether such a file may be called NAME. */
+bool lens_packed_place_named(const char *name);
+
 /* The place for a model opened from SOURCE, if it is one whose packed weights are kept. */
 void lens_packed_place_find(const lens_model_source *source, const char *family, lens_packed_place *place);
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "encoders/packed_place.h"
 #include "net/hub.h"
 #include "library/pull.h"
 
@@ -51,6 +52,13 @@ static bool is_weights(const char *name)
     return end && strcmp(end, ".safetensors") == 0;
 }
 
+/* Whether a model's folder may hold NAME, its weights aside: what a pull brings, and what the model's use leaves there. */
+static bool is_side_file(const char *name)
+{
+    return strcmp(name, LENS_PULL_NOTE) == 0 || lens_catalogue_side_file(name) || strcmp(name, LENS_CATALOGUE_POOLING) == 0 ||
+           strstr(name, ".safetensors.index.json") || lens_packed_place_named(name) || lens_file_is_abandoned(name);
+}
+
 /* What no pull made is not ours to replace when it holds other things than a model's, or weights: they may be the only ones of their kind. */
 static int may_replace(const char *folder, lens_error *err)
 {
@@ -66,8 +74,7 @@ static int may_replace(const char *folder, lens_error *err)
     free(note);
     for (const struct dirent *entry = readdir(dir); result == 0 && entry; entry = readdir(dir)) {
         const char *name = entry->d_name;
-        bool ours = strcmp(name, LENS_PULL_NOTE) == 0 || lens_catalogue_side_file(name) || strcmp(name, LENS_CATALOGUE_POOLING) == 0 ||
-                    strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || is_weights(name) || strstr(name, ".safetensors.index.json");
+        bool ours = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || is_side_file(name) || is_weights(name);
         if (!ours)
             result = lens_fail(err, LENS_E_ARGUMENT, "%s: does not open as this model, and holds something else too (%.100s): move it away first",
                                folder, name);

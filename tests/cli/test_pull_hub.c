@@ -244,6 +244,28 @@ static void test_what_is_there_stays_until_the_new_one_opens(void **state)
     free(path);
 }
 
+/* What a use leaves in a model's folder is no reason to keep a damaged one. */
+static void test_a_model_that_was_used_and_is_damaged(void **state)
+{
+    const test_place *here = *state;
+    char *weights = test_path(here->folder, "model.safetensors"), *packed = test_path(here->folder, "packed-pictures-f32.bin");
+    char *part = test_path(here->folder, "packed-pictures-f32.bin.999999999-0.memelens.part"), *lunch = test_path(here->folder, "packed-lunch.bin");
+    expect(test_pull(here), 0, NULL);
+    test_world_picture(here->world, "a.jpg", TEST_JPEG_420, 1);
+    expect(test_world_run(here->world, "index", "--model", REPOSITORY, "--precision", "f32", here->world->pictures, NULL), 0, NULL);
+    assert_true(lens_file_exists(packed));
+    test_write(part, "", 0); /* of a run that was killed */
+    test_write(weights, test_place_weights.data, test_place_weights.size / 2);
+    test_write(lunch, "", 0);
+    expect(test_pull(here), 2, "packed-lunch.bin");
+    assert_int_equal(unlink(lunch), 0);
+    expect(test_pull(here), 0, " is in ");
+    assert_whole(here);
+    assert_false(lens_file_exists(packed));
+    assert_false(lens_file_exists(part));
+    free(weights), free(packed), free(part), free(lunch);
+}
+
 static void test_weights_of_ones_own_are_not_replaced(void **state)
 {
     const test_place *here = *state;
@@ -369,6 +391,7 @@ int main(void)
         PLACE_TEST(test_a_shard_called_like_a_part),
         PLACE_TEST(test_a_plain_mirror),
         PLACE_TEST(test_what_is_there_stays_until_the_new_one_opens),
+        PLACE_TEST(test_a_model_that_was_used_and_is_damaged),
         PLACE_TEST(test_weights_of_ones_own_are_not_replaced),
         PLACE_TEST(test_what_killed_runs_left),
         PLACE_TEST(test_the_token),
