@@ -11,11 +11,14 @@
 #include "captions/captions.h"
 #include "text/unicode_text.h"
 
+enum { MOVED_MOST = 16 }; /* that may be what a name was moved to: each is asked for, for each of the name's captions */
+
 typedef struct known {
     char *path;
     const char *base; /* in PATH */
     size_t size;      /* of PATH */
     int64_t id, content;
+    bool named; /* by its exact path in the file of captions that is read */
 } known;
 
 struct lens_caption_names {
@@ -23,10 +26,10 @@ struct lens_caption_names {
     size_t count, capacity;
     int64_t *ids;
     size_t id_capacity;
+    lens_names places; /* of the file of captions that is read, sorted */
     struct {
         char *name, *folder; /* NULL: nothing yet */
-        size_t count;
-        bool ambiguous;
+        lens_caption_found found;
     } last;         /* find's answer, which the next caption often asks for once more: IDS are its */
     char *stem;     /* that no picture beside a sidecar has, which the next sidecar often asks for */
 };
@@ -100,6 +103,7 @@ void lens_caption_names_free(lens_caption_names *self)
     free(self->items);
     free(self->by_path);
     free(self->ids);
+    lens_names_free(&self->places);
     free(self->last.name);
     free(self->last.folder);
     free(self->stem);
@@ -120,7 +124,7 @@ static size_t place_of(const lens_caption_names *self, const char *path)
     return low;
 }
 
-static const known *at_path(const lens_caption_names *self, const char *path)
+static known *at_path(const lens_caption_names *self, const char *path)
 {
     const size_t at = place_of(self, path);
     return at < self->count && strcmp(self->by_path[at]->path, path) == 0 ? self->by_path[at] : NULL;
@@ -181,19 +185,20 @@ static size_t place_of_end(const lens_caption_names *self, const char *base, con
     return low;
 }
 
-/* Those called BASE whose path ends with END, of them only those below FOLDER if it is not NULL; once they are not the SAME content, no more of them. */
-static int collect(lens_caption_names *self, const char *base, const lens_buffer *end, const char *folder, size_t *count, bool *same)
+/* Those called BASE whose path ends with END, of them only those below FOLDER if it is not NULL; no more of them once they are not the SAME content and more
+ * than MOST. */
+static int collect(lens_caption_names *self, const char *base, const lens_buffer *end, const char *folder, size_t most, size_t *count, bool *same)
 {
     int64_t content = 0;
     *count = 0;
     *same = true;
-    for (size_t i = place_of_end(self, base, end); i < self->count && *same; i++) {
+    for (size_t i = place_of_end(self, base, end); i < self->count && (*same || *count <= most); i++) {
         const known *item = &self->items[i];
         if (strcmp(item->base, base) != 0 || item->size < end->size || memcmp(item->path + item->size - end->size, end->data, end->size) != 0)
             break;
         if (folder && !lens_path_within(item->path, folder))
             continue;
-        *same = *count == 0 || item->content == content;
+        *same &= *count == 0 || item->content == content;
         content = item->content;
         if (push(self, count, item->id) != 0)
             return -1;
@@ -218,73 +223,110 @@ static int last_folder(const char *name, char **out)
     return 0;
 }
 
-/* Looks among those called BASE for what ends with NAME, below FOLDER first: 1 when that is settled, 0, or -1. */
-static int settle(lens_caption_names *self, const char *base, const char *name, const char *folder, size_t *count, bool *ambiguous)
+/* Looks among those called BASE for what ends with NAME, below FOLDER first: 1 when that is settled, 0, or -1. FOLDER is a PLACE of the file's: what
+ * is called so elsewhere can only have been moved. */
+static int settle(lens_caption_names *self, const char *base, const char *name, const char *folder, bool place, lens_caption_found *out)
 {
     lens_buffer end = {0};
     bool same = true;
     int result = lens_buffer_print(&end, "/%s", name);
-    *count = 0;
-    for (int below = 1; below >= 0 && result == 0 && *count == 0; below--)
-        result = collect(self, base, &end, below ? folder : NULL, count, &same);
+    if (result == 0)
+        result = collect(self, base, &end, folder, 0, &out->count, &same);
+    const bool below = out->count != 0;
+    if (result == 0 && !below)
+        result = collect(self, base, &end, NULL, place ? MOVED_MOST : 0, &out->count, &same);
     lens_buffer_free(&end);
-    if (result != 0 || *count == 0)
+    if (result != 0 || out->count == 0)
         return result;
-    *ambiguous = !same;
-    *count = same ? *count : 0;
+    const bool elsewhere = place && !below;
+    out->moved = elsewhere && out->count <= MOVED_MOST;
+    out->ambiguous = !elsewhere && !same;
+    if (elsewhere ? !out->moved : !same)
+        out->count = 0;
     return 1;
 }
 
-static int find_by_base(lens_caption_names *self, const char *folder, const char *name, const char *base, size_t *count, bool *ambiguous)
+static int find_by_base(lens_caption_names *self, const char *folder, bool place, const char *name, const char *base, lens_caption_found *out)
 {
     char *end = NULL;
     if (!strstr(name, "://") && last_folder(name, &end) != 0)
         return -1;
     /* Another picture of the same name in another folder is another picture. */
-    int result = settle(self, base, end ? name : base, folder, count, ambiguous);
+    int result = settle(self, base, end ? name : base, folder, place, out);
     if (result == 0 && end)
-        result = settle(self, base, end, folder, count, ambiguous);
+        result = settle(self, base, end, folder, place, out);
     free(end);
     return result < 0 ? -1 : 0;
 }
 
-static int find(lens_caption_names *self, const char *folder, const char *name, size_t *count, bool *ambiguous)
+/* NAME without what only says that it is a path: "./", or "file://" and the %XX of such an address. NULL when memory is short. The caller frees. */
+static char *plain_name(const char *name)
+{
+    const bool is_address = strncmp(name, "file://", 7) == 0;
+    const char *begin = is_address ? name + 7 : name;
+    char *plain = copy(begin, strlen(begin), is_address), *at = plain;
+    while (plain && strncmp(at, "./", 2) == 0)
+        at += 2;
+    if (plain)
+        memmove(plain, at, strlen(at) + 1);
+    return plain;
+}
+
+/* The absolute path that PLAIN is from FOLDER. NULL when memory is short. The caller frees. */
+static char *path_from(const char *folder, const char *plain)
 {
     lens_buffer path = {0};
-    *count = 0;
-    *ambiguous = false;
-    const bool is_address = strncmp(name, "file://", 7) == 0;
-    char *of_file = is_address ? copy(name + 7, strlen(name + 7), true) : NULL;
-    const char *plain = of_file ? of_file : name;
-    if (is_address && !of_file)
-        return -1;
-    while (strncmp(plain, "./", 2) == 0)
-        plain += 2;
-    int result = lens_buffer_print(&path, "%s%s%s", plain[0] == '/' ? "" : folder, plain[0] == '/' ? "" : "/", plain);
+    const int result = lens_buffer_print(&path, "%s%s%s", plain[0] == '/' ? "" : folder, plain[0] == '/' ? "" : "/", plain);
     char *absolute = result == 0 ? lens_path_absolute(path.data, NULL) : NULL;
-    const known *exact = absolute ? at_path(self, absolute) : NULL;
     lens_buffer_free(&path);
-    char *base = absolute ? last_part(plain) : NULL;
-    free(absolute);
-    if (!base) {
-        free(of_file);
-        return -1;
+    return absolute;
+}
+
+/* What one form of a name is: find, or mark. 0 or -1. */
+typedef int meaning(lens_caption_names *self, const char *folder, const char *name, lens_caption_found *out);
+
+static int find(lens_caption_names *self, const char *folder, const char *name, lens_caption_found *out)
+{
+    *out = (lens_caption_found){0};
+    char *plain = plain_name(name), *absolute = plain ? path_from(folder, plain) : NULL, *base = absolute ? last_part(plain) : NULL;
+    char *its_folder = base ? lens_path_folder(absolute) : NULL;
+    int result = its_folder ? 0 : -1;
+    const known *exact = result == 0 ? at_path(self, absolute) : NULL;
+    if (exact) {
+        result = push(self, &out->count, exact->id);
+    } else if (result == 0 && *base) {
+        const bool place = lens_names_find(&self->places, its_folder) >= 0;
+        result = find_by_base(self, place ? its_folder : folder, place, plain, base, out);
     }
-    result = exact ? push(self, count, exact->id) : *base ? find_by_base(self, folder, plain, base, count, ambiguous) : 0;
+    free(its_folder);
     free(base);
-    free(of_file);
+    free(absolute);
+    free(plain);
+    return result;
+}
+
+/* Marks the picture at NAME's exact path. */
+static int mark(lens_caption_names *self, const char *folder, const char *name, lens_caption_found *out)
+{
+    char *plain = plain_name(name), *absolute = plain ? path_from(folder, plain) : NULL;
+    known *exact = absolute ? at_path(self, absolute) : NULL;
+    *out = (lens_caption_found){.count = exact != NULL};
+    if (exact)
+        exact->named = true;
+    const int result = absolute ? 0 : -1;
+    free(absolute);
+    free(plain);
     return result;
 }
 
 /* The same with NAME as NORMALIZE leaves it, if that is another. */
-static int find_normalized(lens_caption_names *self, const char *folder, const char *name, int (*normalize)(lens_points *points), size_t *count,
-                           bool *ambiguous)
+static int in_form(lens_caption_names *self, const char *folder, const char *name, int (*normalize)(lens_points *points), meaning *mean, lens_caption_found *out)
 {
     lens_points points = {0};
     lens_buffer other = {0};
     int result = lens_points_read(&points, name, strlen(name)) == 0 && normalize(&points) == 0 ? lens_points_write(points.items, points.count, &other) : -1;
     if (result == 0 && strcmp(other.data, name) != 0)
-        result = find(self, folder, other.data, count, ambiguous);
+        result = mean(self, folder, other.data, out);
     lens_points_free(&points);
     lens_buffer_free(&other);
     return result;
@@ -292,14 +334,15 @@ static int find_normalized(lens_caption_names *self, const char *folder, const c
 
 /* Or, where nothing is called so, as some systems write it: macOS takes letters and their accents apart, most others do not, and who copied or unpacked the
  * pictures need not be who wrote the captions. */
-static int find_in_any_form(lens_caption_names *self, const char *folder, const char *name, size_t *count, bool *ambiguous)
+static int in_any_form(lens_caption_names *self, const char *folder, const char *name, meaning *mean, lens_caption_found *out)
 {
     int (*const forms[])(lens_points *points) = {lens_points_nfc, lens_points_nfd_9};
-    int result = find(self, folder, name, count, ambiguous);
-    const bool valid = lens_utf8_valid(name, strlen(name));
-    for (size_t i = 0; i < sizeof forms / sizeof *forms && valid && result == 0 && *count == 0 && !*ambiguous; i++)
-        result = find_normalized(self, folder, name, forms[i], count, ambiguous);
-    return result;
+    int result = mean(self, folder, name, out);
+    const bool valid = lens_utf8_valid(name, strlen(name)), moved = out->moved;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms && valid && result == 0 && (out->count == 0 || out->moved) && !out->ambiguous; i++)
+        result = in_form(self, folder, name, forms[i], mean, out);
+    /* No other form is at its own path: the very letters go first. */
+    return result == 0 && moved && out->count == 0 && !out->ambiguous ? mean(self, folder, name, out) : result;
 }
 
 /* What was found is not what IDS are any more. */
@@ -310,13 +353,13 @@ static void forget_last(lens_caption_names *self)
     self->last.name = self->last.folder = NULL;
 }
 
-int lens_caption_names_find(lens_caption_names *self, const char *folder, const char *name, const int64_t **ids, size_t *count, bool *ambiguous)
+int lens_caption_names_find(lens_caption_names *self, const char *folder, const char *name, const int64_t **ids, lens_caption_found *found)
 {
     const bool again = self->last.name && strcmp(self->last.name, name) == 0 && strcmp(self->last.folder, folder) == 0;
     int result = 0;
     if (!again) {
         forget_last(self);
-        result = find_in_any_form(self, folder, name, &self->last.count, &self->last.ambiguous);
+        result = in_any_form(self, folder, name, find, &self->last.found);
         self->last.name = result == 0 ? strdup(name) : NULL;
         self->last.folder = result == 0 ? strdup(folder) : NULL;
         if (!self->last.name || !self->last.folder) {
@@ -325,10 +368,55 @@ int lens_caption_names_find(lens_caption_names *self, const char *folder, const 
         }
     }
     *ids = self->ids;
-    *count = self->last.count;
-    *ambiguous = self->last.ambiguous;
+    *found = self->last.found;
     return result;
 }
+
+/* ---- the places of a file ---- */
+
+void lens_caption_names_begin(lens_caption_names *self)
+{
+    forget_last(self);
+    lens_names_free(&self->places);
+    for (size_t i = 0; i < self->count; i++)
+        self->items[i].named = false;
+}
+
+int lens_caption_names_look(lens_caption_names *self, const char *folder, const char *name)
+{
+    lens_caption_found ignored;
+    return in_any_form(self, folder, name, mark, &ignored);
+}
+
+int lens_caption_names_place(lens_caption_names *self, const char *place)
+{
+    return lens_names_add(&self->places, strdup(place));
+}
+
+/* Those of one folder mostly follow each other, but for what lies in folders between them. */
+const lens_names *lens_caption_names_places(lens_caption_names *self)
+{
+    lens_names *places = &self->places;
+    for (size_t i = 0; i < self->count; i++) {
+        char *place = self->by_path[i]->named ? lens_path_folder(self->by_path[i]->path) : NULL;
+        if (place && places->count && strcmp(places->items[places->count - 1], place) == 0)
+            free(place);
+        else if (self->by_path[i]->named && lens_names_add(places, place) != 0)
+            return NULL;
+    }
+    lens_names_sort(places);
+    size_t kept = 0;
+    for (size_t i = 0; i < places->count; i++) {
+        if (kept && strcmp(places->items[kept - 1], places->items[i]) == 0)
+            free(places->items[i]);
+        else
+            places->items[kept++] = places->items[i];
+    }
+    places->count = kept;
+    return places;
+}
+
+/* ---- beside pictures ---- */
 
 static int take(lens_caption_names *self, const known *item, size_t *count, const char **picture)
 {

@@ -1,6 +1,7 @@
 #include "library/index_captions.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/list.h"
+#include "base/text.h"
 #include "captions/captions.h"
 #include "library/caption_names.h"
 #include "library/caption_texts.h"
@@ -18,6 +20,7 @@ enum {
     PROBLEMS_MOST = 20, /* that are told of one file; the rest is counted */
     CAPTIONS_AT_ONCE = 1024,
     SIDECARS_AT_ONCE = 256, SIDECAR_BYTES_AT_ONCE = 16 << 20, /* that are written in one transaction: by the last of them these may be passed */
+    COMPARED_MOST = 1 << 30, COMPARED_EACH = 1 << 10, /* bytes of texts that one file is compared with for what was moved, and of one at least */
     STOPPED = 2, /* what a reading returns that was stopped by the person */
 };
 static const double tell_every = 0.1; /* seconds between progress events */
@@ -62,6 +65,7 @@ typedef struct importer {
     size_t id_count;
     lens_caption_texts texts;
     size_t unknown, ambiguous, captions, problems;
+    size_t looked, compared; /* lines of the file's first reading, bytes of what is said already */
     size_t crowded; /* pictures of which not all captions were taken */
     heard_sidecar heard[SIDECARS_AT_ONCE];
     size_t heard_count, heard_bytes;
@@ -69,6 +73,7 @@ typedef struct importer {
     double begun, told;
     bool named; /* by the person who waits for this run: what is left out is said */
     bool short_of_memory;
+    lens_error *err; /* of the reading */
 } importer;
 
 /* The names are read when the first is asked for: most runs have no captions. NULL on failure. */
@@ -115,21 +120,75 @@ static int hear_problem(void *context, const char *line)
     return go_on_in_file(self) ? 0 : STOPPED;
 }
 
+/* Whether to go on with a file's first reading, in which nothing is told of what is in it. */
+static int look_on(void *context, const char *line)
+{
+    importer *self = context;
+    (void)line;
+    self->looked++;
+    return self->looked % CAPTIONS_AT_ONCE != 0 || go_on(self, self->looked, self->looked, true) ? 0 : STOPPED;
+}
+
+static int look_at_name(void *context, const char *name, const char *text)
+{
+    importer *self = context;
+    (void)text;
+    self->short_of_memory = lens_caption_names_look(self->names, self->folder, name) != 0;
+    return self->short_of_memory ? 1 : look_on(self, NULL);
+}
+
+typedef struct saying {
+    importer *self;
+    const char *caption;
+} saying;
+
+/* Whether TEXT says the caption: as whole lines of it. */
+static int says(void *context, const lens_store_text *text)
+{
+    const saying *asked = context;
+    const size_t size = strlen(asked->caption);
+    asked->self->compared += strlen(text->text);
+    for (const char *at = text->picture ? strstr(text->text, asked->caption) : NULL; at; at = strstr(at + 1, asked->caption))
+        if ((at == text->text || at[-1] == '\n') && (at[size] == '\n' || !at[size]))
+            return 1;
+    return 0;
+}
+
+/* Adds TEXT to what is said of those of the COUNT pictures IDS of which it is said already: they were moved, and their captions with them. How many these are;
+ * -1 on error. */
+static int add_to_moved(importer *self, const int64_t *ids, size_t count, const char *text)
+{
+    saying asked = {self, text};
+    int added = 0;
+    for (size_t i = 0; i < count && self->compared < COMPARED_MOST && !self->short_of_memory; i++) {
+        self->compared += COMPARED_EACH;
+        const int said = lens_store_texts_of(self->run->store, ids[i], says, &asked, self->err);
+        if (said < 0)
+            return -1;
+        self->short_of_memory = said && lens_caption_texts_add(&self->texts, &ids[i], 1, text) != 0;
+        added += said;
+    }
+    return added;
+}
+
 static int hear_caption(void *context, const char *name, const char *text)
 {
     importer *self = context;
     const int64_t *ids;
-    size_t count;
-    bool ambiguous;
+    lens_caption_found found;
     self->captions++;
     if (!go_on_in_file(self))
         return STOPPED;
-    if (lens_caption_names_find(self->names, self->folder, name, &ids, &count, &ambiguous) != 0)
-        self->short_of_memory = true;
-    self->ambiguous += ambiguous;
-    self->unknown += count == 0 && !ambiguous;
-    if (!self->short_of_memory)
-        self->short_of_memory = lens_caption_texts_add(&self->texts, ids, count, text) != 0;
+    self->short_of_memory = lens_caption_names_find(self->names, self->folder, name, &ids, &found) != 0;
+    if (self->short_of_memory)
+        return 1;
+    const int moved = found.moved ? add_to_moved(self, ids, found.count, text) : 0;
+    if (moved < 0)
+        return -1;
+    self->ambiguous += found.ambiguous;
+    self->unknown += found.moved ? !moved : !found.count && !found.ambiguous;
+    if (!found.moved)
+        self->short_of_memory = lens_caption_texts_add(&self->texts, ids, found.count, text) != 0;
     return self->short_of_memory;
 }
 
@@ -179,7 +238,7 @@ static void begin(importer *self, const char *path)
     char *slash = self->folder ? strrchr(self->folder, '/') : NULL;
     if (slash)
         *slash = '\0';
-    self->unknown = self->ambiguous = self->captions = self->crowded = 0;
+    self->unknown = self->ambiguous = self->captions = self->crowded = self->looked = self->compared = 0;
     self->named = false;
     self->problems = 0;
 }
@@ -207,93 +266,6 @@ static void tell_unknown(const importer *self)
     }
 }
 
-/* Reads the captions of the file PATH by SETTINGS (NULL: none). 0, STOPPED or -1. */
-static int read_file(importer *self, const char *path, const char *settings, bool named, struct stat *info, lens_error *err)
-{
-    json_t *columns = settings ? json_loads(settings, 0, NULL) : NULL;
-    const lens_caption_options options = {json_string_value(json_object_get(columns, "file")), json_string_value(json_object_get(columns, "text"))};
-    const lens_caption_visitor visitor = {hear_caption, hear_problem, self};
-    begin(self, path);
-    self->named = named;
-    int result = lens_file_look(path, info, err);
-    if (result == 0)
-        result = names_of(self, err) ? lens_captions_read(path, &options, &visitor, err) : -1;
-    json_decref(columns);
-    return result;
-}
-
-/* A file that the person names, which is one that later runs look at too once it was read: with SETTINGS, which replace those it had. */
-static int import_named(importer *self, const char *path, const char *settings, int64_t *changed, lens_error *err)
-{
-    struct stat info;
-    int64_t id;
-    int result = read_file(self, path, settings, true, &info, err);
-    if (result == STOPPED)
-        return 0;
-    if (result < 0 || make(self, err) != 0 || lens_store_batch_begin(self->run->store, err) != 0)
-        return -1;
-    result = lens_store_source_put(self->run->store, path, LENS_SOURCE_FILE, settings, &id, err);
-    if (result == 0)
-        result = write(self, &self->texts, id, info.st_size, lens_file_mtime_ns(&info), changed, err);
-    result = lens_store_batch_end(self->run->store, result, err);
-    if (result == 0)
-        tell_unknown(self);
-    return result;
-}
-
-/* One that was read once, if it is another now. */
-static int import_known(importer *self, const lens_store_source *source, int64_t *changed, lens_error *err)
-{
-    struct stat info;
-    lens_error error = {0};
-    if (lens_file_look(source->path, &info, NULL) != 0) /* its captions stay, as those of pictures on an absent disk do */
-        return 0;
-    if (info.st_size == source->size && lens_file_mtime_ns(&info) == source->mtime_ns)
-        return 0;
-    const int result = read_file(self, source->path, source->settings, false, &info, &error);
-    if (result == STOPPED) /* the next run reads it: nothing is written of half a file */
-        return 0;
-    if (result < 0) { /* it was fine once: what it said stays, and the rest goes on */
-        note(self->run, NULL, error.message);
-        return 0;
-    }
-    return make(self, err) == 0 ? write(self, &self->texts, source->id, info.st_size, lens_file_mtime_ns(&info), changed, err) : -1;
-}
-
-static int import_files(importer *self, int64_t *changed, lens_error *err)
-{
-    const lens_index_options *options = self->run->options;
-    lens_names named = {0};
-    lens_store_sources sources = {0};
-    json_t *settings = json_pack("{so*so*}", "file", options->caption_file ? json_string(options->caption_file) : NULL, "text",
-                                 options->caption_text ? json_string(options->caption_text) : NULL);
-    char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
-    int result = text ? 0 : lens_fail_memory(err);
-    json_decref(settings);
-    for (size_t i = 0; i < options->caption_count && result == 0 && go_on(self, i, options->caption_count, false); i++) {
-        char *path = lens_path_absolute(options->captions[i], err);
-        if (!path)
-            result = -1;
-        else if (lens_names_add(&named, path) != 0)
-            result = lens_fail_memory(err);
-        else
-            result = import_named(self, path, text, changed, err);
-    }
-    free(text);
-    if (result == 0)
-        result = lens_store_sources_list(self->run->store, LENS_SOURCE_FILE, &sources, err);
-    for (size_t i = 0; i < sources.count && result == 0 && go_on(self, i, sources.count, false); i++) {
-        if (!lens_names_have(&named, sources.items[i].path))
-            result = import_known(self, &sources.items[i], changed, err);
-    }
-    lens_store_sources_free(&sources);
-    begin(self, ""); /* the path that it had is freed here */
-    lens_names_free(&named);
-    return result;
-}
-
-/* ---- files beside pictures ---- */
-
 static const lens_store_source *find_source(const lens_store_sources *sources, const char *path)
 {
     size_t low = 0, high = sources->count;
@@ -309,6 +281,149 @@ static const lens_store_source *find_source(const lens_store_sources *sources, c
     }
     return NULL;
 }
+
+/* The places of the file's names that were kept in its SETTINGS. */
+static int begin_places(importer *self, const json_t *settings, lens_error *err)
+{
+    const json_t *kept = json_object_get(settings, "places");
+    lens_caption_names_begin(self->names);
+    for (size_t i = 0; i < json_array_size(kept); i++) {
+        const char *place = json_string_value(json_array_get(kept, i));
+        if (place && lens_caption_names_place(self->names, place) != 0)
+            return lens_fail_memory(err);
+    }
+    return 0;
+}
+
+/* Keeps them all there. JSON has no words for a path that is not UTF-8: such a place is one for as long as it holds pictures that the file names. */
+static int keep_places(importer *self, json_t *settings, lens_error *err)
+{
+    const lens_names *places = lens_caption_names_places(self->names);
+    json_t *kept = places ? json_array() : NULL;
+    int result = kept ? 0 : -1;
+    for (size_t i = 0; result == 0 && i < places->count; i++)
+        if (lens_utf8_valid(places->items[i], strlen(places->items[i])))
+            result = json_array_append_new(kept, json_string(places->items[i]));
+    if (result == 0 && json_array_size(kept))
+        result = json_object_set(settings, "places", kept);
+    json_decref(kept);
+    return result == 0 ? 0 : lens_fail_memory(err);
+}
+
+/* Reads the captions of the file PATH by SETTINGS, which are then what is to be kept of it. It is read twice, for only after the last name is it known where its
+ * names are. 0, STOPPED or -1; or 1, of which make tells that memory is short. */
+static int read_file(importer *self, const char *path, json_t *settings, bool named, struct stat *info, lens_error *err)
+{
+    const lens_caption_options options = {json_string_value(json_object_get(settings, "file")), json_string_value(json_object_get(settings, "text"))};
+    const lens_caption_visitor look = {look_at_name, look_on, self}, visitor = {hear_caption, hear_problem, self};
+    begin(self, path);
+    self->named = named;
+    self->err = err;
+    int result = lens_file_look(path, info, err);
+    if (result == 0)
+        result = names_of(self, err) ? begin_places(self, settings, err) : -1;
+    if (result == 0)
+        result = lens_captions_read(path, &options, &look, err);
+    if (result == 0)
+        result = keep_places(self, settings, err);
+    if (result == 0)
+        result = lens_captions_read(path, &options, &visitor, err);
+    return result;
+}
+
+/* The settings of SOURCE (NULL: none yet). NULL when memory is short. Free with json_decref. */
+static json_t *settings_of(const lens_store_source *source)
+{
+    json_t *settings = source && source->settings ? json_loads(source->settings, 0, NULL) : NULL;
+    return settings ? settings : json_object();
+}
+
+/* Writes what was read of the file PATH, with what is to be kept of it; it is the source ID, or (0) the one at PATH from now on. */
+static int write_file(importer *self, const char *path, int64_t id, const json_t *settings, const struct stat *info, int64_t *changed, lens_error *err)
+{
+    lens_store *store = self->run->store;
+    char *text = json_dumps(settings, JSON_COMPACT);
+    int result = text ? make(self, err) : lens_fail_memory(err);
+    if (result == 0)
+        result = lens_store_batch_begin(store, err);
+    if (result == 0) {
+        result = id ? lens_store_source_settings(store, id, text, err) : lens_store_source_put(store, path, LENS_SOURCE_FILE, text, &id, err);
+        if (result == 0)
+            result = write(self, &self->texts, id, info->st_size, lens_file_mtime_ns(info), changed, err);
+        result = lens_store_batch_end(store, result, err);
+    }
+    free(text);
+    return result;
+}
+
+/* A file that the person names, which is one that later runs look at too once it was read: with COLUMNS, which replace those that KNOWN has (NULL: it is new). */
+static int import_named(importer *self, const char *path, json_t *columns, const lens_store_source *known, int64_t *changed, lens_error *err)
+{
+    struct stat info;
+    json_t *before = settings_of(known), *settings = json_copy(columns), *places = json_object_get(before, "places");
+    int result = settings && (!places || json_object_set(settings, "places", places) == 0) ? 0 : lens_fail_memory(err);
+    if (result == 0)
+        result = read_file(self, path, settings, true, &info, err);
+    const bool stopped = result == STOPPED;
+    if (result >= 0 && !stopped)
+        result = write_file(self, path, 0, settings, &info, changed, err);
+    if (result == 0)
+        tell_unknown(self);
+    json_decref(settings);
+    json_decref(before);
+    return stopped ? 0 : result;
+}
+
+/* One that was read once, if it is another now. */
+static int import_known(importer *self, const lens_store_source *source, int64_t *changed, lens_error *err)
+{
+    struct stat info;
+    lens_error error = {0};
+    if (lens_file_look(source->path, &info, NULL) != 0) /* its captions stay, as those of pictures on an absent disk do */
+        return 0;
+    if (info.st_size == source->size && lens_file_mtime_ns(&info) == source->mtime_ns)
+        return 0;
+    json_t *settings = settings_of(source);
+    int result = settings ? read_file(self, source->path, settings, false, &info, &error) : lens_fail_memory(&error);
+    if (result < 0) { /* it was fine once: what it said stays, and the rest goes on */
+        note(self->run, NULL, error.message);
+        result = 0;
+    } else { /* stopped, the next run reads it: nothing is written of half a file */
+        result = result == STOPPED ? 0 : write_file(self, source->path, source->id, settings, &info, changed, err);
+    }
+    json_decref(settings);
+    return result;
+}
+
+static int import_files(importer *self, int64_t *changed, lens_error *err)
+{
+    const lens_index_options *options = self->run->options;
+    lens_names named = {0};
+    lens_store_sources sources = {0};
+    json_t *columns = json_pack("{so*so*}", "file", options->caption_file ? json_string(options->caption_file) : NULL, "text",
+                                options->caption_text ? json_string(options->caption_text) : NULL);
+    int result = columns ? lens_store_sources_list(self->run->store, LENS_SOURCE_FILE, &sources, err) : lens_fail_memory(err);
+    for (size_t i = 0; i < options->caption_count && result == 0 && go_on(self, i, options->caption_count, false); i++) {
+        char *path = lens_path_absolute(options->captions[i], err);
+        if (!path)
+            result = -1;
+        else if (lens_names_add(&named, path) != 0)
+            result = lens_fail_memory(err);
+        else
+            result = import_named(self, path, columns, find_source(&sources, path), changed, err);
+    }
+    json_decref(columns);
+    for (size_t i = 0; i < sources.count && result == 0 && go_on(self, i, sources.count, false); i++) {
+        if (!lens_names_have(&named, sources.items[i].path))
+            result = import_known(self, &sources.items[i], changed, err);
+    }
+    lens_store_sources_free(&sources);
+    begin(self, ""); /* the path that it had is freed here */
+    lens_names_free(&named);
+    return result;
+}
+
+/* ---- files beside pictures ---- */
 
 /* Keeps what was collected of SIDECAR until it is written with what others say. */
 static int keep_heard(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, lens_error *err)

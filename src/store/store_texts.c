@@ -11,6 +11,11 @@ int lens_store_source_put(lens_store *store, const char *path, lens_source_kind 
     return ASK(store, source_put, path, kind, settings, id, err);
 }
 
+int lens_store_source_settings(lens_store *store, int64_t id, const char *settings, lens_error *err)
+{
+    return ASK(store, source_settings, id, settings, err);
+}
+
 int lens_store_source_remove(lens_store *store, int64_t id, lens_error *err)
 {
     return ASK(store, source_remove, id, err);

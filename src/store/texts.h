@@ -33,6 +33,9 @@ int lens_store_sources_list(lens_store *store, lens_source_kind kind, lens_store
 /* The id of the source at PATH, which is of KIND from now on (but a file of captions of many pictures stays one), added when it is new. SETTINGS (may be NULL: as it was) replace those it had. */
 int lens_store_source_put(lens_store *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err);
 
+/* SETTINGS replace those of the source, if it is still there. */
+int lens_store_source_settings(lens_store *store, int64_t id, const char *settings, lens_error *err);
+
 /* Takes a source out, with all that it said. */
 int lens_store_source_remove(lens_store *store, int64_t id, lens_error *err);
 

@@ -219,6 +219,127 @@ static void test_names_that_are_not_clear(void **state)
     free(table);
 }
 
+/* NAME, below the pictures, has the CAPTIONS, a bar between the lines; "": none. */
+static void expect_captions(const test_world *world, const char *name, const char *captions)
+{
+    char *path = test_world_path(world, name);
+    test_run run = test_world_expect(world, 0, "status", "--texts", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    lens_buffer got = {0};
+    lens_buffer_append(&got, "", 0);
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const json_t *line = json_array_get(lines, i);
+        if (strcmp(json_string_value(json_object_get(line, "path")), path) == 0)
+            lens_buffer_print(&got, "%s", json_string_value(json_object_get(line, "captions")));
+    }
+    for (char *at = got.data; *at; at++)
+        if (*at == '\n')
+            *at = '|';
+    if (strcmp(got.data, captions) != 0)
+        fail_msg("%s has '%s' instead of '%s'", path, got.data, captions);
+    lens_buffer_free(&got);
+    json_decref(lines);
+    test_run_free(&run);
+    free(path);
+}
+
+/* Two folders, one/ and two/, with pictures of the same names. */
+static void two_folders(const test_world *world)
+{
+    char name[20];
+    for (unsigned folder = 0; folder < 2; folder++) {
+        char *path = test_world_path(world, folder ? "two" : "one");
+        lens_error err = {0};
+        assert_done(lens_folder_make(path, &err), &err);
+        free(path);
+        for (unsigned i = 1; i <= 3; i++) {
+            snprintf(name, sizeof name, "%s/%u.png", folder ? "two" : "one", i);
+            test_world_picture(world, name, TEST_PNG, 100 + 10 * folder + i);
+        }
+    }
+}
+
+static void move(const test_world *world, const char *from, const char *to)
+{
+    char *old = test_world_path(world, from), *new = test_world_path(world, to);
+    assert_int_equal(rename(old, new), 0);
+    free(old), free(new);
+}
+
+/* The caption of a picture that is broken, gone or forgotten is not that of another one which is called the same; one that was moved keeps it. */
+static void test_a_picture_that_is_gone_is_no_other(void **state)
+{
+    const test_world *world = *state;
+    two_folders(world);
+    texts_world_write(world, "one/1.png", "broken");
+    texts_world_write(world, "one/captions.csv", "file,text\n1.png,one 1\n2.png,one 2\n3.png,one 3\n");
+    texts_world_write(world, "two/captions.json", "[{\"file\": \"1.png\", \"caption\": \"two 1\"}, {\"file\": \"2.png\", \"caption\": \"two 2\"}, {\"file\": \"3.png\", \"caption\": \"two 3\"}]");
+    char *one = test_world_path(world, "one/captions.csv"), *two = test_world_path(world, "two/captions.json"), *folder = test_world_path(world, "one");
+    texts_world_index(world, 5, "--captions", one, "--captions", two, NULL);
+    expect_captions(world, "two/1.png", "two 1");
+    texts_world_remove(world, "two/3.png");
+    texts_world_index(world, 0, NULL);
+    expect_captions(world, "one/3.png", "one 3");
+    /* Moved out of the folder of its table, also while others go. */
+    move(world, "one/3.png", "sub/3.png");
+    texts_world_remove(world, "one/2.png");
+    texts_world_index(world, 0, NULL);
+    expect_captions(world, "sub/3.png", "one 3");
+    test_world_picture(world, "one/2.png", TEST_PNG, 102);
+    texts_world_index(world, 1, "--captions", one, NULL);
+    /* A folder that holds none of them any more. */
+    test_run run = test_world_expect(world, 0, "forget", folder, NULL);
+    test_run_free(&run);
+    texts_world_index(world, 0, NULL);
+    texts_world_index(world, 0, "--captions", one, NULL); /* nor where the table is named again */
+    expect_captions(world, "two/1.png", "two 1");
+    expect_captions(world, "two/2.png", "two 2");
+    expect_captions(world, "sub/3.png", "one 3");
+    /* Captions forgotten, it is one that never fitted anywhere. */
+    run = test_world_expect(world, 0, "forget", "--captions", one, NULL);
+    test_run_free(&run);
+    texts_world_index(world, 3, "--captions", one, NULL);
+    expect_captions(world, "two/1.png", "two 1|one 1");
+    free(folder), free(two), free(one);
+}
+
+/* So it is with one table of both folders, in whose names the last folders are the same. */
+static void test_a_table_of_folders_that_are_called_the_same(void **state)
+{
+    const test_world *world = *state;
+    lens_error err = {0};
+    static const char *const folders[] = {"p", "q", "p/img", "q/img", "r"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char *path = test_world_path(world, folders[i]);
+        assert_done(lens_folder_make(path, &err), &err);
+        free(path);
+    }
+    test_world_picture(world, "p/img/1.png", TEST_PNG, 201);
+    test_world_picture(world, "p/img/2.png", TEST_PNG, 202);
+    test_world_picture(world, "q/img/1.png", TEST_PNG, 203);
+    lens_buffer table = {0};
+    lens_buffer_print(&table, "file\tcaption\n/home/other/img/2.png\tfrom elsewhere\n");
+    for (int i = 1; i <= 3; i++)
+        lens_buffer_print(&table, "%s/p/img/%d.png\tp %d\n%s/q/img/%d.png\tq %d\n", world->pictures, i, i, world->pictures, i, i);
+    char *path = test_path(world->folder, "both.tsv"), *relative = test_world_path(world, "both.tsv");
+    test_write(path, table.data, table.size);
+    texts_world_write(world, "both.tsv", "p/img/1.png\tfirst\nq/img/1.png\tsecond\np/img/2.png\tthird\nq/img/2.png\tfourth\n");
+    texts_world_index(world, 6, "--captions", path, "--captions", relative, NULL);
+    expect_captions(world, "p/img/2.png", "from elsewhere|p 2|third"); /* who keeps one table on two machines */
+    move(world, "p/img", "r/img"); /* all at once */
+    texts_world_index(world, 0, NULL);
+    expect_captions(world, "r/img/1.png", "p 1|first");
+    expect_captions(world, "r/img/2.png", "from elsewhere|p 2|third");
+    expect_captions(world, "q/img/1.png", "q 1|second");
+    texts_world_remove(world, "r/img/1.png");
+    texts_world_index(world, 0, NULL);
+    expect_captions(world, "q/img/1.png", "q 1|second");
+    test_run run = test_world_expect(world, 0, "check", NULL);
+    test_run_free(&run);
+    lens_buffer_free(&table);
+    free(relative), free(path);
+}
+
 /* What is no file of captions is refused, and later runs do not stumble over it. */
 static void test_what_is_no_file_of_captions(void **state)
 {
@@ -525,6 +646,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_are_listed_and_forgotten, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_picture_that_is_gone_is_no_other, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_table_of_folders_that_are_called_the_same, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_run_that_ends_before_the_captions, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_not_there, setup, test_world_teardown),

@@ -64,16 +64,17 @@ static void read_names(fixture *f)
 static void expect(fixture *f, const char *folder, const char *name, const char *paths)
 {
     const int64_t *ids;
-    size_t count;
-    bool ambiguous;
+    lens_caption_found found;
     lens_buffer got = {0};
     if (!f->names)
         read_names(f);
-    assert_int_equal(lens_caption_names_find(f->names, folder, name, &ids, &count, &ambiguous), 0);
-    assert_true(!ambiguous || count == 0);
-    name_all(f, ids, count, &got);
-    if (strcmp(ambiguous ? "?" : got.data, paths) != 0)
-        fail_msg("%s in %s is '%s' instead of '%s'", name, folder, ambiguous ? "?" : got.data, paths);
+    assert_int_equal(lens_caption_names_find(f->names, folder, name, &ids, &found), 0);
+    assert_true(!found.ambiguous || found.count == 0);
+    if (found.moved)
+        lens_buffer_print(&got, "moved ");
+    name_all(f, ids, found.count, &got);
+    if (strcmp(found.ambiguous ? "?" : got.data, paths) != 0)
+        fail_msg("%s in %s is '%s' instead of '%s'", name, folder, found.ambiguous ? "?" : got.data, paths);
     lens_buffer_free(&got);
 }
 
@@ -192,7 +193,7 @@ static void test_many_of_one_name(void **state)
     char path[100];
     const int64_t *ids;
     size_t count;
-    bool ambiguous;
+    lens_caption_found found;
     const char *first;
     for (unsigned i = 0; i < PICTURES; i++) {
         snprintf(path, sizeof path, i % 2 ? "/p/d%u.png" : "/p/%u/dog.png", i);
@@ -201,13 +202,13 @@ static void test_many_of_one_name(void **state)
     read_names(f);
     alarm(200);
     for (unsigned i = 0; i < MANY; i++) {
-        assert_int_equal(lens_caption_names_find(f->names, "/c", "dog.png", &ids, &count, &ambiguous), 0);
-        assert_true(count == 0 && ambiguous);
+        assert_int_equal(lens_caption_names_find(f->names, "/c", "dog.png", &ids, &found), 0);
+        assert_true(found.count == 0 && found.ambiguous);
     }
     for (unsigned i = 0; i < FEWER; i++) {
         snprintf(path, sizeof path, "from/elsewhere/%u/dog.png", i);
-        assert_int_equal(lens_caption_names_find(f->names, "/c", path, &ids, &count, &ambiguous), 0);
-        assert_true(count == (i < PICTURES && i % 2 == 0) && !ambiguous);
+        assert_int_equal(lens_caption_names_find(f->names, "/c", path, &ids, &found), 0);
+        assert_true(found.count == (i < PICTURES && i % 2 == 0) && !found.ambiguous);
         snprintf(path, sizeof path, "/p/d.%u.txt", i);
         assert_int_equal(lens_caption_names_beside(f->names, path, &ids, &count, &first), 0);
         assert_true(count == 0 && !first);
@@ -233,6 +234,60 @@ static void test_addresses(void **state)
     expect(f, "/c", "file:///pics/my%20dog.jpg", "/pics/my dog.jpg");
     expect(f, "/c", "file:///pics/100%2525.jpg", "/pics/100%25.jpg");
     expect(f, "/c", "my%20dog.jpg%00", "");
+}
+
+/* Reads the COUNT NAMES of a file of captions in FOLDER, in which names were found at PLACE before (NULL: nowhere); its places are then PLACES, a blank between. */
+static void look(fixture *f, const char *folder, const char *place, const char *const *names, size_t count, const char *places)
+{
+    lens_buffer got = {0};
+    read_names(f);
+    lens_caption_names_begin(f->names);
+    if (place)
+        assert_int_equal(lens_caption_names_place(f->names, place), 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(lens_caption_names_look(f->names, folder, names[i]), 0);
+    const lens_names *all = lens_caption_names_places(f->names);
+    assert_non_null(all);
+    lens_buffer_append(&got, "", 0);
+    for (size_t i = 0; i < all->count; i++)
+        lens_buffer_print(&got, "%s%s", i ? " " : "", all->items[i]);
+    assert_string_equal(got.data, places);
+    lens_buffer_free(&got);
+}
+
+/* Where a file called a picture by its exact path, names are exact, or of what was moved from there; elsewhere they are what they would be anyway. */
+static void test_places(void **state)
+{
+    fixture *f = *state;
+    static const char *const pictures[] = {"/a/x/1.png", "/a/x/below/3.png", "/a/x/2.png", "/b/x/1.png", "/b/x/3.png", "/b/x/4.png", "/a/x/f\xc3\xa9.png", "/b/x/e\xcc\x81.png", "/7.png"};
+    for (uint64_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+        put(f, pictures[i], i + 1);
+    look(f, "/a/x", NULL, NULL, 0, "");
+    expect(f, "/a/x", "4.png", "/b/x/4.png");
+    look(f, "/a/x", NULL, (const char *const[]){"4.png", "../no/1.png", "x/1.png"}, 3, ""); /* no name fits, so it is not where these names are */
+    expect(f, "/a/x", "4.png", "/b/x/4.png");
+    look(f, "/a/x", NULL, (const char *const[]){"4.png", "2.png", "/b/x/1.png", "./below/3.png", "1.png", "/7.png"}, 6, "/ /a/x /a/x/below /b/x");
+    look(f, "/a/x", NULL, (const char *const[]){"4.png", "2.png"}, 2, "/a/x");
+    expect(f, "/a/x", "1.png", "/a/x/1.png");
+    expect(f, "/a/x", "4.png", "moved /b/x/4.png");
+    expect(f, "/a/x", "/a/x/4.png", "moved /b/x/4.png");
+    expect(f, "/c", "/elsewhere/x/4.png", "/b/x/4.png"); /* of another machine, in the same file */
+    expect(f, "/a/x", "below/4.png", "");
+    expect(f, "/a/x", "3.png", "/a/x/below/3.png"); /* below the folder it may lie anywhere */
+    expect(f, "/a/x", "5.png", "");
+    look(f, "/c", "/gone/x", NULL, 0, "/gone/x"); /* what held pictures once, and was forgotten */
+    expect(f, "/c", "/gone/x/4.png", "moved /b/x/4.png");
+    expect(f, "/gone/x", "4.png", "moved /b/x/4.png");
+    expect(f, "/gone/x", "1.png", "moved /a/x/1.png /b/x/1.png"); /* either could have been */
+    expect(f, "/gone", "x/4.png", "moved /b/x/4.png");
+    expect(f, "/gone/y", "4.png", "/b/x/4.png");
+    look(f, "/a/x", "/a/x", (const char *const[]){"fe\xcc\x81.png"}, 1, "/a/x"); /* in whichever form */
+    expect(f, "/a/x", "fe\xcc\x81.png", "/a/x/f\xc3\xa9.png");
+    put(f, "/b/x/fe\xcc\x81.png", 50);
+    look(f, "/a/x", "/a/x", (const char *const[]){"fe\xcc\x81.png"}, 1, "/a/x");
+    expect(f, "/a/x", "fe\xcc\x81.png", "/a/x/f\xc3\xa9.png"); /* at its path in another form rather than moved */
+    expect(f, "/a/x", "e\xcc\x81.png", "moved /b/x/e\xcc\x81.png");
+    expect(f, "/a/x", "\xc3\xa9.png", "moved /b/x/e\xcc\x81.png");
 }
 
 /* Failed pictures cannot be meant, and pictures that came later are not known. */
@@ -335,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),   cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_that_several_have, setup, teardown),
         cmocka_unit_test_setup_teardown(test_addresses, setup, teardown), cmocka_unit_test_setup_teardown(test_what_is_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_places, setup, teardown),
         cmocka_unit_test_setup_teardown(test_beside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_letters_with_their_accents_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ends_of_paths, setup, teardown),

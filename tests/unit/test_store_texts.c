@@ -24,9 +24,12 @@ static void test_sources(void **state)
     assert_string_equal(sources.items[1].settings, "{\"file\":\"1\"}");
     lens_store_sources_free(&sources);
     assert_done(lens_store_captions_write(f->store, b, 77, 88, NULL, 0, true, NULL, &err), &err);
+    assert_done(lens_store_source_settings(f->store, b, "{\"file\":\"2\"}", &err), &err);
     assert_done(lens_store_source_remove(f->store, a, &err), &err);
+    assert_done(lens_store_source_settings(f->store, a, "{}", &err), &err); /* it does not come back by that */
     assert_done(lens_store_sources_list(f->store, LENS_SOURCE_FILE, &sources, &err), &err);
     assert_int_equal(sources.count, 1);
+    assert_string_equal(sources.items[0].settings, "{\"file\":\"2\"}");
     assert_true(sources.items[0].size == 77 && sources.items[0].mtime_ns == 88);
     lens_store_sources_free(&sources);
 }

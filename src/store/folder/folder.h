@@ -45,6 +45,7 @@ int lens_folder_compact(lens_folder *store, bool always, lens_error *err);
 int lens_folder_check(lens_folder *store, void (*fault)(void *context, const char *line), void *context, lens_error *err);
 int lens_folder_sources_list(lens_folder *store, lens_source_kind kind, lens_store_sources *out, lens_error *err);
 int lens_folder_source_put(lens_folder *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err);
+int lens_folder_source_settings(lens_folder *store, int64_t id, const char *settings, lens_error *err);
 int lens_folder_source_remove(lens_folder *store, int64_t id, lens_error *err);
 int lens_folder_captions_write(lens_folder *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err);
 int lens_folder_batch_begin(lens_folder *store, lens_error *err);

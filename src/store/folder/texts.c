@@ -72,6 +72,16 @@ int lens_sources_unread(lens_folder *store, lens_error *err)
     return lens_sql_run(store, "UPDATE source SET mtime_ns = -1 WHERE kind IN (1, 2) AND mtime_ns <> -1", err);
 }
 
+int lens_folder_source_settings(lens_folder *store, int64_t id, const char *settings, lens_error *err)
+{
+    sqlite3_stmt *statement = lens_sql(store, "UPDATE source SET settings = ?2 WHERE id = ?1", err);
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, id);
+    sqlite3_bind_blob64(statement, 2, settings, strlen(settings), SQLITE_STATIC);
+    return lens_sql_finish(store, statement, err);
+}
+
 int lens_folder_source_remove(lens_folder *store, int64_t id, lens_error *err)
 {
     if (lens_sql_begin(store, err) != 0)

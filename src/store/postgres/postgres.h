@@ -47,6 +47,7 @@ int lens_postgres_compact(lens_postgres *store, bool always, lens_error *err);
 int lens_postgres_check(lens_postgres *store, void (*fault)(void *context, const char *line), void *context, lens_error *err);
 int lens_postgres_sources_list(lens_postgres *store, lens_source_kind kind, lens_store_sources *out, lens_error *err);
 int lens_postgres_source_put(lens_postgres *store, const char *path, lens_source_kind kind, const char *settings, int64_t *id, lens_error *err);
+int lens_postgres_source_settings(lens_postgres *store, int64_t id, const char *settings, lens_error *err);
 int lens_postgres_source_remove(lens_postgres *store, int64_t id, lens_error *err);
 int lens_postgres_names_begin(lens_postgres *store, lens_error *err);
 int lens_postgres_captions_write(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err);

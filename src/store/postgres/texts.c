@@ -60,6 +60,16 @@ static int run_with(lens_postgres *store, const char *sql, int64_t number, lens_
     return lens_pg_run(store, sql, &args, NULL, err);
 }
 
+int lens_postgres_source_settings(lens_postgres *store, int64_t id, const char *settings, lens_error *err)
+{
+    lens_pg_args args = {0};
+    if (lens_pg_begin(store, err) != 0)
+        return -1;
+    lens_pg_int(&args, id);
+    lens_pg_path(&args, settings);
+    return lens_pg_end(store, lens_pg_run(store, "UPDATE source SET settings = $2 WHERE id = $1", &args, NULL, err), err);
+}
+
 int lens_postgres_source_remove(lens_postgres *store, int64_t id, lens_error *err)
 {
     if (lens_pg_begin(store, err) != 0)
