@@ -374,13 +374,24 @@ static int import_named(importer *self, const char *path, json_t *columns, const
     return stopped ? 0 : result;
 }
 
+/* The captions of a file that is not there stay, as those of pictures on an absent disk do. Who names others is told so, for one of them may be this file, renamed:
+ * its old captions would be found beside the new ones. In every run it would be told for as long as the disk is away, and a server that watches has many. */
+static void tell_missing(const importer *self, const lens_store_source *source, const lens_error *why)
+{
+    if (self->run->options->caption_count && why->code == LENS_E_MISSING)
+        note(self->run, source->path, "is not there; its captions are kept, and memelens forget --captions takes them out");
+}
+
 /* One that was read once, if it is another now. */
 static int import_known(importer *self, const lens_store_source *source, int64_t *changed, lens_error *err)
 {
     struct stat info;
     lens_error error = {0};
-    if (lens_file_look(source->path, &info, NULL) != 0) /* its captions stay, as those of pictures on an absent disk do */
+    if (lens_file_look(source->path, &info, &error) != 0) {
+        tell_missing(self, source, &error);
         return 0;
+    }
+    error = (lens_error){0};
     if (info.st_size == source->size && lens_file_mtime_ns(&info) == source->mtime_ns)
         return 0;
     json_t *settings = settings_of(source);

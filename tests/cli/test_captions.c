@@ -151,6 +151,40 @@ static void test_files_are_listed_and_forgotten(void **state)
     free(beside), free(two), free(one);
 }
 
+/* Indexes with the captions of FILE (NULL: none are named); whether the run then says that what OLD said is kept. */
+static bool told_of_missing(const test_world *world, const char *file, const char *old)
+{
+    lens_buffer line = {0};
+    lens_buffer_print(&line, "%s: is not there; its captions are kept, and memelens forget --captions takes them out\n", old);
+    test_run run = file ? test_world_expect(world, 0, "index", "--captions", file, NULL) : test_world_expect(world, 0, "index", NULL);
+    const bool told = strstr(run.err.data, line.data);
+    assert_true(told || !strstr(run.err.data, old));
+    lens_buffer_free(&line);
+    test_run_free(&run);
+    return told;
+}
+
+/* Renamed, a file of captions is another one, and who names it is told that what the old one said is kept; a run that names none says nothing, for it may be on
+ * a disk that is away. */
+static void test_a_file_that_was_renamed(void **state)
+{
+    const test_world *world = *state;
+    char *old = test_world_path(world, "old.tsv"), *new = test_world_path(world, "new.tsv");
+    texts_world_write(world, "old.tsv", "file\tcaption\na.png\told words\n");
+    texts_world_index(world, 1, "--captions", old, NULL);
+    assert_int_equal(rename(old, new), 0);
+    texts_world_write(world, "new.tsv", "file\tcaption\na.png\tother words\n");
+    assert_false(told_of_missing(world, NULL, old));
+    assert_true(told_of_missing(world, new, old));
+    texts_world_expect(world, "a.png", "old");
+    test_run run = test_world_expect(world, 0, "forget", "--captions", old, NULL);
+    test_run_free(&run);
+    assert_false(told_of_missing(world, new, old));
+    texts_world_expect(world, "", "old");
+    texts_world_expect(world, "a.png", "other");
+    free(new), free(old);
+}
+
 static void test_templates(void **state)
 {
     const test_world *world = *state;
@@ -644,6 +678,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lines_and_columns, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_picture_with_too_many, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_are_listed_and_forgotten, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_was_renamed, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_picture_that_is_gone_is_no_other, setup, test_world_teardown),
