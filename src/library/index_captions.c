@@ -54,6 +54,7 @@ typedef struct heard_sidecar {
     const lens_sidecar *sidecar;
     const lens_store_source *known; /* NULL: it is a new one */
     lens_caption_texts texts;
+    bool stays; /* what it said before */
 } heard_sidecar;
 
 typedef struct importer {
@@ -219,11 +220,11 @@ static int make(importer *self, lens_error *err)
     return self->short_of_memory || lens_caption_texts_make(&self->texts, hear_left_out, self) != 0 ? lens_fail_memory(err) : 0;
 }
 
-/* Writes TEXTS as all that SOURCE says. */
-static int write(const importer *self, const lens_caption_texts *texts, int64_t source, int64_t size, int64_t mtime_ns, int64_t *changed, lens_error *err)
+/* Writes TEXTS as what SOURCE says: WHOLE: all of it. */
+static int write(const importer *self, const lens_caption_texts *texts, int64_t source, int64_t size, int64_t mtime_ns, bool whole, int64_t *changed, lens_error *err)
 {
     int64_t changes = 0;
-    const int result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts->items, texts->count, true, &changes, err);
+    const int result = lens_store_captions_write(self->run->store, source, size, mtime_ns, texts->items, texts->count, whole, &changes, err);
     *changed += changes;
     return result;
 }
@@ -349,7 +350,7 @@ static int write_file(importer *self, const char *path, int64_t id, const json_t
     if (result == 0) {
         result = id ? lens_store_source_settings(store, id, text, err) : lens_store_source_put(store, path, LENS_SOURCE_FILE, text, &id, err);
         if (result == 0)
-            result = write(self, &self->texts, id, info->st_size, lens_file_mtime_ns(info), changed, err);
+            result = write(self, &self->texts, id, info->st_size, lens_file_mtime_ns(info), true, changed, err);
         result = lens_store_batch_end(store, result, err);
     }
     free(text);
@@ -436,8 +437,8 @@ static int import_files(importer *self, int64_t *changed, lens_error *err)
 
 /* ---- files beside pictures ---- */
 
-/* Keeps what was collected of SIDECAR until it is written with what others say. */
-static int keep_heard(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, lens_error *err)
+/* Keeps what was collected of SIDECAR until it is written with what others say. STAYS: with what it said before. */
+static int keep_heard(importer *self, const lens_sidecar *sidecar, const lens_store_source *known, bool stays, lens_error *err)
 {
     if (make(self, err) != 0)
         return -1;
@@ -445,7 +446,7 @@ static int keep_heard(importer *self, const lens_sidecar *sidecar, const lens_st
         self->heard_since = lens_seconds();
     for (size_t i = 0; i < self->texts.group_count; i++)
         self->heard_bytes += self->texts.groups[i].text.size;
-    self->heard[self->heard_count++] = (heard_sidecar){sidecar, known, self->texts};
+    self->heard[self->heard_count++] = (heard_sidecar){sidecar, known, self->texts, stays};
     self->texts = (lens_caption_texts){0};
     return 0;
 }
@@ -469,7 +470,7 @@ static int put_heard(importer *self, const heard_sidecar *heard, int64_t *change
     int64_t id = heard->known ? heard->known->id : 0;
     if (!heard->known && lens_store_source_put(self->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
         return -1;
-    return write(self, &heard->texts, id, sidecar->size, sidecar->mtime_ns, changed, err);
+    return write(self, &heard->texts, id, sidecar->size, sidecar->mtime_ns, !heard->stays, changed, err);
 }
 
 /* Writes what was read, in one transaction, in which no file is read any more: others wait for their turn meanwhile, and a server ends one in which it is asked
@@ -510,8 +511,8 @@ static int read_sidecar(importer *self, const lens_sidecar *sidecar, const lens_
         return lens_fail_memory(err);
     if (self->id_count == 0 && picture)
         return leave_out_sidecar(self, sidecar, known, changed, err);
-    if (self->id_count == 0)
-        return 0; /* of no picture */
+    if (self->id_count == 0) /* of no picture: what it said once went with one that was renamed, until it is changed */
+        return known ? keep_heard(self, sidecar, known, known->mtime_ns == -1 && known->size == sidecar->size, err) : 0;
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
     lens_error why = {0};
     const int result = lens_captions_beside(sidecar->path, picture, &visitor, &why);
@@ -525,7 +526,7 @@ static int read_sidecar(importer *self, const lens_sidecar *sidecar, const lens_
     }
     if (self->texts.group_count == 0 && !known)
         return 0; /* it says nothing */
-    return keep_heard(self, sidecar, known, err);
+    return keep_heard(self, sidecar, known, false, err);
 }
 
 static int compare_sidecars(const void *a, const void *b)

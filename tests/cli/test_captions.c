@@ -510,6 +510,30 @@ static void test_files_beside_pictures(void **state)
     free(from), free(to), free(text_from), free(text_to);
 }
 
+/* Where a picture is renamed without the file beside it, what that said goes with it; but what is then written into the file is of no picture. */
+static void test_a_file_that_lost_its_picture(void **state)
+{
+    const test_world *world = *state;
+    texts_world_write(world, "a.txt", "beside it");
+    texts_world_write(world, "b.txt", "the neighbour");
+    texts_world_index(world, 2, NULL);
+    move(world, "a.png", "renamed.png");
+    texts_world_index(world, 0, NULL);
+    texts_world_index(world, 0, NULL);
+    expect_captions(world, "renamed.png", "beside it");
+    texts_world_write(world, "a.txt", "of nothing now");
+    texts_world_index(world, 1, NULL);
+    expect_captions(world, "renamed.png", "");
+    texts_world_index(world, 0, NULL);
+    move(world, "renamed.png", "a.png");
+    texts_world_index(world, 1, NULL);
+    expect_captions(world, "a.png", "of nothing now");
+    move(world, "a.png", "renamed.png");
+    texts_world_write(world, "a.txt", "changed in the same run");
+    texts_world_index(world, 1, NULL);
+    expect_captions(world, "renamed.png", "");
+}
+
 /* Indexes as whoever the world's program runs as. */
 static void index_as_nobody(const test_world *world, int64_t captions)
 {
@@ -689,6 +713,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_index_that_is_off, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures_in_capitals, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_lost_its_picture, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_many_pictures, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_cannot_be_read, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_xmp_beside_a_picture_that_means_no_good, setup, test_world_teardown),
