@@ -95,7 +95,7 @@ typedef struct lens_index_options {
     const char *const *paths; /* none: every known folder is refreshed */
     size_t path_count;
     bool only_known; /* nobody names PATHS: what lies in no known folder, or was forgotten meanwhile, stays out, and where nothing is left nothing is looked at */
-    const char *const *models; /* names, each may carry "@PREP"; none: those of the library, or the default model */
+    const char *const *models; /* names, each may carry "@PREP"; none: those of the library that are here, or the default model */
     size_t model_count;
     const char *precision;      /* "auto", "f32", … */
     int threads;                /* 0: one for each processor this process may use */
@@ -489,6 +489,7 @@ typedef struct lens_status {
         char *name;
         int dim;
         int64_t vectors, bytes;
+        bool present; /* it is here; else nothing new is indexed with it */
         bool words; /* it can answer queries of words */
         int64_t approximate, approximate_bytes; /* vectors in its approximate index; 0: it has none */
     } *models;

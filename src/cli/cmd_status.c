@@ -115,8 +115,8 @@ static int print_json(const lens_status *status)
         const struct lens_status_model *one = &status->models[i];
         json_t *model = json_object();
         lens_json_set_path(model, "model", one->name); /* of a model of one's own its folder */
-        json_object_update_new(model, json_pack("{si sI sI sI sI}", "dim", one->dim, "vectors", (json_int_t)one->vectors, "bytes", (json_int_t)one->bytes,
-                                                "approximate", (json_int_t)one->approximate, "approximate_bytes", (json_int_t)one->approximate_bytes));
+        json_object_update_new(model, json_pack("{si sb sI sI sI sI}", "dim", one->dim, "present", one->present, "vectors", (json_int_t)one->vectors, "bytes",
+                                                (json_int_t)one->bytes, "approximate", (json_int_t)one->approximate, "approximate_bytes", (json_int_t)one->approximate_bytes));
         json_array_append_new(models, model);
     }
     json_t *object = json_pack("{sI sI sI sI sI sI sI so so so so}", "pictures", (json_int_t)status->pictures, "failed", (json_int_t)status->failed,
@@ -145,8 +145,8 @@ static int print_text(const lens_status *status)
         const struct lens_status_model *model = &status->models[i];
         fputs(i ? "          " : "models    ", stdout);
         cli_put_path(model->name);
-        printf(": %s of %s pictures' contents, %d numbers each (%s)\n", cli_count_text(model->vectors), cli_count_text(status->contents), model->dim,
-               cli_bytes_text(model->bytes));
+        printf(": %s of %s pictures' contents, %d numbers each (%s)%s\n", cli_count_text(model->vectors), cli_count_text(status->contents), model->dim,
+               cli_bytes_text(model->bytes), model->present ? "" : "  (not there now)");
     }
     for (size_t i = 0; i < status->model_count; i++) {
         const struct lens_status_model *model = &status->models[i];

@@ -125,32 +125,50 @@ static int run_threads(lens_run *run, lens_teller *out, lens_index_report *repor
 
 /* ---- models ---- */
 
-static int open_models(lens_run *run, lens_error *err)
+/* Opens NAME as the run's next model. */
+static int open_model(lens_run *run, const char *name, lens_error *err)
+{
+    lens_index_model *model = &run->models[run->model_count];
+    model->name = lens_model_canonical_name(name, err);
+    model->encoder = model->name ? lens_model_encoder(model->name, run->options->precision, LENS_TOWER_PICTURES, err) : NULL;
+    if (!model->encoder) {
+        free(model->name);
+        return -1;
+    }
+    model->dim = lens_encoder_about(model->encoder)->dim;
+    run->model_count++;
+    for (size_t i = 0; i + 1 < run->model_count; i++)
+        if (strcmp(run->models[i].name, model->name) == 0)
+            return lens_fail(err, LENS_E_ARGUMENT, "model %s is named twice", model->name);
+    return 0;
+}
+
+/* What the person named, or else the library's models that are here: the others do not wait for one that is not. Once it is back, a run encodes what it lacks. */
+static int open_models(lens_run *run, lens_teller *out, lens_error *err)
 {
     const lens_index_options *options = run->options;
     lens_store_models known = {0};
+    lens_names absent = {0};
+    lens_error why = {0};
     if (lens_store_models_list(run->store, &known, err) != 0)
         return -1;
     size_t count = options->model_count ? options->model_count : known.count ? known.count : 1;
     run->models = calloc(count, sizeof *run->models);
-    int result = run->models ? 0 : lens_fail_memory(err);
+    int result = run->models ? 0 : lens_fail_memory(&why);
     for (size_t i = 0; result == 0 && i < count; i++) {
         const char *name = options->model_count ? options->models[i] : known.count ? known.items[i].name : lens_catalogue_default;
-        lens_index_model *model = &run->models[run->model_count];
-        char *canonical = lens_model_canonical_name(name, err);
-        result = -1;
-        if (canonical && (model->encoder = lens_model_encoder(canonical, options->precision, LENS_TOWER_PICTURES, err))) {
-            run->model_count++;
-            model->dim = lens_encoder_about(model->encoder)->dim;
-            model->name = canonical;
-            canonical = NULL;
-            result = 0;
-        }
-        for (size_t j = 0; result == 0 && j + 1 < run->model_count; j++)
-            if (strcmp(run->models[j].name, model->name) == 0)
-                result = lens_fail(err, LENS_E_ARGUMENT, "model %s is named twice", model->name);
-        free(canonical);
+        result = open_model(run, name, &why);
+        if (result != 0 && why.code == LENS_E_MISSING && !options->model_count && (result = lens_names_add(&absent, strdup(name))) != 0)
+            lens_fail_memory(&why);
     }
+    if (result == 0 && run->model_count == 0)
+        result = -1;
+    for (size_t i = 0; result == 0 && i < absent.count; i++)
+        lens_tell(out, LENS_INDEX_NOTE, absent.items[i],
+                  "this model is not here, and the run goes on without it; bring it back (`memelens pull`), or take it out of the library (`memelens forget --model`)");
+    if (result != 0 && err)
+        *err = why;
+    lens_names_free(&absent);
     lens_store_models_free(&known);
     return result;
 }
@@ -257,7 +275,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     if (result == 0)
         result = lens_run_captions_there(run, err);
     if (result == 0)
-        result = open_models(run, err);
+        result = open_models(run, &out, err);
     if (result == 0)
         result = lens_targets_choose(run, err);
     if (result == 0)

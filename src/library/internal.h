@@ -59,6 +59,9 @@ char *lens_models_folder(lens_error *err);
  * not there: LENS_E_MISSING, and how to get it. NULL on failure. The caller frees. */
 char *lens_model_folder(const char *name, lens_error *err);
 
+/* Whether there is such a folder, or NAME is a model that needs none. */
+bool lens_model_present(const char *name);
+
 /* What the model NAME can encode, as lens_encoder_towers tells; 0 too when it is not there. */
 int lens_model_towers(const char *name);
 

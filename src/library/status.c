@@ -127,6 +127,7 @@ static int tell_models(lens_status *status, lens_library *library, lens_store *s
         const lens_store_model *model = &models->items[i];
         struct lens_status_model *out = &status->models[status->model_count++];
         *out = (struct lens_status_model){.name = strdup(model->name), .dim = model->dim, .vectors = model->vectors, .bytes = model->file_bytes};
+        out->present = lens_model_present(model->name);
         out->words = lens_model_knows_words(model->name) || (lens_word_bridge_known(folder, model) && lens_sentence_model_here());
         if (approximate)
             tell_approximate(library, store, model, out);

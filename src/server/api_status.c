@@ -35,8 +35,9 @@ static json_t *models_json(const lens_exchange *exchange, const lens_status *sta
 {
     json_t *array = json_array();
     for (size_t i = 0; i < status->model_count; i++)
-        json_array_append_new(array, json_pack("{sosisIsbso*}", "name", lens_path_or_name_json(exchange, status->models[i].name), "dim", status->models[i].dim,
-                                               "vectors", (json_int_t)status->models[i].vectors, "words", status->models[i].words, "approximate",
+        json_array_append_new(array, json_pack("{sosisbsIsbso*}", "name", lens_path_or_name_json(exchange, status->models[i].name), "dim", status->models[i].dim,
+                                               "present", status->models[i].present, "vectors", (json_int_t)status->models[i].vectors, "words",
+                                               status->models[i].words, "approximate",
                                                status->models[i].approximate ? json_integer((json_int_t)status->models[i].approximate) : NULL));
     return array;
 }

@@ -268,6 +268,72 @@ static void test_several_models_in_one_library(void **state)
     free(query);
 }
 
+/* The vectors that MODEL has, and whether it is told to be here. */
+static void expect_model(const test_world *world, const char *name, long vectors, bool present)
+{
+    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    const json_t *model = NULL, *models = json_object_get(json_array_get(lines, 0), "models");
+    for (size_t i = 0; i < json_array_size(models) && !model; i++)
+        if (strcmp(json_string_value(json_object_get(json_array_get(models, i), "model")), name) == 0)
+            model = json_array_get(models, i);
+    assert_non_null(model);
+    assert_int_equal(test_json_integer(model, "vectors"), vectors);
+    assert_int_equal(json_is_true(json_object_get(model, "present")), present);
+    json_decref(lines);
+    test_run_free(&run);
+}
+
+/* The others go on without it; once it is back, it has what came meanwhile. */
+static void test_a_model_that_is_away_stops_no_other(void **state)
+{
+    const test_world *world = *state;
+    char *folder = test_path(world->models, "efficientnet-lite0"), *away = test_path(world->folder, "away");
+    five_pictures(world);
+    expect_report(world, 5, 0, 0, 0, 0);
+    test_run run = test_world_expect(world, 0, "index", "--model", "colour", NULL);
+    test_run_free(&run);
+    assert_int_equal(rename(folder, away), 0);
+    test_world_picture(world, "f.jpg", TEST_JPEG_420, 6);
+    run = test_world_expect(world, 0, "index", NULL);
+    const char *note = strstr(run.err.data, "efficientnet-lite0: this model is not here");
+    assert_non_null(note);
+    assert_non_null(strstr(note, "memelens pull"));
+    assert_non_null(strstr(note, "memelens forget --model"));
+    assert_null(strstr(note + 1, "efficientnet-lite0"));
+    test_run_free(&run);
+    expect_model(world, "colour", 6, true);
+    expect_model(world, "efficientnet-lite0", 5, false);
+    run = test_world_expect(world, 0, "status", NULL);
+    assert_non_null(strstr(run.out.data, "(not there now)"));
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "index", "--model", "efficientnet-lite0", NULL); /* who names it means it */
+    assert_non_null(strstr(run.err.data, "memelens pull efficientnet-lite0"));
+    test_run_free(&run);
+    expect_report(world, 0, 6, 0, 0, 0);
+    assert_int_equal(rename(away, folder), 0);
+    expect_report(world, 1, 5, 0, 0, 0);
+    expect_model(world, "colour", 6, true);
+    expect_model(world, "efficientnet-lite0", 6, true);
+    expect_no_fault(world);
+
+    /* One that is here and does not open is an error. */
+    char *config = test_path(folder, "config.json");
+    test_write(config, "{", 1);
+    run = test_world_expect(world, 2, "index", NULL);
+    assert_non_null(strstr(run.err.data, config));
+    test_run_free(&run);
+    /* And where no other is left, there is nothing to be done. */
+    assert_int_equal(rename(folder, away), 0);
+    run = test_world_expect(world, 0, "forget", "--model", "colour", NULL);
+    test_run_free(&run);
+    run = test_world_expect(world, 2, "index", NULL);
+    assert_non_null(strstr(run.err.data, "memelens pull efficientnet-lite0"));
+    assert_null(strstr(run.err.data, "goes on without it"));
+    test_run_free(&run);
+    free(config), free(folder), free(away);
+}
+
 /* What a further model cannot have, the others keep. */
 static void test_a_model_that_cannot_take_a_picture(void **state)
 {
@@ -508,6 +574,7 @@ int main(void)
         WORLD_TEST(test_a_folder_that_cannot_be_read_loses_nothing),
         WORLD_TEST(test_forgotten_stays_out_until_named),
         WORLD_TEST(test_several_models_in_one_library),
+        WORLD_TEST(test_a_model_that_is_away_stops_no_other),
         WORLD_TEST(test_a_model_that_cannot_take_a_picture),
         WORLD_TEST(test_search_in_indexes_first),
         WORLD_TEST(test_exclusions_are_kept),

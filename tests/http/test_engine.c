@@ -274,11 +274,61 @@ static void notes_tell_paths_to_this_machine_alone(void **state)
     test_world_free(own);
 }
 
+/* Whether AT tells that the model of one's own is here. */
+static bool tells_clip(const test_serving *at)
+{
+    json_t *status = test_serving_json(at, 200, "GET", "/api/status", "", NULL), *model;
+    size_t i;
+    int told = -1;
+    json_array_foreach(json_object_get(status, "models"), i, model)
+        if (strstr(json_string_value(json_object_get(model, "name")), "own-clip"))
+            told = json_is_true(json_object_get(model, "present"));
+    assert_true(told >= 0);
+    json_decref(status);
+    return told;
+}
+
+static void a_model_that_is_away_stops_no_other(void **state)
+{
+    (void)state;
+    const test_serving *const both[] = {&serving, &quiet};
+    char *away = test_path(world->folder, "away");
+    assert_int_equal(rename(clip, away), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "meanwhile%u.png", i);
+        test_world_picture(world, name, TEST_PNG, 60 + i);
+        const int fd = listen_to_events(both[i]), end = listen_to_events(both[i]);
+        json_decref(next_event(fd, "progress"));
+        json_decref(next_event(end, "progress"));
+        test_serving_expect(both[i], 202, "POST", "/api/index", "", "{}");
+        json_t *done = next_event(end, "done"); /* first: of a run that fails there is no note */
+        assert_true(json_is_true(json_object_get(done, "ok")));
+        assert_int_equal(test_json_integer(done, "indexed"), 1);
+        json_t *note = next_event(fd, "note");
+        close(fd), close(end);
+        json_decref(done);
+        assert_string_equal(json_string_value(json_object_get(note, "name")), "own-clip");
+        assert_non_null(strstr(json_string_value(json_object_get(note, "reason")), "memelens forget --model"));
+        assert_int_equal(json_object_get(note, "path") != NULL, i == 0);
+        json_decref(note);
+        assert_false(tells_clip(both[i]));
+    }
+    assert_int_equal(rename(away, clip), 0);
+    json_t *done = run_to_its_end(&serving);
+    assert_true(json_is_true(json_object_get(done, "ok")));
+    assert_int_equal(test_json_integer(done, "indexed"), 2);
+    json_decref(done);
+    assert_true(tells_clip(&serving));
+    free(away);
+}
+
 static void a_run_that_fails_says_so_and_why(void **state)
 {
     (void)state;
-    char *away = test_path(world->folder, "away");
-    assert_int_equal(rename(clip, away), 0);
+    char *config = test_path(clip, "config.json");
+    lens_buffer whole = test_read(config);
+    test_write(config, "{", 1);
     test_world_picture(world, "new.png", TEST_PNG, 50);
     json_t *done = run_to_its_end(&serving), *hidden = run_to_its_end(&quiet);
     assert_true(json_is_false(json_object_get(done, "ok")));
@@ -291,7 +341,7 @@ static void a_run_that_fails_says_so_and_why(void **state)
     json_t *status = test_serving_json(&serving, 200, "GET", "/api/status", "", NULL);
     assert_true(json_is_false(json_object_get(json_object_get(status, "indexing"), "ok")));
     json_decref(status);
-    assert_int_equal(rename(away, clip), 0);
+    test_write(config, whole.data, whole.size);
     done = run_to_its_end(&serving);
     assert_true(json_is_true(json_object_get(done, "ok")));
     assert_null(json_object_get(done, "reason"));
@@ -300,7 +350,8 @@ static void a_run_that_fails_says_so_and_why(void **state)
     status = test_serving_json(&serving, 200, "GET", "/api/status", "", NULL);
     assert_true(json_is_true(json_object_get(json_object_get(status, "indexing"), "ok")));
     json_decref(status);
-    free(away);
+    lens_buffer_free(&whole);
+    free(config);
 }
 
 /* ---- paths ---- */
@@ -363,6 +414,7 @@ int main(void)
         cmocka_unit_test(what_an_encoder_sees_is_shown_without_its_weights),
         cmocka_unit_test(a_model_that_is_another_one_now_is_opened_again),
         cmocka_unit_test(notes_tell_paths_to_this_machine_alone),
+        cmocka_unit_test(a_model_that_is_away_stops_no_other),
         cmocka_unit_test(a_run_that_fails_says_so_and_why),
         cmocka_unit_test(patterns_find_out_nothing_about_what_is_above),
         cmocka_unit_test(what_is_quiet_tells_no_path),

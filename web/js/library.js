@@ -87,7 +87,7 @@ export async function library(root, say) {
     make('h2', {}, 'Could it be opened?'), failures(status),
     make('h2', {}, 'Can the model answer?'),
     status.models.length ? make('table', {}, make('thead', {}, make('tr', {}, ...['Model', 'Different pictures', 'Words'].map(name => make('th', {scope: 'col'}, name)))),
-      make('tbody', {}, ...status.models.map(model => make('tr', {}, make('td', {title: model.name}, modelName(model.name)), make('td', {}, `${count(model.vectors)} of ${count(status.contents)}`), make('td', {}, model.words ? 'yes' : 'no'))))) : null,
+      make('tbody', {}, ...status.models.map(model => make('tr', {}, make('td', {title: model.name}, modelName(model.name), model.present ? null : make('em', {}, ' is not here now; what is new waits for it')), make('td', {}, `${count(model.vectors)} of ${count(status.contents)}`), make('td', {}, model.words ? 'yes' : 'no'))))) : null,
     make('h2', {}, 'Can words find it?'), words(status, say),
     make('h2', {}, 'Is it another picture than you think?'),
     make('ul', {}, make('li', {}, 'Search by a picture that looks like it; “What the encoder saw” in the large view shows what was cut away.'),
