@@ -58,6 +58,9 @@ void lens_warm_free(lens_warm *warm);
 void lens_warm_end(lens_warm *warm);
 void lens_warm_refresh(lens_warm *warm);
 lens_library *lens_library_open_warm(lens_warm *warm, lens_error *err);
+/* Between two queries: where another library was put at the place of the one that LIBRARY has open, or none is there any more, that is what is asked from here on. All
+ * until then is answered by one and the same, or fails with LENS_E_AWAY. Costs a microsecond or two. */
+void lens_library_follow(lens_library *library);
 
 /* ---- decoding apart ------------------------------------------------------------------------------------------------- */
 

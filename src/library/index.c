@@ -346,11 +346,22 @@ static int open_store(lens_run *run, lens_error *err)
     return run->store ? 0 : -1;
 }
 
+/* Whether there is a library, to make none where nobody asked for one: another may be about to be put there. */
+static bool is_there(const char *place)
+{
+    lens_error why = {0};
+    lens_store *store = lens_store_open(place, LENS_STORE_READ, 0, &why);
+    lens_store_close(store);
+    return store || why.code != LENS_E_MISSING;
+}
+
 int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err)
 {
     *report = (lens_index_report){0};
     lens_run run = {.options = options, .place = &library->place};
     lens_error why = {0};
+    if (options->only_known && !is_there(library->place.store))
+        return 0;
     if (open_store(&run, &why) != 0) {
         report->stopped = why.code == LENS_E_CANCELLED;
         if (!report->stopped && err)

@@ -64,6 +64,18 @@ lens_store *lens_library_reader(lens_library *library, lens_error *err)
     return library->store;
 }
 
+void lens_library_follow(lens_library *library)
+{
+    if (!library->store || !lens_store_moved(library->store))
+        return;
+    lens_store_close(library->store);
+    lens_word_memory_free(library->words);
+    lens_word_map_free(library->map);
+    library->store = NULL;
+    library->words = NULL;
+    library->map = NULL;
+}
+
 void lens_library_reader_done(lens_library *library, lens_store *store)
 {
     if (store != library->store)
@@ -236,10 +248,12 @@ int lens_picture_some(lens_library *library, int64_t *ids, int count, lens_error
 
 int lens_library_model_of(lens_library *library, lens_store *store, const char *wanted, bool words, lens_store_model *out, lens_error *err)
 {
-    if (library->warm)
-        return lens_warm_model(library->warm, wanted, words, out, err);
-    lens_store *own = store ? NULL : lens_library_reader(library, err);
-    const int result = store || own ? lens_library_model(store ? store : own, &library->place, wanted, words, out, err) : -1;
+    lens_store *own = store ? NULL : lens_library_reader(library, err), *from = store ? store : own;
+    int result = -1;
+    if (from && library->warm)
+        result = lens_warm_model(library->warm, from, wanted, words, out, err);
+    else if (from)
+        result = lens_library_model(from, &library->place, wanted, words, out, err);
     lens_library_reader_done(library, own);
     return result;
 }

@@ -66,7 +66,7 @@ static int open_vectors(lens_ranker *self, lens_error *err)
         if (lens_store_vectors_open(self->store, self->model.id, (const char *const *)self->in.items, self->in.count, &self->vectors, err) != 0)
             return -1;
     } else {
-        self->warm = lens_warm_view_of(self->library->warm, self->model.id, err);
+        self->warm = lens_warm_view_of(self->library->warm, self->store, self->model.id, err);
         if (!self->warm)
             return -1;
         self->vectors = self->warm->vectors;
@@ -270,7 +270,7 @@ static void spread_of(const lens_ranker *self, const lens_store_vectors *all, co
 /* Of all pictures, where ours are those of some folders alone. */
 static int measure_all(lens_ranker *self, lens_error *err)
 {
-    lens_warm_view *warm = self->library->warm ? lens_warm_view_of(self->library->warm, self->model.id, err) : NULL;
+    lens_warm_view *warm = self->library->warm ? lens_warm_view_of(self->library->warm, self->store, self->model.id, err) : NULL;
     lens_store_vectors own = {0};
     if (self->library->warm ? !warm : lens_store_vectors_open(self->store, self->model.id, NULL, 0, &own, err) != 0)
         return -1;

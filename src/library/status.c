@@ -64,7 +64,7 @@ static int list_workers(lens_status *status, lens_store *store, lens_error *err)
 /* What its approximate index covers. A warm has it at hand; else the vectors are looked into, which takes a moment where there are many. */
 static void tell_approximate(lens_library *library, lens_store *store, const lens_store_model *model, struct lens_status_model *out)
 {
-    lens_warm_view *view = library->warm && !lens_store_searches(store) ? lens_warm_view_of(library->warm, model->id, NULL) : NULL;
+    lens_warm_view *view = library->warm && !lens_store_searches(store) ? lens_warm_view_of(library->warm, store, model->id, NULL) : NULL;
     double recall, ratio;
     if (!view)
         out->approximate = lens_approximate_covered(store, model->id, &out->approximate_bytes, &recall, &ratio);

@@ -1,5 +1,6 @@
 /* The warm: shared by threads under one lock, which no one holds while encoding or scanning. A thread of its own asks five times a second
- * whether another connection wrote to the library, and exchanges the views; whoever searches meanwhile goes on with the old ones. */
+ * whether another connection wrote to the library, and exchanges the views; whoever searches meanwhile goes on with the old ones. What is kept is of one library, and
+ * given only to who reads the same: another one may be put in its place at any time. */
 #include "library/warm.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct lens_warm {
     bool has_refresher;
     lens_store *store;
     int64_t version;
+    lens_store_file file; /* of the library that the models are of */
     lens_store_models models;
     bool models_known;
     lens_warm_view *views[VIEWS_MOST];
@@ -70,6 +72,7 @@ static lens_warm_view *load_view(lens_store *store, int64_t model, lens_error *e
         return NULL;
     }
     atomic_init(&view->users, 1);
+    view->file = lens_store_file_of(store);
     view->model = model;
     lens_copies_refresh(store, model, COPIES_LEAST);
     int result = lens_store_vectors_open(store, model, NULL, 0, &view->vectors, err);
@@ -101,18 +104,9 @@ static int read_models(lens_warm *warm, int64_t *version, lens_error *err)
     lens_store_models_free(&warm->models);
     warm->models = models;
     warm->models_known = true;
+    warm->file = lens_store_file_of(warm->store);
     pthread_mutex_unlock(&warm->lock);
     return 0;
-}
-
-/* Opens the store and reads its models, if that was not done yet. Under refresh_lock. */
-static int need_store(lens_warm *warm, lens_error *err)
-{
-    if (!warm->store)
-        warm->store = lens_store_open(warm->place.store, LENS_STORE_READ, 0, err);
-    if (!warm->store)
-        return -1;
-    return warm->models_known ? 0 : read_models(warm, &warm->version, err);
 }
 
 static void drop_view(lens_warm *warm, size_t at)
@@ -120,6 +114,42 @@ static void drop_view(lens_warm *warm, size_t at)
     lens_warm_view *old = warm->views[at];
     warm->views[at] = warm->views[--warm->view_count];
     lens_warm_view_release(old);
+}
+
+static void drop_terms(lens_warm *warm)
+{
+    for (size_t i = 0; i < TERMS; i++) {
+        free(warm->terms[i].vector);
+        warm->terms[i] = (warm_term){0};
+    }
+}
+
+/* Drops all that is of a library that lies at its place no more; whoever is in the middle of it goes on with what they have. Under refresh_lock. */
+static void leave_moved(lens_warm *warm)
+{
+    if (!warm->store || !lens_store_moved(warm->store))
+        return;
+    pthread_mutex_lock(&warm->lock);
+    while (warm->view_count)
+        drop_view(warm, 0);
+    lens_store_models_free(&warm->models);
+    warm->models_known = false;
+    drop_terms(warm);
+    pthread_mutex_unlock(&warm->lock);
+    lens_store_close(warm->store);
+    warm->store = NULL;
+}
+
+/* Opens the store and reads its models, if that was not done yet, for one who reads what ASKER does. Under refresh_lock. */
+static int need_store(lens_warm *warm, const lens_store *asker, lens_error *err)
+{
+    leave_moved(warm);
+    if (!warm->store)
+        warm->store = lens_store_open(warm->place.store, LENS_STORE_READ, 0, err);
+    if (!warm->store || (!warm->models_known && read_models(warm, &warm->version, err) != 0))
+        return -1;
+    return lens_store_file_same(lens_store_file_of(warm->store), lens_store_file_of(asker))
+               ? 0 : lens_fail(err, LENS_E_AWAY, "%s: another library was put here just now: please ask again", warm->place.shown);
 }
 
 /* Whether an approximate index was made, or removed, since VIEW was loaded: that writes nothing into the database. */
@@ -168,6 +198,7 @@ void lens_warm_refresh(lens_warm *warm)
     int64_t version;
     if (lock_refresh(warm, &ignored) != 0)
         return;
+    leave_moved(warm);
     if (warm->store && warm->models_known && lens_store_version(warm->store, &version, &ignored) == 0 && (version != warm->version || any_cells_changed(warm)) &&
         read_models(warm, &version, &ignored) == 0) {
         for (size_t i = warm->view_count; i-- > 0;) { /* only this function takes views away, and refresh_lock is held */
@@ -207,12 +238,13 @@ static void *refresh_always(void *context)
     return NULL;
 }
 
-static lens_warm_view *held_view(lens_warm *warm, int64_t model)
+static lens_warm_view *held_view(lens_warm *warm, const lens_store *store, int64_t model)
 {
+    const lens_store_file file = lens_store_file_of(store);
     lens_warm_view *view = NULL;
     pthread_mutex_lock(&warm->lock);
     for (size_t i = 0; i < warm->view_count && !view; i++)
-        if (warm->views[i]->model == model)
+        if (warm->views[i]->model == model && lens_store_file_same(warm->views[i]->file, file))
             view = warm->views[i];
     if (view)
         atomic_fetch_add(&view->users, 1);
@@ -220,18 +252,18 @@ static lens_warm_view *held_view(lens_warm *warm, int64_t model)
     return view;
 }
 
-lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *err)
+lens_warm_view *lens_warm_view_of(lens_warm *warm, const lens_store *store, int64_t model, lens_error *err)
 {
-    lens_warm_view *view = held_view(warm, model);
+    lens_warm_view *view = held_view(warm, store, model);
     if (view)
         return view;
     if (lock_refresh(warm, err) != 0)
         return NULL;
-    view = held_view(warm, model); /* another thread may have been faster */
+    view = held_view(warm, store, model); /* another thread may have been faster */
     /* All requests want it, and of a large library it takes longer than any of them has. */
     refreshing own = {.warm = warm, .begun = lens_seconds()};
     const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = goes_on, .context = &own});
-    if (!view && need_store(warm, err) == 0 && (view = load_view(warm->store, model, err))) {
+    if (!view && need_store(warm, store, err) == 0 && (view = load_view(warm->store, model, err))) {
         pthread_mutex_lock(&warm->lock);
         if (warm->view_count < VIEWS_MOST) {
             warm->views[warm->view_count++] = view;
@@ -244,22 +276,25 @@ lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *er
     return view;
 }
 
-int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+/* lens_library_choose, where the models that are known are those of the library that STORE reads; *RESULT is what it came to. */
+static bool choose_known(lens_warm *warm, const lens_store *store, const char *wanted, bool words, lens_store_model *out, int *result, lens_error *err)
 {
     pthread_mutex_lock(&warm->lock);
-    bool known = warm->models_known;
+    const bool known = warm->models_known && lens_store_file_same(warm->file, lens_store_file_of(store));
+    if (known)
+        *result = lens_library_choose(&warm->models, &warm->place, wanted, words, out, err);
     pthread_mutex_unlock(&warm->lock);
-    if (!known) {
-        if (lock_refresh(warm, err) != 0)
-            return -1;
-        const int result = need_store(warm, err);
-        pthread_mutex_unlock(&warm->refresh_lock);
-        if (result != 0)
-            return -1;
-    }
-    pthread_mutex_lock(&warm->lock);
-    const int result = lens_library_choose(&warm->models, &warm->place, wanted, words, out, err);
-    pthread_mutex_unlock(&warm->lock);
+    return known;
+}
+
+int lens_warm_model(lens_warm *warm, const lens_store *store, const char *wanted, bool words, lens_store_model *out, lens_error *err)
+{
+    int result = -1;
+    if (choose_known(warm, store, wanted, words, out, &result, err) || lock_refresh(warm, err) != 0)
+        return result;
+    if (need_store(warm, store, err) == 0)
+        choose_known(warm, store, wanted, words, out, &result, err);
+    pthread_mutex_unlock(&warm->refresh_lock);
     return result;
 }
 
@@ -378,8 +413,7 @@ void lens_warm_free(lens_warm *warm)
     lens_store_models_free(&warm->models);
     lens_store_close(warm->store);
     lens_warm_encoders_free(warm->encoders);
-    for (size_t i = 0; i < TERMS; i++)
-        free(warm->terms[i].vector);
+    drop_terms(warm);
     pthread_cond_destroy(&warm->ended);
     pthread_mutex_destroy(&warm->refresh_lock);
     pthread_mutex_destroy(&warm->lock);

@@ -11,6 +11,7 @@
 
 /* A model's vectors as they were at one moment. */
 typedef struct lens_warm_view {
+    lens_store_file file; /* of the library that it is of */
     int64_t model;
     lens_store_vectors vectors; /* of all pictures */
     lens_packed *copies;        /* of BYTES; NULL: none */
@@ -24,11 +25,13 @@ typedef struct lens_warm_view {
 
 const lens_library_place *lens_warm_place(const lens_warm *warm);
 
+/* Here and below, STORE is the asker's: LENS_E_AWAY when it has another library open than lies at the place now. */
+
 /* lens_library_model, out of what is known already. */
-int lens_warm_model(lens_warm *warm, const char *wanted, bool words, lens_store_model *out, lens_error *err);
+int lens_warm_model(lens_warm *warm, const lens_store *store, const char *wanted, bool words, lens_store_model *out, lens_error *err);
 
 /* The newest view of MODEL's vectors, or NULL. Give it back with lens_warm_view_release (NULL allowed). */
-lens_warm_view *lens_warm_view_of(lens_warm *warm, int64_t model, lens_error *err);
+lens_warm_view *lens_warm_view_of(lens_warm *warm, const lens_store *store, int64_t model, lens_error *err);
 void lens_warm_view_release(lens_warm_view *view);
 
 /* Lives as long as WARM. */

@@ -229,11 +229,41 @@ static int read_rules(lens_watch *self, lens_buffer *rules, lens_error *err)
     return result;
 }
 
-/* Reads the rules when someone wrote to the library, and begins anew when they are others. A library that is not there yet has none. */
+/* The library is gone: what was known of it, and of what changed in its folders, goes for nothing, for another one may come to its place. */
+static void leave(lens_watch *self)
+{
+    lens_library_reader_done(self->library, self->store);
+    self->store = NULL;
+    clear_changed(self);
+    free_roots(self);
+    free(self->rules);
+    self->rules = NULL;
+    if (self->folders)
+        lens_folder_watch_clear(self->folders);
+}
+
+/* lens_store_version, where the library is there: 1. 0: it is gone; -1: error. */
+static int look_at_library(lens_watch *self, int64_t *version, lens_error *err)
+{
+    lens_error why = {0};
+    if (lens_store_version(self->store, version, &why) == 0)
+        return 1;
+    if (why.code == LENS_E_MISSING) { /* a database's, which was dropped */
+        leave(self);
+        return 0;
+    }
+    if (err)
+        *err = why;
+    return -1;
+}
+
+/* Reads the rules when someone wrote to the library, and begins anew when they are others. A library that is not there has none. */
 static int follow_rules(lens_watch *self, lens_error *err)
 {
     lens_error missing = {0};
     int64_t version = 0;
+    if (self->store && lens_store_moved(self->store))
+        leave(self);
     if (!self->store && !(self->store = lens_library_reader(self->library, &missing))) {
         if (missing.code == LENS_E_MISSING)
             return 0;
@@ -241,8 +271,9 @@ static int follow_rules(lens_watch *self, lens_error *err)
             *err = missing;
         return -1;
     }
-    if (lens_store_version(self->store, &version, err) != 0)
-        return -1;
+    const int there = look_at_library(self, &version, err);
+    if (there <= 0)
+        return there;
     if (self->rules && version == self->version)
         return 0;
     lens_watch next = {.library = self->library, .store = self->store};

@@ -323,11 +323,11 @@ void lens_api_thumb(lens_exchange *exchange)
 {
     lens_picture picture;
     const char *asked;
-    char version[LENS_VERSION_SIZE], name[80], etag[96];
+    char version[LENS_VERSION_SIZE], name[96], etag[112];
     int side;
     if (read_side(exchange, &side) != 0 || lens_parameter(exchange, "v", &asked) != 0 || lens_picture_find(exchange, exchange->id, &picture) != 0)
         return;
-    lens_picture_version(&picture, version);
+    lens_picture_version(exchange, &picture, version);
     snprintf(name, sizeof name, "%lld-%s-%d", (long long)picture.id, version, side);
     snprintf(etag, sizeof etag, "\"%s\"", name);
     /* Without a version, or with an old one, the address stays when the file changes. */

@@ -13,9 +13,9 @@ json_t *lens_path_json(const lens_exchange *exchange, const char *path);
 /* PATH where this server tells paths, else its last name: also of a model, as one's own is named by its folder. */
 json_t *lens_path_or_name_json(const lens_exchange *exchange, const char *path);
 
-/* What the bytes in PICTURE's file are called: otherwise once they have changed, so that what was made of them may be kept for ever. */
-enum { LENS_VERSION_SIZE = 40 };
-void lens_picture_version(const lens_picture *picture, char version[LENS_VERSION_SIZE]);
+/* What the bytes in PICTURE's file are called: otherwise once they have changed, or another library is here, so that what was made of them may be kept for ever. */
+enum { LENS_VERSION_SIZE = 48 };
+void lens_picture_version(const lens_exchange *exchange, const lens_picture *picture, char version[LENS_VERSION_SIZE]);
 
 /* {"id", "name", "path" where it is told, "width", "height", "bytes", "format", "modified", "file", "thumb"} */
 json_t *lens_picture_json(const lens_exchange *exchange, const lens_picture *picture);

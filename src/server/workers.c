@@ -53,6 +53,7 @@ static void *work(void *context)
         worker->exchange = exchange;
         worker->since = lens_seconds();
         lens_daemon_release(exchange); /* of a quick worker that found it slow */
+        lens_library_follow(worker->library);
         if (atomic_load(&server->overdue))
             lens_answer_error(exchange, 503, "unavailable", "the server is ending");
         else if (atomic_load(&exchange->gone))

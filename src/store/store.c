@@ -191,6 +191,21 @@ int lens_store_version(lens_store *store, int64_t *version, lens_error *err)
     return ASK(store, version, version, err);
 }
 
+lens_store_file lens_store_file_of(const lens_store *store)
+{
+    return store->folder ? lens_folder_file_of(store->folder) : (lens_store_file){0};
+}
+
+bool lens_store_file_same(lens_store_file a, lens_store_file b)
+{
+    return a.device == b.device && a.number == b.number;
+}
+
+bool lens_store_moved(const lens_store *store)
+{
+    return store->folder && lens_folder_moved(store->folder);
+}
+
 int lens_store_moment_begin(lens_store *store, lens_error *err)
 {
     return ASK(store, moment_begin, err);

@@ -338,6 +338,18 @@ void lens_store_workers_free(lens_store_workers *workers);
  * each look. */
 int lens_store_version(lens_store *store, int64_t *version, lens_error *err);
 
+/* Which library is read: the disk and the number of its file, which no other has while this one is open. Of a database 0: there the version is another one too where
+ * the library was dropped and made anew. */
+typedef struct lens_store_file {
+    uint64_t device, number;
+} lens_store_file;
+lens_store_file lens_store_file_of(const lens_store *store);
+bool lens_store_file_same(lens_store_file a, lens_store_file b);
+
+/* Whether what STORE reads lies at its place no more: it was moved away or removed, and maybe another library was put there. That costs a microsecond or two; of a
+ * database it is never so. */
+bool lens_store_moved(const lens_store *store);
+
 /* From here to the end all that is read is of one moment, and reading many rows costs a third: each statement by itself takes and drops locks. Not
  * for long: a log that is being read does not shrink. Not twice at once. */
 int lens_store_moment_begin(lens_store *store, lens_error *err);

@@ -38,6 +38,8 @@ int lens_folder_vectors_file(lens_folder *store, int64_t model, lens_store_vecto
 int lens_folder_vectors_shapes(lens_folder *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);
 int lens_folder_vectors_narrow(lens_folder *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err);
 int lens_folder_version(lens_folder *store, int64_t *version, lens_error *err);
+lens_store_file lens_folder_file_of(const lens_folder *store);
+bool lens_folder_moved(const lens_folder *store);
 int lens_folder_moment_begin(lens_folder *store, lens_error *err);
 void lens_folder_moment_end(lens_folder *store);
 int lens_folder_count(lens_folder *store, lens_store_counts *out, lens_error *err);

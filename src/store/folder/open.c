@@ -120,12 +120,19 @@ static int look_without_log(lens_folder *store, const char *path, lens_error *er
     return result == 0 ? lens_schema_look(store, err) : -1;
 }
 
+static lens_store_file file_of(const struct stat *info)
+{
+    return (lens_store_file){info->st_dev, info->st_ino};
+}
+
 static int open_to_read(lens_folder *store, const char *path, lens_error *err)
 {
     struct stat info;
     if (fstatat(store->dir, LENS_DATABASE, &info, 0) != 0)
         return errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->folder)
                                : lens_fail_errno(err, errno, "%s/%s", store->folder, LENS_DATABASE);
+    /* Before it is opened: should another one be put there in between, what is there then is held for moved, and opened once more. */
+    store->file = file_of(&info);
     lens_error error = {0};
     int is_library = connect(store, path, SQLITE_OPEN_READONLY, &error) == 0 ? lens_schema_look(store, &error) : -1;
     int code = sqlite3_errcode(store->db) & 0xff;
@@ -187,26 +194,23 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
     store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
     store->copies = mode == LENS_STORE_COPY;
     store->dir = store->lock = -1;
-    char *path = NULL;
     store->folder = lens_path_absolute(folder, err);
     if (!store->folder || open_folder(store, err) != 0)
         goto fail;
-    path = lens_path_join(store->folder, LENS_DATABASE);
-    if (!path) {
+    store->path = lens_path_join(store->folder, LENS_DATABASE);
+    if (!store->path) {
         lens_sql_memory(store, err);
         goto fail;
     }
-    if (refuse_newer(store, path, err) != 0)
+    if (refuse_newer(store, store->path, err) != 0)
         goto fail;
     if (store->mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
         goto fail;
-    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, path, err) != 0 || read_mark(store, err) != 0 ||
+    if ((store->mode == LENS_STORE_WRITE ? open_to_write : open_to_read)(store, store->path, err) != 0 || read_mark(store, err) != 0 ||
         (store->mode == LENS_STORE_WRITE && lens_models_refuse_newer(store, err) != 0))
         goto fail;
-    free(path);
     return store;
 fail:
-    free(path);
     lens_folder_close(store);
     return NULL;
 }
@@ -229,6 +233,7 @@ void lens_folder_close(lens_folder *store)
         close(store->dir);
     lens_met_free(&store->met);
     lens_id_list_free(&store->loose);
+    free(store->path);
     free(store->folder);
     free(store);
 }
@@ -264,6 +269,22 @@ int lens_folder_version(lens_folder *store, int64_t *version, lens_error *err)
     if (store->mode == LENS_STORE_READ && !store->unwatched && faccessat(store->dir, LENS_DATABASE "-shm", W_OK, 0) != 0)
         return version_of_files(store, version, err);
     return lens_sql_number(store, "PRAGMA data_version", version, err);
+}
+
+lens_store_file lens_folder_file_of(const lens_folder *store)
+{
+    return store->file;
+}
+
+/* By the path, for the folder may have been moved with all that is in it. Where that cannot be told, what is open is read on. */
+bool lens_folder_moved(const lens_folder *store)
+{
+    struct stat info;
+    if (store->mode != LENS_STORE_READ)
+        return false;
+    if (stat(store->path, &info) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return !lens_store_file_same(file_of(&info), store->file);
 }
 
 int lens_folder_moment_begin(lens_folder *store, lens_error *err)

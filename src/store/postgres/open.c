@@ -142,9 +142,10 @@ void lens_postgres_close(lens_postgres *store)
     free(store);
 }
 
+/* One that was dropped and made anew counts from the beginning, and may have come as far: its table has another number. */
 int lens_postgres_version(lens_postgres *store, int64_t *version, lens_error *err)
 {
-    return lens_pg_number(store, "SELECT change FROM library", NULL, version, err);
+    return lens_pg_number(store, "SELECT change # (tableoid::bigint << 32) FROM library", NULL, version, err);
 }
 
 int lens_postgres_moment_begin(lens_postgres *store, lens_error *err)
