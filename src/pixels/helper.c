@@ -144,7 +144,7 @@ static int set_signals(posix_spawnattr_t *attributes)
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT), sigaddset(&blocked, SIGTERM), sigaddset(&blocked, SIGHUP), sigaddset(&blocked, SIGQUIT);
     sigemptyset(&defaults);
-    sigaddset(&defaults, SIGIO);
+    sigaddset(&defaults, SIGIO), sigaddset(&defaults, SIGPIPE); /* which a server ignores */
     int errnum = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (errnum == 0)
         errnum = posix_spawnattr_setsigmask(attributes, &blocked);

@@ -1,5 +1,6 @@
 #include "server/serve.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,7 @@ int lens_serve(const lens_serve_options *options, lens_error *err)
 {
     lens_server server = {.options = *options};
     pthread_mutex_init(&server.lock, NULL);
+    signal(SIGPIPE, SIG_IGN); /* what is said to a pipe that nobody reads any more is lost, and no reason to end */
     const lens_disk_patience before = lens_patience_set((lens_disk_patience){.goes_on = options->go_on, .context = options->context});
     int result = prepare(&server, err);
     lens_patience_set(before);

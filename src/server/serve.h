@@ -37,7 +37,7 @@ typedef struct lens_serve_options {
 
 lens_serve_options lens_serve_options_default(void);
 
-/* Serves until GO_ON says false; then what is in flight is finished. 0 or -1. */
+/* Serves until GO_ON says false; then what is in flight is finished. SIGPIPE is ignored from then on. 0 or -1. */
 int lens_serve(const lens_serve_options *options, lens_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* Much at once, connections that dawdle, and the end while requests are under way. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,7 +11,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "memelens.h"
+#include "processes.h"
 #include "server/serve.h"
 #include "serving.h"
 
@@ -345,6 +348,55 @@ static void a_head_of_events_has_no_body(void **state)
     test_serving_stop(&serving);
 }
 
+/* Whether PROCESS ignores SIGNAL. */
+static bool ignores(pid_t process, int number)
+{
+    char path[64], line[256];
+    unsigned long long ignored = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) && sscanf(line, "SigIgn: %llx", &ignored) != 1)
+        continue;
+    fclose(file);
+    return ignored >> (number - 1) & 1;
+}
+
+/* Has a run done that fails, and is told of where the server was started; what was asked for before is done. */
+static void fail_a_run(const test_serving *serving)
+{
+    int status = 0;
+    for (const double end = lens_seconds() + 60; lens_seconds() < end && status != 202; lens_sleep(0.02)) {
+        test_reply reply = test_serving_ask(serving, "POST", "/api/index", "Content-Type: application/json\r\n", "{}", 2);
+        status = reply.status;
+        test_reply_free(&reply);
+    }
+    assert_int_equal(status, 202);
+}
+
+/* Who has read what it says may go, which does not end it; what it starts takes the signal as ever. */
+static void nobody_reads_what_it_says(void **state)
+{
+    (void)state;
+    pid_t helper;
+    test_world *own = test_world_of_scenes(2);
+    char *database = test_path(own->library, "library.db");
+    test_serving serving = test_serving_start(own, NULL);
+    test_serving_expect(&serving, 200, "GET", "/api/pictures/1/thumb", "", NULL);
+    test_processes_wait(serving.pid, TEST_ALIVE, 1, &helper);
+    assert_false(ignores(helper, SIGPIPE));
+    close(serving.out);
+    serving.out = open("/dev/null", O_RDONLY);
+    assert_int_equal(unlink(database), 0);
+    test_write(database, "no library, and not a database of anything else either", 54);
+    for (int i = 0; i < 3; i++)
+        fail_a_run(&serving);
+    test_serving_expect(&serving, 200, "GET", "/healthz", "", NULL);
+    test_serving_stop(&serving);
+    free(database);
+    test_world_free(own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +410,7 @@ int main(void)
         cmocka_unit_test(what_takes_long_holds_up_no_query),
         cmocka_unit_test(a_form_of_short_lines_is_read_in_time),
         cmocka_unit_test(a_head_of_events_has_no_body),
+        cmocka_unit_test(nobody_reads_what_it_says),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

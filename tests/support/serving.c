@@ -26,6 +26,7 @@ test_serving test_serving_start(const test_world *world, const char *const *more
     assert_true(serving.pid >= 0);
     if (serving.pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves no server behind */
+        signal(SIGPIPE, SIG_DFL); /* as a shell starts it, whoever started us */
         for (const char *const *variable = test_world_environment(world); *variable; variable++)
             putenv((char *)*variable);
         dup2(pipes[1], STDERR_FILENO);
