@@ -2,15 +2,22 @@
 #include "compare/compare.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "compare/child.h"
 #include "compare/found.h"
+
+static const double look_every = 0.05; /* seconds, while another experiment is at work */
 
 lens_compare_options lens_compare_options_default(void)
 {
@@ -113,6 +120,30 @@ static int try_model(void *context, lens_error *err)
     return model ? 0 : -1;
 }
 
+/* What is kept in WORK is one experiment's to change at a time, from before it is looked at until a model's result is read; the model's process holds the lock too. Waits
+ * for another one's model, for as long as it is not told to stop. The descriptor that holds the lock, or -1. */
+static int lock_work(const lens_compare_options *options, const char *work, lens_error *err)
+{
+    char *path = lens_path_join(work, "lock");
+    const int fd = path ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666) : -1;
+    int result = path ? fd < 0 ? lens_fail_errno(err, errno, "%s", path) : 0 : lens_fail_memory(err);
+    for (bool told = false; result == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;) {
+        const char *step = told ? NULL : "another experiment with these pictures is at work; waiting for it";
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            result = lens_fail_errno(err, errno, "%s: cannot be locked", path);
+        else if (options->tell && !options->tell(options->context, step, NULL, 0, 0))
+            result = lens_fail(err, LENS_E_CANCELLED, "stopped");
+        else
+            lens_sleep(look_every);
+        told = true;
+    }
+    free(path);
+    if (result == 0 || fd < 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 /* Runs MODEL and adds what it found, or why it could not be run, to FOUND. -1 when the experiment must stop. */
 static int run_model(lens_found *found, const char *work, const char *key, const char *model, lens_error *err)
 {
@@ -155,8 +186,10 @@ static json_t *run_all(lens_plan *plan, lens_error *err)
         result = lens_buffer_print(&step, "%s (%zu of %zu)", options->models[i], i + 1, options->model_count);
         if (result == 0 && options->tell && !options->tell(options->context, step.data, NULL, 0, 0))
             result = lens_fail(err, LENS_E_CANCELLED, "stopped");
-        if (result == 0)
-            result = run_model(&found, work, key, options->models[i], err);
+        const int lock = result == 0 ? lock_work(options, work, err) : -1;
+        result = lock >= 0 ? run_model(&found, work, key, options->models[i], err) : -1;
+        if (lock >= 0)
+            close(lock);
         lens_buffer_free(&step);
     }
     if (result == 0)

@@ -1,6 +1,7 @@
 /* memelens compare as a person runs it, on small folders: figures, reports, what is said of what cannot be done, and going on where it was. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -439,6 +440,61 @@ static void test_explain(void **state)
     free(png);
 }
 
+static test_started start(const compare_world *self)
+{
+    return test_start(self->world, "compare", self->queries, "--pictures", self->world->pictures, "--model", "colour", "--work", self->work, "--json");
+}
+
+static void wait_until_it_waits(const test_started *compare)
+{
+    bool said = false;
+    for (const double end = lens_seconds() + 60; !said && lens_seconds() < end; lens_sleep(0.02)) {
+        lens_buffer text = test_started_said(compare);
+        said = text.data && strstr(text.data, "another experiment with these pictures is at work; waiting for it\n");
+        lens_buffer_free(&text);
+    }
+    assert_true(said);
+}
+
+/* What is kept is one experiment's at a time: the others wait, and say so, and may be stopped meanwhile. */
+static void test_one_at_a_time(void **state)
+{
+    enum { TIMES = 3, AT_ONCE = 3 };
+    compare_world *self = *state;
+    test_started compares[AT_ONCE];
+    char *lock = test_path(self->work, "lock");
+    for (int i = 0; i < TIMES; i++) {
+        for (int k = 0; k < AT_ONCE; k++)
+            compares[k] = start(self);
+        for (int k = 0; k < AT_ONCE; k++) {
+            test_run run = test_started_expect(&compares[k], 0);
+            json_t *lines = test_json_lines(&run.out);
+            const json_t *models = json_object_get(json_array_get(lines, 0), "models");
+            if (!json_object_get(json_array_get(models, 0), "p_at_1"))
+                fail_msg("%s%s", run.out.data, run.err.data);
+            json_decref(lines);
+            test_run_free(&run);
+        }
+        if (i + 1 < TIMES)
+            test_folder_remove(strdup(self->work));
+    }
+    const int fd = open(lock, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    for (int k = 0; k < 2; k++) {
+        compares[k] = start(self);
+        wait_until_it_waits(&compares[k]);
+    }
+    kill(compares[0].pid, SIGINT);
+    test_run stopped = test_started_wait(&compares[0]);
+    assert_int_not_equal(stopped.status, 0);
+    test_run_free(&stopped);
+    close(fd);
+    test_run run = test_started_expect(&compares[1], 0);
+    test_run_free(&run);
+    free(lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +506,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_markdown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_done_is_said_and_the_rest_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_it_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_sample, setup, teardown),
         cmocka_unit_test_setup_teardown(test_search_unhub, setup, teardown),
         cmocka_unit_test_setup_teardown(test_explain, setup, teardown),
