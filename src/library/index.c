@@ -158,7 +158,7 @@ static int open_models(lens_run *run, lens_teller *out, lens_error *err)
     for (size_t i = 0; result == 0 && i < count; i++) {
         const char *name = options->model_count ? options->models[i] : known.count ? known.items[i].name : lens_catalogue_default;
         result = open_model(run, name, &why);
-        if (result != 0 && why.code == LENS_E_MISSING && !options->model_count && (result = lens_names_add(&absent, strdup(name))) != 0)
+        if (result != 0 && !options->model_count && !lens_model_present(name) && (result = lens_names_add(&absent, strdup(name))) != 0)
             lens_fail_memory(&why);
     }
     if (result == 0 && run->model_count == 0)

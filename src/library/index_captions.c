@@ -27,6 +27,7 @@ enum {
 /* Of the file that is read. */
 typedef struct reader {
     lens_caption_importer *importer;
+    int64_t source; /* its number; 0: it is a new one */
     size_t unknown, ambiguous, captions, problems;
     size_t looked, compared; /* lines of the first reading, bytes of what is said already */
     lens_error *err;         /* of the reading */
@@ -69,19 +70,21 @@ typedef struct saying {
     const char *caption;
 } saying;
 
-/* Whether TEXT says the caption: as whole lines of it. */
+/* Whether TEXT is what the file said before, and has the caption: as whole lines of it. */
 static int says(void *context, const lens_store_text *text)
 {
     const saying *asked = context;
     const size_t size = strlen(asked->caption);
+    if (!text->picture || text->source != asked->self->source)
+        return 0;
     asked->self->compared += strlen(text->text);
-    for (const char *at = text->picture ? strstr(text->text, asked->caption) : NULL; at; at = strstr(at + 1, asked->caption))
+    for (const char *at = strstr(text->text, asked->caption); at; at = strstr(at + 1, asked->caption))
         if ((at == text->text || at[-1] == '\n') && (at[size] == '\n' || !at[size]))
             return 1;
     return 0;
 }
 
-/* Adds TEXT to what is said of those of the COUNT pictures IDS of which it is said already: they were moved, and their captions with them. How many these are;
+/* Adds TEXT to what is said of those of the COUNT pictures IDS of which the file said it before: they were moved, and their captions with them. How many these are;
  * -1 on error. */
 static int add_to_moved(reader *self, const int64_t *ids, size_t count, const char *text)
 {
@@ -172,11 +175,11 @@ static int keep_places(reader *self, json_t *settings, lens_error *err)
 
 /* Reads the captions of the file PATH by SETTINGS, which are then what is to be kept of it. It is read twice, for only after the last name is it known where its
  * names are. 0, STOPPED or -1; or 1, of which make tells that memory is short. */
-static int read_file(reader *self, const char *path, json_t *settings, bool named, struct stat *info, lens_error *err)
+static int read_file(reader *self, const char *path, int64_t source, json_t *settings, bool named, struct stat *info, lens_error *err)
 {
     const lens_caption_options options = {json_string_value(json_object_get(settings, "file")), json_string_value(json_object_get(settings, "text"))};
     const lens_caption_visitor look = {look_at_name, look_on, self}, visitor = {hear_caption, hear_problem, self};
-    *self = (reader){.importer = self->importer, .err = err};
+    *self = (reader){.importer = self->importer, .source = source, .err = err};
     lens_importer_begin(self->importer, path);
     self->importer->named = named;
     int result = lens_file_look(path, info, err);
@@ -223,7 +226,7 @@ static int import_named(reader *self, const char *path, json_t *columns, const l
     json_t *before = settings_of(known), *settings = json_copy(columns), *places = json_object_get(before, "places");
     int result = settings && (!places || json_object_set(settings, "places", places) == 0) ? 0 : lens_fail_memory(err);
     if (result == 0)
-        result = read_file(self, path, settings, true, &info, err);
+        result = read_file(self, path, known ? known->id : 0, settings, true, &info, err);
     const bool stopped = result == STOPPED;
     if (result >= 0 && !stopped)
         result = write_file(self, path, 0, settings, &info, changed, err);
@@ -255,7 +258,7 @@ static int import_known(reader *self, const lens_store_source *source, int64_t *
     if (info.st_size == source->size && lens_file_mtime_ns(&info) == source->mtime_ns)
         return 0;
     json_t *settings = settings_of(source);
-    int result = settings ? read_file(self, source->path, settings, false, &info, &error) : lens_fail_memory(&error);
+    int result = settings ? read_file(self, source->path, source->id, settings, false, &info, &error) : lens_fail_memory(&error);
     if (result < 0) { /* it was fine once: what it said stays, and the rest goes on */
         lens_importer_note(self->importer->run, NULL, error.message);
         result = 0;

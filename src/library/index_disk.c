@@ -22,9 +22,18 @@ static int level_of(const char *folder)
     return level;
 }
 
+lens_disk lens_disk_of(const json_t *settings)
+{
+    const json_t *level = json_object_get(settings, lens_level_key);
+    return (lens_disk){.device = json_integer_value(json_object_get(settings, lens_device_key)), .level = level ? (int)json_integer_value(level) : -1};
+}
+
 void lens_disk_put(json_t *settings, const char *root, const struct stat *info)
 {
     const int level = level_of(root);
+    const lens_disk before = lens_disk_of(settings);
+    if (level < 0 && before.level >= 0 && before.device != (int64_t)info->st_dev)
+        return; /* what cannot be told now is no other disk */
     json_object_set_new(settings, lens_device_key, json_integer((json_int_t)info->st_dev));
     if (level >= 0)
         json_object_set_new(settings, lens_level_key, json_integer(level));
@@ -32,16 +41,7 @@ void lens_disk_put(json_t *settings, const char *root, const struct stat *info)
         json_object_del(settings, lens_level_key);
 }
 
-lens_disk lens_disk_of(const json_t *settings)
-{
-    const json_t *level = json_object_get(settings, lens_level_key);
-    return (lens_disk){.device = json_integer_value(json_object_get(settings, lens_device_key)), .level = level ? (int)json_integer_value(level) : -1};
-}
-
 bool lens_disk_exchanged(const char *root, const struct stat *info, const lens_disk *disk)
 {
-    if (!disk->device || disk->level < 0 || disk->device == (int64_t)info->st_dev)
-        return false;
-    const int level = level_of(root);
-    return level >= 0 && level != disk->level;
+    return disk->device && disk->level >= 0 && disk->device != (int64_t)info->st_dev && level_of(root) != disk->level;
 }

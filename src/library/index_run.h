@@ -147,11 +147,11 @@ int lens_targets_keep(lens_run *run, lens_error *err);
 
 /* ---- index_disk.c: the disk that a root is on ---- */
 
-/* Puts into SETTINGS what disk ROOT is on, of which INFO tells; what SETTINGS say of that. */
+/* Puts into SETTINGS what disk ROOT is on, of which INFO tells, unless that cannot be told of another one; what SETTINGS say of that. */
 void lens_disk_put(json_t *settings, const char *root, const struct stat *info);
 lens_disk lens_disk_of(const json_t *settings);
 
-/* Whether ROOT, of which INFO tells, is on another disk than DISK, by its number and by where it begins. False where that cannot be told. */
+/* Whether ROOT, of which INFO tells, is on another disk than DISK, by its number and by where it begins, or where that cannot be told. Of a DISK that is unknown none is another. */
 bool lens_disk_exchanged(const char *root, const struct stat *info, const lens_disk *disk);
 
 /* ---- index_mounts.c: disks that are absent ---- */

@@ -94,23 +94,36 @@ static int is_removed_picture(lens_run *run, const char *path, int64_t device, l
 }
 
 typedef struct known_pictures {
+    const lens_run *run;
     const char *root;
+    const json_t *mounts; /* of other disks below it */
     bool any;
 } known_pictures;
 
-/* 1: PICTURE, of that root, is there, or may be. */
+enum { THERE = 1, UNTOLD = 2 };
+
+/* THERE: PICTURE, of that root and its disk, is there. UNTOLD: a stop, or a disk that gives no answer, lets nobody know. Else 0, also for what cannot be looked at: it
+ * proves nothing. */
 static int look_for_known(void *context, const lens_store_picture *picture)
 {
     known_pictures *self = context;
     struct stat info;
     lens_error why = {0};
-    if (!lens_path_within(picture->path, self->root))
+    const char *root = lens_names_nearest(&self->run->roots, picture->path);
+    if (!root || strcmp(root, self->root) != 0)
         return 0;
+    for (size_t i = 0; i < json_array_size(self->mounts); i++) {
+        const char *mount = json_string_value(json_array_get(self->mounts, i));
+        if (mount && lens_path_within(picture->path, mount))
+            return 0;
+    }
     self->any = true;
-    return lens_file_look(picture->path, &info, &why) == 0 || why.code != LENS_E_MISSING;
+    if (lens_file_look(picture->path, &info, &why) == 0)
+        return THERE;
+    return why.code == LENS_E_SILENT || why.code == LENS_E_CANCELLED ? UNTOLD : 0;
 }
 
-/* 1 when the root above TARGET is on another disk than it was, and there is none of its pictures, 0 when not, -1 on error. Where they are there, or there are none to be
+/* 1 when the root above TARGET is on another disk than it was, and none of its pictures was found there, 0 when not, -1 on error. Where they are there, or there are none to be
  * known, it is this disk from now on. */
 static int is_exchanged(lens_run *run, const lens_target *target, lens_error *err)
 {
@@ -119,17 +132,18 @@ static int is_exchanged(lens_run *run, const lens_target *target, lens_error *er
     struct stat info;
     if (!root || lens_file_look(root, &info, NULL) != 0 || !lens_disk_exchanged(root, &info, &disk))
         return 0;
-    known_pictures known = {.root = root};
+    known_pictures known = {.run = run, .root = root, .mounts = json_object_get(target->settings, lens_mounts_key)};
     const int there = lens_store_pictures_each(run->store, look_for_known, &known, err);
-    if (there != 0 || !known.any) {
-        json_t *settings = there < 0 ? NULL : lens_root_settings(run->store, root, err);
-        if (settings)
-            lens_disk_put(settings, root, &info);
-        const int result = settings ? save_settings(run, root, settings, err) : -1;
-        json_decref(settings);
-        return result;
-    }
-    return 1;
+    if (there < 0)
+        return -1;
+    if (there != THERE && known.any)
+        return 1;
+    json_t *settings = lens_root_settings(run->store, root, err);
+    if (settings)
+        lens_disk_put(settings, root, &info);
+    const int result = settings ? save_settings(run, root, settings, err) : -1;
+    json_decref(settings);
+    return result;
 }
 
 /* Sees whether TARGET is there. What is absent is kept as it is. */

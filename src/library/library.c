@@ -125,8 +125,9 @@ static bool lacks_words(const char *folder, const lens_store_model *model)
 
 bool lens_library_lacks(int64_t vectors, int64_t most)
 {
-    enum { FEW = 50 }; /* one of so many */
-    return vectors < most - most / FEW;
+    enum { FEW = 50, MANY = 10 }; /* one of FEW, and one at least of MANY or more */
+    const int64_t may_lack = most / FEW;
+    return vectors < most - (may_lack || most < MANY ? may_lack : 1);
 }
 
 static bool has_seen_all(const lens_store_models *models, const lens_store_model *model)
@@ -155,8 +156,9 @@ static size_t first_with_words(const lens_store_models *models, const char *fold
             *bridged = true;
             if (!lens_sentence_model_here())
                 break;
-            if (some == models->count || has_seen_all(models, &models->items[i]))
+            if (has_seen_all(models, &models->items[i]))
                 return i;
+            some = some == models->count ? i : some;
         }
     return some;
 }

@@ -91,6 +91,7 @@ typedef struct lens_store_text {
     int64_t id;
     int64_t picture; /* of a caption, else 0 */
     int64_t content; /* of what was read, else 0 */
+    int64_t source;  /* of a caption, else 0 */
     const char *text, *folded;
 } lens_store_text;
 

@@ -337,6 +337,23 @@ static void test_a_picture_that_is_gone_is_no_other(void **state)
     free(folder), free(two), free(one);
 }
 
+/* Nor where both were said the same: what the other table said is nothing that was moved. */
+static void test_what_two_tables_say_of_their_own(void **state)
+{
+    const test_world *world = *state;
+    two_folders(world);
+    texts_world_write(world, "one/captions.tsv", "1.png\tmeme\n2.png\tone 2\n");
+    texts_world_write(world, "two/captions.tsv", "1.png\tmeme\n2.png\ttwo 2\n");
+    char *one = test_world_path(world, "one/captions.tsv"), *two = test_world_path(world, "two/captions.tsv");
+    texts_world_index(world, 4, "--captions", one, "--captions", two, NULL);
+    texts_world_remove(world, "one/1.png");
+    texts_world_index(world, 0, NULL);
+    texts_world_write(world, "two/captions.tsv", "1.png\tsomething else\n2.png\ttwo 2\n");
+    texts_world_index(world, 1, NULL);
+    expect_captions(world, "two/1.png", "something else");
+    free(one), free(two);
+}
+
 /* So it is with one table of both folders, in whose names the last folders are the same. */
 static void test_a_table_of_folders_that_are_called_the_same(void **state)
 {
@@ -706,6 +723,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_picture_that_is_gone_is_no_other, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_what_two_tables_say_of_their_own, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_table_of_folders_that_are_called_the_same, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
         cmocka_unit_test_setup_teardown(test_a_run_that_ends_before_the_captions, setup, test_world_teardown),

@@ -340,6 +340,35 @@ static void test_it_is_uncovered_during_a_run(void **state)
     assert_int_equal(pictures(), OF_DISK + OF_HOUSE);
 }
 
+/* In what the mount point had before, another root is there: its pictures say nothing of the disk. */
+static void test_another_root_is_in_its_mount_point(void **state)
+{
+    (void)state;
+    enum { NESTED = 2 };
+    char *nested = test_path(place.disk, ".nested"), *kept = test_path(place.away, ".nested");
+    const char *const paths[] = {nested};
+    lens_error error = {0};
+    lens_index_report report;
+    lens_index_options options = lens_index_options_default();
+    options.paths = paths; /* hidden, and so a root of its own */
+    options.path_count = 1;
+    options.models = (const char *const[]){"colour"};
+    options.model_count = 1;
+    place.inner = number_of(place.disk);
+    add_pictures(nested, 80, NESTED);
+    assert_done(lens_index(place.library, &options, &report, &error), &error);
+    assert_int_equal(report.indexed, NESTED);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE + NESTED);
+    uncover();
+    assert_int_equal(rename(kept, nested), 0);
+    report = run("colour");
+    assert_int_equal(report.removed, 0);
+    assert_int_equal(report.unchanged, OF_HOUSE + NESTED);
+    expect_heard(place.disk, "is on another disk than it was");
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE + NESTED);
+    free(kept), free(nested);
+}
+
 /* The pictures were copied from their disk into a folder, all but one. */
 static void test_a_folder_takes_the_place_of_a_root(void **state)
 {
@@ -598,6 +627,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_copy_of_one_of_its_pictures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_mount_point_with_files_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_is_uncovered_during_a_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_another_root_is_in_its_mount_point, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_root, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_absent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_before_it_is_walked, set_up, tear_down),

@@ -30,7 +30,7 @@ int lens_ids(lens_folder *store, sqlite3_stmt *statement, int64_t number, const 
 
 /* ---- searching ---- */
 
-#define TEXT_COLUMNS "text.id, text.picture, text.content, text.text, text.folded"
+#define TEXT_COLUMNS "text.id, text.picture, text.content, text.text, text.folded, text.source"
 
 static int each_text(lens_folder *store, sqlite3_stmt *statement, lens_store_text_each each, void *context, lens_error *err)
 {
@@ -42,6 +42,7 @@ static int each_text(lens_folder *store, sqlite3_stmt *statement, lens_store_tex
             .content = sqlite3_column_int64(statement, 2),
             .text = (const char *)sqlite3_column_text(statement, 3),
             .folded = (const char *)sqlite3_column_text(statement, 4),
+            .source = sqlite3_column_int64(statement, 5),
         };
         if (!text.text || !text.folded) {
             result = lens_sql_memory(store, err);

@@ -3,7 +3,7 @@
 
 #include "store/postgres/internal.h"
 
-#define TEXT_COLUMNS "text.id, coalesce(text.picture, 0), coalesce(text.content, 0), text.text, text.folded"
+#define TEXT_COLUMNS "text.id, coalesce(text.picture, 0), coalesce(text.content, 0), text.text, text.folded, coalesce(text.source, 0)"
 
 enum { TEXTS_FIRST = 512, TEXTS_MOST = 1 << 16 /* asked for at once: who asks may want no more after a few */ };
 
@@ -17,6 +17,7 @@ static int each_text(lens_postgres *store, const PGresult *rows, lens_store_text
             .content = lens_pg_int_at(store, rows, i, 2),
             .text = lens_pg_bytes_at(store, rows, i, 3, NULL),
             .folded = lens_pg_bytes_at(store, rows, i, 4, NULL),
+            .source = lens_pg_int_at(store, rows, i, 5),
         };
         result = each(context, &text);
     }
