@@ -80,30 +80,27 @@ static int by_file(const void *a, const void *b)
 /* Takes out of GROUP the paths that lead by symbolic links to a file that is in it already: who removes all copies but one would keep a link to nothing. */
 static int leave_out_links(lens_group *group, lens_error *err)
 {
-    named *all = calloc(group->count + 1, sizeof *all);
+    const size_t count = group->count;
+    named *all = calloc(count + 1, sizeof *all);
     bool fine = all != NULL;
-    for (size_t i = 0; fine && i < group->count; i++) {
+    for (size_t i = 0; fine && i < count; i++) {
         const char *path = group->pictures[i].path;
         char *real = lens_file_real(path, NULL);
         all[i] = (named){real ? real : strdup(path), group->pictures[i]}; /* what is not there now is one of its own */
         fine = all[i].file != NULL;
     }
     if (fine) {
-        const size_t count = group->count;
         group->count = 0;
         qsort(all, count, sizeof *all, by_file);
-        for (size_t i = 0; i < count; i++) {
-            if (i == 0 || strcmp(all[i].file, all[i - 1].file) != 0)
-                group->pictures[group->count++] = all[i].picture;
-            else
-                free(all[i].picture.path);
-        }
-        for (size_t i = 0; i < count; i++)
-            free(all[i].file);
-    } else {
-        for (size_t i = 0; all && i < group->count; i++)
-            free(all[i].file);
     }
+    for (size_t i = 0; fine && i < count; i++) {
+        if (i == 0 || strcmp(all[i].file, all[i - 1].file) != 0)
+            group->pictures[group->count++] = all[i].picture;
+        else
+            free(all[i].picture.path);
+    }
+    for (size_t i = 0; all && i < count; i++)
+        free(all[i].file);
     free(all);
     return fine ? 0 : lens_fail_memory(err);
 }

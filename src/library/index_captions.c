@@ -1,7 +1,6 @@
 /* Captions from outside: the files of captions that are named, were named once, or lie beside pictures (index_sidecars.c), and what is written in the pictures. */
 #include "library/index_captions.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/list.h"
 #include "base/text.h"
 #include "captions/captions.h"
 #include "library/caption_importer.h"

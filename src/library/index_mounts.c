@@ -1,8 +1,8 @@
 /* Disks that are absent: what is only the empty folder that a disk was mounted on is not a folder that was emptied.
  *
  * A share of the network that is empty as a whole counts as absent, for the disk that went may be the other machine's, of which our number says nothing. Else a
- * root is known by its disk (index_disk.c), also where its mount point is not empty. A disk that is mounted further down is known by its place: a folder that was on another disk than the one it lies in, and
- * is empty now, and on the same. A link to a folder on another disk is known with the number of that. */
+ * root is known by its disk (index_disk.c), also where its mount point is not empty. A disk that is mounted further down is known by its place: a folder that was on
+ * another disk than the one it lies in, and is empty now, and on the same. A link to a folder on another disk is known with the number of that. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>

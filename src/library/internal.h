@@ -59,6 +59,9 @@ char *lens_models_folder(lens_error *err);
  * not there: LENS_E_MISSING, and how to get it. NULL on failure. The caller frees. */
 char *lens_model_folder(const char *name, lens_error *err);
 
+/* Whether NAME, also with "@PREP", is an encoder that has no weights, and so no folder. */
+bool lens_model_is_weightless(const char *name);
+
 /* Whether there is such a folder, or NAME is a model that needs none. */
 bool lens_model_present(const char *name);
 

@@ -116,10 +116,8 @@ static size_t named(const lens_store_models *models, const char *name)
 /* Whether MODEL is known to know none, so that nothing is lost when words go other ways. */
 static bool lacks_words(const char *folder, const lens_store_model *model)
 {
-    char *base = strndup(model->name, lens_model_base_length(model->name));
     const int towers = lens_model_towers(model->name);
-    const bool lacks = (base && lens_encoder_is_weightless(base)) || (towers && !(towers & LENS_TOWER_WORDS));
-    free(base);
+    const bool lacks = lens_model_is_weightless(model->name) || (towers && !(towers & LENS_TOWER_WORDS));
     return lacks && !(lens_word_bridge_known(folder, model) && lens_sentence_model_here());
 }
 

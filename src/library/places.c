@@ -158,8 +158,7 @@ char *lens_model_folder(const char *name, lens_error *err)
     return folder;
 }
 
-/* Whether NAME is an encoder that has no weights, and so no folder. */
-static bool is_weightless(const char *name)
+bool lens_model_is_weightless(const char *name)
 {
     char *base = strndup(name, lens_model_base_length(name));
     const bool is = base && lens_encoder_is_weightless(base);
@@ -169,7 +168,7 @@ static bool is_weightless(const char *name)
 
 bool lens_model_present(const char *name)
 {
-    if (is_weightless(name))
+    if (lens_model_is_weightless(name))
         return true;
     char *folder = lens_model_folder(name, NULL);
     free(folder);
@@ -208,7 +207,7 @@ lens_encoder *lens_model_encoder(const char *name, const char *precision, lens_t
     lens_precision wanted = LENS_PRECISION_AUTO;
     if (precision && lens_precision_parse(precision, &wanted, err) != 0)
         return NULL;
-    if (is_weightless(name))
+    if (lens_model_is_weightless(name))
         return lens_encoder_open_weightless(name, towers, err);
     char *folder = lens_model_folder(name, err);
     if (!folder)
