@@ -115,16 +115,52 @@ static int write_heard(reader *self, int64_t *changed, lens_error *err)
     return result;
 }
 
-/* A file that would be of more pictures than a file is of: it is of none, and told each time. */
-static int leave_out_sidecar(reader *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
+/* SIDECAR is of no picture, for the REASON that is told each time. */
+static int leave_out_sidecar(reader *self, const lens_sidecar *sidecar, const lens_store_source *known, const char *reason, int64_t *changed, lens_error *err)
 {
-    char line[128];
-    snprintf(line, sizeof line, "lies beside more than %d pictures that it could be of, and was left out", LENS_CAPTION_BESIDE_MOST);
-    lens_importer_note(self->importer->run, sidecar->path, line);
+    lens_importer_note(self->importer->run, sidecar->path, reason);
     if (known && lens_store_source_remove(self->importer->run->store, known->id, err) != 0)
         return -1;
     *changed += known != NULL;
     return 0;
+}
+
+/* Whether PATH, without links, lies in a root, or in the folder that PICTURE lies in once links are followed. 1, 0, or -1 when memory is short. */
+static int stays_inside(const lens_run *run, const char *path, const char *picture)
+{
+    int inside = 0;
+    lens_error why = {0};
+    for (size_t i = 0; i < run->roots.count && inside == 0; i++) {
+        char *root = lens_file_real(run->roots.items[i], &why);
+        inside = root ? lens_path_within(path, root) : why.code == LENS_E_MEMORY ? -1 : 0;
+        free(root);
+    }
+    char *real = inside == 0 ? lens_file_real(picture, &why) : NULL;
+    if (real) {
+        const size_t folder = (size_t)(lens_path_name(real) - real);
+        inside = folder == (size_t)(lens_path_name(path) - path) && memcmp(path, real, folder) == 0;
+    } else if (why.code == LENS_E_MEMORY) {
+        inside = -1;
+    }
+    free(real);
+    return inside;
+}
+
+/* Whether SIDECAR is a link by which a file elsewhere would be read: what a link leads to may be anything that its maker has a name for and cannot read, and what
+ * is read of it everybody is shown who may search. 1, 0, or -1 with the reason. */
+static int leads_out(const lens_run *run, const lens_sidecar *sidecar, const char *picture, lens_error *err)
+{
+    struct stat info;
+    if (lens_file_look_at_link(sidecar->path, &info, err) != 0)
+        return -1;
+    if (!S_ISLNK(info.st_mode))
+        return 0;
+    char *real = lens_file_real(sidecar->path, err);
+    const int inside = real ? stays_inside(run, real, picture) : -1;
+    if (real && inside < 0)
+        lens_fail_memory(err);
+    free(real);
+    return inside < 0 ? -1 : !inside;
 }
 
 static int read_sidecar(reader *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
@@ -135,13 +171,19 @@ static int read_sidecar(reader *self, const lens_sidecar *sidecar, const lens_st
         return -1;
     if (lens_caption_names_beside(self->importer->names, sidecar->path, &self->ids, &self->id_count, &picture) != 0)
         return lens_fail_memory(err);
-    if (self->id_count == 0 && picture)
-        return leave_out_sidecar(self, sidecar, known, changed, err);
+    if (self->id_count == 0 && picture) {
+        char line[128];
+        snprintf(line, sizeof line, "lies beside more than %d pictures that it could be of, and was left out", LENS_CAPTION_BESIDE_MOST);
+        return leave_out_sidecar(self, sidecar, known, line, changed, err);
+    }
     if (self->id_count == 0) /* of no picture: what it said once went with one that was renamed, until it is changed */
         return known ? keep_heard(self, sidecar, known, known->mtime_ns == -1 && known->size == sidecar->size, err) : 0;
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
     lens_error why = {0};
-    const int result = lens_captions_beside(sidecar->path, picture, &visitor, &why);
+    const int out = leads_out(self->importer->run, sidecar, picture, &why);
+    if (out > 0)
+        return leave_out_sidecar(self, sidecar, known, "is a link that leads out of the indexed folders, and was left out", changed, err);
+    const int result = out == 0 ? lens_captions_beside(sidecar->path, picture, &visitor, &why) : -1;
     if (result > 0)
         lens_fail_memory_for(&why, sidecar->path); /* all that hear_sidecar stops for */
     if (result != 0) {

@@ -1,25 +1,10 @@
-/* Where captions come from, as a person sees it: files of captions, files beside pictures, and pictures that speak for themselves. */
+/* Where captions come from, as a person sees it: files of captions, and pictures that speak for themselves. Those of files beside pictures: test_sidecars.c. */
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "support_texts.h"
 #include "captions/captions.h"
 #include "texts_world.h"
-
-/* A world with the pictures a.png, b.jpg and sub/c.png. */
-static int setup(void **state)
-{
-    test_world *world = test_world_new();
-    char *sub = test_world_path(world, "sub");
-    lens_error err = {0};
-    assert_done(lens_folder_make(sub, &err), &err);
-    free(sub);
-    test_world_picture(world, "a.png", TEST_PNG, 11);
-    test_world_picture(world, "b.jpg", TEST_JPEG_420, 12);
-    test_world_picture(world, "sub/c.png", TEST_PNG, 13);
-    *state = world;
-    return 0;
-}
 
 static void test_a_table(void **state)
 {
@@ -206,15 +191,6 @@ static void test_templates(void **state)
     free(table);
 }
 
-/* How often WORDS stand in TEXT. */
-static size_t count(const char *text, const char *words)
-{
-    size_t found = 0;
-    for (const char *at = text; (at = strstr(at, words)); at++)
-        found++;
-    return found;
-}
-
 static void test_names_that_are_not_clear(void **state)
 {
     const test_world *world = *state;
@@ -227,7 +203,7 @@ static void test_names_that_are_not_clear(void **state)
     test_run run = test_world_expect(world, 0, "index", "--captions", table, NULL);
     assert_non_null(strstr(run.err.data, "elsewhere.tsv: 3 of 7 captions are of pictures that are not in the library\n"));
     assert_non_null(strstr(run.err.data, "elsewhere.tsv: 2 captions are of names that several pictures have, and were left out: give paths\n"));
-    assert_int_equal(count(run.err.data, "elsewhere.tsv"), 2);
+    assert_int_equal(test_count(run.err.data, "elsewhere.tsv"), 2);
     test_run_free(&run);
     texts_world_expect(world, "a.png", "three");
     texts_world_expect(world, "c.png", "four");
@@ -245,36 +221,12 @@ static void test_names_that_are_not_clear(void **state)
     lens_buffer_print(&wrong, "b.jpg\tright\n");
     test_write(table, wrong.data, wrong.size);
     run = test_world_expect(world, 0, "index", "--captions", table, NULL);
-    assert_in_range(count(run.err.data, "\n"), 5, 30);
+    assert_in_range(test_count(run.err.data, "\n"), 5, 30);
     assert_non_null(strstr(run.err.data, "more like these"));
     test_run_free(&run);
     texts_world_expect(world, "b.jpg", "right");
     lens_buffer_free(&wrong);
     free(table);
-}
-
-/* NAME, below the pictures, has the CAPTIONS, a bar between the lines; "": none. */
-static void expect_captions(const test_world *world, const char *name, const char *captions)
-{
-    char *path = test_world_path(world, name);
-    test_run run = test_world_expect(world, 0, "status", "--texts", "--json", NULL);
-    json_t *lines = test_json_lines(&run.out);
-    lens_buffer got = {0};
-    lens_buffer_append(&got, "", 0);
-    for (size_t i = 0; i < json_array_size(lines); i++) {
-        const json_t *line = json_array_get(lines, i);
-        if (strcmp(json_string_value(json_object_get(line, "path")), path) == 0)
-            lens_buffer_print(&got, "%s", json_string_value(json_object_get(line, "captions")));
-    }
-    for (char *at = got.data; *at; at++)
-        if (*at == '\n')
-            *at = '|';
-    if (strcmp(got.data, captions) != 0)
-        fail_msg("%s has '%s' instead of '%s'", path, got.data, captions);
-    lens_buffer_free(&got);
-    json_decref(lines);
-    test_run_free(&run);
-    free(path);
 }
 
 /* Two folders, one/ and two/, with pictures of the same names. */
@@ -293,13 +245,6 @@ static void two_folders(const test_world *world)
     }
 }
 
-static void move(const test_world *world, const char *from, const char *to)
-{
-    char *old = test_world_path(world, from), *new = test_world_path(world, to);
-    assert_int_equal(rename(old, new), 0);
-    free(old), free(new);
-}
-
 /* The caption of a picture that is broken, gone or forgotten is not that of another one which is called the same; one that was moved keeps it. */
 static void test_a_picture_that_is_gone_is_no_other(void **state)
 {
@@ -310,15 +255,15 @@ static void test_a_picture_that_is_gone_is_no_other(void **state)
     texts_world_write(world, "two/captions.json", "[{\"file\": \"1.png\", \"caption\": \"two 1\"}, {\"file\": \"2.png\", \"caption\": \"two 2\"}, {\"file\": \"3.png\", \"caption\": \"two 3\"}]");
     char *one = test_world_path(world, "one/captions.csv"), *two = test_world_path(world, "two/captions.json"), *folder = test_world_path(world, "one");
     texts_world_index(world, 5, "--captions", one, "--captions", two, NULL);
-    expect_captions(world, "two/1.png", "two 1");
+    texts_world_captions(world, "two/1.png", "two 1");
     texts_world_remove(world, "two/3.png");
     texts_world_index(world, 0, NULL);
-    expect_captions(world, "one/3.png", "one 3");
+    texts_world_captions(world, "one/3.png", "one 3");
     /* Moved out of the folder of its table, also while others go. */
-    move(world, "one/3.png", "sub/3.png");
+    texts_world_move(world, "one/3.png", "sub/3.png");
     texts_world_remove(world, "one/2.png");
     texts_world_index(world, 0, NULL);
-    expect_captions(world, "sub/3.png", "one 3");
+    texts_world_captions(world, "sub/3.png", "one 3");
     test_world_picture(world, "one/2.png", TEST_PNG, 102);
     texts_world_index(world, 1, "--captions", one, NULL);
     /* A folder that holds none of them any more. */
@@ -326,14 +271,14 @@ static void test_a_picture_that_is_gone_is_no_other(void **state)
     test_run_free(&run);
     texts_world_index(world, 0, NULL);
     texts_world_index(world, 0, "--captions", one, NULL); /* nor where the table is named again */
-    expect_captions(world, "two/1.png", "two 1");
-    expect_captions(world, "two/2.png", "two 2");
-    expect_captions(world, "sub/3.png", "one 3");
+    texts_world_captions(world, "two/1.png", "two 1");
+    texts_world_captions(world, "two/2.png", "two 2");
+    texts_world_captions(world, "sub/3.png", "one 3");
     /* Captions forgotten, it is one that never fitted anywhere. */
     run = test_world_expect(world, 0, "forget", "--captions", one, NULL);
     test_run_free(&run);
     texts_world_index(world, 3, "--captions", one, NULL);
-    expect_captions(world, "two/1.png", "two 1|one 1");
+    texts_world_captions(world, "two/1.png", "two 1|one 1");
     free(folder), free(two), free(one);
 }
 
@@ -350,7 +295,7 @@ static void test_what_two_tables_say_of_their_own(void **state)
     texts_world_index(world, 0, NULL);
     texts_world_write(world, "two/captions.tsv", "1.png\tsomething else\n2.png\ttwo 2\n");
     texts_world_index(world, 1, NULL);
-    expect_captions(world, "two/1.png", "something else");
+    texts_world_captions(world, "two/1.png", "something else");
     free(one), free(two);
 }
 
@@ -376,15 +321,15 @@ static void test_a_table_of_folders_that_are_called_the_same(void **state)
     test_write(path, table.data, table.size);
     texts_world_write(world, "both.tsv", "p/img/1.png\tfirst\nq/img/1.png\tsecond\np/img/2.png\tthird\nq/img/2.png\tfourth\n");
     texts_world_index(world, 6, "--captions", path, "--captions", relative, NULL);
-    expect_captions(world, "p/img/2.png", "from elsewhere|p 2|third"); /* who keeps one table on two machines */
-    move(world, "p/img", "r/img"); /* all at once */
+    texts_world_captions(world, "p/img/2.png", "from elsewhere|p 2|third"); /* who keeps one table on two machines */
+    texts_world_move(world, "p/img", "r/img"); /* all at once */
     texts_world_index(world, 0, NULL);
-    expect_captions(world, "r/img/1.png", "p 1|first");
-    expect_captions(world, "r/img/2.png", "from elsewhere|p 2|third");
-    expect_captions(world, "q/img/1.png", "q 1|second");
+    texts_world_captions(world, "r/img/1.png", "p 1|first");
+    texts_world_captions(world, "r/img/2.png", "from elsewhere|p 2|third");
+    texts_world_captions(world, "q/img/1.png", "q 1|second");
     texts_world_remove(world, "r/img/1.png");
     texts_world_index(world, 0, NULL);
-    expect_captions(world, "q/img/1.png", "q 1|second");
+    texts_world_captions(world, "q/img/1.png", "q 1|second");
     test_run run = test_world_expect(world, 0, "check", NULL);
     test_run_free(&run);
     lens_buffer_free(&table);
@@ -401,7 +346,7 @@ static void test_what_is_no_file_of_captions(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         test_run run = test_world_expect(world, 2, "index", "-q", "--captions", names[i], NULL);
         assert_non_null(strstr(run.err.data, names[i]));
-        assert_int_equal(count(run.err.data, "\n"), 1);
+        assert_int_equal(test_count(run.err.data, "\n"), 1);
         test_run_free(&run);
         run = test_world_expect(world, 0, "index", NULL);
         assert_null(strstr(run.err.data, names[i]));
@@ -462,195 +407,6 @@ static void test_an_index_that_is_off(void **state)
     run = test_world_expect(world, 0, "check", NULL);
     test_run_free(&run);
     texts_world_expect(world, "a.png", "beside");
-}
-
-/* As Windows and cameras name them. */
-static void test_files_beside_pictures_in_capitals(void **state)
-{
-    const test_world *world = *state;
-    texts_world_write(world, "a.png.TXT", "beside it");
-    texts_world_write(world, "b.JSON", "{\"description\": \"in JSON\"}");
-    texts_world_write(world, "sub/c.XMP", "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
-                                          "xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title><rdf:Alt><rdf:li xml:lang='x-default'>The tower</rdf:li></rdf:Alt></dc:title>"
-                                          "</rdf:Description></rdf:RDF></x:xmpmeta>");
-    texts_world_index(world, 3, NULL);
-    texts_world_expect(world, "a.png", "beside");
-    texts_world_expect(world, "b.jpg", "json");
-    texts_world_expect(world, "c.png", "tower");
-}
-
-static void test_files_beside_pictures(void **state)
-{
-    const test_world *world = *state;
-    texts_world_write(world, "a.png.txt", "beside it\nin two lines");
-    texts_world_write(world, "b.txt", "also beside");
-    texts_world_write(world, "sub/c.png.json", "{\"description\": \"in JSON\"}");
-    texts_world_write(world, "notes.txt", "of no picture");
-    texts_world_write(world, "sub/a.txt", "of a picture that is elsewhere");
-    test_world_picture(world, "d(1).png", TEST_PNG, 40);
-    texts_world_write(world, "d.png(1).json", "{\"title\": \"d.png\", \"description\": \"From a hill\"}");
-    texts_world_index(world, 4, NULL);
-    texts_world_expect(world, "d(1).png", "hill");
-    texts_world_expect(world, "a.png b.jpg", "beside it");
-    texts_world_expect(world, "c.png", "json");
-    texts_world_expect(world, "", "elsewhere");
-    texts_world_index(world, 0, NULL);
-    texts_world_write(world, "a.png.txt", "changed now");
-    texts_world_remove(world, "b.txt");
-    texts_world_index(world, 2, NULL);
-    texts_world_expect(world, "a.png", "changed");
-    texts_world_expect(world, "", "beside");
-    texts_world_write(world, "a.png.txt", " ");
-    texts_world_index(world, 1, NULL); /* it says nothing any more */
-    texts_world_expect(world, "", "changed");
-    texts_world_write(world, "a.png.txt", "again");
-    texts_world_index(world, 1, NULL);
-    texts_world_expect(world, "a.png", "again");
-    /* The picture moves and its file with it. */
-    char *from = test_world_path(world, "a.png"), *to = test_world_path(world, "moved.png");
-    char *text_from = test_world_path(world, "a.png.txt"), *text_to = test_world_path(world, "moved.png.txt");
-    /* One that cannot be read now is not one that says nothing. */
-    assert_int_equal(truncate(text_from, LENS_CAPTION_SIDE_MOST + 1), 0);
-    texts_world_index(world, 0, NULL);
-    texts_world_expect(world, "a.png", "again");
-    texts_world_write(world, "a.png.txt", "again");
-    texts_world_index(world, 0, NULL);
-    assert_int_equal(rename(from, to), 0);
-    assert_int_equal(rename(text_from, text_to), 0);
-    texts_world_index(world, 2, NULL);
-    texts_world_expect(world, "moved.png", "again");
-    assert_int_equal(unlink(to), 0);
-    texts_world_index(world, 0, NULL);
-    texts_world_expect(world, "", "again");
-    test_run run = test_world_expect(world, 0, "check", NULL);
-    test_run_free(&run);
-    free(from), free(to), free(text_from), free(text_to);
-}
-
-/* Where a picture is renamed without the file beside it, what that said goes with it; but what is then written into the file is of no picture. */
-static void test_a_file_that_lost_its_picture(void **state)
-{
-    const test_world *world = *state;
-    texts_world_write(world, "a.txt", "beside it");
-    texts_world_write(world, "b.txt", "the neighbour");
-    texts_world_index(world, 2, NULL);
-    move(world, "a.png", "renamed.png");
-    texts_world_index(world, 0, NULL);
-    texts_world_index(world, 0, NULL);
-    expect_captions(world, "renamed.png", "beside it");
-    texts_world_write(world, "a.txt", "of nothing now");
-    texts_world_index(world, 1, NULL);
-    expect_captions(world, "renamed.png", "");
-    texts_world_index(world, 0, NULL);
-    move(world, "renamed.png", "a.png");
-    texts_world_index(world, 1, NULL);
-    expect_captions(world, "a.png", "of nothing now");
-    move(world, "a.png", "renamed.png");
-    texts_world_write(world, "a.txt", "changed in the same run");
-    texts_world_index(world, 1, NULL);
-    expect_captions(world, "renamed.png", "");
-}
-
-/* Indexes as whoever the world's program runs as. */
-static void index_as_nobody(const test_world *world, int64_t captions)
-{
-    test_run run = test_world_expect(world, 0, "index", "--json", "-q", "--model", "colour", world->pictures, NULL);
-    json_t *lines = test_json_lines(&run.out);
-    assert_int_equal(test_json_integer(json_array_get(lines, 0), "captions"), captions);
-    json_decref(lines);
-    test_run_free(&run);
-}
-
-/* d.txt is of d.png, but not of each frame of d.0001, d.0002 …, of which there may be thousands. */
-static void test_a_file_beside_many_pictures(void **state)
-{
-    const test_world *world = *state;
-    char name[20];
-    texts_world_write(world, "d.txt", "beside them all");
-    texts_world_write(world, "b.txt", "the neighbour");
-    for (unsigned i = 1; i <= 16; i++) {
-        snprintf(name, sizeof name, "d.%04u", i);
-        test_world_picture(world, name, TEST_PNG, 30 + i);
-    }
-    texts_world_index(world, 17, NULL);
-    test_world_picture(world, "d.0017", TEST_PNG, 60);
-    for (int i = 0; i < 2; i++) {
-        test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
-        assert_non_null(strstr(run.err.data, "d.txt: lies beside more than 16 pictures that it could be of, and was left out\n"));
-        assert_int_equal(count(run.err.data, "d.txt"), 1);
-        test_run_free(&run);
-        texts_world_expect(world, "b.jpg", "neighbour");
-        texts_world_expect(world, "", "beside them all");
-    }
-    texts_world_remove(world, "d.0009");
-    texts_world_index(world, 16, NULL);
-}
-
-static void test_a_file_beside_a_picture_that_cannot_be_read(void **state)
-{
-    test_world *world = *state;
-    char *beside = test_world_path(world, "a.png.txt");
-    texts_world_write(world, "a.png.txt", "beside it");
-    test_world_as_nobody(world); /* for root reads every file */
-    index_as_nobody(world, 1);
-    texts_world_write(world, "a.png.txt", "changed now");
-    assert_int_equal(chmod(beside, 0), 0);
-    index_as_nobody(world, 0);
-    texts_world_expect(world, "a.png", "beside");
-    test_run run = test_world_expect(world, 0, "index", world->pictures, NULL); /* and it is told, each time */
-    assert_non_null(strstr(run.err.data, beside));
-    test_run_free(&run);
-    assert_int_equal(chmod(beside, 0644), 0);
-    index_as_nobody(world, 1);
-    texts_world_expect(world, "a.png", "changed");
-    free(beside);
-}
-
-/* XMP that would take gigabytes is one file's fault: it is told, each time, and the others are read. */
-static void test_xmp_beside_a_picture_that_means_no_good(void **state)
-{
-    const test_world *world = *state;
-    lens_buffer xmp = {0};
-    lens_buffer_print(&xmp, "<x xmlns:a='");
-    for (int i = 0; i < 400000; i++)
-        lens_buffer_append(&xmp, "n", 1);
-    lens_buffer_print(&xmp, "'");
-    for (int i = 0; i < 15000; i++)
-        lens_buffer_print(&xmp, " a:x%d=''", i);
-    lens_buffer_print(&xmp, "/>");
-    texts_world_write(world, "a.xmp", xmp.data);
-    texts_world_write(world, "b.txt", "the neighbour");
-    for (int i = 0; i < 2; i++) {
-        test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
-        assert_non_null(strstr(run.err.data, "a.xmp: XMP that takes more memory or time than any picture's does; left out\n"));
-        assert_int_equal(count(run.err.data, "a.xmp"), 1);
-        test_run_free(&run);
-        texts_world_expect(world, "b.jpg", "neighbour");
-    }
-    texts_world_write(world, "a.xmp", "<x xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>mended</dc:title></x>");
-    texts_world_index(world, 1, NULL);
-    texts_world_expect(world, "a.png", "mended");
-    lens_buffer_free(&xmp);
-}
-
-/* What lies beside a picture may be captions of others: then it is that only, also when it was taken for the picture's own before. */
-static void test_a_file_beside_a_picture_that_is_named(void **state)
-{
-    const test_world *world = *state;
-    texts_world_write(world, "a.json", "{\"file\": \"b.jpg\", \"caption\": \"dog\"}");
-    texts_world_index(world, 1, NULL);
-    texts_world_expect(world, "a.png", "dog");
-    char *file = test_world_path(world, "a.json");
-    texts_world_index(world, 2, "--captions", file, NULL);
-    texts_world_expect(world, "b.jpg", "dog");
-    texts_world_index(world, 0, NULL);
-    test_world_picture(world, "fresh.png", TEST_PNG, 40); /* for which all is looked at again */
-    texts_world_index(world, 0, NULL);
-    texts_world_expect(world, "b.jpg", "dog");
-    texts_world_write(world, "a.json", "{\"file\": \"b.jpg\", \"caption\": \"cat again\"}");
-    texts_world_index(world, 1, NULL);
-    texts_world_expect(world, "b.jpg", "cat");
-    free(file);
 }
 
 /* Puts a segment of MARKER with HEAD and TEXT at the beginning of the JPEG NAME. */
@@ -715,28 +471,21 @@ static void test_pictures_that_speak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_table, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_lines_and_columns, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_picture_with_too_many, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_files_are_listed_and_forgotten, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_file_that_was_renamed, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_templates, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_picture_that_is_gone_is_no_other, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_what_two_tables_say_of_their_own, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_table_of_folders_that_are_called_the_same, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_run_that_ends_before_the_captions, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_there, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_an_index_that_is_off, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_files_beside_pictures_in_capitals, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_files_beside_pictures, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_file_that_lost_its_picture, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_file_beside_many_pictures, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_cannot_be_read, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_xmp_beside_a_picture_that_means_no_good, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_a_file_beside_a_picture_that_is_named, setup, test_world_teardown),
-        cmocka_unit_test_setup_teardown(test_pictures_that_speak, setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_table, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_lines_and_columns, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_picture_with_too_many, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_files_are_listed_and_forgotten, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_was_renamed, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_templates, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_names_that_are_not_clear, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_picture_that_is_gone_is_no_other, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_what_two_tables_say_of_their_own, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_table_of_folders_that_are_called_the_same, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_file_of_captions, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_run_that_ends_before_the_captions, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_there, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_an_index_that_is_off, texts_world_setup, test_world_teardown),
+        cmocka_unit_test_setup_teardown(test_pictures_that_speak, texts_world_setup, test_world_teardown),
     };
     return store_place_run(tests);
 }

@@ -115,18 +115,10 @@ static void never_back(const crowd *self, const char *who, long count, long befo
     *most = count > *most ? count : *most;
 }
 
-static size_t times(const char *text, const char *words)
-{
-    size_t count = 0;
-    for (const char *at = text; (at = strstr(at, words)); at += strlen(words))
-        count++;
-    return count;
-}
-
 /* Whether it only says, in one line, that another one writes. */
 static bool is_busy(const test_run *run)
 {
-    return run->status == 2 && times(run->err.data, "\n") == 1 && strstr(run->err.data, "is writing to this library");
+    return run->status == 2 && test_count(run->err.data, "\n") == 1 && strstr(run->err.data, "is writing to this library");
 }
 
 /* What the searcher at I does, and what is to be true of its answer. */
@@ -302,7 +294,7 @@ static bool all_wait(const test_started *writers)
     int count = 0;
     for (int i = 0; i < WRITERS; i++) {
         lens_buffer said = writers[i].pid ? test_started_said(&writers[i]) : (lens_buffer){0};
-        count += said.data && times(said.data, waits) > 0;
+        count += said.data && test_count(said.data, waits) > 0;
         lens_buffer_free(&said);
     }
     return count == WRITERS;
@@ -331,7 +323,7 @@ static size_t make_together(const test_world *world, int lock)
                 readers[i] = i ? test_start(world, "search", "--json", "id:1") : test_start(world, "status", "--json");
             if (!test_started_ended(&readers[i], &run))
                 continue;
-            const bool yet = run.status == 2 && times(run.err.data, "\n") == 1 &&
+            const bool yet = run.status == 2 && test_count(run.err.data, "\n") == 1 &&
                              (strstr(run.err.data, "there is no library here") || strstr(run.err.data, "nothing is indexed yet") ||
                               strstr(run.err.data, "no such picture"));
             if (run.status != 0 && !yet)
@@ -343,9 +335,9 @@ static size_t make_together(const test_world *world, int lock)
             test_run run;
             if (!writers[i].pid || !test_started_ended(&writers[i], &run))
                 continue;
-            const size_t waited = times(run.err.data, waits);
+            const size_t waited = test_count(run.err.data, waits);
             const bool gave_up = run.status == 2 && waited == 1 && strstr(run.err.data, "is writing to this library");
-            if ((run.status != 0 && !gave_up) || waited > 1 || times(run.err.data, "\n") != 1 + waited) /* and what it has done */
+            if ((run.status != 0 && !gave_up) || waited > 1 || test_count(run.err.data, "\n") != 1 + waited) /* and what it has done */
                 fail_msg("writer %d: exit %d: %s", i, run.status, run.err.data);
             said += waited;
             if (gave_up) {

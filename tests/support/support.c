@@ -74,6 +74,14 @@ void test_socket_make(const char *path)
     free(above);
 }
 
+size_t test_count(const char *text, const char *words)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, words)); at += strlen(words))
+        count++;
+    return count;
+}
+
 void test_put(lens_buffer *out, const void *bytes, size_t size)
 {
     assert_int_equal(lens_buffer_append(out, bytes, size), 0);

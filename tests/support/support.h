@@ -49,6 +49,9 @@ char *test_shared(const char *name);
 void test_need_model(const char *name);
 char *test_real_model(const char *name);
 
+/* How often WORDS stand in TEXT. */
+size_t test_count(const char *text, const char *words);
+
 /* Fails the test with ERR's message unless RESULT is 0. */
 #define assert_done(result, err) \
     do { \

@@ -2,6 +2,20 @@
 
 #include <unistd.h>
 
+int texts_world_setup(void **state)
+{
+    test_world *world = test_world_new();
+    char *sub = test_world_path(world, "sub");
+    lens_error err = {0};
+    assert_done(lens_folder_make(sub, &err), &err);
+    free(sub);
+    test_world_picture(world, "a.png", TEST_PNG, 11);
+    test_world_picture(world, "b.jpg", TEST_JPEG_420, 12);
+    test_world_picture(world, "sub/c.png", TEST_PNG, 13);
+    *state = world;
+    return 0;
+}
+
 void texts_world_write(const test_world *world, const char *name, const char *text)
 {
     char *path = test_world_path(world, name);
@@ -14,6 +28,13 @@ void texts_world_remove(const test_world *world, const char *name)
     char *path = test_world_path(world, name);
     assert_int_equal(unlink(path), 0);
     free(path);
+}
+
+void texts_world_move(const test_world *world, const char *from, const char *to)
+{
+    char *old = test_world_path(world, from), *new = test_world_path(world, to);
+    assert_int_equal(rename(old, new), 0);
+    free(old), free(new);
 }
 
 enum { WORDS_MOST = 24 };
@@ -74,4 +95,27 @@ void texts_world_same(char *found, const char *names, const char *query)
     if (strcmp(found, names) != 0)
         fail_msg("%s finds '%s' instead of '%s'", query, found, names);
     free(found);
+}
+
+void texts_world_captions(const test_world *world, const char *name, const char *captions)
+{
+    char *path = test_world_path(world, name);
+    test_run run = test_world_expect(world, 0, "status", "--texts", "--json", NULL);
+    json_t *lines = test_json_lines(&run.out);
+    lens_buffer got = {0};
+    lens_buffer_append(&got, "", 0);
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const json_t *line = json_array_get(lines, i);
+        if (strcmp(json_string_value(json_object_get(line, "path")), path) == 0)
+            lens_buffer_print(&got, "%s", json_string_value(json_object_get(line, "captions")));
+    }
+    for (char *at = got.data; *at; at++)
+        if (*at == '\n')
+            *at = '|';
+    if (strcmp(got.data, captions) != 0)
+        fail_msg("%s has '%s' instead of '%s'", path, got.data, captions);
+    lens_buffer_free(&got);
+    json_decref(lines);
+    test_run_free(&run);
+    free(path);
 }
