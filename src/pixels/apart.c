@@ -62,10 +62,10 @@ const char *lens_apart_lacks(void)
     return lens_confine_lacks();
 }
 
-/* Whether one that has nothing to do works all the same, as the threads of one that was taken over may. */
+/* Whether one that has nothing to do works all the same, or has become many, as one that was taken over may. */
 static bool is_restless(const struct resting *one)
 {
-    return lens_helper_spent(one->helper) - one->spent > restless;
+    return lens_helper_spent(one->helper) - one->spent > restless || lens_helper_crowded(one->helper);
 }
 
 /* One at rest unless *FRESH; then it is whether it was started for this. */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/processors.h"
+#include "pixels/helper_message.h"
 #include "pixels/read_only.h"
 
 #if defined(__x86_64__) && !defined(__ILP32__)
@@ -39,7 +40,7 @@ static const uint64_t memory_least = (uint64_t)1 << 30, thread_stack = (uint64_t
 
 /* What every helper may call, with any arguments. None of these names a file, a process or an address on the network. */
 static const int always[] = {
-    __NR_read, __NR_close, __NR_munmap, __NR_mremap, __NR_brk, __NR_futex, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn,
+    __NR_read, __NR_munmap, __NR_mremap, __NR_brk, __NR_futex, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn,
     __NR_sigaltstack, __NR_exit, __NR_exit_group, __NR_clock_gettime, __NR_clock_getres, __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday,
     __NR_getrandom, __NR_sched_yield, __NR_sched_getaffinity, __NR_getpid, __NR_gettid, __NR_getcpu, __NR_getrusage, __NR_sysinfo, __NR_uname,
     __NR_restart_syscall, __NR_set_robust_list, __NR_rseq, __NR_membarrier, __NR_set_tid_address, __NR_sendto, __NR_recvfrom, __NR_ppoll,
@@ -95,6 +96,16 @@ static void allow_if(rules *to, int call, int at, unsigned mask, unsigned value)
     answer(to, SECCOMP_RET_ERRNO | EPERM);
 }
 
+/* CALL is allowed unless the lower half of its first argument is VALUE. */
+static void allow_unless(rules *to, int call, unsigned value)
+{
+    add(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 4));
+    load(to, offsetof(struct seccomp_data, args));
+    add(to, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+    answer(to, SECCOMP_RET_ERRNO | EPERM);
+    answer(to, SECCOMP_RET_ALLOW);
+}
+
 /* Of fcntl only what opening files takes: any other could send a signal to whom it likes (F_SETOWN, F_SETSIG) or seal the memory. */
 static void allow_fcntl(rules *to)
 {
@@ -115,6 +126,7 @@ static void make_rules(rules *to, lens_helper_kind kind)
     load(to, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         allow(to, always[i]);
+    allow_unless(to, __NR_close, LENS_HELPER_LIFELINE);
     /* Nothing is run that was not there before; but decoders of pixels may write themselves some code, as ORC does for libvips. */
     const unsigned forbidden = kind == LENS_HELPER_PLAIN ? PROT_EXEC : 0;
     allow_if(to, __NR_mmap, 2, forbidden, 0);

@@ -12,12 +12,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/patience.h"
+#include "base/processors.h"
 #include "pixels/decoders.h"
 #include "pixels/helper_loop.h"
 #include "pixels/helper_message.h"
@@ -27,6 +29,7 @@ extern char **environ;
 enum { ABOVE_FIXED = 16 /* no descriptor that is copied to a fixed one is one of those itself */ };
 static const size_t room_first = (size_t)64 << 20; /* only what is written to takes memory */
 static const size_t room_kept = (size_t)64 << 20;  /* of what was written to */
+static const unsigned threads_most = 32, threads_each = 8; /* and for each processor: libraries begin one or two for each */
 static const double moving = 0.01;                 /* seconds of processor time in a second: less is rest */
 static const double patience = 10;                 /* on a machine so busy that it gives a tenth of a processor */
 
@@ -144,7 +147,7 @@ static int set_signals(posix_spawnattr_t *attributes)
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT), sigaddset(&blocked, SIGTERM), sigaddset(&blocked, SIGHUP), sigaddset(&blocked, SIGQUIT);
     sigemptyset(&defaults);
-    sigaddset(&defaults, SIGIO), sigaddset(&defaults, SIGPIPE); /* which a server ignores */
+    sigaddset(&defaults, SIGPIPE); /* which a server ignores */
     int errnum = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (errnum == 0)
         errnum = posix_spawnattr_setsigmask(attributes, &blocked);
@@ -314,6 +317,14 @@ double lens_helper_spent(const lens_helper *self)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+bool lens_helper_crowded(const lens_helper *self)
+{
+    struct stat tasks;
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)self->pid);
+    return stat(path, &tasks) == 0 && tasks.st_nlink > 2 + threads_most + threads_each * (unsigned)lens_processors_seen(); /* a folder for each thread */
+}
+
 /* Nobody wants the picture any more. */
 static lens_helper_outcome given_up(lens_helper *self, lens_error *err)
 {
@@ -339,6 +350,8 @@ static lens_helper_outcome hear(lens_helper *self, double seconds, lens_helper_a
                 return given_up(self, err);
             if (now - self->begun >= seconds || self->resting >= seconds || self->ticks++ >= patience * seconds)
                 return end_for(self, LENS_E_LIMIT, "its decoder took more than %.0f seconds", seconds, err);
+            if (lens_helper_crowded(self))
+                return end_for(self, LENS_E_LIMIT, "its decoder began too many threads", 0, err);
             continue;
         }
         return size > 0 ? lied(self, err) : died(self, err);

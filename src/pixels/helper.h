@@ -42,6 +42,9 @@ void lens_helper_ask(lens_helper *helper, const void *bytes, size_t size, const 
 /* Processor time of the process so far, seconds. */
 double lens_helper_spent(const lens_helper *helper);
 
+/* Whether it has more threads than any decoder begins, as one that was taken over may, for which processes of the same user then find no room. */
+bool lens_helper_crowded(const lens_helper *helper);
+
 /* Waits for what it was asked for; OUT and ERR are as those of lens_decode. SECONDS: of processor time, or of rest without any, after which the process is taken
  * for hung. */
 lens_helper_outcome lens_helper_hear(lens_helper *helper, double seconds, lens_image *out, lens_error *err);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,8 +93,9 @@ static bool answer_one(life *self, lens_helper_question *question)
     return goes_on && tell(&answer);
 }
 
-/* Ends with the program, even in the middle of a picture: the kernel tells of the lifeline's end by a signal, of which a process ends that does not care. Whom
- * it tells belongs to the open pipe and not to the descriptor, and all helpers were given the same: each opens it anew. */
+/* Ends with the program, even in the middle of a picture, and also where it was taken over: the kernel tells of the lifeline's end by the one signal that nobody can
+ * ignore, and none of what may be called from then on changes that or closes it. Whom it tells belongs to the open pipe and not to the descriptor, and all
+ * helpers were given the same: each opens it anew. */
 static bool tie_to_program(void)
 {
     char path[32];
@@ -102,7 +104,8 @@ static bool tie_to_program(void)
     const int own = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (own < 0 || dup2(own, LENS_HELPER_LIFELINE) < 0 || close(own) != 0)
         return false;
-    return fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getpid()) == 0 && fcntl(LENS_HELPER_LIFELINE, F_SETFL, O_ASYNC | O_NONBLOCK) == 0 && poll(&line, 1, 0) == 0;
+    return fcntl(LENS_HELPER_LIFELINE, F_SETOWN, getpid()) == 0 && fcntl(LENS_HELPER_LIFELINE, F_SETSIG, SIGKILL) == 0 &&
+           fcntl(LENS_HELPER_LIFELINE, F_SETFL, O_ASYNC | O_NONBLOCK) == 0 && poll(&line, 1, 0) == 0;
 }
 
 /* A lens_helper_decoder where this process may do what it should not. */

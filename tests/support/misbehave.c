@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/processors.h"
 #include "pictures.h"
 #include "pixels/apart.h"
 #include "pixels/decoders.h"
@@ -170,6 +171,43 @@ static int stay_busy(lens_error *err)
     return lens_fail(err, LENS_E_FORMAT, errnum == 0 ? "busy" : "not to be had");
 }
 
+static void *rest_for_ever(void *nothing)
+{
+    for (;;)
+        pause();
+    return nothing;
+}
+
+/* Becomes many that rest behind its answer, or WAIT before it. */
+static int become_many(bool wait, lens_error *err)
+{
+    pthread_attr_t small;
+    pthread_t thread;
+    int begun = 0;
+    const int most = 100 + 10 * lens_processors_seen();
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 65536);
+    while (begun < most && pthread_create(&thread, &small, rest_for_ever, NULL) == 0)
+        begun++;
+    pthread_attr_destroy(&small);
+    if (wait)
+        rest_for_ever(NULL);
+    return lens_fail(err, LENS_E_FORMAT, begun == most ? "many" : "not to be had");
+}
+
+/* Does what it can to be there when the program is not. */
+static void stay_on(void)
+{
+    struct sigaction deaf = {.sa_handler = SIG_IGN};
+    sigset_t all;
+    sigfillset(&all);
+    sigaction(SIGIO, &deaf, NULL);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    close(LENS_HELPER_LIFELINE);
+    for (prctl(PR_SET_NAME, "spinning");;)
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+}
+
 static int take_memory(lens_error *err)
 {
     const size_t each = (size_t)64 << 20;
@@ -221,6 +259,10 @@ int test_misbehave(const void *bytes, size_t size, const lens_decode_limits *lim
         return work_or_rest(words[0] == 'w', err);
     else if (strcmp(words, "busy") == 0)
         return stay_busy(err);
+    else if (strncmp(words, "many", 4) == 0)
+        return become_many(words[4] != '\0', err);
+    else if (strcmp(words, "stay") == 0)
+        stay_on();
     else if (strcmp(words, "memory") == 0)
         return take_memory(err);
     else if (strcmp(words, "signal") == 0)

@@ -311,6 +311,29 @@ static void test_one_that_works_at_rest_is_ended(void **state)
     test_decoding_goes_on();
 }
 
+/* Threads that rest take no processor, but the user's other processes find no room beside very many of them. */
+static void test_one_that_becomes_many_is_ended(void **state)
+{
+    (void)state;
+    lens_apart_end();
+    for (int i = 0; i < 2; i++) {
+        const lens_error err = test_ask(TEST_ASK_PNG, "many");
+        if (strcmp(err.message, "its decoder began too many threads") == 0)
+            continue; /* which took it a second, and was seen */
+        assert_string_equal(err.message, "many");
+        const pid_t many = the_only_helper();
+        if (i == 0) {
+            lens_apart_look();
+            assert_int_equal(test_processes_below(getpid(), TEST_ALIVE, NULL, 0), 0);
+        } else { /* it is looked at when it is needed, too */
+            assert_string_equal(test_ask(TEST_ASK_PNG, "cursor").message, "two?lines, ?[2J and ?");
+            assert_int_not_equal(the_only_helper(), many);
+        }
+    }
+    assert_string_equal(test_ask(TEST_ASK_PNG, "many, and no answer").message, "its decoder began too many threads");
+    test_decoding_goes_on();
+}
+
 static void test_few_files_are_called_that(void **state)
 {
     (void)state;
@@ -514,7 +537,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_crashes_cost_one_picture),
         cmocka_unit_test(test_hanging_is_ended),
         cmocka_unit_test(test_an_interruption_takes_no_time_from_a_picture),
-        cmocka_unit_test(test_one_that_works_at_rest_is_ended), cmocka_unit_test(test_few_files_are_called_that),
+        cmocka_unit_test(test_one_that_works_at_rest_is_ended),
+        cmocka_unit_test(test_one_that_becomes_many_is_ended),
+        cmocka_unit_test(test_few_files_are_called_that),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_lies_are_seen),
         cmocka_unit_test(test_signals_for_the_program_are_not_for_its_helpers),

@@ -184,6 +184,54 @@ static void test_no_helper_survives_the_program(void **state)
     test_decoding_goes_on();
 }
 
+static void *ask_to_stay(void *head)
+{
+    test_ask(head, "stay");
+    return NULL;
+}
+
+/* One that was taken over does what it can to outlive what started it, be that killed or through. */
+static void outlive(char *head, bool killed)
+{
+    int through[2];
+    assert_int_equal(pipe(through), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        pthread_t thread;
+        char byte;
+        lens_apart_begin(1000);
+        pthread_create(&thread, NULL, ask_to_stay, head);
+        _exit(read(through[0], &byte, 1) == 1 ? 0 : 1);
+    }
+    pid_t helper;
+    test_processes_wait(child, TEST_ALIVE, 1, &helper);
+    const double latest = lens_seconds() + 60;
+    while (!spins(helper) && lens_seconds() < latest) /* it has done what it could */
+        lens_sleep(0.01);
+    assert_true(spins(helper));
+    if (killed)
+        kill(child, SIGKILL);
+    else
+        assert_int_equal(write(through[1], "", 1), 1);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    test_process_wait_end(helper);
+    close(through[0]), close(through[1]);
+}
+
+static void test_none_that_was_taken_over_survives_the_program(void **state)
+{
+    (void)state;
+    if (lens_apart_lacks()) { /* then it may close what ends it */
+        print_message("skipped: %s\n", lens_apart_lacks());
+        skip();
+    }
+    char jpeg[] = TEST_ASK_JPEG, png[] = TEST_ASK_PNG, svg[] = TEST_ASK_SVG, *heads[] = {jpeg, png, svg};
+    for (int i = 0; i < 6; i++)
+        outlive(heads[i % 3], i < 3);
+    test_decoding_goes_on();
+}
+
 static void *many(void *context)
 {
     for (int i = 0; i < 40; i++) {
@@ -338,6 +386,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_what_is_expected_is_there),
         cmocka_unit_test(test_what_nobody_wants_is_ended),
         cmocka_unit_test(test_no_helper_survives_the_program),
+        cmocka_unit_test(test_none_that_was_taken_over_survives_the_program),
         cmocka_unit_test(test_few_large_pictures_are_decoded_at_a_time),
         cmocka_unit_test(test_a_stop_ends_the_waiting),
         cmocka_unit_test(test_threads_have_helpers_of_their_own),
