@@ -77,7 +77,8 @@ const cli_command cli_serve = {
                "at once. Only this machine can reach it unless --listen says otherwise, and then a token is asked for:\n"
                "\n"
                "  memelens serve --watch --ocr\n"
-               "  openssl rand -hex 16 > token && memelens serve --listen :8080 --token-file token\n"
+               "  openssl rand -hex 16 | install -m 600 /dev/stdin token\n"
+               "  memelens serve --listen :8080 --token-file token\n"
                "\n"
                "The interface is described at /openapi.json and in docs/SERVER.md.",
     CLI_OPTIONS(options),

@@ -123,14 +123,16 @@ void lens_api_status(lens_exchange *exchange)
     lens_status_free(status);
 }
 
-/* Whether PATH may be brought in: a folder of the library may, and what lies below one that was named for it, unless the owner left it out. Who
- * names a path to an index run means it, so that what is hidden, excluded or forgotten would come in. False with LENS_E_SILENT in ERR: its disk gives no
- * answer; as with what else keeps that from being told. */
-static bool may_index(lens_exchange *exchange, const char *path, lens_error *err)
+/* What an index run is to be given for *PATH, which the caller frees and which may be exchanged: a folder of the library may be brought in, and what lies below one
+ * that was named for it, unless the owner left it out. Who names a path to an index run means it, so that what is hidden, excluded or forgotten would come in.
+ * What becomes a root is named by where it is once links are followed: one of them could lead elsewhere in later runs. Where paths are not told, a guess at a
+ * folder of the library is none that is answered. False with LENS_E_SILENT in ERR: its disk gives no answer; as with what else keeps that from being told. */
+static bool may_index(lens_exchange *exchange, char **path_of, lens_error *err)
 {
+    const char *path = *path_of;
     lens_status *status = lens_status_get(exchange->library, err);
     bool may = false, shown;
-    for (size_t i = 0; status && i < status->folder_count && !may; i++)
+    for (size_t i = 0; status && i < status->folder_count && !may && exchange->server->show_paths; i++)
         may = strcmp(path, status->folders[i]) == 0;
     lens_status_free(status);
     if (!status && err->code != LENS_E_MISSING)
@@ -141,6 +143,11 @@ static bool may_index(lens_exchange *exchange, const char *path, lens_error *err
         const int place = lens_index_place(exchange->library, path, err), real_place = lens_index_place(exchange->library, real, err);
         may = place >= 0 && real_place >= 0 && place != LENS_PLACE_OUT && real_place != LENS_PLACE_OUT &&
               (shown || place == LENS_PLACE_IN || real_place == LENS_PLACE_IN);
+        if (may && place != LENS_PLACE_IN) {
+            free(*path_of);
+            *path_of = real;
+            real = NULL;
+        }
     }
     free(real);
     return may;
@@ -157,7 +164,7 @@ void lens_api_index(lens_exchange *exchange)
         lens_answer_error(exchange, 400, "bad_request", "%s", error.message);
     } else if (!json_is_object(object) || json_object_size(object) > (size_t)(path != NULL) + (ocr != NULL) || (path && !absolute) || (ocr && !json_is_boolean(ocr))) {
         lens_answer_error(exchange, 400, "bad_request", "an index run wants {}, {\"path\": \"/a/folder\"} or {\"ocr\": true}");
-    } else if (absolute && !may_index(exchange, absolute, &error)) {
+    } else if (absolute && !may_index(exchange, &absolute, &error)) {
         if (error.code != LENS_E_NONE && error.code != LENS_E_MISSING)
             lens_answer_failure(exchange, &error);
         else

@@ -311,12 +311,22 @@ static int parse_listen(lens_server *server, const char *everywhere, lens_error 
     return 0;
 }
 
+/* Each connection may have a picture's file open for as long as it takes to be sent, so there are two descriptors for each, and some for the library, decoders and
+ * folders that are walked. The usual 1,024 are what programs get that know of no more: what this one may have it takes. */
 static unsigned connections_most(void)
 {
+    enum { OTHERS = 128, LEAST = 64 };
+    const rlim_t wanted = 2 * CONNECTIONS_MOST + OTHERS;
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= CONNECTIONS_MOST + 128)
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
         return CONNECTIONS_MOST;
-    return files.rlim_cur > 192 ? (unsigned)files.rlim_cur - 128 : 64;
+    if (files.rlim_cur < wanted) {
+        const struct rlimit more = {.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted, .rlim_max = files.rlim_max};
+        files = setrlimit(RLIMIT_NOFILE, &more) == 0 ? more : files;
+    }
+    if (files.rlim_cur >= wanted)
+        return CONNECTIONS_MOST;
+    return files.rlim_cur > OTHERS + 2 * LEAST ? (unsigned)(files.rlim_cur - OTHERS) / 2 : LEAST;
 }
 
 int lens_daemon_listen(lens_server *server, lens_error *err)

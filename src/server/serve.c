@@ -41,9 +41,10 @@ static int read_token(lens_server *server, lens_error *err)
     int result = 0;
     for (size_t i = 0; i < length; i++) /* it also travels as a cookie */
         if (text[i] < '!' || text[i] > '~' || strchr("\",;\\", text[i]))
-            result = lens_fail(err, LENS_E_ARGUMENT, "%s: a token is made of letters and digits", path);
+            result = lens_fail(err, LENS_E_ARGUMENT, "%s: a token is made of ASCII without blanks, quotes, commas, semicolons and backslashes", path);
     if (result == 0 && (length < TOKEN_LEAST || length > TOKEN_MOST))
-        result = lens_fail(err, LENS_E_ARGUMENT, "%s: the token wants %d to %d characters: `openssl rand -hex 16 > %s`", path, TOKEN_LEAST, TOKEN_MOST, path);
+        result = lens_fail(err, LENS_E_ARGUMENT, "%s: the token wants %d to %d characters: `openssl rand -hex 16 | install -m 600 /dev/stdin %s`", path, TOKEN_LEAST,
+                           TOKEN_MOST, path);
     if (result == 0 && !(server->token = strndup(text, length)))
         result = lens_fail_memory(err);
     lens_buffer_free(&file);
@@ -105,6 +106,17 @@ static int prepare(lens_server *server, lens_error *err)
     return lens_daemon_start(server, err);
 }
 
+/* A file that everybody on this machine may read keeps nothing from them. What hands secrets to a service (/run/secrets) has them alone in a folder of its own. */
+static void say_who_knows_the_token(const lens_server *server)
+{
+    struct stat info;
+    char line[4400];
+    if (!server->token || lens_file_look(server->options.token_file, &info, NULL) != 0 || !S_ISREG(info.st_mode) || !(info.st_mode & S_IROTH))
+        return;
+    snprintf(line, sizeof line, "%s can be read by every user of this machine: `chmod 600 %s`", server->options.token_file, server->options.token_file);
+    say(server, line);
+}
+
 /* "listening at http://127.0.0.1:8080/ (a token is asked for)" */
 static void say_where(const lens_server *server)
 {
@@ -128,6 +140,7 @@ int lens_serve(const lens_serve_options *options, lens_error *err)
     lens_patience_set(before);
     if (result == 0) {
         say_where(&server);
+        say_who_knows_the_token(&server);
         double swept = lens_seconds();
         while (!options->go_on || options->go_on(options->context)) {
             lens_sleep(look_every);

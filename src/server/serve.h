@@ -16,7 +16,7 @@ typedef struct lens_serve_names {
 typedef struct lens_serve_options {
     const char *library;    /* NULL: the default one */
     const char *listen;     /* "127.0.0.1:8080", "localhost:0"; ":8080", everywhere */
-    const char *token_file; /* whose first line whoever asks has to know; NULL: none, which is refused beyond this machine unless... */
+    const char *token_file; /* whose first word whoever asks has to know; NULL: none, which is refused beyond this machine unless... */
     bool no_auth;           /* ...this is set */
     lens_serve_names hosts;       /* names that a Host header may have, besides addresses, localhost and this machine's own name */
     lens_serve_names origins;     /* "https://page.example": pages elsewhere that may ask */

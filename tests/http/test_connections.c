@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -62,17 +62,70 @@ static void one_address_does_not_take_all_connections(void **state)
 {
     (void)state;
     const char *const open[] = {"--listen", ":0", "--no-auth", NULL};
-    struct rlimit files, few;
-    getrlimit(RLIMIT_NOFILE, &files);
-    few = files;
-    few.rlim_cur = 328; /* 200 connections */
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    test_serving_files = 528; /* 200 connections */
     test_serving everywhere = test_serving_start(world, open), here = test_serving_start(world, NULL);
-    setrlimit(RLIMIT_NOFILE, &files);
+    test_serving_files = 0;
     assert_int_equal(answered(&everywhere, 150), 100);
     assert_int_equal(answered(&here, 150), 150); /* all may come by one proxy */
     test_serving_stop(&everywhere);
     test_serving_stop(&here);
+}
+
+/* The answer on FD begins as it should. */
+static void expect_fine(int fd)
+{
+    char answer[12] = "";
+    assert_int_equal(recv(fd, answer, sizeof answer, MSG_WAITALL), sizeof answer);
+    assert_memory_equal(answer, "HTTP/1.1 200", sizeof answer);
+}
+
+/* Each connection holds a picture's file as well, which nobody reads: they are no more than there are files for, and the others are answered as ever. */
+static void who_reads_no_pictures_takes_no_files_from_others(void **state)
+{
+    (void)state;
+    enum { ASKED = 390, TAKEN = 180 /* of 200 */ };
+    const size_t side = 2000, bytes = 3 * side * side; /* more than lies between the two of a connection */
+    int fds[ASKED];
+    test_world *own = test_world_of_scenes(1);
+    char *path = test_world_path(own, "large.ppm"), *pixels = calloc(bytes, 1);
+    lens_buffer large = {0};
+    lens_buffer_print(&large, "P6 %zu %zu 255\n", side, side);
+    lens_buffer_append(&large, pixels, bytes);
+    test_write(path, large.data, large.size);
+    test_run run = test_world_expect(own, 0, "index", "-q", "--model", "colour", own->pictures, NULL);
+    test_run_free(&run);
+    test_serving_files = 528; /* 200 connections */
+    test_serving serving = test_serving_start(own, NULL);
+    test_serving_files = 0;
+    static const char request[] = "GET /api/pictures/2/file HTTP/1.1\r\nHost: localhost\r\n\r\n", small[] = "GET /api/pictures/1/file HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const int early = test_dial(AF_INET, serving.port); /* it has its connection already */
+    assert_true(early >= 0 && asks(early));
+    for (int i = 0; i < ASKED; i++) {
+        fds[i] = test_dial(AF_INET, serving.port);
+        assert_true(fds[i] >= 0);
+        setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int)); /* else all of it fits */
+        assert_int_equal(send(fds[i], request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    }
+    for (int i = 0; i < TAKEN; i++)
+        expect_fine(fds[i]);
+    poll(&(struct pollfd){fds[TAKEN], POLLIN, 0}, 1, 2000); /* the last of them wait until there is room: a moment is for those that do not */
+    assert_int_equal(send(early, small, sizeof small - 1, MSG_NOSIGNAL), sizeof small - 1);
+    expect_fine(early);
+    close(early);
+    for (int i = TAKEN; i < ASKED; i++)
+        close(fds[i]);
+    lens_buffer picture = test_picture(TEST_PNG, 30, 20, 5);
+    test_reply reply = test_serving_ask(&serving, "POST", "/api/uploads", "", picture.data, picture.size);
+    assert_int_equal(reply.status, 200);
+    test_reply_free(&reply);
+    test_serving_expect(&serving, 200, "GET", "/api/pictures/1/file", "", NULL);
+    for (int i = 0; i < TAKEN; i++)
+        close(fds[i]);
+    test_serving_stop(&serving);
+    lens_buffer_free(&picture);
+    lens_buffer_free(&large);
+    free(pixels), free(path);
+    test_world_free(own);
 }
 
 static void everywhere_is_both_kinds_of_address(void **state)
@@ -401,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_address_does_not_take_all_connections),
+        cmocka_unit_test(who_reads_no_pictures_takes_no_files_from_others),
         cmocka_unit_test(everywhere_is_both_kinds_of_address),
         cmocka_unit_test(larger_pictures_are_taken_where_that_is_said),
         cmocka_unit_test(it_ends_while_it_is_asked),

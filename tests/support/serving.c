@@ -5,12 +5,15 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { MOST = 32 };
+
+unsigned test_serving_files;
 
 test_serving test_serving_start(const test_world *world, const char *const *more)
 {
@@ -25,6 +28,9 @@ test_serving test_serving_start(const test_world *world, const char *const *more
     test_serving serving = {.pid = fork(), .out = pipes[0]};
     assert_true(serving.pid >= 0);
     if (serving.pid == 0) {
+        const struct rlimit files = {test_serving_files, test_serving_files};
+        if (test_serving_files)
+            setrlimit(RLIMIT_NOFILE, &files);
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves no server behind */
         signal(SIGPIPE, SIG_DFL); /* as a shell starts it, whoever started us */
         for (const char *const *variable = test_world_environment(world); *variable; variable++)

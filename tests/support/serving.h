@@ -12,6 +12,9 @@ typedef struct test_serving {
     int port;
 } test_serving;
 
+/* How many files servers that are started from now on may have open, by a limit that they cannot raise; 0: as many as we. */
+extern unsigned test_serving_files;
+
 /* Starts it on a port of its own, with the options MORE (ended by NULL; may be NULL; "--listen", ":0" is everywhere), and waits until it listens. */
 test_serving test_serving_start(const test_world *world, const char *const *more);
 
