@@ -598,8 +598,9 @@ typedef struct lens_copy_report {
 } lens_copy_report;
 
 /* Makes a library TO that is the same as FROM in everything that lens_check_same looks at, which it does in the end; FROM is only read. Folders or databases,
- * either way. A copy that was killed or interrupted is gone on with by the next call, and until it is whole nobody else can open it. TO is empty, or has
- * nothing that FROM has not: else LENS_E_ARGUMENT, and nothing was changed. */
+ * either way. A copy that was killed or interrupted while it wrote is gone on with by the next call, and until it is whole nobody else can open it. TO is empty, or
+ * has nothing that FROM has not: else LENS_E_ARGUMENT, and nothing was changed. An earlier copy is written to only when all of FROM has been read: where that has a
+ * record that cannot be read or copied (LENS_E_FORMAT), the earlier copy stays as it is. */
 int lens_copy(const char *from, const char *to, const lens_copy_options *options, lens_copy_report *report, lens_error *err);
 
 /* ---- pictures of the web, and what else there is ------------------------------------------------------------------ */

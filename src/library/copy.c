@@ -1,9 +1,10 @@
 /* A library copied into another place, folder or database, so that it is the same to the last bit; and two held against each other.
  *
- * Three walks through the parts. The first looks at what is there already and takes out of an unfinished copy what is not as in the source: an index run may
- * have changed that since. It ends where the copy ends, so it costs nothing the first time, and what was copied before is not copied again. The second brings
- * what is missing, each batch a transaction, so a kill costs one batch. The third is the proof: all of both, held against each other. All of it reads the
- * source as it was at one moment. */
+ * Three walks through the parts. The first looks at what is there already, and when it is through, what is not as in the source is taken out: an index run
+ * may have changed that since. It ends where the copy ends, so it costs nothing the first time, and what was copied before is not copied again. Where a whole
+ * copy is there it goes on to the end of the source: what cannot be read or copied is found while that copy, which may be the only good one, is as it was.
+ * The second brings what is missing, each batch a transaction, so a kill costs one batch. The third is the proof: all of both, held against each other. All
+ * of it reads the source as it was at one moment. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +22,27 @@ enum { BATCH_BYTES = 4 << 20, BATCH_RECORDS = 2048, MAP_BYTES_MOST = 256 << 20 }
 
 static const double short_wait = 10; /* seconds, for another writer */
 
+/* What the first walk saw of a step in the copy. */
+typedef struct seen {
+    lens_buffer end; /* its last record; empty: it has none */
+    bool other;      /* it has some that the source has not, or not so */
+} seen;
+
 typedef struct copy {
     const lens_copy_options *options;
     lens_copy_report *report;
     lens_library_place from_place, to_place;
     lens_store *from, *to;
     lens_pair_steps steps;
-    lens_buffer *ends; /* [steps.count]: the last record of each that the copy had already; empty: none */
-    bool gaps;         /* it lacks some before those */
-    bool may_remove;   /* it is an unfinished copy, or one that is to be brought up to date */
+    seen *seen;      /* [steps.count] */
+    bool gaps;       /* it lacks some before the ends of those */
+    bool may_remove; /* it is an unfinished copy, or one that is to be brought up to date */
+    bool whole;      /* it is a library with something in it: nothing was written yet */
+    bool marked;     /* as unfinished */
     bool brought_texts;
+    int64_t version; /* of the copy, before it was looked at */
     double begun;
-    int64_t done;
+    int64_t done, looked;
 
     const lens_pair_step *step; /* under way */
     size_t step_at;
@@ -64,16 +74,37 @@ static bool is_full(const copy *self)
     return self->batch.bytes.size >= BATCH_BYTES || self->batch.count >= BATCH_RECORDS;
 }
 
+/* Before anything is written: from here on it is no library for anybody else until it is the same as the source. */
+static int mark(copy *self, lens_error *err)
+{
+    int64_t now = 0;
+    if (self->marked)
+        return 0;
+    if (lens_store_version(self->to, &now, err) != 0)
+        return -1;
+    if (now != self->version) /* in a database others could write so far */
+        return lens_fail(err, LENS_E_BUSY, "%s: was written to while it was looked at; nothing was changed: try again", self->to_place.shown);
+    if (lens_store_mark(self->to, self->from_place.shown, err) != 0)
+        return -1;
+    self->marked = true;
+    self->whole = false;
+    return 0;
+}
+
 /* ---- the first walk ---- */
 
-static int remove_batch(copy *self, lens_error *err)
+/* Whether the source's record A can be copied: 0, or -1 and why not. */
+static int check_record(const copy *self, const lens_record *a, lens_error *err)
 {
-    if (self->batch.count == 0)
+    const char *fault = lens_record_fault(self->step->part, self->step->dim, *a);
+    if (!fault)
         return 0;
-    const int result = lens_store_expunge(self->to, self->step->part, self->step->model, &self->batch, err);
-    self->report->removed += (int64_t)self->batch.count;
-    lens_records_clear(&self->batch);
-    return result;
+    lens_buffer name = {0};
+    lens_record_name(self->step->part, *a, &name);
+    lens_fail(err, LENS_E_FORMAT, "%s: %s cannot be copied: %s; memelens check tells more%s%s", self->from_place.shown, name.data ? name.data : "", fault,
+              self->whole ? ". Nothing was changed in " : "", self->whole ? self->to_place.shown : "");
+    lens_buffer_free(&name);
+    return -1;
 }
 
 static int refuse(const copy *self, const lens_record *a, const lens_record *b, lens_error *err)
@@ -90,36 +121,78 @@ static int refuse(const copy *self, const lens_record *a, const lens_record *b, 
     return -1;
 }
 
+/* Of a walk that brings nothing. */
+static int tell_looked(copy *self, lens_error *err)
+{
+    return ++self->looked % BATCH_RECORDS == 0 ? tell(self, self->step->name, err) : 0;
+}
+
 static int look(void *context, const lens_record *a, const lens_record *b, bool more, lens_error *err)
 {
     copy *self = context;
+    seen *step = &self->seen[self->step_at];
     if (!b) {
         self->gaps |= more;
-        return !more;
+        if (!self->whole)
+            return !more;
+        return check_record(self, a, err) == 0 ? tell_looked(self, err) : -1;
     }
-    lens_buffer *end = &self->ends[self->step_at];
-    end->size = 0;
-    if (lens_buffer_append(end, b->bytes, b->size) != 0)
+    step->end.size = 0;
+    if (lens_buffer_append(&step->end, b->bytes, b->size) != 0)
         return lens_fail_memory(err);
     if (a && lens_record_same(*a, *b)) {
         self->report->there++;
-        if (++self->done % BATCH_RECORDS == 0)
-            return tell(self, self->step->name, err);
-        return 0;
+        self->done++;
+        return tell_looked(self, err);
     }
+    if (a && check_record(self, a, err) != 0)
+        return -1;
     if (!self->may_remove)
         return refuse(self, a, b, err);
+    step->other = true;
+    return tell_looked(self, err);
+}
+
+static int remove_batch(copy *self, lens_error *err)
+{
+    if (self->batch.count == 0)
+        return 0;
+    if (mark(self, err) != 0)
+        return -1;
+    const int result = lens_store_expunge(self->to, self->step->part, self->step->model, &self->batch, err);
+    self->report->removed += (int64_t)self->batch.count;
+    lens_records_clear(&self->batch);
+    return result;
+}
+
+static int take_out(void *context, const lens_record *a, const lens_record *b, bool more, lens_error *err)
+{
+    copy *self = context;
+    if (!b)
+        return !more;
+    if (a && lens_record_same(*a, *b))
+        return tell_looked(self, err);
     if (lens_records_add(&self->batch, *b) != 0)
         return lens_fail_memory(err);
     return is_full(self) ? remove_batch(self, err) : 0;
 }
 
+static void set_step(copy *self, size_t at)
+{
+    self->step = &self->steps.items[at];
+    self->step_at = at;
+}
+
 static int look_through(copy *self, lens_error *err)
 {
     for (size_t i = 0; i < self->steps.count; i++) {
-        self->step = &self->steps.items[i];
-        self->step_at = i;
-        if (lens_pairs_walk(self->from, self->to, self->step, NULL, look, self, err) < 0 || remove_batch(self, err) != 0)
+        set_step(self, i);
+        if (lens_pairs_walk(self->from, self->to, self->step, NULL, look, self, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < self->steps.count; i++) { /* all that could be wrong with the source has been seen */
+        set_step(self, i);
+        if (self->seen[i].other && (lens_pairs_walk(self->from, self->to, self->step, NULL, take_out, self, err) < 0 || remove_batch(self, err) != 0))
             return -1;
     }
     return 0;
@@ -131,6 +204,8 @@ static int bring_batch(copy *self, lens_error *err)
 {
     if (self->batch.count == 0)
         return 0;
+    if (mark(self, err) != 0)
+        return -1;
     if (lens_store_import(self->to, self->step->part, self->step->model, &self->batch, err) != 0)
         return fail_batch(self, err);
     self->report->copied += (int64_t)self->batch.count;
@@ -146,14 +221,8 @@ static int bring(void *context, const lens_record *a, const lens_record *b, bool
     (void)more;
     if (b) /* it is as it should be: the first walk saw to that */
         return 0;
-    const char *fault = lens_record_fault(self->step->part, self->step->dim, *a);
-    if (fault) {
-        lens_buffer name = {0};
-        lens_record_name(self->step->part, *a, &name);
-        lens_fail(err, LENS_E_FORMAT, "%s: %s cannot be copied: %s; memelens check tells more", self->from_place.shown, name.data ? name.data : "", fault);
-        lens_buffer_free(&name);
+    if (check_record(self, a, err) != 0)
         return -1;
-    }
     if (lens_records_add(&self->batch, *a) != 0)
         return lens_fail_memory(err);
     return is_full(self) ? bring_batch(self, err) : 0;
@@ -163,8 +232,8 @@ static int bring_all(copy *self, lens_error *err)
 {
     const bool holes = self->gaps || self->report->removed > 0;
     for (size_t i = 0; i < self->steps.count; i++) {
-        self->step = &self->steps.items[i];
-        const lens_buffer *end = &self->ends[i];
+        set_step(self, i);
+        const lens_buffer *end = &self->seen[i].end;
         const lens_record last = {end->data, end->size};
         /* Where all that is missing lies behind what is there, nothing that is there is read. A text that came took away the vectors of sentences that it
          * made untrue. */
@@ -262,14 +331,20 @@ static int check_kin(copy *self, lens_error *err)
 static int check_mark(copy *self, lens_error *err)
 {
     char *source = NULL;
-    if (lens_store_marked(self->to, &source, err) != 0)
+    lens_store_counts counts;
+    if (lens_store_version(self->to, &self->version, err) != 0 || lens_store_marked(self->to, &source, err) != 0)
         return -1;
-    const bool ours = source && strcmp(source, self->from_place.shown) == 0;
-    int result = !source || ours ? 0 : lens_fail(err, LENS_E_ARGUMENT, "%s: an unfinished copy of another library, %s; nothing was changed", self->to_place.shown, source);
-    self->may_remove = ours || self->options->update;
+    self->marked = source && strcmp(source, self->from_place.shown) == 0;
+    int result = 0;
+    if (source && !self->marked)
+        result = lens_fail(err, LENS_E_ARGUMENT, "%s: an unfinished copy of another library, %s; nothing was changed", self->to_place.shown, source);
+    self->may_remove = self->marked || self->options->update;
     free(source);
-    /* What is brought up to date is no library in between either. */
-    return result == 0 && self->options->update && !ours && (result = check_kin(self, err)) == 0 ? lens_store_mark(self->to, self->from_place.shown, err) : result;
+    if (result != 0 || self->marked)
+        return result;
+    result = lens_store_count(self->to, &counts, err);
+    self->whole = result == 0 && counts.contents + counts.pictures + counts.failed > 0;
+    return result == 0 && self->options->update ? check_kin(self, err) : result;
 }
 
 static int check_not_one(copy *self, lens_error *err)
@@ -284,17 +359,17 @@ static int fill(copy *self, lens_error *err)
 {
     if (lens_pair_steps_of(self->from, &self->steps, err) != 0)
         return -1;
-    if (!(self->ends = calloc(self->steps.count, sizeof *self->ends)))
+    if (!(self->seen = calloc(self->steps.count, sizeof *self->seen)))
         return lens_fail_memory(err);
     if (check_mark(self, err) != 0)
         return -1;
     for (size_t i = 0; i < self->steps.count; i++)
         if (self->steps.items[i].part == LENS_STORE_VECTORS && lens_copies_drop_untrue(self->to, self->steps.items[i].model, err) != 0)
             return -1;
-    if (look_through(self, err) != 0 || lens_store_mark(self->to, self->from_place.shown, err) != 0 || bring_all(self, err) != 0 ||
-        lens_store_compact(self->to, false, err) != 0 || prove(self, err) != 0)
+    if (look_through(self, err) != 0 || bring_all(self, err) != 0 || lens_store_compact(self->to, false, err) != 0 || prove(self, err) != 0 ||
+        copy_maps(self, err) != 0)
         return -1;
-    return copy_maps(self, err) == 0 ? lens_store_mark(self->to, NULL, err) : -1;
+    return self->marked ? lens_store_mark(self->to, NULL, err) : 0;
 }
 
 static int copy_moment(copy *self, lens_error *err)
@@ -326,9 +401,9 @@ int lens_copy(const char *from, const char *to, const lens_copy_options *options
     if (result == 0)
         result = check_not_one(&self, err) == 0 ? copy_moment(&self, err) : -1;
     report->seconds = lens_seconds() - self.begun;
-    for (size_t i = 0; self.ends && i < self.steps.count; i++)
-        lens_buffer_free(&self.ends[i]);
-    free(self.ends);
+    for (size_t i = 0; self.seen && i < self.steps.count; i++)
+        lens_buffer_free(&self.seen[i].end);
+    free(self.seen);
     lens_records_free(&self.batch);
     lens_pair_steps_free(&self.steps);
     lens_store_close(self.to);

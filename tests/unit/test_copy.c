@@ -284,6 +284,89 @@ static void test_an_unfinished_copy_of_another(void **state)
     places_free(&p);
 }
 
+/* ---- a copy that others rely on ---- */
+
+/* One vector of PLACE, a folder's: the number in its SLOT's place is none that a vector of length 1 has. */
+static void damage_vector(const char *place, const char *name, int slot)
+{
+    const float number = 1e30f;
+    char *file = test_path(place, "%s", name);
+    lens_buffer bytes = test_read(file);
+    memcpy(bytes.data + 64 + (size_t)slot * COPY_DIM * sizeof number, &number, sizeof number);
+    test_write(file, bytes.data, bytes.size);
+    lens_buffer_free(&bytes);
+    free(file);
+}
+
+/* A dying disk takes nothing from the backup that is to replace it, and locks nobody out of that. */
+static void test_a_damaged_source_takes_nothing_from_its_copy(void **state)
+{
+    (void)state;
+    static const char words[] = "cannot be copied: it is not finite and of length 1";
+    lens_error err = {0};
+    int64_t removed;
+    places p = places_new(40);
+    copied(p.from, p.to, false);
+    copied(p.to, p.back, false);
+    damage_vector(p.from, "m-2.vectors", 3);
+    refused(p.from, p.to, true, words);
+    assert_int_equal(differ(p.back, p.to, NULL), 0);
+    refused(p.from, p.to, false, words);
+    assert_int_equal(differ(p.back, p.to, NULL), 0);
+
+    lens_store *store = test_store(p.from, LENS_STORE_WRITE); /* what went and came since goes and comes with the rest, or not at all */
+    assert_done(lens_store_forget(store, "/p/00007.jpg", &removed, &err), &err);
+    assert_done(test_write_pictures(store, 2, COPY_DIM, "/p", 200, 5, &err), &err);
+    lens_store_close(store);
+    refused(p.from, p.to, true, words);
+    assert_int_equal(differ(p.back, p.to, NULL), 0);
+    sound(p.to);
+    places_free(&p);
+}
+
+static void test_a_damaged_source_that_grew(void **state)
+{
+    (void)state;
+    lens_error err = {0};
+    places p = places_new(0);
+    test_library_fill(p.from, COPY_DIM, 20);
+    copied(p.from, p.to, false);
+    copied(p.to, p.back, false);
+    lens_store *store = test_store(p.from, LENS_STORE_WRITE);
+    assert_done(test_write_pictures(store, 1, COPY_DIM, "/p", 20, 5, &err), &err);
+    lens_store_close(store);
+    damage_vector(p.from, "m-1.vectors", 22);
+    for (int update = 0; update < 2; update++) {
+        refused(p.from, p.to, update, "the vector of content 23 cannot be copied: it is not finite and of length 1");
+        assert_int_equal(differ(p.back, p.to, NULL), 0);
+    }
+    sound(p.to);
+    places_free(&p);
+}
+
+/* Until something has to be written. */
+static void test_an_update_that_is_interrupted_while_it_looks(void **state)
+{
+    (void)state;
+    lens_error err = {0};
+    int64_t removed;
+    int events = 0;
+    lens_copy_report report;
+    const lens_copy_options options = {.update = true, .event = stop_after, .context = &events};
+    places p = places_new(PICTURES);
+    copied(p.from, p.to, false);
+    copied(p.to, p.back, false);
+    lens_store *store = test_store(p.from, LENS_STORE_WRITE);
+    assert_done(lens_store_forget(store, "/p/00007.jpg", &removed, &err), &err);
+    lens_store_close(store);
+    assert_int_equal(lens_copy(p.from, p.to, &options, &report, &err), -1);
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    assert_int_equal(differ(p.back, p.to, NULL), 0);
+    copied(p.from, p.to, true);
+    assert_int_equal(differ(p.from, p.to, NULL), 0);
+    places_free(&p);
+}
+
 /* ---- damage, and what is said of it ---- */
 
 static void test_damaged_rows(void **state)
@@ -454,6 +537,9 @@ int main(void)
         cmocka_unit_test(test_itself_and_nothing),
         cmocka_unit_test(test_interrupted_at_every_event),
         cmocka_unit_test(test_an_unfinished_copy_of_another),
+        cmocka_unit_test(test_a_damaged_source_takes_nothing_from_its_copy),
+        cmocka_unit_test(test_a_damaged_source_that_grew),
+        cmocka_unit_test(test_an_update_that_is_interrupted_while_it_looks),
         cmocka_unit_test(test_damaged_rows),
         cmocka_unit_test(test_keys_that_do_not_rise),
         cmocka_unit_test(test_what_a_database_cannot_hold),
