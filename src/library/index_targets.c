@@ -39,25 +39,30 @@ static int add_target(lens_run *run, const char *path, lens_error *err)
 
 /* ---- settings ---- */
 
+/* What OPTIONS say of walking replaces what SETTINGS say. */
+static int put_options(const lens_index_options *options, json_t *settings, lens_error *err)
+{
+    if (options->include_hidden)
+        json_object_set_new(settings, "hidden", json_true());
+    if (!options->exclude_count)
+        return 0;
+    json_t *patterns = json_array();
+    for (size_t i = 0; i < options->exclude_count; i++)
+        if (json_array_append_new(patterns, json_string(options->exclude[i])) != 0) {
+            json_decref(patterns);
+            return lens_fail(err, LENS_E_ARGUMENT, "--exclude %s: not UTF-8", options->exclude[i]);
+        }
+    json_object_set_new(settings, "exclude", patterns);
+    return 0;
+}
+
 /* Loads what is kept with the target's root; what the options say replaces it. */
 static int load_settings(lens_run *run, lens_target *target, bool named, lens_error *err)
 {
-    const lens_index_options *options = run->options;
     const char *root = lens_names_nearest(&run->roots, target->path), *base = root ? root : target->path;
     target->settings = lens_root_settings(run->store, base, err);
-    if (!target->settings)
+    if (!target->settings || (named && put_options(run->options, target->settings, err) != 0))
         return -1;
-    if (named && options->include_hidden)
-        json_object_set_new(target->settings, "hidden", json_true());
-    if (named && options->exclude_count) {
-        json_t *patterns = json_array();
-        for (size_t i = 0; i < options->exclude_count; i++)
-            if (json_array_append_new(patterns, json_string(options->exclude[i])) != 0) {
-                json_decref(patterns);
-                return lens_fail(err, LENS_E_ARGUMENT, "--exclude %s: not UTF-8", options->exclude[i]);
-            }
-        json_object_set_new(target->settings, "exclude", patterns);
-    }
     return lens_root_walk_options(target->settings, base, &target->walk, err);
 }
 
@@ -208,6 +213,73 @@ static bool is_known(const lens_run *run, const char *path)
     return root && (!out || strlen(out) < strlen(root));
 }
 
+/* *ROOT: a known root above PATH, which is named, that PATH goes by, so that it will be none of its own; NULL: there is none. *HIDDEN: what the walk from there
+ * comes by although there is a name between that begins with a dot. */
+static int find_cover(lens_run *run, const char *path, const char **root, bool *hidden, lens_error *err)
+{
+    const char *nearest = lens_names_nearest(&run->roots, path);
+    *root = NULL;
+    *hidden = false;
+    if (!nearest || strcmp(nearest, path) == 0)
+        return 0;
+    char *above = lens_path_folder(path);
+    if (!above)
+        return lens_fail_memory(err);
+    const char *out = lens_names_nearest(&run->forgotten, above); /* PATH itself is remembered by being named */
+    const bool ends = out && strlen(out) > strlen(nearest);
+    free(above);
+    if (ends)
+        return 0;
+    if (strstr(path + (nearest[1] ? strlen(nearest) : 0), "/.")) {
+        const int comes = lens_root_comes_by(run->store, nearest, path, err);
+        if (comes <= 0)
+            return comes;
+        *hidden = true;
+    }
+    *root = nearest;
+    return 0;
+}
+
+/* How a root is walked is kept with it. What is asked for PATH below it alone would hold for this run: the next takes out what came in, with all that was read
+ * and said of it, and brings in what was left out. */
+static int refuse_options_below(lens_run *run, const char *path, const char *root, lens_error *err)
+{
+    for (size_t i = 0; i < run->target_count; i++)
+        if (strcmp(run->targets[i].path, root) == 0)
+            return 0;
+    json_t *kept = lens_root_settings(run->store, root, err), *asked = json_deep_copy(kept);
+    int result = kept && !asked ? lens_fail_memory(err) : kept ? put_options(run->options, asked, err) : -1;
+    if (result == 0 && !json_equal(kept, asked))
+        result = lens_fail(err, LENS_E_ARGUMENT, "%s: lies in %s, and goes by the exclusions and --include-hidden that are kept with that: name that folder instead",
+                           path, root);
+    json_decref(asked);
+    json_decref(kept);
+    return result;
+}
+
+static int refuse_options(lens_run *run, lens_error *err)
+{
+    const bool any = run->options->include_hidden || run->options->exclude_count;
+    for (size_t i = 0; i < run->target_count && any; i++) {
+        const char *root;
+        bool hidden;
+        if (find_cover(run, run->targets[i].path, &root, &hidden, err) != 0 || (root && refuse_options_below(run, run->targets[i].path, root, err) != 0))
+            return -1;
+    }
+    return 0;
+}
+
+static int add_rules(lens_run *run, lens_error *err)
+{
+    for (size_t i = 0; i < run->target_count; i++) {
+        const char *root, *path = run->targets[i].path;
+        bool hidden;
+        if (find_cover(run, path, &root, &hidden, err) != 0 || (hidden ? lens_store_remember : lens_store_add_root)(run->store, path, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int add_named(lens_run *run, lens_error *err)
 {
     const lens_index_options *options = run->options;
@@ -233,10 +305,9 @@ static int add_named(lens_run *run, lens_error *err)
         if (result != 0)
             return -1;
     }
-    for (size_t i = 0; i < run->target_count && !options->only_known; i++) /* now that all of them make sense */
-        if (lens_store_add_root(run->store, run->targets[i].path, err) != 0)
-            return -1;
-    return 0;
+    if (options->only_known)
+        return 0;
+    return refuse_options(run, err) == 0 ? add_rules(run, err) : -1; /* now that all of them make sense */
 }
 
 int lens_targets_choose(lens_run *run, lens_error *err)

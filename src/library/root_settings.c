@@ -1,6 +1,9 @@
 #include "library/root_settings.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
 
 const char lens_device_key[] = "device", lens_level_key[] = "level", lens_mounts_key[] = "mounts", lens_links_key[] = "links";
 
@@ -33,4 +36,19 @@ int lens_root_walk_options(const json_t *settings, const char *base, lens_walk_o
             exclude[out->exclude_count++] = pattern;
     }
     return 0;
+}
+
+int lens_root_comes_by(lens_store *store, const char *root, const char *path, lens_error *err)
+{
+    lens_walk_options walk;
+    struct stat info;
+    json_t *settings = lens_root_settings(store, root, err);
+    if (!settings)
+        return -1;
+    int left_out = lens_root_walk_options(settings, root, &walk, err);
+    if (left_out == 0)
+        left_out = lens_walk_leaves_out(&walk, path, lens_file_look(path, &info, NULL) == 0 && S_ISDIR(info.st_mode), err);
+    free((void *)walk.exclude);
+    json_decref(settings);
+    return left_out < 0 ? -1 : !left_out;
 }

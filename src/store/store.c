@@ -60,6 +60,11 @@ int lens_store_add_root(lens_store *store, const char *path, lens_error *err)
     return ASK(store, add_root, path, err);
 }
 
+int lens_store_remember(lens_store *store, const char *path, lens_error *err)
+{
+    return ASK(store, remember, path, err);
+}
+
 int lens_store_root_settings(lens_store *store, const char *path, char **settings, lens_error *err)
 {
     return ASK(store, root_settings, path, settings, err);

@@ -60,6 +60,9 @@ int lens_store_forgotten(lens_store *store, lens_names *out, lens_error *err);
  * PATH stay: one of them may be a disk that is absent now, of which nothing must be lost. */
 int lens_store_add_root(lens_store *store, const char *path, lens_error *err);
 
+/* Drops the forgotten rule for PATH itself, if there is one, and adds no root: for what a walk from a root above comes by, whatever it is called. */
+int lens_store_remember(lens_store *store, const char *path, lens_error *err);
+
 /* How the root PATH is to be walked: text that means something to the library only. *SETTINGS: NULL when there is none
  * (or no such root); the caller frees. */
 int lens_store_root_settings(lens_store *store, const char *path, char **settings, lens_error *err);

@@ -415,6 +415,81 @@ static void test_exclusions_are_kept(void **state)
     free(hidden);
 }
 
+/* `index` of PATH, or of all (NULL), tells of so many pictures UNCHANGED, and of none that came or went. */
+static void expect_unchanged(const test_world *world, const char *path, long unchanged)
+{
+    test_run run = test_world_expect(world, 0, "index", "--json", path, NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "unchanged"), unchanged);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 0);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 0);
+    json_decref(lines);
+    test_run_free(&run);
+}
+
+/* A walk of the root does not come by what such options brought in below it: the next run would take it out again, with all that was read and said of it. */
+static void test_options_for_what_lies_below_a_root(void **state)
+{
+    const test_world *world = *state;
+    static const char *const folders[] = {"sub", "sub/.x", "sub/drafts"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        make_folder(world, folders[i]);
+    test_world_picture(world, "b.png", TEST_PNG, 1);
+    test_world_picture(world, "sub/c.tmp.jpg", TEST_JPEG_420, 2);
+    test_world_picture(world, "sub/.x/a.jpg", TEST_JPEG_420, 3);
+    test_world_picture(world, "sub/drafts/d.jpg", TEST_JPEG_420, 4);
+    char *sub = test_world_path(world, "sub");
+    test_run run = test_world_expect(world, 0, "index", world->pictures, "-x", "drafts", NULL);
+    test_run_free(&run);
+    const char *const refused[][2] = {{"--include-hidden", NULL}, {"--exclude=*.tmp.jpg", NULL}, {"--exclude=drafts", "--include-hidden"}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        run = test_world_expect(world, 2, "index", sub, refused[i][0], refused[i][1], NULL);
+        assert_non_null(strstr(run.err.data, "sub: lies in "));
+        assert_non_null(strstr(run.err.data, world->pictures));
+        test_run_free(&run);
+        expect_unchanged(world, NULL, 2);
+    }
+    /* What is no other than the root's is none, and both may be named. */
+    run = test_world_expect(world, 0, "index", sub, "-x", "drafts", NULL);
+    test_run_free(&run);
+    expect_unchanged(world, NULL, 2);
+    run = test_world_expect(world, 0, "index", sub, world->pictures, "--include-hidden", NULL);
+    test_run_free(&run);
+    expect_unchanged(world, NULL, 3);
+    run = test_world_expect(world, 0, "index", sub, "--include-hidden", NULL);
+    test_run_free(&run);
+    expect_unchanged(world, NULL, 3);
+    free(sub);
+}
+
+/* A folder that begins with a dot is no root of its own where the one above it comes by: it would not go by what is kept with that. */
+static void test_a_hidden_folder_of_a_root_that_has_them(void **state)
+{
+    const test_world *world = *state;
+    static const char *const folders[] = {".h", ".h/.deep", ".h/drafts", ".left"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        make_folder(world, folders[i]);
+    test_world_picture(world, "b.png", TEST_PNG, 1);
+    test_world_picture(world, ".h/.deep/a.jpg", TEST_JPEG_420, 2);
+    test_world_picture(world, ".h/drafts/d.jpg", TEST_JPEG_420, 3);
+    test_world_picture(world, ".left/e.jpg", TEST_JPEG_420, 4);
+    char *hidden = test_world_path(world, ".h"), *left = test_world_path(world, ".left");
+    test_run run = test_world_expect(world, 0, "index", world->pictures, "--include-hidden", "-x", "drafts", "-x", ".left", NULL);
+    test_run_free(&run);
+    expect_unchanged(world, hidden, 1);
+    expect_unchanged(world, NULL, 2);
+    run = test_world_expect(world, 0, "forget", hidden, NULL);
+    test_run_free(&run);
+    expect_unchanged(world, NULL, 1);
+    run = test_world_expect(world, 0, "index", hidden, NULL); /* what was forgotten is named again */
+    test_run_free(&run);
+    expect_unchanged(world, NULL, 2);
+    run = test_world_expect(world, 0, "index", left, NULL); /* by which the other does not come */
+    test_run_free(&run);
+    expect_unchanged(world, NULL, 3);
+    free(hidden), free(left);
+}
+
 /* Width and height of the picture at NAME, as `duplicates` knows them; 0 when it is in no group. */
 static void size_of(const test_world *world, const char *name, long *width, long *height)
 {
@@ -578,6 +653,8 @@ int main(void)
         WORLD_TEST(test_a_model_that_cannot_take_a_picture),
         WORLD_TEST(test_search_in_indexes_first),
         WORLD_TEST(test_exclusions_are_kept),
+        WORLD_TEST(test_options_for_what_lies_below_a_root),
+        WORLD_TEST(test_a_hidden_folder_of_a_root_that_has_them),
         WORLD_TEST(test_a_copy_leaves_what_is_known_of_the_content),
         WORLD_TEST(test_a_passing_failure_costs_nothing),
         WORLD_TEST(test_a_named_file_that_was_removed_is_gone),

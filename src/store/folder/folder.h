@@ -12,6 +12,7 @@ void lens_folder_close(lens_folder *store);
 int lens_folder_roots(lens_folder *store, lens_names *out, lens_error *err);
 int lens_folder_forgotten(lens_folder *store, lens_names *out, lens_error *err);
 int lens_folder_add_root(lens_folder *store, const char *path, lens_error *err);
+int lens_folder_remember(lens_folder *store, const char *path, lens_error *err);
 int lens_folder_root_settings(lens_folder *store, const char *path, char **settings, lens_error *err);
 int lens_folder_set_root_settings(lens_folder *store, const char *path, const char *settings, lens_error *err);
 int lens_folder_forget(lens_folder *store, const char *path, int64_t *removed, lens_error *err);

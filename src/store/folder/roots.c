@@ -67,9 +67,14 @@ static int run_with_path(lens_folder *store, const char *sql, const char *path, 
     return lens_sql_finish(store, statement, err);
 }
 
+static int remember(lens_folder *store, const char *path, lens_error *err)
+{
+    return run_with_path(store, "DELETE FROM rule WHERE path = ?1 AND out = 1", path, err);
+}
+
 static int add(lens_folder *store, const char *path, lens_error *err)
 {
-    if (run_with_path(store, "DELETE FROM rule WHERE path = ?1 AND out = 1", path, err) != 0)
+    if (remember(store, path, err) != 0)
         return -1;
     char *scratch = strdup(path);
     if (!scratch)
@@ -86,6 +91,13 @@ int lens_folder_add_root(lens_folder *store, const char *path, lens_error *err)
     if (lens_path_check(path, err) != 0 || lens_sql_begin(store, err) != 0)
         return -1;
     return lens_sql_end(store, add(store, path, err), err);
+}
+
+int lens_folder_remember(lens_folder *store, const char *path, lens_error *err)
+{
+    if (lens_path_check(path, err) != 0 || lens_sql_begin(store, err) != 0)
+        return -1;
+    return lens_sql_end(store, remember(store, path, err), err);
 }
 
 int lens_folder_root_settings(lens_folder *store, const char *path, char **settings, lens_error *err)

@@ -15,6 +15,7 @@ char *lens_postgres_place_shown(const char *place);
 int lens_postgres_roots(lens_postgres *store, lens_names *out, lens_error *err);
 int lens_postgres_forgotten(lens_postgres *store, lens_names *out, lens_error *err);
 int lens_postgres_add_root(lens_postgres *store, const char *path, lens_error *err);
+int lens_postgres_remember(lens_postgres *store, const char *path, lens_error *err);
 int lens_postgres_root_settings(lens_postgres *store, const char *path, char **settings, lens_error *err);
 int lens_postgres_set_root_settings(lens_postgres *store, const char *path, const char *settings, lens_error *err);
 int lens_postgres_forget(lens_postgres *store, const char *path, int64_t *removed, lens_error *err);

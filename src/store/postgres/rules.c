@@ -66,9 +66,14 @@ static int covered(lens_postgres *store, char *scratch, lens_error *err)
     return 0;
 }
 
+static int remember(lens_postgres *store, const char *path, lens_error *err)
+{
+    return run_with_path(store, "DELETE FROM rule WHERE path = $1 AND out", path, err);
+}
+
 static int add(lens_postgres *store, const char *path, lens_error *err)
 {
-    if (run_with_path(store, "DELETE FROM rule WHERE path = $1 AND out", path, err) != 0)
+    if (remember(store, path, err) != 0)
         return -1;
     char *scratch = strdup(path);
     if (!scratch)
@@ -85,6 +90,13 @@ int lens_postgres_add_root(lens_postgres *store, const char *path, lens_error *e
     if (lens_pg_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
         return -1;
     return lens_pg_end(store, add(store, path, err), err);
+}
+
+int lens_postgres_remember(lens_postgres *store, const char *path, lens_error *err)
+{
+    if (lens_pg_path_check(path, err) != 0 || lens_pg_begin(store, err) != 0)
+        return -1;
+    return lens_pg_end(store, remember(store, path, err), err);
 }
 
 int lens_postgres_root_settings(lens_postgres *store, const char *path, char **settings, lens_error *err)
