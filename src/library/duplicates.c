@@ -63,38 +63,67 @@ void lens_groups_free(lens_groups *groups)
     free(groups);
 }
 
-/* A picture and the file that its path leads to. */
+/* A picture and the file that its path leads to. Two are of one file when NUMBERS and NAME are the same. */
 typedef struct named {
-    char *file;
+    char *file;       /* without symbolic links */
+    const char *name; /* in FILE, or "" */
+    /* The disk, the file there, its bytes and its time, for there are disks that give numbers anew; the disk and the number of its folder. */
+    int64_t numbers[6];
     struct lens_group_picture picture;
 } named;
 
 static int by_file(const void *a, const void *b)
 {
     const named *x = a, *y = b;
-    const int order = strcmp(x->file, y->file);
+    const int numbers = memcmp(x->numbers, y->numbers, sizeof x->numbers), names = strcmp(x->name, y->name);
     const bool x_links = strcmp(x->picture.path, x->file) != 0, y_links = strcmp(y->picture.path, y->file) != 0;
-    return order ? order : x_links != y_links ? x_links - y_links : best_copy_first(&x->picture, &y->picture);
+    return numbers ? numbers : names ? names : x_links != y_links ? x_links - y_links : best_copy_first(&x->picture, &y->picture);
 }
 
-/* Takes out of GROUP the paths that lead by symbolic links to a file that is in it already: who removes all copies but one would keep a link to nothing. */
+/* Finds out which file PICTURE's path leads to: a disk that is mounted twice has two paths for each of its own. One that has several names, hard links, is each of
+ * them: by its name in its folder. What is not there now, or has no number, is known by its path alone. 0, or -1 when memory is short. */
+static int name_file(const struct lens_group_picture *picture, named *out)
+{
+    struct stat info, above;
+    char *real = lens_file_real(picture->path, NULL);
+    *out = (named){.file = real ? real : strdup(picture->path), .picture = *picture};
+    if (!out->file)
+        return -1;
+    out->name = out->file;
+    if (!real || lens_file_look(real, &info, NULL) != 0 || info.st_ino == 0)
+        return 0;
+    const int64_t numbers[] = {(int64_t)info.st_dev, (int64_t)info.st_ino, info.st_size, lens_file_mtime_ns(&info), 0, 0};
+    if (info.st_nlink == 1) {
+        memcpy(out->numbers, numbers, sizeof numbers);
+        out->name = "";
+        return 0;
+    }
+    char *folder = lens_path_folder(real);
+    if (folder && lens_file_look(folder, &above, NULL) == 0 && above.st_ino != 0) {
+        memcpy(out->numbers, numbers, sizeof numbers);
+        out->numbers[4] = (int64_t)above.st_dev;
+        out->numbers[5] = (int64_t)above.st_ino;
+        out->name = lens_path_name(real);
+    }
+    free(folder);
+    return folder ? 0 : -1;
+}
+
+/* Takes out of GROUP the paths that lead, by symbolic links or another mount, to a file that is in it already: who removes all copies but one would keep a link
+ * to nothing, or remove the only one. */
 static int leave_out_links(lens_group *group, lens_error *err)
 {
     const size_t count = group->count;
     named *all = calloc(count + 1, sizeof *all);
     bool fine = all != NULL;
-    for (size_t i = 0; fine && i < count; i++) {
-        const char *path = group->pictures[i].path;
-        char *real = lens_file_real(path, NULL);
-        all[i] = (named){real ? real : strdup(path), group->pictures[i]}; /* what is not there now is one of its own */
-        fine = all[i].file != NULL;
-    }
+    for (size_t i = 0; fine && i < count; i++)
+        fine = name_file(&group->pictures[i], &all[i]) == 0;
     if (fine) {
         group->count = 0;
         qsort(all, count, sizeof *all, by_file);
     }
     for (size_t i = 0; fine && i < count; i++) {
-        if (i == 0 || strcmp(all[i].file, all[i - 1].file) != 0)
+        if (i == 0 || strcmp(all[i].name, all[i - 1].name) != 0 || memcmp(all[i].numbers, all[i - 1].numbers, sizeof all[i].numbers) != 0)
             group->pictures[group->count++] = all[i].picture;
         else
             free(all[i].picture.path);

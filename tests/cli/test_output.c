@@ -1,5 +1,6 @@
 /* What search, similar, embed and status print, and the terms they take. */
 #include <math.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,6 +251,48 @@ static void test_a_link_is_no_duplicate(void **state)
     free(folder), free(file), free(link), free(album);
 }
 
+/* Pictures of DISK that `duplicates --exact` lists in one group; 0 where it lists none, and -1 where one is in another folder, or there is another group. */
+static int listed_of(const test_run *run, const char *disk)
+{
+    json_t *lines = test_json_lines(&run->out);
+    const json_t *pictures = json_object_get(json_array_get(lines, 0), "pictures");
+    int listed = json_array_size(lines) < 2 ? (int)json_array_size(pictures) : -1;
+    for (size_t i = 0; i < json_array_size(pictures); i++)
+        if (strncmp(json_string_value(json_object_get(json_array_get(pictures, i), "path")), disk, strlen(disk)) != 0)
+            listed = -1;
+    json_decref(lines);
+    return listed;
+}
+
+/* One file that two mounts lead to is one; two names of one file are two. */
+static void test_a_second_mount_is_no_duplicate(void **state)
+{
+    const test_world *world = *state;
+    char *disk = test_path(world->folder, "disk"), *again = test_path(world->folder, "second mount");
+    char *file = test_path(disk, "a.jpg"), *name = test_path(disk, "name.jpg");
+    assert_int_equal(mkdir(disk, 0777) | mkdir(again, 0777), 0);
+    test_picture_write(file, TEST_JPEG_420, 160, 120, 1);
+    if (mount(disk, again, NULL, MS_BIND, NULL) != 0) {
+        printf("skipped: a second mount of a folder needs root\n");
+        free(disk), free(again), free(file), free(name);
+        skip();
+    }
+    test_run index = test_world_run(world, "index", "--model", "colour", disk, again, NULL);
+    test_run one = test_world_run(world, "duplicates", "--exact", "--json", NULL);
+    const int linked = link(file, name);
+    test_run more = test_world_run(world, "index", NULL), two = test_world_run(world, "duplicates", "--exact", "--json", NULL);
+    test_run near = test_world_run(world, "duplicates", "--json", NULL);
+    assert_int_equal(umount(again), 0);
+    assert_int_equal(linked, 0);
+    assert_true(index.status == 0 && more.status == 0 && two.status == 0 && near.status == 0);
+    assert_int_equal(one.status, 1);
+    assert_int_equal(one.out.size, 0);
+    assert_int_equal(listed_of(&two, disk), 2);
+    assert_int_equal(listed_of(&near, disk), 2);
+    test_run_free(&index), test_run_free(&one), test_run_free(&more), test_run_free(&two), test_run_free(&near);
+    free(disk), free(again), free(file), free(name);
+}
+
 static void test_stdout_that_cannot_be_written_is_an_error(void **state)
 {
     const test_world *world = *state;
@@ -386,6 +429,7 @@ int main(void)
         WORLD_TEST(test_status_counts),
         WORLD_TEST(test_duplicates_name_the_best_copy_first),
         WORLD_TEST(test_a_link_is_no_duplicate),
+        WORLD_TEST(test_a_second_mount_is_no_duplicate),
         WORLD_TEST(test_stdout_that_cannot_be_written_is_an_error),
         WORLD_TEST(test_a_closed_stdout_is_an_error),
         WORLD_TEST(test_a_model_in_a_folder_that_is_not_utf8),
