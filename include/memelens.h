@@ -165,7 +165,8 @@ typedef struct lens_read_report {
 } lens_read_report;
 
 /* Reads every picture of the library that this version of the reader has not read yet. A kill loses a second of work, and nothing is read twice.
- * LENS_E_UNSUPPORTED where tesseract is not installed, LENS_E_MISSING where a language is not. 0 or -1. */
+ * LENS_E_UNSUPPORTED where tesseract is not installed, LENS_E_MISSING where a language is not, or the library is not any more, LENS_E_AWAY where another one was put
+ * in its place. 0 or -1. */
 int lens_read(lens_library *library, const lens_read_options *options, lens_read_report *report, lens_error *err);
 
 /* ---- watching ---------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ typedef enum lens_error_code {
     LENS_E_LIMIT,       /* over a stated cap */
     LENS_E_VERSION,     /* written by a newer memelens */
     LENS_E_BUSY,        /* another process writes to the library */
-    LENS_E_AWAY,        /* the library's database cannot be reached now */
+    LENS_E_AWAY,        /* the library's database cannot be reached now, or another library was put in its place just then: to be tried again */
     LENS_E_SYSTEM,      /* the operating system said no */
     LENS_E_FULL,        /* no room left on the disk */
     LENS_E_MEMORY,      /* allocation failed */

@@ -12,14 +12,9 @@
 /* How long the short commands wait for an index run that is writing, seconds. */
 static const double short_wait = 10;
 
-/* A writer for a library that must be there: LENS_STORE_WRITE would make one. */
 static lens_store *open_existing(const lens_library *library, lens_error *err)
 {
-    lens_store *reader = lens_store_open(library->place.store, LENS_STORE_READ, 0, err);
-    if (!reader)
-        return NULL;
-    lens_store_close(reader);
-    return lens_store_open(library->place.store, LENS_STORE_WRITE, short_wait, err);
+    return lens_store_open(library->place.store, LENS_STORE_CHANGE, short_wait, err);
 }
 
 /* 1 when PATH lies in a known folder or holds one, 0 when nothing is known of it, -1 on error. */

@@ -336,23 +336,16 @@ static int open_store(lens_run *run, lens_error *err)
     const char *place = run->place->store;
     const double begun = lens_seconds();
     lens_index_event event = {.kind = LENS_INDEX_NOTE, .reason = "another run is writing to the library; waiting for it"};
-    run->store = lens_store_open(place, LENS_STORE_WRITE, lens_store_place_is_database(place) ? options->wait : 0, err);
+    /* Where nobody asked for a library, none is made: another may be about to be put there. */
+    const lens_store_mode mode = options->only_known ? LENS_STORE_CHANGE : LENS_STORE_WRITE;
+    run->store = lens_store_open(place, mode, lens_store_place_is_database(place) ? options->wait : 0, err);
     while (!run->store && err->code == LENS_E_BUSY && lens_seconds() - begun < options->wait) {
         if (options->event && !options->event(options->context, &event))
             return lens_fail(err, LENS_E_CANCELLED, "interrupted");
         event = (lens_index_event){.kind = LENS_INDEX_PROGRESS};
-        run->store = lens_store_open(place, LENS_STORE_WRITE, options->wait < look_every ? options->wait : look_every, err);
+        run->store = lens_store_open(place, mode, options->wait < look_every ? options->wait : look_every, err);
     }
     return run->store ? 0 : -1;
-}
-
-/* Whether there is a library, to make none where nobody asked for one: another may be about to be put there. */
-static bool is_there(const char *place)
-{
-    lens_error why = {0};
-    lens_store *store = lens_store_open(place, LENS_STORE_READ, 0, &why);
-    lens_store_close(store);
-    return store || why.code != LENS_E_MISSING;
 }
 
 int lens_index(lens_library *library, const lens_index_options *options, lens_index_report *report, lens_error *err)
@@ -360,9 +353,9 @@ int lens_index(lens_library *library, const lens_index_options *options, lens_in
     *report = (lens_index_report){0};
     lens_run run = {.options = options, .place = &library->place};
     lens_error why = {0};
-    if (options->only_known && !is_there(library->place.store))
-        return 0;
     if (open_store(&run, &why) != 0) {
+        if (options->only_known && why.code == LENS_E_MISSING)
+            return 0;
         report->stopped = why.code == LENS_E_CANCELLED;
         if (!report->stopped && err)
             *err = why;

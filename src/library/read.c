@@ -39,6 +39,7 @@ typedef struct pass {
     size_t count, next, done; /* handed out, and finished by the readers */
     size_t kept;              /* the first KEPT are in the library, or never will be */
     bool *finished;           /* [count] */
+    lens_store_file library;  /* whose contents they are */
     pthread_mutex_t lock;
     atomic_bool stop;
     lens_error error;
@@ -107,13 +108,21 @@ static bool wait_on(void *context)
     return !options->event || options->event(options->context, &event);
 }
 
-/* A store to write to; a turn that is not waited for any more is as one that others have. */
+/* A store to write to, where there still is a library; a turn that is not waited for any more is as one that others have. */
 static lens_store *open_to_keep(const char *place, const lens_read_options *options, lens_error *err)
 {
-    lens_store *store = lens_store_open(place, LENS_STORE_WRITE, 0, err);
+    lens_store *store = lens_store_open(place, LENS_STORE_CHANGE, 0, err);
     if (store)
         lens_store_wait_while(store, wait_on, (void *)options);
     return store;
+}
+
+static int fail_exchanged(const char *place, lens_error *err)
+{
+    char *shown = lens_store_place_shown(place);
+    const int result = lens_fail(err, LENS_E_AWAY, "%s: another library was put here while that was read which was here before", shown ? shown : "");
+    free(shown);
+    return result;
 }
 
 static void close_kept(lens_store *store, lens_error *err)
@@ -124,7 +133,7 @@ static void close_kept(lens_store *store, lens_error *err)
 }
 
 /* Writes what is finished, from the first that is not kept up to the first that is not finished. LENS_E_BUSY when another process writes: nothing is lost,
- * and it is tried again. */
+ * and it is tried again. LENS_E_AWAY, or LENS_E_MISSING, where the library is no longer at PLACE. */
 static int keep(pass *self, const char *place, const char *version, lens_read_report *report, lens_error *err)
 {
     lens_store_reading readings[KEPT_MOST];
@@ -146,7 +155,9 @@ static int keep(pass *self, const char *place, const char *version, lens_read_re
     }
     lens_store *store = count && result == 0 ? open_to_keep(place, self->options, err) : NULL;
     if (count && result == 0)
-        result = store ? lens_store_readings_write(store, version, readings, count, err) : -1;
+        result = store ? lens_store_readings_write(store, &self->library, version, readings, count, err) : -1;
+    if (result > 0)
+        result = fail_exchanged(place, err);
     close_kept(store, err);
     for (size_t i = 0; i < count; i++) {
         report->read += result == 0;
@@ -329,19 +340,39 @@ static int encode_all(const char *place, const lens_read_options *options, lens_
 
 /* ---- the whole ---- */
 
+/* Lists what is read next, and says whose it is; BEFORE: whose the list before was, NULL: there was none. *READER stays open until the next list is there, with
+ * nothing under way, which would hold the log up: for so long no other library's file has its number. How many; -1 on error. */
+static int list_of(const char *place, const char *version, int64_t last, const lens_store_file *before, pass *out, lens_store **reader, lens_error *err)
+{
+    lens_store_file now;
+    *reader = lens_store_open(place, LENS_STORE_READ, 0, err);
+    if (!*reader || lens_store_which(*reader, &out->library, err) != 0)
+        return -1;
+    const int count = list(*reader, version, last, out, err);
+    if (count < 0 || lens_store_which(*reader, &now, err) != 0)
+        return -1;
+    const bool other = before && !lens_store_file_same(*before, now);
+    return other || lens_store_moved(*reader) || !lens_store_file_same(out->library, now) ? fail_exchanged(place, err) : count;
+}
+
 static int read_all(const char *place, const char *version, const lens_read_options *options, lens_read_report *report, double begun, lens_error *err)
 {
     const int threads = options->threads > 0 ? options->threads : lens_processors();
     int64_t last = 0, total = 0, read_before = 0, with_text;
+    int result = 0;
     lens_store_counts counts;
+    lens_store *held = NULL; /* of the list before */
+    lens_store_file library;
     for (int count = 1; count > 0 && !report->stopped;) {
         pass self = {.options = options};
         pthread_mutex_init(&self.lock, NULL);
-        lens_store *reader = lens_store_open(place, LENS_STORE_READ, 0, err);
-        count = reader ? list(reader, version, last, &self, err) : -1;
+        lens_store *reader;
+        count = list_of(place, version, last, held ? &library : NULL, &self, &reader, err);
         if (count > 0 && total == 0 && lens_store_count(reader, &counts, NULL) == 0 && lens_store_readings_count(reader, version, &read_before, &with_text, NULL) == 0)
             total = counts.contents - read_before;
-        lens_store_close(reader); /* its view must not hold the log up while this list is read */
+        lens_store_close(held);
+        held = reader;
+        library = self.library;
         if (count > 0) {
             last = self.items[count - 1].content;
             if (run_list(&self, place, version, threads, total, begun, report, err) != 0 ||
@@ -349,10 +380,10 @@ static int read_all(const char *place, const char *version, const lens_read_opti
                 count = -1;
         }
         free_list(&self);
-        if (count < 0)
-            return -1;
+        result = count < 0 ? -1 : 0;
     }
-    return 0;
+    lens_store_close(held);
+    return result;
 }
 
 /* The languages that are asked for, or else those of what was read last in the library at PLACE. The caller frees. NULL on failure. */

@@ -201,6 +201,11 @@ lens_store_file lens_store_file_of(const lens_store *store)
     return store->folder ? lens_folder_file_of(store->folder) : (lens_store_file){0};
 }
 
+int lens_store_which(lens_store *store, lens_store_file *which, lens_error *err)
+{
+    return ASK(store, which, which, err);
+}
+
 bool lens_store_file_same(lens_store_file a, lens_store_file b)
 {
     return a.device == b.device && a.number == b.number;

@@ -26,9 +26,10 @@
 typedef struct lens_store lens_store;
 
 typedef enum lens_store_mode {
-    LENS_STORE_READ,  /* LENS_E_MISSING when there is no library in the folder */
-    LENS_STORE_WRITE, /* makes the library when it is missing, and takes the writer's lock */
-    LENS_STORE_COPY,  /* the same for who copies another library there (copying.h), one at a time: an unfinished copy opens in no other way */
+    LENS_STORE_READ,   /* LENS_E_MISSING when there is no library in the folder */
+    LENS_STORE_WRITE,  /* makes the library when it is missing, and takes the writer's lock */
+    LENS_STORE_CHANGE, /* to write too, but LENS_E_MISSING when there is no library: another may be about to be put there */
+    LENS_STORE_COPY,   /* as to write, for who copies another library there (copying.h), one at a time: an unfinished copy opens in no other way */
 } lens_store_mode;
 
 /* Whether PLACE is the address of a database, "postgresql://…" (or "postgres://…"), as libpq takes it; else it is a folder. */
@@ -348,6 +349,9 @@ typedef struct lens_store_file {
 } lens_store_file;
 lens_store_file lens_store_file_of(const lens_store *store);
 bool lens_store_file_same(lens_store_file a, lens_store_file b);
+
+/* The same of a database too, as it is now: the numbers of it and of its table; and of a folder that is written to. 0 or -1. */
+int lens_store_which(lens_store *store, lens_store_file *which, lens_error *err);
 
 /* Whether what STORE reads lies at its place no more: it was moved away or removed, and maybe another library was put there. That costs a microsecond or two; of a
  * database it is never so. */

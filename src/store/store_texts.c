@@ -41,9 +41,9 @@ int lens_store_batch_end(lens_store *store, int result, lens_error *err)
     return ASK(store, batch_end, result, err);
 }
 
-int lens_store_readings_write(lens_store *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
+int lens_store_readings_write(lens_store *store, const lens_store_file *of, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
 {
-    return ASK(store, readings_write, version, readings, count, err);
+    return ASK(store, readings_write, of, version, readings, count, err);
 }
 
 int lens_store_readings_missing(lens_store *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err)

@@ -70,8 +70,9 @@ typedef struct lens_store_reading {
     const char *text, *folded; /* "" when there is nothing to be read */
 } lens_store_reading;
 
-/* Keeps what VERSION of a reader read, instead of what another one read before, in one transaction. */
-int lens_store_readings_write(lens_store *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
+/* Keeps what VERSION of a reader read, instead of what another one read before, in one transaction. OF (may be NULL): the library whose contents they are
+ * (lens_store_which); where STORE is another, which has other contents by these numbers, nothing is written. 0; 1: it is another; -1. */
+int lens_store_readings_write(lens_store *store, const lens_store_file *of, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
 
 /* Up to COUNT contents behind AFTER that VERSION has not read, in order, into CONTENTS. How many; -1 on error. */
 int lens_store_readings_missing(lens_store *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err);

@@ -245,7 +245,7 @@ static inline void write_store(const char *place)
         lens_store_captions_write(store, source, 1, 1, &caption, 1, true, &number, &err);
     }
     const lens_store_reading reading = {1, "read", "read"};
-    lens_store_readings_write(store, "v", &reading, 1, &err);
+    lens_store_readings_write(store, NULL, "v", &reading, 1, &err);
     lens_store_texts_mend(store, &mended, &err);
     lens_store_compact(store, true, &err);
     lens_store_forget(store, "/q", &number, &err);

@@ -160,28 +160,9 @@ static void remove_library(const place *self)
         free(store_place_ask(self->world->library, "DROP SCHEMA memelens CASCADE"));
 }
 
-/* Moves the library to AWAY, and, where that is not NULL, the one at HERE to its place: folders beside it, or schemas. */
-static void rename_library(const place *self, const char *away, const char *here)
-{
-    char sql[160], *own = self->world->library;
-    if (store_place_is_folder()) {
-        char *to = test_path(self->world->folder, "%s", away), *from = here ? test_path(self->world->folder, "%s", here) : NULL;
-        assert_int_equal(rename(own, to), 0);
-        if (from)
-            assert_int_equal(rename(from, own), 0);
-        free(from);
-        free(to);
-    } else {
-        int length = snprintf(sql, sizeof sql, "ALTER SCHEMA memelens RENAME TO %s;", away);
-        if (here)
-            snprintf(sql + length, sizeof sql - (size_t)length, "ALTER SCHEMA %s RENAME TO memelens", here);
-        free(store_place_ask(own, sql));
-    }
-}
-
 static void move_away(const place *self)
 {
-    rename_library(self, "old", NULL);
+    store_place_exchange(self->world->library, "old", NULL);
 }
 
 static void exchange(void **state, void (*away)(const place *self))
@@ -211,14 +192,14 @@ static void test_removed_and_made_anew(void **state)
 static void test_exchanged_at_once(void **state)
 {
     const place *self = *state;
-    rename_library(self, "first", NULL);
+    store_place_exchange(self->world->library, "first", NULL);
     index_folder(self, self->other);
     if (!store_place_is_folder())
         free(store_place_ask(self->world->library, "UPDATE memelens.library SET change = (SELECT change FROM first.library)"));
     test_serving serving = test_serving_start(self->world, NULL);
     expect_as_fresh(self, &serving);
     for (int i = 0; i < 3; i++) {
-        rename_library(self, i % 2 ? "first" : "second", i % 2 ? "second" : "first");
+        store_place_exchange(self->world->library, i % 2 ? "first" : "second", i % 2 ? "second" : "first");
         assert_int_equal(known(&serving), i % 2 ? OTHER : FIRST);
         expect_as_fresh(self, &serving);
     }
@@ -259,12 +240,12 @@ static void test_never_mixed(void **state)
     pthread_t threads[ASKING];
     asking asks[ASKING];
     char *either[2];
-    rename_library(self, "first", NULL);
+    store_place_exchange(self->world->library, "first", NULL);
     index_folder(self, self->other);
     test_serving serving = test_serving_start(self->world, NULL);
     for (int i = 0; i < 2; i++) {
         either[i] = answer_of(&serving, questions[0]);
-        rename_library(self, i ? "first" : "second", i ? "second" : "first");
+        store_place_exchange(self->world->library, i ? "first" : "second", i ? "second" : "first");
     }
     assert_string_not_equal(either[0], either[1]);
     for (int i = 0; i < ASKING; i++) {
@@ -272,7 +253,7 @@ static void test_never_mixed(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, keep_asking, &asks[i]), 0);
     }
     for (int i = 0; i < EXCHANGES; i++) {
-        rename_library(self, i % 2 ? "first" : "second", i % 2 ? "second" : "first");
+        store_place_exchange(self->world->library, i % 2 ? "first" : "second", i % 2 ? "second" : "first");
         lens_sleep(0.01);
     }
     for (int i = 0; i < ASKING; i++)

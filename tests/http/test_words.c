@@ -5,7 +5,6 @@
 
 #include "lettering.h"
 #include "memelens.h"
-#include "ocr/ocr.h"
 #include "serving.h"
 
 static test_world *world;
@@ -15,16 +14,8 @@ static const char json[] = "Content-Type: application/json\r\n";
 /* Saves a picture in which TEXT is written. */
 static void lettered(const test_world *in, const char *name, const char *text)
 {
-    lens_error error = {0};
-    void *bytes;
-    size_t size;
     char *path = test_world_path(in, name);
-    lens_image image = test_plain(640, 200, 255);
-    test_letter(&image, text, 40, 70, 48, 0, -1);
-    assert_int_equal(lens_png(image.rgb, image.width, image.height, &bytes, &size, &error), 0);
-    test_write(path, bytes, size);
-    lens_image_free(&image);
-    free(bytes);
+    test_letter_file(path, text);
     free(path);
 }
 
@@ -252,17 +243,6 @@ static void what_is_written_is_told(void **state)
 
 /* ---- reading ---- */
 
-static void skip_without_tesseract(void)
-{
-    lens_error error = {0};
-    lens_reader *reader = lens_reader_open("eng", &error);
-    if (!reader) {
-        printf("skipped: %s\n", error.message);
-        skip();
-    }
-    lens_reader_free(reader);
-}
-
 /* Waits until AT has read COUNT contents and does nothing. */
 static void until_read(const test_serving *at, long count)
 {
@@ -288,7 +268,7 @@ static void pictures_are_read_when_it_is_asked_for(void **state)
     static const char *const wrong[] = {"{\"ocr\": 1}", "{\"ocr\": \"eng\"}", "{\"ocr\": null}", "{\"ocr\": true, \"more\": 1}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         test_serving_expect(&serving, 400, "POST", "/api/index", json, wrong[i]);
-    skip_without_tesseract();
+    test_need_reader();
     finds("", "GET", "/api/search?text=mole", "", NULL);
     test_serving_expect(&serving, 202, "POST", "/api/index", json, "{\"ocr\": false}");
     until_read(&serving, 0);
@@ -312,7 +292,7 @@ static void pictures_are_read_when_it_is_asked_for(void **state)
 static void what_comes_is_read(void **state)
 {
     (void)state;
-    skip_without_tesseract();
+    test_need_reader();
     static const char *const more[] = {"--watch", "--ocr", NULL};
     test_world *watched = test_world_new();
     lettered(watched, "one.png", "THE MOLE");
@@ -333,7 +313,7 @@ static void what_comes_is_read(void **state)
 static void a_reading_that_cannot_be_done_is_told(void **state)
 {
     (void)state;
-    skip_without_tesseract();
+    test_need_reader();
     static const char *const more[] = {"--ocr-lang", "xyz", NULL};
     test_serving server = test_serving_start(world, more);
     test_serving_expect(&server, 202, "POST", "/api/index", json, "{\"ocr\": true}");

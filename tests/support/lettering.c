@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "memelens.h"
+#include "ocr/ocr.h"
 #include "support.h"
 
 /* Each stroke is two points, "xyxy" on a grid of 4 x 6 whose y goes down. */
@@ -91,4 +93,29 @@ void test_letter(lens_image *image, const char *text, int x, int y, int height, 
             if (*letter != ' ')
                 draw(image, strokes_of(*letter), left, y + pen, unit, pass ? pen : pen + fmax(2, height / 12.0), pass ? ink : outline);
     }
+}
+
+void test_letter_file(const char *path, const char *text)
+{
+    lens_error error = {0};
+    void *bytes;
+    size_t size;
+    lens_image image = test_plain(640, 200, 255);
+    test_letter(&image, text, 40, 70, 48, 0, -1);
+    assert_done(lens_png(image.rgb, image.width, image.height, &bytes, &size, &error), &error);
+    test_write(path, bytes, size);
+    lens_image_free(&image);
+    free(bytes);
+}
+
+void test_need_reader(void)
+{
+    lens_error error = {0};
+    lens_reader *reader = lens_reader_open("eng", &error);
+    if (!reader) {
+        assert_true(error.code == LENS_E_UNSUPPORTED || error.code == LENS_E_MISSING);
+        printf("skipped: %s\n", error.message);
+        skip();
+    }
+    lens_reader_free(reader);
 }

@@ -12,4 +12,10 @@ lens_image test_noise(int width, int height, unsigned seed);
  * the letters a line of the grey OUTLINE, or none when it is negative. What is outside of IMAGE is not drawn. */
 void test_letter(lens_image *image, const char *text, int x, int y, int height, int ink, int outline);
 
+/* Saves a picture of 640 x 200 in which TEXT is written as the PNG at PATH. */
+void test_letter_file(const char *path, const char *text);
+
+/* Skips the test, saying so, where tesseract or its English is not here. */
+void test_need_reader(void);
+
 #endif

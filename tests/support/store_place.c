@@ -113,6 +113,32 @@ void store_place_remove(char *place)
     free(place);
 }
 
+/* The folder NAME beside PLACE. The caller frees. */
+static char *beside(const char *place, const char *name)
+{
+    char *parent = strndup(place, (size_t)(strrchr(place, '/') - place)), *path = test_path(parent, "%s", name);
+    free(parent);
+    return path;
+}
+
+void store_place_exchange(const char *place, const char *away, const char *here)
+{
+    if (store_place_is_folder()) {
+        char *to = beside(place, away), *from = here ? beside(place, here) : NULL;
+        assert_int_equal(rename(place, to), 0);
+        if (from)
+            assert_int_equal(rename(from, place), 0);
+        free(from);
+        free(to);
+    } else {
+        char sql[160];
+        const int length = snprintf(sql, sizeof sql, "ALTER SCHEMA memelens RENAME TO %s;", away);
+        if (here)
+            snprintf(sql + length, sizeof sql - (size_t)length, "ALTER SCHEMA %s RENAME TO memelens", here);
+        free(store_place_ask(place, sql));
+    }
+}
+
 char *store_place_by_password(const char *place)
 {
     const char *server = setting("MEMELENS_POSTGRES_TCP"), *name = strstr(place, "/memelens_test_");

@@ -9,6 +9,9 @@
 char *store_place(const char *name);
 void store_place_remove(char *place); /* with all that is in it; frees PLACE too; may be NULL */
 
+/* Moves the library at PLACE to AWAY, and, where HERE is not NULL, the one that was moved to HERE to its place: folders beside it, or schemas. */
+void store_place_exchange(const char *place, const char *away, const char *here);
+
 /* Whether places are folders, where files can be looked at. */
 bool store_place_is_folder(void);
 

@@ -39,8 +39,8 @@ static void write_words(lens_store *store, int64_t sentences)
     assert_done(lens_store_captions_write(store, beside, 1, -5, also, 1, true, NULL, &err), &err);
     assert_int_equal(lens_store_readings_missing(store, "v1", 0, contents, 4, &err), 4);
     const lens_store_reading old = {contents[0], "FIRST", "first"}, read[] = {{contents[1], "Top text\nbottom", "top text bottom"}, {contents[2], "", ""}};
-    assert_done(lens_store_readings_write(store, "v1", &old, 1, &err), &err);
-    assert_done(lens_store_readings_write(store, "v2", read, 2, &err), &err);
+    assert_done(lens_store_readings_write(store, NULL, "v1", &old, 1, &err), &err);
+    assert_done(lens_store_readings_write(store, NULL, "v2", read, 2, &err), &err);
     test_vector(8000, vectors, COPY_DIM);
     test_vector(8001, vectors + COPY_DIM, COPY_DIM);
     assert_done(lens_store_sentences_write(store, sentences, contents, vectors, 2, &err), &err);

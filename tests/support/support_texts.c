@@ -75,7 +75,7 @@ void texts_read(texts_fixture *f, const char *version, ...)
         const char *text = va_arg(list, const char *);
         char *folded = lens_text_folded(text);
         const lens_store_reading reading = {texts_content(f, (uint64_t)content), text, folded};
-        assert_done(lens_store_readings_write(f->store, version, &reading, 1, &err), &err);
+        assert_done(lens_store_readings_write(f->store, NULL, version, &reading, 1, &err), &err);
         free(folded);
     }
     va_end(list);

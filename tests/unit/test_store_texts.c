@@ -332,7 +332,7 @@ static void test_readings(void **state)
     expect_version(f, "v3");
     /* A content that went while it was read is nothing to fail for. */
     const lens_store_reading gone = {99999, "gone", "gone"};
-    assert_done(lens_store_readings_write(f->store, "v1", &gone, 1, &err), &err);
+    assert_done(lens_store_readings_write(f->store, NULL, "v1", &gone, 1, &err), &err);
     texts_expect(f, "gone", "");
     texts_sound(f);
 }

@@ -38,7 +38,7 @@ static void write_for_ever(const char *place, uint64_t round, int acknowledge)
         const lens_store_reading reading = {content, texts[0], texts[0]};
         if (lens_store_captions_write(store, whole, 1, 1, captions, count, true, NULL, &err) != 0 ||
             lens_store_captions_write(store, some, 1, 1, captions, count / 2, false, NULL, &err) != 0 ||
-            lens_store_readings_write(store, "v1", &reading, 1, &err) != 0 || write(acknowledge, &round, sizeof round) != sizeof round ||
+            lens_store_readings_write(store, NULL, "v1", &reading, 1, &err) != 0 || write(acknowledge, &round, sizeof round) != sizeof round ||
             test_write_pictures(store, model, TEXTS_DIM, "/drop", 1000, 8, &err) != 0 ||
             lens_store_source_put(store, "/gone", LENS_SOURCE_FILE, NULL, &gone, &err) != 0)
             break;

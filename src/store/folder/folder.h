@@ -40,6 +40,7 @@ int lens_folder_vectors_shapes(lens_folder *store, const lens_store_vectors *vec
 int lens_folder_vectors_narrow(lens_folder *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err);
 int lens_folder_version(lens_folder *store, int64_t *version, lens_error *err);
 lens_store_file lens_folder_file_of(const lens_folder *store);
+int lens_folder_which(lens_folder *store, lens_store_file *which, lens_error *err);
 bool lens_folder_moved(const lens_folder *store);
 int lens_folder_moment_begin(lens_folder *store, lens_error *err);
 void lens_folder_moment_end(lens_folder *store);
@@ -53,7 +54,7 @@ int lens_folder_source_remove(lens_folder *store, int64_t id, lens_error *err);
 int lens_folder_captions_write(lens_folder *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err);
 int lens_folder_batch_begin(lens_folder *store, lens_error *err);
 int lens_folder_batch_end(lens_folder *store, int result, lens_error *err);
-int lens_folder_readings_write(lens_folder *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
+int lens_folder_readings_write(lens_folder *store, const lens_store_file *of, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
 int lens_folder_readings_missing(lens_folder *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err);
 int lens_folder_readings_version(lens_folder *store, char **version, lens_error *err);
 int lens_folder_readings_count(lens_folder *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err);

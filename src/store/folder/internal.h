@@ -46,10 +46,11 @@ typedef struct lens_pairs {
 struct lens_folder {
     char *folder; /* absolute, for messages */
     char *path;   /* of the database, through the folder as it is named */
-    lens_store_file file; /* of a reader, what lay there when it was opened */
+    lens_store_file file; /* what lay there when it was opened */
     int dir;      /* the open folder */
     lens_store_mode mode; /* to read or to write */
     bool copies;          /* opened with LENS_STORE_COPY, which is to write */
+    bool makes;           /* the library where it is missing */
     int lock; /* writer.lock, or -1 */
     sqlite3 *db;
     int version; /* of its schema: a reader may meet an older one */

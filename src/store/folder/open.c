@@ -23,7 +23,7 @@ enum { BUSY_MS = 10000 };
 
 static int open_folder(lens_folder *store, lens_error *err)
 {
-    if (store->mode == LENS_STORE_WRITE && lens_folder_make(store->folder, err) != 0)
+    if (store->makes && lens_folder_make(store->folder, err) != 0)
         return -1;
     store->dir = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->dir >= 0)
@@ -125,12 +125,19 @@ static lens_store_file file_of(const struct stat *info)
     return (lens_store_file){info->st_dev, info->st_ino};
 }
 
+static int find_database(const lens_folder *store, struct stat *info, lens_error *err)
+{
+    if (fstatat(store->dir, LENS_DATABASE, info, 0) == 0)
+        return 0;
+    return errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->folder)
+                           : lens_fail_errno(err, errno, "%s/%s", store->folder, LENS_DATABASE);
+}
+
 static int open_to_read(lens_folder *store, const char *path, lens_error *err)
 {
     struct stat info;
-    if (fstatat(store->dir, LENS_DATABASE, &info, 0) != 0)
-        return errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->folder)
-                               : lens_fail_errno(err, errno, "%s/%s", store->folder, LENS_DATABASE);
+    if (find_database(store, &info, err) != 0)
+        return -1;
     /* Before it is opened: should another one be put there in between, what is there then is held for moved, and opened once more. */
     store->file = file_of(&info);
     lens_error error = {0};
@@ -154,9 +161,15 @@ static int open_to_write(lens_folder *store, const char *path, lens_error *err)
 {
     struct stat log;
     store->doubtful = fstatat(store->dir, LENS_DATABASE "-wal", &log, 0) == 0 && log.st_size > 0;
-    if (connect(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) != 0)
+    if (connect(store, path, SQLITE_OPEN_READWRITE | (store->makes ? SQLITE_OPEN_CREATE : 0), err) != 0)
         return -1;
+    /* By the path, as SQLite goes, and after it: should another one be put there in between, what is open counts as that. */
+    struct stat info;
+    if (stat(path, &info) == 0)
+        store->file = file_of(&info);
     int is_library = lens_schema_look(store, err);
+    if (is_library == 0 && !store->makes)
+        return lens_fail(err, LENS_E_MISSING, "%s: there is no library here yet", store->folder);
     /* Only now, when it is ours: setting the mode writes to the file. */
     if (is_library < 0 || lens_sql_run(store, "PRAGMA journal_mode = WAL", err) != 0 || lens_schema_raise(store, err) != 0)
         return -1;
@@ -193,6 +206,7 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
     }
     store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
     store->copies = mode == LENS_STORE_COPY;
+    store->makes = mode == LENS_STORE_WRITE || mode == LENS_STORE_COPY;
     store->dir = store->lock = -1;
     store->folder = lens_path_absolute(folder, err);
     if (!store->folder || open_folder(store, err) != 0)
@@ -203,6 +217,9 @@ lens_folder *lens_folder_open(const char *folder, lens_store_mode mode, double w
         goto fail;
     }
     if (refuse_newer(store, store->path, err) != 0)
+        goto fail;
+    struct stat info;
+    if (store->mode == LENS_STORE_WRITE && !store->makes && find_database(store, &info, err) != 0) /* before a lock is left there */
         goto fail;
     if (store->mode == LENS_STORE_WRITE && lens_writer_lock(store, wait, err) != 0)
         goto fail;
@@ -274,6 +291,13 @@ int lens_folder_version(lens_folder *store, int64_t *version, lens_error *err)
 lens_store_file lens_folder_file_of(const lens_folder *store)
 {
     return store->file;
+}
+
+int lens_folder_which(lens_folder *store, lens_store_file *which, lens_error *err)
+{
+    (void)err;
+    *which = store->file;
+    return 0;
 }
 
 /* By the path, for the folder may have been moved with all that is in it. Where that cannot be told, what is open is read on. */

@@ -286,8 +286,10 @@ static int put_reading(lens_folder *store, const char *version, const lens_store
     return lens_sql_finish(store, statement, err);
 }
 
-int lens_folder_readings_write(lens_folder *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
+int lens_folder_readings_write(lens_folder *store, const lens_store_file *of, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
 {
+    if (of && !lens_store_file_same(store->file, *of))
+        return 1;
     if (lens_sql_begin(store, err) != 0)
         return -1;
     int result = 0;

@@ -20,6 +20,7 @@ struct lens_postgres {
     char *name;  /* the same without, for messages */
     lens_store_mode mode; /* to read or to write */
     bool copies;          /* opened with LENS_STORE_COPY, which is to write */
+    bool makes;           /* the library where it is missing */
     double patience; /* seconds that a lost connection is waited for */
     PGconn *connection;
     int depth;       /* of transactions in each other */
@@ -160,7 +161,9 @@ int lens_pg_find_text(lens_postgres *store, const char *sql, lens_pg_args *args,
 
 /* 1 when the database holds a library of today's version, 0 when it holds none, -1 with ERR. */
 int lens_pg_schema_look(lens_postgres *store, lens_error *err);
-/* Makes it one, or raises it. */
+/* LENS_E_MISSING: there is none. */
+int lens_pg_missing(const lens_postgres *store, lens_error *err);
+/* Makes it one, where STORE makes libraries, or raises it. */
 int lens_pg_schema_raise(lens_postgres *store, lens_error *err);
 
 /* ---- rules.c ----------------------------------------------------------------------------------------------------- */

@@ -90,7 +90,7 @@ static int open_library(lens_postgres *store, lens_error *err)
     if (is_library < 0 || lens_pg_copying(store, err) != 0)
         return -1;
     if (store->mode == LENS_STORE_READ)
-        return is_library ? 0 : lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->name);
+        return is_library ? 0 : lens_pg_missing(store, err);
     if (is_library)
         return check_rights(store, err);
     const int made = lens_pg_schema_raise(store, err) == 0 ? lens_pg_schema_look(store, err) : -1;
@@ -109,6 +109,7 @@ lens_postgres *lens_postgres_open(const char *place, lens_store_mode mode, doubl
     store->pq = pq;
     store->mode = mode == LENS_STORE_READ ? LENS_STORE_READ : LENS_STORE_WRITE;
     store->copies = mode == LENS_STORE_COPY;
+    store->makes = mode == LENS_STORE_WRITE || mode == LENS_STORE_COPY;
     store->patience = patience;
     store->loose_unknown = true;
     store->place = strdup(place);
@@ -146,6 +147,16 @@ void lens_postgres_close(lens_postgres *store)
 int lens_postgres_version(lens_postgres *store, int64_t *version, lens_error *err)
 {
     return lens_pg_number(store, "SELECT change # (tableoid::bigint << 32) FROM library", NULL, version, err);
+}
+
+int lens_postgres_which(lens_postgres *store, lens_store_file *which, lens_error *err)
+{
+    int64_t table = 0, database = 0;
+    if (lens_pg_number(store, "SELECT tableoid::bigint FROM memelens.library", NULL, &table, err) != 0 ||
+        lens_pg_number(store, "SELECT oid::bigint FROM pg_database WHERE datname = current_database()", NULL, &database, err) != 0)
+        return -1;
+    *which = (lens_store_file){(uint64_t)database, (uint64_t)table};
+    return 0;
 }
 
 int lens_postgres_moment_begin(lens_postgres *store, lens_error *err)

@@ -40,6 +40,7 @@ int lens_postgres_sweep(lens_postgres *store, const char *root, int64_t *removed
 int lens_postgres_vectors_open(lens_postgres *store, int64_t model, const char *const *folders, size_t folder_count, lens_store_vectors *out, lens_error *err);
 int lens_postgres_vectors_shapes(lens_postgres *store, const lens_store_vectors *vectors, float *shapes, lens_error *err);
 int lens_postgres_vectors_narrow(lens_postgres *store, lens_store_vectors *vectors, const lens_store_filter *filter, lens_error *err);
+int lens_postgres_which(lens_postgres *store, lens_store_file *which, lens_error *err);
 int lens_postgres_version(lens_postgres *store, int64_t *version, lens_error *err);
 int lens_postgres_moment_begin(lens_postgres *store, lens_error *err);
 void lens_postgres_moment_end(lens_postgres *store);
@@ -54,7 +55,7 @@ int lens_postgres_names_begin(lens_postgres *store, lens_error *err);
 int lens_postgres_captions_write(lens_postgres *store, int64_t source, int64_t size, int64_t mtime_ns, const lens_store_caption *captions, size_t count, bool whole, int64_t *changed, lens_error *err);
 int lens_postgres_batch_begin(lens_postgres *store, lens_error *err);
 int lens_postgres_batch_end(lens_postgres *store, int result, lens_error *err);
-int lens_postgres_readings_write(lens_postgres *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
+int lens_postgres_readings_write(lens_postgres *store, const lens_store_file *of, const char *version, const lens_store_reading *readings, size_t count, lens_error *err);
 int lens_postgres_readings_missing(lens_postgres *store, const char *version, int64_t after, int64_t *contents, int count, lens_error *err);
 int lens_postgres_readings_version(lens_postgres *store, char **version, lens_error *err);
 int lens_postgres_readings_count(lens_postgres *store, const char *version, int64_t *read, int64_t *with_text, lens_error *err);

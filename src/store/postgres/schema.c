@@ -159,6 +159,11 @@ static int look_for_vector(lens_postgres *store, bool makes, lens_error *err)
     return result;
 }
 
+int lens_pg_missing(const lens_postgres *store, lens_error *err)
+{
+    return lens_fail(err, LENS_E_MISSING, "%s: there is no library here: `memelens index FOLDER` makes one", store->name);
+}
+
 /* *VERSION is 0 where there is no library; what this memelens cannot raise is refused. 0 or -1. */
 static int read_version(lens_postgres *store, int64_t *version, lens_error *err)
 {
@@ -197,6 +202,8 @@ static int migrate(lens_postgres *store, lens_error *err)
     int64_t version; /* of now, as another process, and one of a newer memelens, may have raised it since it was looked at */
     if (read_version(store, &version, err) != 0)
         return -1;
+    if (version == 0 && !store->makes)
+        return lens_pg_missing(store, err);
     if (version == 0 && lens_pg_plain(store, "CREATE SCHEMA IF NOT EXISTS memelens", err) != 0)
         return -1;
     for (int64_t i = version; i < LENS_PG_SCHEMA; i++)
@@ -209,6 +216,11 @@ static int migrate(lens_postgres *store, lens_error *err)
 
 int lens_pg_schema_raise(lens_postgres *store, lens_error *err)
 {
+    int64_t version = 1;
+    if (!store->makes && read_version(store, &version, err) != 0)
+        return -1;
+    if (version == 0) /* before anything is missed that a new one would want */
+        return lens_pg_missing(store, err);
     if (check_server(store, err) != 0 || lens_pg_begin(store, err) != 0)
         return -1;
     /* All of it in its turn: two that begin at once would both make the extension. */

@@ -258,17 +258,26 @@ static int put_readings(lens_postgres *store, const char *version, const lens_st
                               " WITH ORDINALITY AS t (id, text, folded, n) JOIN content USING (id) ORDER BY n ON CONFLICT DO NOTHING", &args, NULL, err);
 }
 
-static int readings_once(lens_postgres *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
+/* In our turn, for which we may have waited while libraries were exchanged. */
+static int readings_once(lens_postgres *store, const lens_store_file *of, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
 {
+    lens_store_file which;
     if (lens_pg_begin(store, err) != 0)
         return -1;
-    return lens_pg_end(store, put_readings(store, version, readings, count, err), err);
+    int result = of ? lens_postgres_which(store, &which, err) : 0;
+    if (result == 0 && of && !lens_store_file_same(which, *of)) {
+        lens_pg_end(store, -1, NULL);
+        return 1;
+    }
+    if (result == 0)
+        result = put_readings(store, version, readings, count, err);
+    return lens_pg_end(store, result, err);
 }
 
-int lens_postgres_readings_write(lens_postgres *store, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
+int lens_postgres_readings_write(lens_postgres *store, const lens_store_file *of, const char *version, const lens_store_reading *readings, size_t count, lens_error *err)
 {
-    const int result = readings_once(store, version, readings, count, err);
-    return lens_pg_once_more(store, result, err) ? readings_once(store, version, readings, count, err) : result;
+    const int result = readings_once(store, of, version, readings, count, err);
+    return result < 0 && lens_pg_once_more(store, result, err) ? readings_once(store, of, version, readings, count, err) : result;
 }
 
 /* The first column of SQL with ARGS: up to COUNT into IDS. How many, or -1. */
