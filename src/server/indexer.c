@@ -46,6 +46,7 @@ struct lens_indexer {
     bool found; /* something has changed in watched folders: */
     const char *const *paths; /* [path_count] */
     size_t path_count;
+    lens_error reading_failed; /* why the last reading did; LENS_E_NONE: it did not */
     int64_t read, with_text; /* by the reading under way, whatever came in between */
 };
 
@@ -165,7 +166,7 @@ static lens_error_code run(lens_indexer *self, const char *const *paths, size_t 
                              (json_int_t)report.failed, "seconds", report.seconds, "watched", watched);
     pthread_mutex_lock(&self->lock);
     self->running = false;
-    self->reads |= self->server->options.ocr && report.indexed;
+    self->reads |= self->server->options.ocr && result == 0; /* also where nothing was new to it: others may have indexed that, or a disk have come back */
     free(self->reason);
     self->reason = reason;
     const bool ends = self->ends;
@@ -312,8 +313,17 @@ static void end_reading(lens_indexer *self, int result, const lens_read_report *
     pthread_mutex_unlock(&self->lock);
     self->read = self->with_text = 0;
     lens_events_tell(self->server->events, "done", told);
-    if (result != 0 && !ends)
+    const bool said = !asked && strcmp(error->message, self->reading_failed.message) == 0; /* of one that was tried again */
+    if (result != 0 && !ends && !said)
         say(self, error->message);
+    self->reading_failed = *error;
+}
+
+/* Whether a reading that failed for the reason WHY is begun once more later, without anybody asking for it: where the server reads by itself, and what is missing
+ * may come, as room on the disk. */
+static bool reads_again(const lens_indexer *self, lens_error_code why)
+{
+    return self->server->options.ocr && why != LENS_E_UNSUPPORTED && why != LENS_E_ARGUMENT;
 }
 
 /* Reads pictures until there is something else to do. */
@@ -353,12 +363,15 @@ static void read_pictures(lens_indexer *self)
     self->reading = false;
     /* Also for a run that was asked for in its last moment: that may have asked for a reading too, which is not this one. */
     const bool stands_back = (report.stopped || self->running) && !self->ends, over = !later && !stands_back, asked = self->reads_asked;
-    if (over)
-        self->reads = self->reads_asked = false;
+    const bool again = over && result != 0 && reads_again(self, error.code);
+    if (over) {
+        self->reads = again;
+        self->reads_asked = false;
+    }
     pthread_mutex_unlock(&self->lock);
-    if (later)
+    if (later || again)
         self->reads_after = lens_seconds() + again_seconds;
-    else if (over)
+    if (over)
         end_reading(self, result, &report, &error, asked);
 }
 
@@ -379,12 +392,14 @@ static void *work(void *context)
         const char *const path = self->path;
         self->path = NULL;
         pthread_mutex_unlock(&self->lock);
-        if (asked)
+        if (asked) {
             run(self, &path, path != NULL, false, &(double){0});
-        else if (self->watch && look(self, reads ? glance_seconds : look_seconds))
+            self->reads_after = 0; /* who asks does not wait for what failed before */
+        } else if (self->watch && look(self, reads ? glance_seconds : look_seconds)) {
             follow(self);
-        else if (reads)
+        } else if (reads) {
             read_pictures(self);
+        }
         free((void *)path);
         pthread_mutex_lock(&self->lock);
     }

@@ -1,8 +1,10 @@
 /* Searching by words over HTTP: the ways, the filters, what is written about a picture, and pictures that are read in the background. No model here
  * knows words, so that the text finds them. */
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "lettering.h"
 #include "memelens.h"
 #include "serving.h"
@@ -310,6 +312,90 @@ static void what_comes_is_read(void **state)
     test_world_free(watched);
 }
 
+/* Reads what AT tells those who listen until PARTS, ended by NULL, came in one line; EVENTS is such a connection. */
+static void until_told(int events, const char *const *parts)
+{
+    char line[4096], c;
+    const double end = lens_seconds() + 60;
+    for (size_t size = 0; lens_seconds() < end && read(events, &c, 1) == 1;) {
+        if (c != '\n') {
+            assert_true(size + 1 < sizeof line);
+            line[size++] = c;
+            continue;
+        }
+        line[size] = '\0';
+        size = 0;
+        const char *const *part = parts;
+        while (*part && strstr(line, *part))
+            part++;
+        if (!*part)
+            return;
+    }
+    fail_msg("it was not told: %s", *parts);
+}
+
+/* Has AT read, and waits until it says that it has come to the end of that. */
+static void read_now(const test_serving *at)
+{
+    static const char request[] = "GET /api/index/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    const int events = test_dial(AF_INET, at->port);
+    assert_true(events >= 0);
+    assert_int_equal(write(events, request, sizeof request - 1), sizeof request - 1);
+    until_told(events, (const char *const[]){"\"running\"", NULL}); /* it listens */
+    int status = 409; /* a run of its own is under way */
+    for (int i = 0; i < 600 && status == 409; i++) {
+        test_reply reply = test_serving_ask(at, "POST", "/api/index", json, "{\"ocr\": true}", strlen("{\"ocr\": true}"));
+        status = reply.status;
+        test_reply_free(&reply);
+        usleep(50000);
+    }
+    assert_int_equal(status, 202);
+    until_told(events, (const char *const[]){"\"doing\":\"reading\"", "\"watched\":false", NULL});
+    close(events);
+}
+
+/* A disk that is away when the server begins, as at a machine's start, is read once it is there, though no picture on it is new. */
+static void what_comes_back_is_read(void **state)
+{
+    (void)state;
+    test_need_reader();
+    static const char *const more[] = {"--watch", "--ocr", NULL};
+    test_world *watched = test_world_new();
+    lettered(watched, "one.png", "THE MOLE");
+    test_run run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
+    test_run_free(&run);
+    char *away = test_path(watched->folder, "away");
+    assert_int_equal(rename(watched->pictures, away), 0);
+    test_serving server = test_serving_start(watched, more);
+    read_now(&server);
+    until_read(&server, 0);
+    assert_int_equal(rename(away, watched->pictures), 0);
+    until_read(&server, 1);
+    test_serving_stop(&server);
+    test_world_free(watched);
+    free(away);
+}
+
+/* A picture that somebody else indexes, before the server comes to it, is new to no run of the server's. */
+static void what_others_index_is_read(void **state)
+{
+    (void)state;
+    test_need_reader();
+    static const char *const more[] = {"--watch", "--ocr", NULL};
+    test_world *watched = test_world_new();
+    lettered(watched, "one.png", "THE MOLE");
+    test_run run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
+    test_run_free(&run);
+    test_serving server = test_serving_start(watched, more);
+    until_read(&server, 1);
+    lettered(watched, "two.png", "A WOMAN");
+    run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
+    test_run_free(&run);
+    until_read(&server, 2);
+    test_serving_stop(&server);
+    test_world_free(watched);
+}
+
 static void a_reading_that_cannot_be_done_is_told(void **state)
 {
     (void)state;
@@ -343,6 +429,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_told),
         cmocka_unit_test(pictures_are_read_when_it_is_asked_for),
         cmocka_unit_test(what_comes_is_read),
+        cmocka_unit_test(what_comes_back_is_read),
+        cmocka_unit_test(what_others_index_is_read),
         cmocka_unit_test(a_reading_that_cannot_be_done_is_told),
     };
     return store_place_run_group(tests, setup, teardown);

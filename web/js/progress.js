@@ -34,6 +34,7 @@ export function watch({done, say}) {
     }
     failed = '';
     if (reading) {
+      if (report.watched && !report.read) return; // nor is one at what is to be read
       if (report.read || !report.watched) say(report.read ? `Read ${report.read.toLocaleString('en')} pictures, ${report.with_text.toLocaleString('en')} with text in them.` : 'Every picture was read before.');
       return done();
     }
