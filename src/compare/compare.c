@@ -6,13 +6,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "compare/child.h"
 #include "compare/found.h"
@@ -120,6 +119,20 @@ static int try_model(void *context, lens_error *err)
     return model ? 0 : -1;
 }
 
+typedef struct waiting {
+    const lens_compare_options *options;
+    bool told; /* that another experiment is at work */
+} waiting;
+
+static int wait_for_turn(void *context, lens_error *err)
+{
+    waiting *self = context;
+    const char *step = self->told ? NULL : "another experiment with these pictures is at work; waiting for it";
+    const lens_compare_options *options = self->options;
+    self->told = true;
+    return options->tell && !options->tell(options->context, step, NULL, 0, 0) ? lens_fail(err, LENS_E_CANCELLED, "stopped") : 0;
+}
+
 /* What is kept in WORK is one experiment's to change at a time, from before it is looked at until a model's result is read; the model's process holds the lock too. Waits
  * for another one's model, for as long as it is not told to stop. The descriptor that holds the lock, or -1. */
 static int lock_work(const lens_compare_options *options, const char *work, lens_error *err)
@@ -127,16 +140,9 @@ static int lock_work(const lens_compare_options *options, const char *work, lens
     char *path = lens_path_join(work, "lock");
     const int fd = path ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666) : -1;
     int result = path ? fd < 0 ? lens_fail_errno(err, errno, "%s", path) : 0 : lens_fail_memory(err);
-    for (bool told = false; result == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;) {
-        const char *step = told ? NULL : "another experiment with these pictures is at work; waiting for it";
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            result = lens_fail_errno(err, errno, "%s: cannot be locked", path);
-        else if (options->tell && !options->tell(options->context, step, NULL, 0, 0))
-            result = lens_fail(err, LENS_E_CANCELLED, "stopped");
-        else
-            lens_sleep(look_every);
-        told = true;
-    }
+    waiting turn = {options, false};
+    if (result == 0)
+        result = lens_lock(fd, path, look_every, wait_for_turn, &turn, err);
     free(path);
     if (result == 0 || fd < 0)
         return fd;

@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "encoders/packed_place.h"
 #include "net/hub.h"
 #include "library/pull.h"
@@ -87,11 +86,26 @@ static int may_replace(const char *folder, lens_error *err)
     return result;
 }
 
+typedef struct waiting {
+    const lens_pull_job *job;
+    bool told; /* that somebody else has the workspace */
+} waiting;
+
+static int wait_for_turn(void *context, lens_error *err)
+{
+    waiting *self = context;
+    if (!self->told)
+        lens_pull_say(self->job, "another memelens is fetching %s: waiting for it", self->job->name);
+    self->told = true;
+    return stopped(self->job) ? lens_fail(err, LENS_E_CANCELLED, "%s: stopped", self->job->name) : 0;
+}
+
 /* The workspace, which one process has at a time: a folder that is made and locked. It may be renamed or removed between the two, and is then
  * another one. The descriptor that holds the lock, or -1. */
 static int lock_workspace(const lens_pull_job *job, lens_error *err)
 {
-    for (bool told = false;;) {
+    waiting turn = {job, false};
+    for (;;) {
         struct stat held, named;
         if (lens_folder_make(job->workspace, err) != 0)
             return -1;
@@ -100,24 +114,12 @@ static int lock_workspace(const lens_pull_job *job, lens_error *err)
             continue;
         if (fd < 0)
             return lens_fail_errno(err, errno, "%s", job->workspace);
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            if (fstat(fd, &held) == 0 && stat(job->workspace, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
-                return fd;
-        } else if (errno != EWOULDBLOCK && errno != EINTR) {
-            lens_fail_errno(err, errno, "%s: cannot be locked", job->workspace);
-            close(fd);
-            return -1;
-        } else {
-            if (!told)
-                lens_pull_say(job, "another memelens is fetching %s: waiting for it", job->name);
-            told = true;
-            if (stopped(job)) {
-                close(fd);
-                return lens_fail(err, LENS_E_CANCELLED, "%s: stopped", job->name);
-            }
-            lens_sleep(0.1);
-        }
+        const int result = lens_lock(fd, job->workspace, 0.1, wait_for_turn, &turn, err);
+        if (result == 0 && fstat(fd, &held) == 0 && stat(job->workspace, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+            return fd;
         close(fd);
+        if (result != 0)
+            return -1;
     }
 }
 

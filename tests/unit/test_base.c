@@ -1,9 +1,11 @@
 /* src/base: what everything else stands on. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/date.h"
@@ -12,6 +14,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/list.h"
+#include "base/lock.h"
 #include "base/names.h"
 #include "base/processors.h"
 #include "base/queue.h"
@@ -412,6 +415,47 @@ static void test_processors(void **state)
     assert_in_range(lens_processors(), 1, lens_processors_seen());
 }
 
+/* Waits until it was called as often as it is to be, then gives up or has the other one close. */
+struct waiting {
+    int calls, until;
+    int other; /* is closed then; -1: gives up */
+};
+
+static int wait_a_while(void *context, lens_error *err)
+{
+    struct waiting *self = context;
+    if (++self->calls < self->until)
+        return 0;
+    if (self->other < 0)
+        return lens_fail(err, LENS_E_CANCELLED, "enough");
+    assert_int_equal(close(self->other), 0);
+    return 0;
+}
+
+static void test_a_lock_is_waited_for(void **state)
+{
+    (void)state;
+    char *folder = test_folder_new(), *path = test_path(folder, "lock");
+    const int first = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), second = open(path, O_RDWR | O_CLOEXEC);
+    lens_error err = {0};
+    assert_true(first >= 0 && second >= 0);
+    struct waiting gives_up = {0, 3, -1}, closes = {0, 3, first};
+    assert_int_equal(lens_lock(first, path, 0.001, wait_a_while, &gives_up, &err), 0);
+    assert_int_equal(gives_up.calls, 0);
+    assert_int_equal(lens_lock(second, path, 0.001, wait_a_while, &gives_up, &err), -1);
+    assert_int_equal(gives_up.calls, 3);
+    assert_int_equal(err.code, LENS_E_CANCELLED);
+    assert_string_equal(err.message, "enough");
+    assert_int_equal(lens_lock(second, path, 0.001, wait_a_while, &closes, &err), 0);
+    assert_int_equal(closes.calls, 3);
+    assert_int_equal(close(second), 0);
+    assert_int_equal(lens_lock(second, path, 0.001, wait_a_while, &gives_up, &err), -1); /* what is not open */
+    assert_says(&err, "lock: cannot be locked");
+    assert_int_equal(gives_up.calls, 3);
+    free(path);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_times_of_files),
         cmocka_unit_test(test_hash_is_canonical),
+        cmocka_unit_test(test_a_lock_is_waited_for),
         cmocka_unit_test(test_a_list_grows),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_ids),

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/lock.h"
 #include "store/folder/internal.h"
 
 enum { NUMBER_MOST = 32 /* bytes of a process's number, and what ends it */ };
@@ -25,13 +26,25 @@ static long holder(int fd)
     return pid > 0 ? pid : 0;
 }
 
-static int busy(lens_folder *store, int fd, lens_error *err)
+static int busy(const lens_folder *store, int fd, lens_error *err)
 {
     long pid = holder(fd);
     if (pid)
         return lens_fail(err, LENS_E_BUSY, "%s: another memelens (process %ld) is writing to this library", store->folder,
                          pid);
     return lens_fail(err, LENS_E_BUSY, "%s: another memelens is writing to this library", store->folder);
+}
+
+typedef struct waiting {
+    const lens_folder *store;
+    int fd;
+    double end; /* on the clock of lens_seconds() */
+} waiting;
+
+static int wait_until_end(void *context, lens_error *err)
+{
+    const waiting *self = context;
+    return lens_seconds() < self->end ? 0 : busy(self->store, self->fd, err);
 }
 
 /* Opens the file. The library may be somebody else's, and what is written there must not go to a file of ours: neither through a link nor, where the file
@@ -54,20 +67,13 @@ int lens_writer_lock(lens_folder *store, double wait, lens_error *err)
     const int fd = open_lock(store, err);
     if (fd < 0)
         return -1;
-    double end = lens_seconds() + wait;
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int result = 0;
-        if (errno == EINTR)
-            continue;
-        if (errno != EWOULDBLOCK)
-            result = lens_fail_errno(err, errno, "%s/%s: cannot be locked", store->folder, LENS_LOCK);
-        else if (!(lens_seconds() < end))
-            result = busy(store, fd, err);
-        if (result != 0) {
-            close(fd);
-            return -1;
-        }
-        lens_sleep(0.02);
+    waiting turn = {store, fd, lens_seconds() + wait};
+    char *path = lens_path_join(store->folder, LENS_LOCK);
+    const int result = path ? lens_lock(fd, path, 0.02, wait_until_end, &turn, err) : lens_fail_memory(err);
+    free(path);
+    if (result != 0) {
+        close(fd);
+        return -1;
     }
     /* The number is only there to be shown: on a full disk the lock holds without it. */
     char text[NUMBER_MOST];
