@@ -1,11 +1,9 @@
 #include "library/approximate.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/processors.h"
@@ -206,8 +204,8 @@ int lens_approximate_want(lens_store *store, const char *folder, bool wanted, le
     int result = path ? 0 : lens_fail_memory(err);
     if (result == 0 && wanted && !lens_file_exists(path))
         result = lens_file_write(path, "", 0, err);
-    else if (result == 0 && !wanted && unlink(path) != 0 && errno != ENOENT)
-        result = lens_fail_errno(err, errno, "%s: cannot be removed", path);
+    else if (result == 0 && !wanted)
+        result = lens_file_remove(path, err);
     free(path);
     return result;
 }
@@ -321,7 +319,7 @@ int lens_approximate_remove(lens_store *store, int64_t model, lens_error *err)
         return lens_store_approximate_drop(store, model, err);
     if (lens_store_vectors_open(store, model, NULL, 0, &vectors, err) != 0)
         return -1;
-    const int result = unlink(vectors.cells) == 0 || errno == ENOENT ? 0 : lens_fail_errno(err, errno, "%s: cannot be removed", vectors.cells);
+    const int result = lens_file_remove(vectors.cells, err);
     lens_store_vectors_free(&vectors);
     return result;
 }

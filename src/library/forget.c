@@ -1,8 +1,6 @@
 /* What takes something out of a library. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "library/internal.h"
@@ -107,7 +105,7 @@ static int forget_models(lens_store *store, int (*list)(lens_store *, lens_store
 static int remove_map(void *context, const char *path, lens_error *err)
 {
     (void)context;
-    return unlink(path) == 0 ? 0 : lens_fail_errno(err, errno, "%s", path);
+    return lens_file_remove(path, err);
 }
 
 int lens_forget_all(lens_library *library, int64_t *removed, lens_error *err)
