@@ -384,8 +384,8 @@ int lens_picture_size(const lens_term *term, uint64_t max_pixels, int *width, in
 /* Whether the SIZE bytes begin as a picture of a kind that can be read: its name ("JPEG"), else NULL. Static. */
 const char *lens_picture_kind(const void *bytes, size_t size);
 
-/* Whether what goes by names would take the file at PATH for a picture too: its name ends as a picture's does (".jpg", ".HEIC", …), or has no ending. */
-bool lens_picture_named(const char *path);
+/* Whether a viewer, which goes by names, would take the file at PATH for a picture too: its name ends as a picture's does (".jpg", ".HEIC", …), or has no ending. */
+bool lens_viewer_sees_picture(const char *path);
 
 /* A small upright picture of the file at PATH, within SIDE x SIDE: RGB rows without padding. The caller frees with free(). NULL on failure. */
 uint8_t *lens_thumbnail(const char *path, int side, uint64_t max_pixels, int *width, int *height, lens_error *err);

@@ -91,7 +91,7 @@ int cli_open_viewer(const char *path)
     char *argv[] = {"xdg-open", (char *)path, NULL};
     pid_t child = 0;
     int status = 0;
-    if (!lens_picture_named(path)) /* it is a picture by its content, and may be a program as well: a GIF with a jar behind it */
+    if (!lens_viewer_sees_picture(path)) /* it is a picture by its content, and may be a program as well: a GIF with a jar behind it */
         return cli_fail("--open: %s is not called as a picture is, and the desktop goes by names: it is not opened", path), -1;
     posix_spawn_file_actions_t actions; /* it tells at length of every viewer that it did not find */
     int errnum = posix_spawn_file_actions_init(&actions);

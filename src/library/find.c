@@ -26,6 +26,11 @@ bool lens_is_picture_file(const char *path)
     return size > 0 && lens_sniff(head, (size_t)size) != LENS_FORMAT_NONE;
 }
 
+bool lens_viewer_sees_picture(const char *path)
+{
+    return lens_named_as_picture(path) || !strchr(lens_path_name(path), '.');
+}
+
 struct finder {
     int (*each)(void *context, const char *path);
     void *context;

@@ -1,7 +1,4 @@
 /* Small pictures, to be shown. */
-#include <string.h>
-
-#include "base/file.h"
 #include "library/internal.h"
 #include "pixels/resample.h"
 #include "pixels/sniff.h"
@@ -35,11 +32,6 @@ const char *lens_picture_kind(const void *bytes, size_t size)
 {
     const lens_format format = lens_sniff(bytes, size);
     return format == LENS_FORMAT_NONE ? NULL : lens_format_name(format);
-}
-
-bool lens_picture_named(const char *path)
-{
-    return lens_named_as_picture(path) || !strchr(lens_path_name(path), '.');
 }
 
 int lens_picture_size(const lens_term *term, uint64_t max_pixels, int *width, int *height, lens_error *err)
