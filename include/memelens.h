@@ -254,7 +254,7 @@ typedef struct lens_search_options {
     const char *const *labels;     /* only pictures that lie in a folder of one of these names; none: any */
     size_t label_count;
     int by;               /* the sum of LENS_BY_LOOK, …; LENS_BY_ALL: every way that there is */
-    bool leave_out_terms; /* the terms' own pictures are no results (lens_similar) */
+    bool leave_out_terms; /* the terms' own pictures are no results (`memelens similar`) */
     bool exact;           /* hold the query against every picture, also where the library has an approximate index */
     uint64_t max_pixels;
 } lens_search_options;

@@ -26,7 +26,7 @@ typedef enum lens_helper_outcome {
 
 typedef struct lens_helper lens_helper;
 
-/* Starts this program (/proc/self/exe) once more with the words that lens_helper_arguments reads, which main has to look for first of all. MAX_PIXELS bounds
+/* Starts this program (/proc/self/exe) once more with the words that lens_helper_was reads, which main has to look for first of all. MAX_PIXELS bounds
  * the memory that it may use. NULL on failure: LENS_E_UNSUPPORTED when this machine cannot do that at all, else it may be tried again later. */
 lens_helper *lens_helper_start(lens_helper_kind kind, uint64_t max_pixels, lens_error *err);
 

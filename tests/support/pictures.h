@@ -16,7 +16,7 @@ typedef enum test_kind {
     TEST_JPEG_GREY,
     TEST_JPEG_CMYK, /* four inks, with Adobe's marker and so inverted */
     TEST_PNG,
-    TEST_PNG_ALPHA, /* the scene fades out to the right; see test_scene_on_white */
+    TEST_PNG_ALPHA, /* the scene fades out to the right */
     TEST_PNG_PALETTE,
     TEST_PNG_GREY,
     TEST_PNG_GREY_ALPHA,

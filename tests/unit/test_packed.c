@@ -1,4 +1,4 @@
-/* Packed weights in a file: src/nn/packed.c believes nothing, and src/encoders/packed_place.c never makes an answer another one. */
+/* Packed weights in a file: src/base/packed.c believes nothing, and src/encoders/packed_place.c never makes an answer another one. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
