@@ -58,7 +58,8 @@ void mixture_free(mixture *self)
     free(self->upto);
 }
 
-void mixture_draw(mixture *self, float *row)
+/* The next row, of length 1, into ROW [dim]. */
+static void draw(mixture *self, float *row)
 {
     const size_t at = self->drawn++, dim = self->dim;
     uint64_t *lot = &self->lot;
@@ -103,7 +104,7 @@ void made_batch_draw(made_batch *self, mixture *from_mixture, int64_t model, siz
         float *vector = self->vectors + i * from_mixture->dim;
         char *path = self->paths[i];
         snprintf(path, sizeof self->paths[i], "/drawn/%08zu.jpg", from + i);
-        mixture_draw(from_mixture, vector);
+        draw(from_mixture, vector);
         self->made[i] = (struct lens_store_vector){model, vector};
         self->entries[i] = (lens_store_entry){.path = path, .size = 1, .mtime_ns = 1, .hash = lens_hash_of(path, strlen(path)), .width = 400, .height = 400, .format = "JPEG",
                                               .vector_count = 1, .vectors = &self->made[i]};

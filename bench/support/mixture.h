@@ -21,9 +21,6 @@ typedef struct mixture {
 mixture mixture_new(size_t dim, size_t clusters);
 void mixture_free(mixture *self);
 
-/* The next row, of length 1, into ROW [dim]. */
-void mixture_draw(mixture *self, float *row);
-
 /* Room for BATCH pictures that are written at once. */
 typedef struct made_batch {
     size_t most;

@@ -576,16 +576,6 @@ lens_buffer test_png_of(const lens_image *image)
     return take(bytes, size);
 }
 
-lens_buffer test_jpeg_of(const lens_image *image, int quality)
-{
-    VipsImage *from = vips_of(image);
-    void *bytes = NULL;
-    size_t size = 0;
-    need(vips_jpegsave_buffer(from, &bytes, &size, "Q", quality, NULL));
-    g_object_unref(from);
-    return take(bytes, size);
-}
-
 lens_buffer test_png_bomb(uint32_t width, uint32_t height)
 {
     lens_buffer out = {0};

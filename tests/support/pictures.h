@@ -79,7 +79,6 @@ void test_picture_write(const char *path, test_kind kind, int width, int height,
 
 /* IMAGE as a file: for tests that made their own pixels. The caller frees the bytes. */
 lens_buffer test_png_of(const lens_image *image);
-lens_buffer test_jpeg_of(const lens_image *image, int quality);
 
 /* A PNG of WIDTH x HEIGHT grey pixels that is small whatever its size: a header, and far too little behind it. */
 lens_buffer test_png_bomb(uint32_t width, uint32_t height);

@@ -21,7 +21,6 @@ enum {
     TEST_CLIP_SIZE,
     TEST_CAT = 512 + 1,
     TEST_HAT = 512 + 3,
-    TEST_HELLO = 512 + 7,
 };
 
 /* The UTF-8 of the character that stands for BYTE. */

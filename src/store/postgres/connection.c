@@ -33,7 +33,8 @@ static void one_line(const char *words, char *line, size_t size)
     lens_buffer_free(&safe);
 }
 
-int lens_pg_fail(lens_postgres *store, const PGresult *result, lens_error *err)
+/* Fills ERR from RESULT (NULL: from the connection) and notes what it means for the connection. Always -1. */
+static int fail(lens_postgres *store, const PGresult *result, lens_error *err)
 {
     const lens_pq *pq = store->pq;
     const char *state = result ? pq->PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
@@ -323,7 +324,7 @@ static PGresult *answer_of(lens_postgres *store, int sent, bool turn, lens_error
         who.cancelled = lens_seconds(); /* it was that one */
     if (answer && is_fine(pq->PQresultStatus(answer)))
         return answer;
-    lens_pg_fail(store, answer, err);
+    fail(store, answer, err);
     if (who.cancelled > 0) {
         store->lost = false; /* nor is anything to be tried once more */
         lens_fail(err, LENS_E_CANCELLED, "%s: interrupted while %s", store->name, turn && store->go_on ? "another one was writing" : "it gave no answer");

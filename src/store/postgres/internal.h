@@ -59,8 +59,6 @@ int lens_pg_connect(lens_postgres *store, lens_error *err);
 int lens_pg_set_path(lens_postgres *store, lens_error *err);
 /* Whether a statement may be asked: connects again when the connection was lost outside a transaction. 0 or -1. */
 int lens_pg_ready(lens_postgres *store, lens_error *err);
-/* Fills ERR from RESULT (NULL: from the connection) and notes what it means for the connection. Always -1. */
-int lens_pg_fail(lens_postgres *store, const PGresult *result, lens_error *err);
 
 /* A transaction, or a part of one that is under way. END commits when RESULT is 0, else rolls back. WRITE: refuses a store that is open for reading, and
  * waits for other writers: writing takes turns, so that no two of them can wait for each other, and the numbers that triggers keep are not fought over. */
