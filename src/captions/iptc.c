@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/text.h"
 #include "captions/sayings.h"
 
 /* One dataset at *AT: its number, record times 256 and all, and its bytes; *AT is behind it then. False when there is none. */

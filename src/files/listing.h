@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "base/buffer.h"
-#include "base/error.h"
 #include "base/patience.h"
 
 typedef struct lens_listing_entry {

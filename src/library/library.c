@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/processors.h"
-#include "encoders/catalogue.h"
 #include "library/internal.h"
 #include "library/sentences.h"
 #include "library/text_search.h"

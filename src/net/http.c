@@ -13,7 +13,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/dynamic.h"
 #include "base/patience.h"

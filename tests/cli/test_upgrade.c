@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/packed.h"
 #include "encoders/word_map.h"
 #include "kept.h"

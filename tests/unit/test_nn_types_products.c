@@ -4,7 +4,6 @@
 
 #include "support.h"
 #include "typed.h"
-#include "weights.h"
 
 /* A float of 24 bits rounds by 2^-24 of itself; sums of a few hundred products round a few dozen times, up and down. */
 static const double rounding = 16 / 16777216.0;

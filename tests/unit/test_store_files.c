@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "support_store.h"
 
 enum { DIM = 16, COUNT = 40 };

@@ -1,7 +1,6 @@
 /* src/library/text_search.c, by lens_search: libraries made by hand, of more texts than a test of the command line has. */
 #include <math.h>
 
-#include "base/clock.h"
 #include "memelens.h"
 #include "support_texts.h"
 

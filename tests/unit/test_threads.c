@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "memelens.h"
 #include "world.h"
 
