@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/processors.h"
+#include "compare/measure.h"
 #include "library/approximate.h"
 #include "library/copies.h"
 #include "library/view.h"
@@ -73,12 +74,6 @@ static long megabytes(const char *path)
     return stat(path, &info) == 0 ? (long)(info.st_size >> 20) : 0;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Asks PROGRAM in the name of a process that was forked before anything was large. */
 static void starts(const char *program, const char *folder, size_t rows)
 {
@@ -89,8 +84,8 @@ static void starts(const char *program, const char *folder, size_t rows)
         graph[i] = bench_ask_cold(program, folder, id, false, &resident[0]);
         exact[i] = bench_ask_cold(program, folder, id, true, &resident[1]);
     }
-    qsort(graph, STARTS, sizeof *graph, by_value);
-    qsort(exact, STARTS, sizeof *exact, by_value);
+    qsort(graph, STARTS, sizeof *graph, lens_by_value);
+    qsort(exact, STARTS, sizeof *exact, lens_by_value);
     printf("{\"part\": \"start to answer, a process\", \"approximate_seconds\": %.3f, \"exact_seconds\": %.3f, \"approximate_resident_mb\": %lld, \"exact_resident_mb\": %lld}\n",
            graph[STARTS / 2], exact[STARTS / 2], (long long)(resident[0] >> 20), (long long)(resident[1] >> 20));
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/processors.h"
 #include "base/random.h"
+#include "compare/measure.h"
 #include "library/approximate.h"
 #include "library/copies.h"
 #include "memelens.h"
@@ -66,12 +67,6 @@ static double load_now(void)
 {
     double load = 0;
     return getloadavg(&load, 1) == 1 ? load : 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static double library_mb(lens_store *store)
@@ -139,7 +134,7 @@ static void ask(bool exact)
     int64_t resident = 0;
     for (size_t i = 0; i < STARTS; i++)
         cold[i] = bench_ask_cold(asked.program, asked.place, 1 + (int64_t)lens_random_below(&lot, asked.rows), exact, &resident);
-    qsort(cold, STARTS, sizeof *cold, by_value);
+    qsort(cold, STARTS, sizeof *cold, lens_by_value);
     bool approximate;
     lens_warm *kept = lens_warm_new(asked.place, &error);
     lens_library *library = kept ? lens_library_open_warm(kept, &error) : NULL;
@@ -152,7 +147,7 @@ static void ask(bool exact)
         warm[count] = ask_warm(library, 1 + (int64_t)lens_random_below(&lot, asked.rows), exact, &approximate);
         spent += warm[count++];
     }
-    qsort(warm, count, sizeof *warm, by_value);
+    qsort(warm, count, sizeof *warm, lens_by_value);
     printf("{\"part\": \"%s\", \"found_approximately\": %s, \"cold_seconds\": %.3f, \"cold_peak_mb\": %lld, \"first_ms\": %.1f, \"warm_ms\": %.3f, \"warm_ms_19_of_20\": %.3f, \"queries\": %zu",
            exact ? "exact" : "approximate", approximate ? "true" : "false", cold[STARTS / 2], (long long)(resident / 1000000), first * 1e3, warm[count / 2] * 1e3, warm[count * 19 / 20] * 1e3, count);
     if (!exact) {

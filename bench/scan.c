@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/processors.h"
+#include "compare/measure.h"
 #include "search/scan_bytes.h"
 #include "support/options.h"
 
@@ -44,15 +45,9 @@ static void unit(float *row, int dim, const float *centre, float spread)
         row[i] = (float)((double)row[i] / sqrt(squares));
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *times, size_t count)
 {
-    qsort(times, count, sizeof *times, by_value);
+    qsort(times, count, sizeof *times, lens_by_value);
     return times[count / 2];
 }
 
