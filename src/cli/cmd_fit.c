@@ -5,12 +5,12 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 
-static const char *model, *out;
+static const char *model, *output;
 static bool anyway, undo, as_json;
 
 static const cli_option options[] = {
     {"model", 'm', CLI_TEXT, &model, "NAME", "for this model of pictures; else the library's first"},
-    {"out", 'o', CLI_TEXT, &out, "FILE", "write the map there instead of into the library"},
+    {"output", 'o', CLI_TEXT, &output, "FILE", "write the map there instead of into the library"},
     {"anyway", 0, CLI_FLAG, &anyway, NULL, "keep it, even if it finds no more than the built-in one"},
     {"built-in", 0, CLI_FLAG, &undo, NULL, "go back to the built-in map: remove the one that was fitted on this library"},
     {"json", 0, CLI_FLAG, &as_json, NULL, "as one JSON object"},
@@ -36,12 +36,12 @@ static int run(const cli_list *operands)
 {
     if (operands->count)
         return cli_fail("fit: takes no paths; it fits on all captioned pictures of the library");
-    if (undo && (out || anyway || as_json))
-        return cli_fail("--built-in: fits nothing, and takes none of --out, --anyway and --json");
+    if (undo && (output || anyway || as_json))
+        return cli_fail("--built-in: fits nothing, and takes none of --output, --anyway and --json");
     lens_library *library = cli_open_library();
     lens_error error = {0};
     lens_fit_report report = {0};
-    const lens_fit_options fit = {.model = model, .out = out, .anyway = anyway, .event = cli_progress_event};
+    const lens_fit_options fit = {.model = model, .out = output, .anyway = anyway, .event = cli_progress_event};
     int status = CLI_ERROR;
     if (library && undo) {
         status = lens_fit_undo(library, model, &error) == 0 ? CLI_DONE : cli_fail_with(&error);

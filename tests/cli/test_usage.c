@@ -159,6 +159,7 @@ static void test_mistakes(void **state)
         {{"bench", "--precision", "f31"}, "f31"},
         {{"status", "--failed", "--texts"}, "one of them"},
         {{"fit", "--built-in", "--json"}, "fits nothing"},
+        {{"fit", "--built-in", "--output", "a.map"}, "takes none of --output, --anyway and --json"},
         {{"search", "x", "--json", "--paths"}, "--json goes with neither --paths nor --null"},
         {{"similar", "x", "--null", "--json"}, "--json goes with neither --paths nor --null"},
         {{"search", "x", "--preview", "-0"}, "--preview goes with neither --json nor --null"},
