@@ -15,11 +15,12 @@ static int read_input(lens_buffer *input)
 {
     if (input->data)
         return cli_fail("-: standard input can be read once only"), -1;
+    const uint64_t most = lens_fetch_options_default().max_bytes; /* as of a picture from anywhere else */
     char bytes[65536];
     size_t got;
     while ((got = fread(bytes, 1, sizeof bytes, stdin)) > 0)
-        if (input->size > ((size_t)512 << 20) || lens_buffer_append(input, bytes, got) != 0)
-            return cli_fail("standard input: more than 512 MiB, or not enough memory"), -1;
+        if (got > most - input->size || lens_buffer_append(input, bytes, got) != 0)
+            return cli_fail("standard input: more than %llu MiB, or not enough memory", (unsigned long long)most >> 20), -1;
     if (ferror(stdin))
         return cli_fail("standard input: %s", strerror(errno)), -1;
     if (input->size == 0)
