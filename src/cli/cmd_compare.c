@@ -25,7 +25,7 @@ static const cli_option options[] = {
     {"seed", 0, CLI_COUNT, &seed, "S", "which lot: the same S draws the same (42)"},
     {"precision", 0, CLI_TEXT, &precision, "P", "auto, f32, bf16 or int8"},
     {"threads", 't', CLI_COUNT, &threads, "N", "index with N processors instead of all that it may use"},
-    {"work", 0, CLI_TEXT, &work, "DIR", "keep what is done in DIR; else below ~/.cache/memelens/compare"},
+    {"work", 0, CLI_TEXT, &work, "DIR", "keep what is done in DIR; else in memelens/compare below $XDG_CACHE_HOME or ~/.cache"},
     {"fresh", 0, CLI_FLAG, &fresh, NULL, "begin anew: forget what is kept of these models"},
 };
 

@@ -54,7 +54,7 @@ const cli_command cli_models = {
     .summary = "the models that there are, and which are here",
     .usage = "[--json]",
     .details = "`memelens pull NAME` fetches one. Sizes are approximate; \"your own\" is what else is in the models folder,\n"
-               "$MEMELENS_MODELS, else ~/.local/share/memelens/models.\n"
+               "$MEMELENS_MODELS, else memelens/models in $XDG_DATA_HOME or ~/.local/share.\n"
                "Any folder with a model as published (config.json, model.safetensors) can be named too: --model ./folder.\n"
                "NAME@PREP prepares pictures in another way: @crop the middle square, @squash to a square whatever the shape,\n"
                "@pad to a square without loss, @64 squashed to 64 pixels first (8 to 4096), @jina96 the middle 96 pixels of 256\n"

@@ -20,7 +20,8 @@ static const char *library_place;
 static bool wants_help, wants_version;
 
 const cli_option cli_common_options[] = {
-    {"library", 0, CLI_TEXT, &library_place, "PLACE", "the library, a folder or postgresql://… (else $MEMELENS_LIBRARY, else below ~/.local/share)"},
+    {"library", 0, CLI_TEXT, &library_place, "PLACE",
+     "the library, a folder or postgresql://… (else $MEMELENS_LIBRARY, else below $XDG_DATA_HOME or ~/.local/share)"},
     {"quiet", 'q', CLI_FLAG, &cli_quiet, NULL, "say nothing but results and errors"},
     {"help", 'h', CLI_FLAG, &wants_help, NULL, "show this"},
     {"version", 0, CLI_FLAG, &wants_version, NULL, "show the version"},

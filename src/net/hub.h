@@ -26,8 +26,8 @@ bool lens_hub_file_path(const char *name);
 /* $HF_ENDPOINT without slashes at its end, else https://huggingface.co. NULL on failure: not http or https. The caller frees. */
 char *lens_hub_endpoint(lens_error *err);
 
-/* $HF_TOKEN, else what $HF_TOKEN_PATH, $HF_HOME/token or ~/.cache/huggingface/token holds, without white space. *TOKEN is NULL where there
- * is none; the caller frees. -1: a token that cannot be one. */
+/* $HF_TOKEN, else what $HF_TOKEN_PATH, $HF_HOME/token, $XDG_CACHE_HOME/huggingface/token or ~/.cache/huggingface/token holds, without white
+ * space. *TOKEN is NULL where there is none; the caller frees. -1: a token that cannot be one. */
 int lens_hub_token(char **token, lens_error *err);
 
 /* Whether $HF_HUB_OFFLINE says 1, true, yes or on. */
