@@ -1,10 +1,9 @@
 /* lens_fit_words: a map from words to what a model sees, fitted on the captions of the library's own pictures, beside what the built-in one was fitted on. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/list.h"
 #include "encoders/word_fit.h"
 #include "library/sentences.h"
@@ -150,8 +149,10 @@ int lens_fit_undo(lens_library *library, const char *model_name, lens_error *err
     char *path = result == 0 ? lens_word_bridge_path(library->place.folder, &model) : NULL;
     if (result == 0 && !path)
         result = lens_fail_memory(err);
-    if (path && unlink(path) != 0)
-        result = errno == ENOENT ? lens_fail(err, LENS_E_MISSING, "%s: no map was fitted for %s", library->place.shown, model.name) : lens_fail_errno(err, errno, "%s", path);
+    if (path && !lens_file_exists(path))
+        result = lens_fail(err, LENS_E_MISSING, "%s: no map was fitted for %s", library->place.shown, model.name);
+    else if (path)
+        result = lens_file_remove(path, err);
     free(path);
     free(model.name);
     if (store)
