@@ -22,7 +22,7 @@ static void window_is(const char *prep, int width, int height, double x, double 
     const double got = lens_preparation_window(&p, width, height, window);
     const double expected[4] = {x, y, w, h};
     for (int i = 0; i < 4; i++)
-        if (fabs(window[i] - expected[i]) > 1e-9)
+        if (!(fabs(window[i] - expected[i]) <= 1e-9)) /* nor NaN */
             fail_msg("%s of %d x %d: window %d is %.6f, not %.6f", prep, width, height, i, window[i], expected[i]);
     assert_true(fabs(got - share) < 1e-9);
 }

@@ -14,7 +14,7 @@ static void expect(const lens_ranking *rankings, size_t ranking_count, double k,
     assert_int_equal(found, count);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(fused[i].id, expected[i].id);
-        if (fabs(fused[i].score - expected[i].score) > 1e-12)
+        if (!(fabs(fused[i].score - expected[i].score) <= 1e-12)) /* nor NaN */
             fail_msg("id %lld: %.12f instead of %.12f", (long long)fused[i].id, fused[i].score, expected[i].score);
     }
     free(fused);
