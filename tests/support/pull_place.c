@@ -32,6 +32,7 @@ int test_place_setup(void **state)
     here->world = test_world_new();
     here->hub = test_hub_start(REPOSITORY);
     here->folder = test_path(here->world->models, FOLDER);
+    here->patience = "MEMELENS_PATIENCE=0.1";
     test_hub_add(here->hub, "config.json", NULL, config, sizeof config - 1);
     test_hub_add(here->hub, "model.safetensors", NULL, test_place_weights.data, test_place_weights.size);
     *state = here;
@@ -56,7 +57,7 @@ const char *const *test_place_environment(const test_place *here, const char *ex
     snprintf(home, sizeof home, "HF_HOME=%s", here->world->folder);
     for (const char *const *entry = test_world_environment(here->world); *entry; entry++)
         all[count++] = *entry;
-    const char *more[] = {test_hub_endpoint(here->hub), home, "MEMELENS_PATIENCE=0.02", "HF_TOKEN=", "HF_TOKEN_PATH=", "HF_HUB_OFFLINE=",
+    const char *more[] = {test_hub_endpoint(here->hub), home, here->patience, "HF_TOKEN=", "HF_TOKEN_PATH=", "HF_HUB_OFFLINE=",
                           "http_proxy=", "https_proxy=", "all_proxy=", "no_proxy=127.0.0.1"};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         all[count++] = more[i];

@@ -12,6 +12,7 @@ typedef struct test_place {
     test_world *world;
     test_hub *hub;
     char *folder; /* of the model, once it is pulled */
+    const char *patience; /* NAME=VALUE, static: six seconds of silence, as the hub is a thread of the test, which may be held up */
 } test_place;
 
 extern lens_buffer test_place_weights; /* the model's, made once for all tests of a program */
