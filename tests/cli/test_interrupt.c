@@ -11,6 +11,7 @@
 
 enum { PICTURES = 240, TIMES = 5 };
 static const char last[] = "999.svg";
+static const double one_signal = 0.19; /* seconds, some less than those within which the program takes two for one */
 
 typedef struct index_run {
     pid_t program; /* leads a group of processes, as a shell has it */
@@ -78,17 +79,24 @@ static void expect_stop(const test_world *world, int number, bool process, bool 
         test_run run = test_world_expect(world, 0, "forget", "--all", NULL);
         test_run_free(&run);
     }
-    for (int i = 0; i < TIMES; i++) {
+    for (int i = 0, held_up = 0; i < TIMES; i++) {
         char byte;
         put_first(world, i);
         const index_run run = start(world, false);
         lens_buffer said = {0};
         assert_int_equal(read(run.said, &byte, 1), 1);
+        const double sent = lens_seconds();
         if (process)
             kill(run.program, number);
         if (group)
             kill(-run.program, number);
         const int status = end(&run, &said);
+        /* Held up, it may have seen the second when the first was long past, which ends it rightly: once more. */
+        if (process && group && WIFSIGNALED(status) && WTERMSIG(status) == number && lens_seconds() - sent > one_signal && held_up++ < 20) {
+            lens_buffer_free(&said);
+            i--;
+            continue;
+        }
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 130 || !strstr(said.data, "the same command goes on from there"))
             fail_msg("signal %d, time %d: status %#x: %s", number, i, (unsigned)status, said.data);
         lens_buffer_free(&said);
