@@ -352,13 +352,13 @@ def test_grid(driver, address):
     driver.get(address + "?q=id:5")
     until(lambda: len(tiles(driver)) > 5)
     seen = set()
-    for _ in range(60):
+
+    def last_comes():
         driver.execute_script("scrollTo(0, document.documentElement.scrollHeight)")
-        time.sleep(0.1)
-        seen |= set(places(driver))
-        if COUNT - 1 in seen:
-            break
-    check("scrolling reaches the last picture", COUNT - 1 in seen, max(seen, default=-1))
+        seen.update(places(driver))
+        return COUNT - 1 in seen
+
+    check("scrolling reaches the last picture", until(last_comes, 60), max(seen, default=-1))
     check("but few are in the document", len(tiles(driver)) < COUNT / 2, len(tiles(driver)))
     one(driver, "#fold").click()
     check("folding shows what stands for several", until(lambda: driver.find_elements(By.CSS_SELECTOR, ".copies")))

@@ -22,6 +22,7 @@ from served import check, end, failures, library, picture, serve  # noqa: E402
 
 WANTED = "schemathesis==4.32.5"
 TOKEN = "0123456789abcdef"
+REQUEST_SECONDS, RUN_SECONDS = 60, 1800  # guards against what hangs, on a machine however busy
 # Not asked for: that whatever fits the description is accepted. Of many things (a model of that name, one of three parameters) it cannot speak.
 CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,"
           "negative_data_rejection,unsupported_method,allow_header_conformance")
@@ -59,23 +60,24 @@ def ask(address, path, method="GET", body=None, headers=None):
     """(status, type, body). A stream is read no further than its first event."""
     request = urllib.request.Request(address.rstrip("/") + path, data=body, headers=headers or {}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
             kind = answer.headers.get("Content-Type", "")
             return answer.status, kind, answer.readline() if kind == "text/event-stream" else answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers.get("Content-Type", ""), error.read()
 
 
-def run(program, address, folder, name, config, seconds):
+def run(program, address, folder, name, config):
     """One run; what is not described is shown whole. The stream of events has no end, and is asked for apart."""
     path = os.path.join(folder, f"{name}.toml")
     with open(path, "w", encoding="utf-8") as out:
         out.write(config)
     command = [*program, "--no-color", "--config-file", path, "run", address + "openapi.json", "--url", address, "--seed", "1",
                "--phases", "examples,coverage,fuzzing", "--max-examples", "40", "--checks", CHECKS, "--exclude-path", "/api/index/events",
-               "--request-timeout", "20", "--generation-database", "none", "--no-shrink", "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all"]
+               "--request-timeout", str(REQUEST_SECONDS), "--generation-database", "none", "--no-shrink", "--continue-on-failure", "--warnings", "off",
+               "--suppress-health-check", "all"]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, cwd=folder, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_SECONDS, cwd=folder, check=False)
     except subprocess.TimeoutExpired as error:
         check(f"{name}: ends in time", False, error)
         return
@@ -85,7 +87,7 @@ def run(program, address, folder, name, config, seconds):
 
 
 def test_described(program, address, folder):
-    run(program, address, folder, "anything", "", 240)
+    run(program, address, folder, "anything", "")
     path = os.path.join(folder, "query.ppm")
     picture(path, 3, 50, "query")
     with open(path, "rb") as bytes_:
@@ -93,7 +95,7 @@ def test_described(program, address, folder):
     check("an upload is taken", status == 200, body)
     # What there is: so that the answers are those of a search, not of a refusal.
     config = f'[parameters]\n"path.id" = 3\n"query.id" = 7\nkey = "{json.loads(body)["upload"]}"\nmodel = "colour"\n'
-    run(program, address, folder, "what there is", config, 240)
+    run(program, address, folder, "what there is", config)
 
 
 def test_events(address):
