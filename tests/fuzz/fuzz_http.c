@@ -10,7 +10,7 @@
 #include "server/serve.h"
 #include "small_library.h"
 
-enum { SERVERS = 2, PATIENCE_MS = 300 };
+enum { SERVERS = 2, PATIENCE_MS = 300, HEALTH_MS = 20000 };
 
 static struct server {
     lens_serve_options options;
@@ -43,8 +43,60 @@ static void *serve(void *context)
     return NULL;
 }
 
+static int connect_to(int port)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct linger at_once = {.l_onoff = 1}; /* no port is to rest a minute after each input */
+    expect(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    int connected;
+    do /* libFuzzer's clock interrupts it, and what was begun goes on */
+        connected = connect(fd, (const struct sockaddr *)&address, sizeof address);
+    while (connected != 0 && errno == EINTR);
+    expect(connected == 0 || errno == EISCONN);
+    return fd;
+}
+
+/* What the server says until it hangs up or falls silent for PATIENCE_MS milliseconds. */
+static size_t hear_out(int fd, char *out, size_t room, int patience_ms)
+{
+    size_t size = 0;
+    char more[4096];
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    for (int can; (can = poll(&ready, 1, patience_ms)) > 0 || (can < 0 && errno == EINTR);) { /* libFuzzer's clock */
+        const ssize_t got = can > 0 ? recv(fd, more, sizeof more, 0) : -1;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        const size_t keep = (size_t)got < room - size ? (size_t)got : room - size;
+        memcpy(out + size, more, keep);
+        size += keep;
+    }
+    return size;
+}
+
+/* An input may rightly get no answer: that is nothing wrong only where this gets one. */
+static void expect_health(int i)
+{
+    static const char *const requests[SERVERS] = {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                                                  "GET /healthz HTTP/1.1\r\nHost: fuzz.example\r\nConnection: close\r\n\r\n"};
+    static const char right[] = "HTTP/1.1 200";
+    char answer[4096];
+    const int fd = connect_to(servers[i].port);
+    expect(send(fd, requests[i], strlen(requests[i]), MSG_NOSIGNAL) == (ssize_t)strlen(requests[i]));
+    const size_t got = hear_out(fd, answer, sizeof answer - 1, HEALTH_MS);
+    answer[got] = '\0';
+    close(fd);
+    if (strncmp(answer, right, sizeof right - 1) != 0)
+        dprintf(fuzz_said, "server %d is not well, and answers %zu bytes:\n%s\n", i, got, answer);
+    expect(strncmp(answer, right, sizeof right - 1) == 0);
+}
+
 static void end_servers(void)
 {
+    for (int i = 0; i < SERVERS; i++)
+        expect_health(i);
     ending = true;
     for (int i = 0; i < SERVERS; i++)
         pthread_join(servers[i].thread, NULL);
@@ -85,37 +137,6 @@ static void start_servers(void)
     expect_done(servers[1].port > 0, &servers[1].err);
 }
 
-static int connect_to(int port)
-{
-    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const struct linger at_once = {.l_onoff = 1}; /* no port is to rest a minute after each input */
-    expect(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
-    int connected;
-    do /* libFuzzer's clock interrupts it, and what was begun goes on */
-        connected = connect(fd, (const struct sockaddr *)&address, sizeof address);
-    while (connected != 0 && errno == EINTR);
-    expect(connected == 0 || errno == EISCONN);
-    return fd;
-}
-
-/* What the server says until it hangs up or falls silent. */
-static size_t hear_out(int fd, char *out, size_t room)
-{
-    size_t size = 0;
-    char more[4096];
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
-    while (poll(&ready, 1, PATIENCE_MS) > 0) {
-        const ssize_t got = recv(fd, more, sizeof more, 0);
-        if (got <= 0)
-            break;
-        const size_t keep = (size_t)got < room - size ? (size_t)got : room - size;
-        memcpy(out + size, more, keep);
-        size += keep;
-    }
-    return size;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1 || (data[0] != '0' && data[0] != '1'))
@@ -131,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     shutdown(fd, SHUT_WR);
     char answer[16384];
-    const size_t got = hear_out(fd, answer, sizeof answer - 1);
+    const size_t got = hear_out(fd, answer, sizeof answer - 1, PATIENCE_MS);
     answer[got] = '\0';
     close(fd);
     if (!got)
