@@ -31,7 +31,7 @@ def main(program):
         print("there is no shim.so beside the program (make run-tests makes it)")
         return 77
     harness = faults.Harness(options)
-    worlds, wrong = {}, 0
+    worlds, wrong, unmet = {}, 0, 0
     try:
         for kind in dict.fromkeys(scenario for scenario, *_ in CHOSEN):
             worlds[kind] = kind(harness.world, SIZE)
@@ -42,10 +42,12 @@ def main(program):
             harness.each([(harness.cut, scenario, deed, at) if kind == "cut" else (harness.error, scenario, kind, deed, at) for at in places])
             new, wrong = len(harness.wrong) - wrong, len(harness.wrong)
             name = f"{scenario.name}: {kind} {deed}"
-            print(f"FAILED {name}: {new} wrong" if new else f"ok {name}: {len(places)} places")
+            met = harness.met[scenario.name, kind, deed]
+            print(f"FAILED {name}: {new} wrong" if new else f"ok {name}: {len(places)} places" if met else f"FAILED {name}: the shim met no such call")
+            unmet += not met
     finally:
         harness.close()
-    return 1 if wrong else 0
+    return 1 if wrong or unmet else 0
 
 
 if __name__ == "__main__":
