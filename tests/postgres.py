@@ -20,6 +20,7 @@ import ctypes
 import glob
 import os
 import pwd
+import random
 import re
 import secrets
 import shutil
@@ -166,9 +167,7 @@ class Server:
         if status != 0:
             raise RuntimeError(f"initdb: {said}")
         if tcp:
-            with socket.socket() as some:
-                some.bind(("127.0.0.1", 0))
-                port = some.getsockname()[1]
+            port = port_of_its_own()
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as out:
             # Memory that is mapped from files of its own leaves nothing behind elsewhere, however the server ends.
             out.write(f"listen_addresses = '{'127.0.0.1' if tcp else ''}'\nport = {port}\nunix_socket_directories = '{self.folder}'\n"
@@ -176,6 +175,30 @@ class Server:
         place = urllib.parse.quote(self.folder, safe="/")
         return (f"postgresql://postgres@/postgres?host={place}&port={port}",
                 f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres" if tcp else "")
+
+
+def port_of_its_own():
+    """One on loopback that nobody is given who asks for any: a server that was stopped wants the same one again, and while it is away, the tests that run beside
+    it start others. Where all of those are taken, any."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            low, high = map(int, file.read().split())
+    except (OSError, ValueError):
+        low, high = 1 << 15, (1 << 16) - 1
+    others = [*range(10000, low), *range(high + 1, 1 << 16)]
+    for port in random.sample(others, min(len(others), 100)):
+        try:
+            return bound(port)
+        except OSError:
+            continue
+    return bound(0)
+
+
+def bound(port):
+    """PORT (0: any), which was free."""
+    with socket.socket() as some:
+        some.bind(("127.0.0.1", port))
+        return some.getsockname()[1]
 
 
 def locale():
