@@ -51,17 +51,19 @@ end() { echo "$passed $failed $skipped" >"$results/$lane.totals"; }
 run() { env --default-signal "$@"; }
 
 # cmocka names what failed and what was skipped once more at the end; its exit says nothing of a group's fixture that failed after the tests.
-count() { grep -E "$1" "$log" | sort -u | wc -l; }
+count() { grep -oE "$1" "$log" | sort -u | wc -l; }
+# How many tests it said that it would run: a program that ends before them may well exit with 0.
+wanted() { grep -oE 'Running [0-9]+ test\(s\)' "$log" | sort -u | awk '{ sum += $2 } END { print sum + 0 }'; }
 
 # Runs the test of SOURCE, which is shown as NAME.
 run_test() {
     source=$1 name=$2
     run "$BUILD/${source%.c}" >"$log" 2>&1
     status=$?
-    p=$(count '^\[ +OK +\]') f=$(count '^\[ +FAILED +\] [A-Za-z_0-9 ]+$') s=$(count '^\[ +SKIPPED +\] [a-z_0-9]+$')
-    if [ "$status" -ne 0 ] || [ "$f" -ne 0 ] || [ $((p + s)) -eq 0 ]; then
+    p=$(count '\[ +OK +\] [A-Za-z_0-9 ]+$') f=$(count '\[ +FAILED +\] [A-Za-z_0-9 ]+$') s=$(count '\[ +SKIPPED +\] [A-Za-z_0-9]+$') n=$(wanted)
+    if [ "$status" -ne 0 ] || [ "$f" -ne 0 ] || [ $((p + s)) -eq 0 ] || [ $((p + s)) -lt "$n" ]; then
         [ "$f" -ne 0 ] || f=1
-        echo "FAILED  $name (exit $status)" >>"$log"
+        echo "FAILED  $name (exit $status; $p passed and $s skipped of $n)" >>"$log"
         cat "$log"
     else
         { echo "ok      $name: $p passed$([ "$s" -eq 0 ] || echo ", $s skipped")"
