@@ -178,8 +178,8 @@ class Server:
 
 
 def port_of_its_own():
-    """One on loopback that nobody is given who asks for any: a server that was stopped wants the same one again, and while it is away, the tests that run beside
-    it start others. Where all of those are taken, any."""
+    """One on loopback that nobody is given who asks for any: a server that was stopped wants the same one again, and while it is away, the tests that run
+    beside it start others. Where those are taken, any."""
     try:
         with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
             low, high = map(int, file.read().split())
