@@ -303,7 +303,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
     /* Only a walk that saw everything can say what is gone. */
     for (size_t i = 0; result == 0 && !report->stopped && i < run->target_count; i++) {
         int64_t removed = 0;
-        if (!run->targets[i].removed && !lens_root_present(run, run->targets[i].path))
+        if (!lens_root_present(run, run->targets[i].path))
             continue; /* went away during the run */
         result = lens_store_sweep(run->store, run->targets[i].path, &removed, err);
         report->removed += removed;

@@ -21,6 +21,7 @@ const char lens_unmounted_words[] = "is empty, and a disk that was there is not;
            lens_exchanged_words[] = "is on another disk than it was, and none of its pictures is there; what is known of it is kept until they are, or memelens forget takes it out",
            lens_silent_words[] = "gives no answer; what is known of it is kept",
            lens_absent_words[] = "is not there now; what is known of it is kept",
+           lens_disk_absent_words[] = "was on a disk that is not there now; what is known of it is kept until that is back, or memelens forget takes it out",
            lens_mount_gone_words[] = "was another disk and is not there now; what is known of it is kept until it is back, or memelens forget takes it out";
 
 static bool is_empty_folder(const char *path)

@@ -168,7 +168,8 @@ bool lens_root_present(const lens_run *run, const char *path);
 bool lens_may_have_moved(const lens_run *run, const char *path);
 
 /* Why something is kept that was not met. */
-extern const char lens_unmounted_words[], lens_empty_share_words[], lens_exchanged_words[], lens_silent_words[], lens_absent_words[], lens_mount_gone_words[];
+extern const char lens_unmounted_words[], lens_empty_share_words[], lens_exchanged_words[], lens_silent_words[], lens_absent_words[], lens_disk_absent_words[],
+    lens_mount_gone_words[];
 
 /* Which of these it is where FOLDER, of which INFO tells, is where disk DEVICE (0: none is known) was, and nothing is left but the folder itself; is a share, and
  * empty; or gives no answer. Else NULL. */

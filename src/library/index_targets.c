@@ -165,10 +165,12 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
     } else if (!there && why.code != LENS_E_MISSING) {
         target->absent = "cannot be looked at now; what is known of it is kept";
     } else if (!there) {
-        int removed = is_removed_picture(run, target->path, device, err);
-        target->removed = removed > 0;
-        if (removed != 0)
-            return removed < 0 ? -1 : 0;
+        const int removed = is_removed_picture(run, target->path, device, err);
+        if (removed < 0 || (removed > 0 && is_exchanged(run, target, err) < 0))
+            return -1;
+        target->removed = removed > 0; /* doubt_removed has the last word */
+        if (removed > 0)
+            return 0;
         target->absent = lens_absent_words;
     } else if (left) {
         target->absent = left;
@@ -180,6 +182,16 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
             return -1;
     }
     return target->absent ? lens_store_met_keep(run->store, target->path, err) : 0;
+}
+
+/* Where TARGET seemed to be a picture that was removed, and its disk is not there: of the empty folder that one is mounted on only what is known of all roots tells. */
+static int doubt_removed(lens_run *run, lens_target *target, lens_error *err)
+{
+    if (!target->removed || lens_root_present(run, target->path))
+        return 0;
+    target->removed = false;
+    target->absent = lens_disk_absent_words;
+    return lens_store_met_keep(run->store, target->path, err);
 }
 
 /* Into the settings as they are now: another process may have set something since the walk began. */
@@ -333,5 +345,8 @@ int lens_targets_choose(lens_run *run, lens_error *err)
     for (size_t i = 0; i < run->target_count; i++)
         if (load_settings(run, &run->targets[i], i < named, err) != 0 || look_at(run, &run->targets[i], err) != 0)
             return -1;
-    return lens_mounts_load(run, err);
+    int result = lens_mounts_load(run, err);
+    for (size_t i = 0; result == 0 && i < run->target_count; i++)
+        result = doubt_removed(run, &run->targets[i], err);
+    return result;
 }

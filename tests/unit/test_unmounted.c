@@ -242,6 +242,22 @@ static void test_a_copy_of_one_of_its_pictures(void **state)
     free(from), free(to);
 }
 
+/* A run over PATH alone. */
+static lens_index_report run_over(const char *path)
+{
+    lens_error error = {0};
+    lens_index_report report;
+    lens_index_options options = lens_index_options_default();
+    options.models = (const char *const[]){"colour"};
+    options.model_count = 1;
+    options.threads = 1;
+    options.paths = &path;
+    options.path_count = 1;
+    options.event = hear;
+    assert_done(lens_index(place.library, &options, &report, &error), &error);
+    return report;
+}
+
 /* ---- a mount point that has files of its own ---- */
 
 static ino_t number_of(const char *path)
@@ -340,6 +356,23 @@ static void test_it_is_uncovered_during_a_run(void **state)
     assert_int_equal(pictures(), OF_DISK + OF_HOUSE);
 }
 
+/* A picture of the disk is named while the mount point has something of its own, and once the pictures were copied there, all but that one. */
+static void test_a_picture_of_it_is_named(void **state)
+{
+    (void)state;
+    char *picture = test_path(place.disk, "00.jpg");
+    place.inner = number_of(place.disk);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE);
+    uncover();
+    assert_int_equal(run_over(picture).removed, 0);
+    expect_heard(picture, "was on a disk that is not there now");
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE);
+    add_pictures(place.disk, 1, OF_DISK - 1);
+    assert_int_equal(run_over(picture).removed, 1);
+    assert_null(place.heard);
+    free(picture);
+}
+
 /* In what the mount point had before, another root is there: its pictures say nothing of the disk. */
 static void test_another_root_is_in_its_mount_point(void **state)
 {
@@ -433,6 +466,31 @@ static void test_a_disk_further_down_is_absent(void **state)
     assert_null(place.heard);
     free(from), free(to);
     free(inner);
+}
+
+/* Somebody names a picture of the disk: it is no more gone than the others. One that is gone from the disk is. */
+static void test_a_picture_of_a_disk_further_down_is_named(void **state)
+{
+    (void)state;
+    char *inner = mount_inner(), *picture = test_path(inner, "71.jpg");
+    assert_int_equal(rename(inner, place.away), 0);
+    assert_int_equal(mkdir(inner, 0755), 0);
+    assert_int_equal(run_over(picture).removed, 0);
+    expect_heard(picture, "was on a disk that is not there now");
+    add_pictures(place.house, 53, 1);
+    char *other = test_path(place.house, "53.jpg");
+    assert_int_equal(run_over(other).indexed, 1);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(run_over(other).removed, 1); /* of the disk that is there */
+    assert_null(place.heard);
+    assert_int_equal(pictures(), OF_DISK + OF_HOUSE + INNER);
+    assert_int_equal(rmdir(inner), 0);
+    assert_int_equal(rename(place.away, inner), 0);
+    assert_int_equal(unlink(picture), 0);
+    assert_int_equal(run_over(picture).removed, 1);
+    assert_null(place.heard);
+    assert_int_equal(run("colour").unchanged, OF_DISK + OF_HOUSE + INNER - 1);
+    free(other), free(picture), free(inner);
 }
 
 /* AT: the picture that the walk has come to then. */
@@ -627,9 +685,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_copy_of_one_of_its_pictures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_mount_point_with_files_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_is_uncovered_during_a_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_picture_of_it_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_root_is_in_its_mount_point, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_folder_takes_the_place_of_a_root, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_absent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_picture_of_a_disk_further_down_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_before_it_is_walked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_goes_when_it_was_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_disk_further_down_is_renamed, set_up, tear_down),
