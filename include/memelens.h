@@ -127,7 +127,7 @@ typedef struct lens_index_report {
     int64_t unchanged; /* known, and nothing to do */
     int64_t moved;     /* known under another name that is gone */
     int64_t removed;   /* gone */
-    int64_t failed;    /* pictures that could not be read, now or earlier and still the same */
+    int64_t failed;    /* pictures that could not be read, or that a model could not have, now or earlier and still the same */
     double seconds;
     double pictures_per_second; /* of those indexed */
     int64_t library_bytes;

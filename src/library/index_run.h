@@ -45,11 +45,12 @@ typedef struct lens_job {
     char *reason; /* why it failed, or the note */
     bool retry;   /* the failure may pass without the file changing: try again in the next run */
     bool same;    /* its bytes are those of KNOWN_CONTENT */
+    bool held;    /* its bytes are those of a content: what fails now, the models before may have */
     lens_hash hash;
     int width, height;
     lens_format format;
     int64_t moved_from;
-    float **vectors; /* [models]; NULL where the store has it */
+    float **vectors; /* [models]; NULL where the store has it, or the model cannot have one */
     int pending;     /* vectors still to come */
     char *embedded;  /* what the file says about itself, "" for nothing; NULL: not looked at */
 } lens_job;

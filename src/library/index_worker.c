@@ -60,8 +60,8 @@ static void fail_job(lens_job *job, const lens_error *error)
 }
 
 /* Encodes what waits for model M. A batch fails as a whole, so then each picture is tried by itself: one that gives no vector
- * (LENS_E_FORMAT) fails alone. -1 ends the run. */
-static int run_batch(pending *waiting, const lens_index_model *model, lens_error *err)
+ * (LENS_E_FORMAT) fails alone, which FAILED [LENS_INDEX_BATCH] says. -1 ends the run. */
+static int run_batch(pending *waiting, const lens_index_model *model, bool *failed, lens_error *err)
 {
     if (lens_session_run(waiting->session, waiting->pixels, waiting->count, waiting->vectors, err) == 0)
         return 0;
@@ -75,27 +75,28 @@ static int run_batch(pending *waiting, const lens_index_model *model, lens_error
             return -1;
         }
         fail_job(waiting->jobs[i], &why);
+        failed[i] = true;
     }
     return 0;
 }
 
-/* Encodes what waits for model M and passes on the jobs that have all their vectors. -1 ends the run. */
+/* Encodes what waits for model M and passes on the jobs that have all the vectors that they can have. -1 ends the run. */
 static int encode(worker *self, size_t m)
 {
     lens_run *run = self->run;
     const lens_index_model *model = &run->models[m];
     pending *waiting = &self->models[m];
     lens_error error = {0};
+    bool failed[LENS_INDEX_BATCH] = {false};
     if (waiting->count == 0)
         return 0;
-    int result = run_batch(waiting, model, &error);
+    int result = run_batch(waiting, model, failed, &error);
     size_t dim = (size_t)model->dim;
     for (int i = 0; i < waiting->count; i++) {
         lens_job *job = waiting->jobs[i];
-        bool wanted = job->outcome != LENS_OUTCOME_FAILED;
-        if (result == 0 && wanted && !(job->vectors[m] = malloc(dim * sizeof(float))))
+        if (result == 0 && !failed[i] && !(job->vectors[m] = malloc(dim * sizeof(float))))
             result = lens_fail_memory(&error);
-        if (result == 0 && wanted)
+        if (result == 0 && !failed[i])
             memcpy(job->vectors[m], waiting->vectors + (size_t)i * dim, dim * sizeof(float));
         if (--job->pending == 0) {
             if (result == 0)
@@ -149,6 +150,7 @@ static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err
     }
     if (!known)
         return 0;
+    job->held = true;
     job->same = job->known_id && content == job->known_content;
     if (job->same && job->pending == 0)
         job->outcome = LENS_OUTCOME_UNCHANGED;
@@ -157,8 +159,9 @@ static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err
     return look_for_old_name(run, job, content, err);
 }
 
-/* Puts IMAGE before every model that needs it. The job is passed on by whichever encodes it last. */
-static int place(worker *self, lens_job *job, const lens_image *image, const bool *needed, lens_error *err)
+/* Puts IMAGE before every model that needs it and can have it: what one cannot have fails for that one alone. The job is passed on by whichever encodes it last, or
+ * here where none does. */
+static void place(worker *self, lens_job *job, const lens_image *image, const bool *needed)
 {
     lens_run *run = self->run;
     for (size_t m = 0; m < run->model_count; m++) {
@@ -167,16 +170,20 @@ static int place(worker *self, lens_job *job, const lens_image *image, const boo
         const lens_preparation *preparation = &lens_encoder_about(run->models[m].encoder)->preparation;
         pending *waiting = &self->models[m];
         lens_image seen = {0};
-        if (lens_prepare_picture(image, preparation, &seen, err) != 0)
-            return -1;
+        lens_error why = {0};
+        if (lens_prepare_picture(image, preparation, &seen, &why) != 0) {
+            if (run->model_count > 1)
+                lens_fail_in(&why, run->models[m].name);
+            fail_job(job, &why);
+            job->pending--;
+            continue;
+        }
         lens_prepare_pixels(&seen, preparation, waiting->pixels + (size_t)waiting->count * pixel_count(&run->models[m]));
         lens_image_free(&seen);
-        waiting->jobs[waiting->count] = job;
+        waiting->jobs[waiting->count++] = job;
     }
-    /* Only now that nothing can fail any more is the job in the batches. */
-    for (size_t m = 0; m < run->model_count; m++)
-        self->models[m].count += needed[m];
-    return 0;
+    if (job->pending == 0)
+        finish(run, job);
 }
 
 /* Sessions are made when the first picture needs them: a run with nothing new makes none. */
@@ -221,9 +228,11 @@ static int take_pixels(worker *self, opened *next)
         job->height = image.height;
         if (!decoded && error.code == LENS_E_CANCELLED) { /* a stop, while its decoder gave no answer */
             lens_job_free(self->run, job);
-        } else if (!decoded || place(self, job, &image, before->needed, &error) != 0) {
+        } else if (!decoded) {
             fail_job(job, &error);
             finish(self->run, job);
+        } else {
+            place(self, job, &image, before->needed);
         }
         lens_image_free(&image);
     }

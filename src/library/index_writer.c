@@ -66,6 +66,21 @@ static const char *reason_of(const lens_job *job)
     return job->reason ? job->reason : "not enough memory";
 }
 
+/* Whether a model has a vector of it since this run. */
+static bool is_encoded(const lens_run *run, const lens_job *job)
+{
+    bool encoded = false;
+    for (size_t m = 0; m < run->model_count; m++)
+        encoded |= job->vectors[m] != NULL;
+    return encoded;
+}
+
+/* Whether it is no picture of the library: no model has it. What one of several cannot have, the others keep, and the next run tries once more. */
+static bool is_failure(const lens_run *run, const lens_job *job)
+{
+    return job->outcome == LENS_OUTCOME_FAILED && !job->held && !is_encoded(run, job);
+}
+
 typedef struct writer {
     lens_run *run;
     lens_teller *teller;
@@ -81,11 +96,12 @@ static void fill_entries(const writer *self, lens_store_entry *entries, struct l
     const lens_run *run = self->run;
     for (size_t i = 0; i < self->count; i++) {
         const lens_job *job = self->jobs[i];
+        const bool failure = is_failure(run, job);
         entries[i] = (lens_store_entry){
             .path = job->path,
             .size = job->size,
-            .mtime_ns = job->retry ? INT64_MIN : job->mtime_ns, /* no file's: so it is looked at again */
-            .reason = job->outcome == LENS_OUTCOME_FAILED ? reason_of(job) : NULL,
+            .mtime_ns = failure && job->retry ? INT64_MIN : job->mtime_ns, /* no file's: so it is looked at again */
+            .reason = failure ? reason_of(job) : NULL,
             .hash = job->hash,
             .width = job->width,
             .height = job->height,
@@ -94,7 +110,7 @@ static void fill_entries(const writer *self, lens_store_entry *entries, struct l
             .vectors = vectors,
         };
         for (size_t m = 0; m < run->model_count; m++)
-            if (job->vectors[m] && !entries[i].reason)
+            if (job->vectors[m])
                 *vectors++ = (struct lens_store_vector){run->models[m].id, job->vectors[m]};
         entries[i].vector_count = (size_t)(vectors - entries[i].vectors);
     }
@@ -136,10 +152,11 @@ static void write_waiting(writer *self)
     for (size_t i = 0; i < self->count; i++) {
         const lens_job *job = self->jobs[i];
         if (result == 0 && ids[i]) {
-            self->report->indexed += job->outcome == LENS_OUTCOME_INDEXED;
+            const bool failed = job->outcome == LENS_OUTCOME_FAILED; /* for one model, be it: then it counts as what it is to the others, too */
+            self->report->indexed += job->outcome == LENS_OUTCOME_INDEXED || (failed && !job->moved_from && is_encoded(run, job));
             self->report->unchanged += job->outcome == LENS_OUTCOME_UNCHANGED;
-            self->report->moved += job->outcome == LENS_OUTCOME_MOVED;
-            self->report->failed += job->outcome == LENS_OUTCOME_FAILED;
+            self->report->moved += job->outcome == LENS_OUTCOME_MOVED || (failed && job->moved_from);
+            self->report->failed += failed;
         }
         lens_job_free(run, self->jobs[i]);
         if (entries)
@@ -174,7 +191,8 @@ static void receive(writer *self, lens_job *job)
     if (job->outcome == LENS_OUTCOME_FAILED)
         lens_tell(self->teller, LENS_INDEX_FAILED, job->path, reason_of(job));
     /* What is known of a picture outlives a failure that may pass, one that a further model has with the same bytes, and a disk that went away during the run. */
-    bool passing = job->outcome == LENS_OUTCOME_FAILED && (job->retry || job->same) && job->known_content;
+    const bool news = is_encoded(run, job) || (job->held && !job->same); /* which is to be written, whatever else failed */
+    const bool passing = job->outcome == LENS_OUTCOME_FAILED && (job->retry || job->same) && job->known_content && !news;
     bool absent = job->outcome == LENS_OUTCOME_GONE && job->known_id && !lens_root_present(run, job->path);
     if (passing || job->outcome == LENS_OUTCOME_GONE) {
         if (passing || absent)

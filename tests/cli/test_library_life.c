@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "weights.h"
 #include "world.h"
 
 /* Indexes and compares the report with what is expected. */
@@ -334,30 +335,95 @@ static void test_a_model_that_is_away_stops_no_other(void **state)
     free(config), free(folder), free(away);
 }
 
+/* What a search by MODEL finds like the picture at QUERY, best first, must be COUNT pictures, and FIRST (NULL: any) the first of them. The id of that. */
+static long expect_with_model(const test_world *world, const char *model, const char *query, const char *first, size_t count)
+{
+    test_run run = test_world_expect(world, 0, "search", "--model", model, "--json", query, NULL);
+    json_t *lines = test_json_lines(&run.out);
+    assert_int_equal(json_array_size(lines), count);
+    if (first)
+        assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 0), "path")), first);
+    const long id = test_json_integer(json_array_get(lines, 0), "id");
+    json_decref(lines);
+    test_run_free(&run);
+    return id;
+}
+
 /* What a further model cannot have, the others keep. */
 static void test_a_model_that_cannot_take_a_picture(void **state)
 {
     const test_world *world = *state;
-    char *large = test_world_path(world, "large.jpg");
+    char *large = test_world_path(world, "large.jpg"), *small = test_world_path(world, "small.jpg");
     test_picture_write(large, TEST_JPEG_420, 1200, 1000, 3);
     test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
     test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
     test_run_free(&run);
+    long id = 0;
     for (int i = 0; i < 2; i++) { /* and the next run tries again */
         run = test_world_expect(world, 0, "index", "--model", "colour@crop", "--max-megapixels", "1", NULL);
         assert_non_null(strstr(run.err.data, "large.jpg"));
         test_run_free(&run);
-        run = test_world_expect(world, 0, "search", "--model", "colour", "--paths", "-n1", large, NULL);
-        assert_memory_equal(run.out.data, large, strlen(large));
+        id = expect_with_model(world, "colour", large, large, 2);
+    }
+    /* So they do where it has another name, where it is copied, and where it takes the place of another picture. */
+    char *moved = test_world_path(world, "moved.jpg");
+    assert_int_equal(rename(large, moved), 0);
+    for (int i = 0; i < 3; i++) {
+        if (i > 0)
+            test_picture_write(i == 1 ? large : small, TEST_JPEG_420, 1200, 1000, 3);
+        run = test_world_expect(world, 0, "index", "--json", "--max-megapixels", "1", NULL);
+        assert_non_null(strstr(run.err.data, i == 0 ? "moved.jpg" : i == 1 ? "large.jpg" : "small.jpg"));
+        json_t *lines = test_json_lines(&run.out);
+        assert_int_equal(test_json_integer(json_array_get(lines, 0), "moved"), i == 0);
+        assert_int_equal(test_json_integer(json_array_get(lines, 0), "failed"), i + 1);
+        assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 0);
+        json_decref(lines);
         test_run_free(&run);
+        const long found = expect_with_model(world, "colour", moved, i < 2 ? moved : NULL, i == 0 ? 2 : 3);
+        assert_true(i == 2 || found == id); /* in the end all are the same */
     }
     run = test_world_expect(world, 0, "index", "--json", NULL);
     json_t *lines = test_json_lines(&run.out);
-    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 1);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 3);
+    assert_int_equal(test_json_integer(json_array_get(lines, 0), "failed"), 0);
     json_decref(lines);
     test_run_free(&run);
+    expect_with_model(world, "colour@crop", moved, NULL, 3);
     expect_no_fault(world);
-    free(large);
+    free(large), free(small), free(moved);
+}
+
+/* Nor does it matter in which order they came: of a picture that is new to all, each has what it can. */
+static void test_models_that_cannot_take_new_pictures(void **state)
+{
+    const test_world *world = *state;
+    enum { WIDE = 600000 }; /* pixels; cropped to a side of 4066 the picture would be more than 2^31 wide */
+    static const char narrow_config[] = TEST_MODEL_CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0.015");
+    char *narrow = test_model_new(narrow_config, 1, NULL), *never = test_model_new(narrow_config, 2, &(test_faults){.zero = "bn2."});
+    char *small = test_world_path(world, "small.jpg"), *strip = test_world_path(world, "strip.ppm");
+    lens_buffer bytes = {0};
+    assert_int_equal(lens_buffer_print(&bytes, "P6\n%d 1\n255\n", (int)WIDE), 0);
+    for (int i = 0; i < 3 * WIDE; i++)
+        assert_int_equal(lens_buffer_append(&bytes, &(char){(char)(i / 9000)}, 1), 0);
+    test_write(strip, bytes.data, bytes.size);
+    lens_buffer_free(&bytes);
+    test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
+    for (int i = 0; i < 2; i++) { /* and the next run tries again */
+        test_run run = test_world_expect(world, 0, "index", "--json", "--model", never, "--model", "colour", "--model", narrow, world->pictures, NULL);
+        json_t *lines = test_json_lines(&run.out);
+        assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), i == 0 ? 2 : 0); /* by one model at least */
+        assert_int_equal(test_json_integer(json_array_get(lines, 0), "failed"), 2);
+        json_decref(lines);
+        assert_non_null(strstr(run.err.data, "strip.ppm"));
+        assert_non_null(strstr(run.err.data, "zero or not finite"));
+        test_run_free(&run);
+        assert_int_equal(test_world_status(world, "failed"), 0);
+        expect_with_model(world, "colour", strip, strip, 2);
+        expect_with_model(world, narrow, small, small, 1);
+    }
+    expect_no_fault(world);
+    test_folder_remove(narrow), test_folder_remove(never);
+    free(small), free(strip);
 }
 
 static void test_search_in_indexes_first(void **state)
@@ -651,6 +717,7 @@ int main(void)
         WORLD_TEST(test_several_models_in_one_library),
         WORLD_TEST(test_a_model_that_is_away_stops_no_other),
         WORLD_TEST(test_a_model_that_cannot_take_a_picture),
+        WORLD_TEST(test_models_that_cannot_take_new_pictures),
         WORLD_TEST(test_search_in_indexes_first),
         WORLD_TEST(test_exclusions_are_kept),
         WORLD_TEST(test_options_for_what_lies_below_a_root),
