@@ -266,6 +266,23 @@ static void index_approximate(lens_run *run, lens_teller *out, const lens_index_
 
 /* ---- the run ---- */
 
+/* Gives back the room that is not needed any more. That wants some itself for as long as it takes: where there is none, or the system does not let it be written, it is
+ * said, and the run has done its work. */
+static int give_back(const lens_run *run, lens_teller *out, lens_error *err)
+{
+    lens_error why = {0};
+    if (lens_store_compact(run->store, false, &why) == 0)
+        return 0;
+    if (why.code != LENS_E_FULL && why.code != LENS_E_SYSTEM) {
+        if (err)
+            *err = why;
+        return -1;
+    }
+    lens_fail_in(&why, "room that is not needed any more could not be given back");
+    lens_tell(out, LENS_INDEX_NOTE, NULL, why.message);
+    return 0;
+}
+
 static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
 {
     lens_teller out = {.run = run, .begun = lens_seconds()};
@@ -315,7 +332,7 @@ static int index_all(lens_run *run, lens_index_report *report, lens_error *err)
         result = index_words(run, &out, report, err);
     report->stopped |= result == 0 && atomic_load(&run->stop);
     if (result == 0)
-        result = lens_store_compact(run->store, false, err);
+        result = give_back(run, &out, err);
     for (size_t m = 0; result == 0 && m < run->model_count; m++)
         lens_copies_refresh(run->store, run->models[m].id, LENS_COPIES_LEAST);
     for (size_t m = 0; result == 0 && !report->stopped && m < run->model_count; m++)

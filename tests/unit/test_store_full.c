@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "memelens.h"
+#include "pictures.h"
 #include "support_store.h"
 
 enum { DIM = 256, BATCH = 64 };
@@ -99,6 +101,15 @@ static void fill_disk(const char *folder, bool names)
     assert_int_equal(errno, ENOSPC);
 }
 
+static void remove_ballast(const char *folder)
+{
+    for (int i = 0; i < 40; i++) {
+        char *ballast = test_path(folder, "ballast-%d", i);
+        unlink(ballast);
+        free(ballast);
+    }
+}
+
 /* After a power cut a reader, too, has to make the file that readers and writers share. */
 static void test_a_full_disk_is_named(void **state)
 {
@@ -122,11 +133,7 @@ static void test_a_full_disk_is_named(void **state)
             assert_int_equal(err.code, LENS_E_FULL);
             assert_says(&err, "library.db: no room left on the disk");
         }
-        for (int i = 0; i < 40; i++) {
-            char *ballast = test_path(folder, "ballast-%d", i);
-            unlink(ballast);
-            free(ballast);
-        }
+        remove_ballast(folder);
         lens_store *store = test_store(library, LENS_STORE_WRITE);
         assert_int_equal(test_store_sound(store, test_model(store, "m", DIM), DIM), BATCH);
         lens_store_close(store);
@@ -164,6 +171,64 @@ static void test_forgotten_on_a_full_disk(void **state)
     test_folder_remove(folder);
 }
 
+/* Counts the notes that no room was given back. */
+static bool hear_room(void *context, const lens_index_event *event)
+{
+    if (event->kind == LENS_INDEX_NOTE && strstr(event->reason, "could not be given back"))
+        ++*(int *)context;
+    return true;
+}
+
+/* Nor has a later run room for it: it says so, and does what it came for. Once there is room, it is given back. */
+static void test_a_run_on_a_full_disk_gives_no_room_back(void **state)
+{
+    (void)state;
+    enum { KEPT = 6, FORGOTTEN = 4 };
+    char *folder = small_disk(), *place = test_path(folder, "library"), *pictures = test_folder_new(), *gone = test_path(pictures, "gone"), *vectors = test_path(place, "colour-1.vectors");
+    lens_error err = {0};
+    assert_done(lens_folder_make(gone, &err), &err);
+    for (int i = 0; i < KEPT + FORGOTTEN; i++) {
+        char *picture = test_path(i < KEPT ? pictures : gone, "%d.jpg", i);
+        test_picture_write(picture, TEST_JPEG_420, 64, 48, (unsigned)i);
+        free(picture);
+    }
+    int notes = 0;
+    int64_t removed = 0;
+    lens_index_report report;
+    lens_index_options options = lens_index_options_default();
+    options.models = (const char *const[]){"colour"};
+    options.model_count = 1;
+    options.paths = (const char *const[]){pictures};
+    options.path_count = 1;
+    options.event = hear_room;
+    options.context = &notes;
+    lens_library *library = lens_library_open(place, &err);
+    assert_non_null(library);
+    assert_done(lens_index(library, &options, &report, &err), &err);
+    assert_int_equal(report.indexed, KEPT + FORGOTTEN);
+    lens_store *reader = test_store(place, LENS_STORE_READ); /* the log and what is shared stay where they are */
+    fill_disk(folder, true);
+    assert_int_equal(lens_forget_path(library, gone, &removed, &err), -1);
+    assert_int_equal(removed, FORGOTTEN);
+    for (int i = 0; i < 2; i++) {
+        assert_done(lens_index(library, &options, &report, &err), &err);
+        assert_int_equal(report.unchanged, KEPT);
+        assert_false(report.stopped);
+        assert_int_equal(notes, i + 1);
+    }
+    assert_int_equal(access(vectors, F_OK), 0);
+    remove_ballast(folder);
+    assert_done(lens_index(library, &options, &report, &err), &err);
+    assert_int_equal(notes, 2);
+    assert_int_equal(access(vectors, F_OK), -1);
+    lens_store_close(reader);
+    lens_library_close(library);
+    test_folder_remove(pictures);
+    free(place), free(gone), free(vectors);
+    umount(folder);
+    test_folder_remove(folder);
+}
+
 static void test_a_file_that_may_not_grow(void **state)
 {
     (void)state;
@@ -196,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_a_full_disk_is_named),
         cmocka_unit_test(test_forgotten_on_a_full_disk),
+        cmocka_unit_test(test_a_run_on_a_full_disk_gives_no_room_back),
         cmocka_unit_test(test_a_file_that_may_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
