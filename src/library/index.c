@@ -143,6 +143,19 @@ static int open_model(lens_run *run, const char *name, lens_error *err)
     return 0;
 }
 
+/* Whether the run has a model that is none of KNOWN, which there are. */
+static bool has_further(const lens_run *run, const lens_store_models *known)
+{
+    for (size_t m = 0; m < run->model_count; m++) {
+        bool new = known->count > 0;
+        for (size_t i = 0; i < known->count; i++)
+            new &= strcmp(known->items[i].name, run->models[m].name) != 0;
+        if (new)
+            return true;
+    }
+    return false;
+}
+
 /* What the person named, or else the library's models that are here: the others do not wait for one that is not. Once it is back, a run encodes what it lacks. */
 static int open_models(lens_run *run, lens_teller *out, lens_error *err)
 {
@@ -163,6 +176,7 @@ static int open_models(lens_run *run, lens_teller *out, lens_error *err)
     }
     if (result == 0 && run->model_count == 0)
         result = -1;
+    run->further = has_further(run, &known);
     for (size_t i = 0; result == 0 && i < absent.count; i++)
         lens_tell(out, LENS_INDEX_NOTE, absent.items[i],
                   "this model is not here, and the run goes on without it; bring it back (`memelens pull`), or take it out of the library (`memelens forget --model`)");
@@ -266,8 +280,8 @@ static void index_approximate(lens_run *run, lens_teller *out, const lens_index_
 
 /* ---- the run ---- */
 
-/* Gives back the room that is not needed any more. That wants some itself for as long as it takes: where there is none, or the system does not let it be written, it is
- * said, and the run has done its work. */
+/* Gives back the room that is not needed any more. That wants some itself for as long as it takes: where there is none, or the system does not let it be
+ * written, it is said, and the run has done its work. */
 static int give_back(const lens_run *run, lens_teller *out, lens_error *err)
 {
     lens_error why = {0};

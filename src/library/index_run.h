@@ -98,6 +98,7 @@ typedef struct lens_run {
     const lens_library_place *place;
     lens_index_model *models;
     size_t model_count;
+    bool further; /* one of them is new to a library that has others: what failed for those it may have */
     lens_names roots, forgotten;
     lens_disk *disks;  /* [roots.count] */
     lens_names mounts; /* folders below the roots that other disks were mounted on when they were last walked; sorted */

@@ -184,7 +184,7 @@ static int look_at(lens_run *run, lens_target *target, lens_error *err)
     return target->absent ? lens_store_met_keep(run->store, target->path, err) : 0;
 }
 
-/* Where TARGET seemed to be a picture that was removed, and its disk is not there: of the empty folder that one is mounted on only what is known of all roots tells. */
+/* TARGET seemed to be a picture that was removed. It is kept where its disk is not there: of a disk further down only lens_mounts_load tells. */
 static int doubt_removed(lens_run *run, lens_target *target, lens_error *err)
 {
     if (!target->removed || lens_root_present(run, target->path))

@@ -37,8 +37,9 @@ static int needs_work(lens_run *run, const lens_walk_file *file, lens_job *job, 
     int result = 1;
     job->known_id = picture.id;
     job->known_content = picture.content;
-    /* With another limit on pixels, what failed may pass. */
-    bool again = picture.reason && run->options->max_pixels && run->options->max_pixels != lens_decode_limits_default().max_pixels;
+    /* With another limit on pixels, or for a further model, what failed may pass. */
+    const bool other_limit = run->options->max_pixels && run->options->max_pixels != lens_decode_limits_default().max_pixels;
+    const bool again = picture.reason && (other_limit || run->further);
     if (picture.size == file->size && picture.mtime_ns == file->mtime_ns && !again) {
         int complete = 1;
         for (size_t i = 0; complete == 1 && !picture.reason && i < run->model_count; i++)

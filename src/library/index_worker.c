@@ -159,8 +159,8 @@ static int ask_store(lens_run *run, lens_job *job, bool *needed, lens_error *err
     return look_for_old_name(run, job, content, err);
 }
 
-/* Puts IMAGE before every model that needs it and can have it: what one cannot have fails for that one alone. The job is passed on by whichever encodes it last, or
- * here where none does. */
+/* Puts IMAGE before every model that needs it and can have it: what one cannot have fails for that one alone. The job is passed on by whichever encodes it
+ * last, or here where none does. */
 static void place(worker *self, lens_job *job, const lens_image *image, const bool *needed)
 {
     lens_run *run = self->run;

@@ -393,20 +393,48 @@ static void test_a_model_that_cannot_take_a_picture(void **state)
     free(large), free(small), free(moved);
 }
 
-/* Nor does it matter in which order they came: of a picture that is new to all, each has what it can. */
-static void test_models_that_cannot_take_new_pictures(void **state)
+/* A picture that is too wide for a model that crops from so large a side. The path; the caller frees. */
+static const char narrow_config[] = TEST_MODEL_CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0.015");
+static char *strip_picture(const test_world *world)
 {
-    const test_world *world = *state;
-    enum { WIDE = 600000 }; /* pixels; cropped to a side of 4066 the picture would be more than 2^31 wide */
-    static const char narrow_config[] = TEST_MODEL_CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0.015");
-    char *narrow = test_model_new(narrow_config, 1, NULL), *never = test_model_new(narrow_config, 2, &(test_faults){.zero = "bn2."});
-    char *small = test_world_path(world, "small.jpg"), *strip = test_world_path(world, "strip.ppm");
+    enum { WIDE = 600000 }; /* pixels: resized to a side of 4066, it would be more than 2^31 wide */
+    char *strip = test_world_path(world, "strip.ppm");
     lens_buffer bytes = {0};
     assert_int_equal(lens_buffer_print(&bytes, "P6\n%d 1\n255\n", (int)WIDE), 0);
     for (int i = 0; i < 3 * WIDE; i++)
         assert_int_equal(lens_buffer_append(&bytes, &(char){(char)(i / 9000)}, 1), 0);
     test_write(strip, bytes.data, bytes.size);
     lens_buffer_free(&bytes);
+    return strip;
+}
+
+/* What failed for the first model is tried with a further one. */
+static void test_a_model_that_can_take_what_failed(void **state)
+{
+    const test_world *world = *state;
+    char *narrow = test_model_new(narrow_config, 1, NULL), *small = test_world_path(world, "small.jpg"), *strip = strip_picture(world);
+    test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
+    test_run run = test_world_expect(world, 0, "index", "--model", narrow, world->pictures, NULL);
+    test_run_free(&run);
+    assert_int_equal(test_world_status(world, "failed"), 1);
+    for (int i = 0; i < 2; i++) {
+        run = test_world_expect(world, 0, "index", "--model", "colour", NULL);
+        test_run_free(&run);
+        assert_int_equal(test_world_status(world, "failed"), 0);
+        expect_with_model(world, "colour", strip, strip, 2);
+        expect_with_model(world, narrow, small, small, 1);
+    }
+    expect_no_fault(world);
+    test_folder_remove(narrow);
+    free(small), free(strip);
+}
+
+/* Nor does it matter in which order they came: of a picture that is new to all, each has what it can. */
+static void test_models_that_cannot_take_new_pictures(void **state)
+{
+    const test_world *world = *state;
+    char *narrow = test_model_new(narrow_config, 1, NULL), *never = test_model_new(narrow_config, 2, &(test_faults){.zero = "bn2."});
+    char *small = test_world_path(world, "small.jpg"), *strip = strip_picture(world);
     test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
     for (int i = 0; i < 2; i++) { /* and the next run tries again */
         test_run run = test_world_expect(world, 0, "index", "--json", "--model", never, "--model", "colour", "--model", narrow, world->pictures, NULL);
@@ -717,6 +745,7 @@ int main(void)
         WORLD_TEST(test_several_models_in_one_library),
         WORLD_TEST(test_a_model_that_is_away_stops_no_other),
         WORLD_TEST(test_a_model_that_cannot_take_a_picture),
+        WORLD_TEST(test_a_model_that_can_take_what_failed),
         WORLD_TEST(test_models_that_cannot_take_new_pictures),
         WORLD_TEST(test_search_in_indexes_first),
         WORLD_TEST(test_exclusions_are_kept),
