@@ -47,7 +47,7 @@ static void hosts_are_names_alone(void **state)
 {
     (void)state;
     static const char *const right[] = {"pictures.example", "Pictures", "my_box-2", "10.0.0.2", "[::1]", "2001:db8::1"};
-    static const char *const wrong[] = {"", "*", "*.example", "a:80", "[::1]:80", "http://a", "a/", "a b", "b\xc3\xbc" "cher.example"};
+    static const char *const wrong[] = {"", "*", "*.example", "a:80", "[::1]:80", "http://a", "a/", "a b", ("b\xc3\xbc" "cher.example")};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         if (!lens_guard_is_host(right[i]))
             fail_msg("%s", right[i]);
