@@ -51,9 +51,9 @@ end() { echo "$passed $failed $skipped" >"$results/$lane.totals"; }
 run() { env --default-signal "$@"; }
 
 # cmocka names what failed and what was skipped once more at the end; its exit says nothing of a group's fixture that failed after the tests.
-count() { grep -oE "$1" "$log" | sort -u | wc -l; }
+count() { grep -aoE "$1" "$log" | sort -u | wc -l; }
 # How many tests it said that it would run: a program that ends before them may well exit with 0.
-wanted() { grep -oE 'Running [0-9]+ test\(s\)' "$log" | sort -u | awk '{ sum += $2 } END { print sum + 0 }'; }
+wanted() { grep -aoE 'Running [0-9]+ test\(s\)' "$log" | awk '{ sum += $2 } END { print sum + 0 }'; }
 
 # Runs the test of SOURCE, which is shown as NAME.
 run_test() {
@@ -67,7 +67,7 @@ run_test() {
         cat "$log"
     else
         { echo "ok      $name: $p passed$([ "$s" -eq 0 ] || echo ", $s skipped")"
-          grep -E '^(skipped:|measured:)' "$log" | sed 's/^/        /'; } >"$log.shown"
+          grep -aE '^(skipped:|measured:)' "$log" | sed 's/^/        /'; } >"$log.shown"
         cat "$log.shown" # in one piece
     fi
     add "$p" "$f" "$s"

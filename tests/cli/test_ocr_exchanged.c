@@ -5,7 +5,7 @@
 #include "memelens.h"
 #include "world.h"
 
-enum { PICTURES = 96 /* with one thread more than the tenth of a second in which a pass first tells how it goes */ };
+enum { PICTURES = 192 /* with one thread some seconds: a pass first tells how it goes after a tenth of one, or later where it is held up */ };
 
 /* Writes PICTURES pictures, "A" and two letters each, or "O" and two, and indexes them into a new library. */
 static void fill(const test_world *world, char first)

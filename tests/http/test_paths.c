@@ -214,11 +214,12 @@ static void a_link_that_was_allowed_leads_nowhere_else(void **state)
     expect_index(&may, 202, alias); /* behind the first */
     assert_int_equal(unlink(alias) | symlink(outside, alias), 0);
     expect_index(&may, 403, alias);
-    for (int i = 0, status = 409; status == 409 && i < 600; i++) {
+    int status = 409;
+    for (int i = 0; status == 409 && i < 600; i++) { /* what was asked for before is under way */
         status = status_of(&may, "POST", "/api/index", "{}");
         usleep(50000);
     }
-    test_serving_expect(&may, 202, "POST", "/api/index", "", "{}");
+    assert_int_equal(status, 202);
     test_serving_stop(&may);
     test_run run = test_world_expect(own, 0, "index", "-q", "--json", "--model", "colour", NULL);
     json_t *lines = test_json_lines(&run.out);

@@ -249,7 +249,7 @@ static void what_is_written_is_told(void **state)
 static void until_read(const test_serving *at, long count)
 {
     long read = -1;
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 3600; i++) { /* three minutes: a pass that found the library busy rests for one */
         json_t *status = test_serving_json(at, 200, "GET", "/api/status", "", NULL);
         const json_t *indexing = json_object_get(status, "indexing");
         read = test_json_integer(status, "read");

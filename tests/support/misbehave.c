@@ -184,7 +184,7 @@ static int become_many(bool wait, lens_error *err)
     pthread_attr_t small;
     pthread_t thread;
     int begun = 0;
-    const int most = 100 + 10 * lens_processors_seen();
+    const int most = 40 + 8 * lens_processors_seen(); /* a few more than may be (helper.c) */
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 65536);
     while (begun < most && pthread_create(&thread, &small, rest_for_ever, NULL) == 0)

@@ -24,6 +24,19 @@ static uint64_t fill(lens_store *store, int64_t model, uint64_t first, lens_erro
     return batches;
 }
 
+static char *disk; /* that is mounted; NULL: none */
+
+/* A test that failed leaves none behind. */
+static int unmount_disk(void **state)
+{
+    (void)state;
+    if (disk && umount2(disk, MNT_DETACH) == 0)
+        rmdir(disk);
+    free(disk);
+    disk = NULL;
+    return 0;
+}
+
 /* A folder that is a disk of 3 MB and 40 files. */
 static char *small_disk(void)
 {
@@ -33,6 +46,8 @@ static char *small_disk(void)
         test_folder_remove(folder);
         skip();
     }
+    unmount_disk(NULL);
+    disk = strdup(folder);
     return folder;
 }
 
@@ -258,10 +273,10 @@ static void test_a_file_that_may_not_grow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_full_disk),
-        cmocka_unit_test(test_a_full_disk_is_named),
-        cmocka_unit_test(test_forgotten_on_a_full_disk),
-        cmocka_unit_test(test_a_run_on_a_full_disk_gives_no_room_back),
+        cmocka_unit_test_teardown(test_a_full_disk, unmount_disk),
+        cmocka_unit_test_teardown(test_a_full_disk_is_named, unmount_disk),
+        cmocka_unit_test_teardown(test_forgotten_on_a_full_disk, unmount_disk),
+        cmocka_unit_test_teardown(test_a_run_on_a_full_disk_gives_no_room_back, unmount_disk),
         cmocka_unit_test(test_a_file_that_may_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
