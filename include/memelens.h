@@ -69,7 +69,7 @@ void lens_library_follow(lens_library *library);
  * from then on. A program that does not call this decodes pictures in itself. */
 bool lens_decode_apart(int argc, char **argv, int *status);
 
-/* Ends those that have nothing to do and use a processor all the same: for a program that runs for long, about once a second. */
+/* Ends those that have nothing to do and use a processor all the same, or have begun very many threads: for a program that runs for long, about once a second. */
 void lens_decode_apart_look(void);
 
 /* Ends those that have nothing to do. They end with the program by themselves; this is for one whose own end a silent disk may hold up. */
@@ -82,7 +82,7 @@ const char *lens_decode_apart_lacks(void);
 
 typedef enum lens_index_event_kind {
     LENS_INDEX_PROGRESS, /* a few times a second */
-    LENS_INDEX_FAILED,   /* a picture that could not be read, the first time it is met: path, reason */
+    LENS_INDEX_FAILED,   /* a picture that could not be read, the first time it is met, or that a model could not have, each time: path, reason */
     LENS_INDEX_NOTE,     /* something else the person should know: reason (and path, or NULL) */
 } lens_index_event_kind;
 

@@ -85,7 +85,8 @@ const cli_command cli_index = {
     .usage = "[PATH...] [options]",
     .details = "Without PATH, every folder that was indexed before is brought up to date. What is unchanged is not read\n"
                "again; a moved picture is recognised. A picture that cannot be read is named and the rest goes on;\n"
-               "`memelens status --failed` lists them later. A folder that is not there (an unmounted disk) loses nothing.\n"
+               "`memelens status --failed` lists them later, but for those that only some of the models cannot have, which each run tells.\n"
+               "A folder that is not there (an unmounted disk) loses nothing.\n"
                "Exclusions and --include-hidden are kept with the folder; naming it with others replaces them. What lies below goes by them.\n"
                "Captions may also lie beside a picture (picture.jpg.txt, .json, .xmp) or in it (XMP, IPTC, EXIF): they are found by themselves, and\n"
                "so is what changes in them later. A name in a file of captions is a path, from that file on, or the file's name.\n"

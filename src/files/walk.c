@@ -167,9 +167,9 @@ int lens_walk_leaves_out(const lens_walk_options *options, const char *path, boo
     return result;
 }
 
-static int tell_file(walk *w, const char *path, off_t size, const struct timespec *time, bool wanted)
+static int tell_file(walk *w, const char *path, off_t size, const struct timespec *time, bool wanted, bool link)
 {
-    lens_walk_file file = {.path = path, .size = (int64_t)size, .mtime_ns = lens_file_time_ns(time), .wanted = wanted};
+    lens_walk_file file = {.path = path, .size = (int64_t)size, .mtime_ns = lens_file_time_ns(time), .wanted = wanted, .link = link};
     return w->visitor->file(w->visitor->context, &file);
 }
 
@@ -240,7 +240,7 @@ static int meet(walk *w, const char *folder, lens_listing_entry *entry, lens_nam
         path = NULL;
     } else if (entry->kind == DT_REG) {
         if (strlen(path) < PATH_MAX)
-            result = tell_file(w, path, entry->size, &entry->time, entry->wanted);
+            result = tell_file(w, path, entry->size, &entry->time, entry->wanted, link);
         else
             problem(w, path, LENS_E_SYSTEM, ENAMETOOLONG, NULL);
     }
@@ -398,7 +398,7 @@ int lens_walk(const char *root, const lens_walk_options *options, const lens_wal
         return 0;
     }
     if (S_ISREG(info.st_mode))
-        return tell_file(&w, root, info.st_size, &info.st_mtim, true);
+        return tell_file(&w, root, info.st_size, &info.st_mtim, true, false);
     if (!S_ISDIR(info.st_mode))
         return lens_fail(err, LENS_E_FORMAT, "%s: neither a folder nor a regular file", root);
     w.include_hidden = options->include_hidden;

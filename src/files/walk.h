@@ -24,6 +24,7 @@ typedef struct lens_walk_file {
     int64_t size;     /* bytes */
     int64_t mtime_ns; /* since the epoch */
     bool wanted;      /* what the visitor's WANTS said of it; true without one */
+    bool link;        /* a symbolic link leads to it from PATH; not known of ROOT itself */
 } lens_walk_file;
 
 typedef struct lens_walk_folder {

@@ -5,7 +5,6 @@
  * copy is there it goes on to the end of the source: what cannot be read or copied is found while that copy, which may be the only good one, is as it was.
  * The second brings what is missing, each batch a transaction, so a kill costs one batch. The third is the proof: all of both, held against each other. All
  * of it reads the source as it was at one moment. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -297,8 +296,8 @@ static int drop_map(void *context, const char *path, lens_error *err)
     lens_error why = {0};
     char *from = lens_path_join(self->from_place.folder, lens_path_name(path));
     int result = from ? 0 : lens_fail_memory(err);
-    if (result == 0 && lens_file_look(from, &info, &why) != 0 && why.code == LENS_E_MISSING && unlink(path) != 0)
-        result = lens_fail_errno(err, errno, "%s: cannot be removed", path);
+    if (result == 0 && lens_file_look(from, &info, &why) != 0 && why.code == LENS_E_MISSING)
+        result = lens_file_remove(path, err);
     free(from);
     return result;
 }

@@ -143,7 +143,8 @@ static int open_model(lens_run *run, const char *name, lens_error *err)
     return 0;
 }
 
-/* Whether the run has a model that is none of KNOWN, which there are. */
+/* Whether the run has a model that is none of KNOWN, which there are. (What failed in folders that this run does not come to, as when it is stopped, is tried for the
+ * model when it changes.) */
 static bool has_further(const lens_run *run, const lens_store_models *known)
 {
     for (size_t m = 0; m < run->model_count; m++) {

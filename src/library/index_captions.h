@@ -8,6 +8,7 @@
 typedef struct lens_sidecar {
     char *path;
     int64_t size, mtime_ns;
+    bool link; /* it is a symbolic link */
 } lens_sidecar;
 
 /* Keeps what the walk met. 0, or -1 when memory is short. */

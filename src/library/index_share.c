@@ -163,7 +163,7 @@ void *lens_index_sharer(void *argument)
     lens_run *run = argument;
     lens_error error = {0};
     lens_patience_set((lens_disk_patience){.goes_on = lens_run_goes_on, .context = run});
-    sharer self = {.run = run, .store = lens_store_open(run->place->store, LENS_STORE_WRITE, run->options->wait, &error)};
+    sharer self = {.run = run, .store = lens_store_open(run->place->store, LENS_STORE_CHANGE, run->options->wait, &error)}; /* which the run has made */
     int done = self.store ? 0 : -1;
     for (size_t i = 0; i < run->target_count && done == 0; i++)
         if (!run->targets[i].absent && !run->targets[i].removed)

@@ -13,6 +13,7 @@
 #include "store/texts.h"
 
 enum { SIDECARS_AT_ONCE = 256, SIDECAR_BYTES_AT_ONCE = 16 << 20 }; /* that are written in one transaction: by the last of them these may be passed */
+static const char looked_at_link[] = "{\"link\": true}"; /* settings of a link: where it leads has been looked at, as it was not always */
 static const double write_every = 1; /* second after which what was read is written */
 
 /* ---- what the walk met ---- */
@@ -24,7 +25,7 @@ int lens_run_sidecar(lens_run *run, const lens_walk_file *file)
         return -1;
     run->sidecars = items;
     lens_sidecar *item = &run->sidecars[run->sidecar_count];
-    *item = (lens_sidecar){strdup(file->path), file->size, file->mtime_ns};
+    *item = (lens_sidecar){strdup(file->path), file->size, file->mtime_ns, file->link};
     run->sidecar_count += item->path != NULL;
     return item->path ? 0 : -1;
 }
@@ -90,11 +91,18 @@ static void forget_heard(reader *self)
     self->heard_bytes = 0;
 }
 
+/* Whether KNOWN (may be NULL) was a link when it was read, and one that was looked at. */
+static bool was_looked_at(const lens_store_source *known)
+{
+    return known && known->settings && strcmp(known->settings, looked_at_link) == 0;
+}
+
 static int put_heard(reader *self, const heard_sidecar *heard, int64_t *changed, lens_error *err)
 {
     const lens_sidecar *sidecar = heard->sidecar;
     int64_t id = heard->known ? heard->known->id : 0;
-    if (!heard->known && lens_store_source_put(self->importer->run->store, sidecar->path, LENS_SOURCE_SIDECAR, NULL, &id, err) != 0)
+    const char *settings = sidecar->link ? looked_at_link : was_looked_at(heard->known) ? "{}" : NULL; /* NULL: as they were */
+    if ((!heard->known || settings) && lens_store_source_put(self->importer->run->store, sidecar->path, LENS_SOURCE_SIDECAR, settings, &id, err) != 0)
         return -1;
     return lens_importer_write(self->importer, &heard->texts, id, sidecar->size, sidecar->mtime_ns, !heard->stays, changed, err);
 }
@@ -115,33 +123,37 @@ static int write_heard(reader *self, int64_t *changed, lens_error *err)
     return result;
 }
 
-/* SIDECAR is of no picture, for the REASON that is told each time. */
-static int leave_out_sidecar(reader *self, const lens_sidecar *sidecar, const lens_store_source *known, const char *reason, int64_t *changed, lens_error *err)
+/* A file that would be of more pictures than a file is of: it is of none, and told each time. */
+static int leave_out_sidecar(reader *self, const lens_sidecar *sidecar, const lens_store_source *known, int64_t *changed, lens_error *err)
 {
-    lens_importer_note(self->importer->run, sidecar->path, reason);
+    char line[128];
+    snprintf(line, sizeof line, "lies beside more than %d pictures that it could be of, and was left out", LENS_CAPTION_BESIDE_MOST);
+    lens_importer_note(self->importer->run, sidecar->path, line);
     if (known && lens_store_source_remove(self->importer->run->store, known->id, err) != 0)
         return -1;
     *changed += known != NULL;
     return 0;
 }
 
-/* Whether PATH, without links, lies in a root, or in the folder that PICTURE lies in once links are followed. 1, 0, or -1 when memory is short. */
-static int stays_inside(const lens_run *run, const char *path, const char *picture)
+/* Whether PATH, without links, lies in a root, or in the folder that PICTURE lies in once links are followed. 1, 0, or -1 where that cannot be told. */
+static int stays_inside(const lens_run *run, const char *path, const char *picture, lens_error *err)
 {
     int inside = 0;
-    lens_error why = {0};
     for (size_t i = 0; i < run->roots.count && inside == 0; i++) {
+        lens_error why = {0};
         char *root = lens_file_real(run->roots.items[i], &why);
-        inside = root ? lens_path_within(path, root) : why.code == LENS_E_MEMORY ? -1 : 0;
+        inside = root ? lens_path_within(path, root) : why.code == LENS_E_MISSING ? 0 : -1;
+        if (inside < 0)
+            *err = why;
         free(root);
     }
-    char *real = inside == 0 ? lens_file_real(picture, &why) : NULL;
-    if (real) {
-        const size_t folder = (size_t)(lens_path_name(real) - real);
-        inside = folder == (size_t)(lens_path_name(path) - path) && memcmp(path, real, folder) == 0;
-    } else if (why.code == LENS_E_MEMORY) {
-        inside = -1;
-    }
+    if (inside != 0)
+        return inside;
+    char *real = lens_file_real(picture, err);
+    if (!real)
+        return err->code == LENS_E_MISSING ? 0 : -1;
+    const size_t folder = (size_t)(lens_path_name(real) - real);
+    inside = folder == (size_t)(lens_path_name(path) - path) && memcmp(path, real, folder) == 0;
     free(real);
     return inside;
 }
@@ -156,9 +168,7 @@ static int leads_out(const lens_run *run, const lens_sidecar *sidecar, const cha
     if (!S_ISLNK(info.st_mode))
         return 0;
     char *real = lens_file_real(sidecar->path, err);
-    const int inside = real ? stays_inside(run, real, picture) : -1;
-    if (real && inside < 0)
-        lens_fail_memory(err);
+    const int inside = real ? stays_inside(run, real, picture, err) : -1;
     free(real);
     return inside < 0 ? -1 : !inside;
 }
@@ -171,19 +181,24 @@ static int read_sidecar(reader *self, const lens_sidecar *sidecar, const lens_st
         return -1;
     if (lens_caption_names_beside(self->importer->names, sidecar->path, &self->ids, &self->id_count, &picture) != 0)
         return lens_fail_memory(err);
-    if (self->id_count == 0 && picture) {
-        char line[128];
-        snprintf(line, sizeof line, "lies beside more than %d pictures that it could be of, and was left out", LENS_CAPTION_BESIDE_MOST);
-        return leave_out_sidecar(self, sidecar, known, line, changed, err);
-    }
+    if (self->id_count == 0 && picture)
+        return leave_out_sidecar(self, sidecar, known, changed, err);
     if (self->id_count == 0) /* of no picture: what it said once went with one that was renamed, until it is changed */
         return known ? keep_heard(self, sidecar, known, known->mtime_ns == -1 && known->size == sidecar->size, err) : 0;
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
     lens_error why = {0};
-    const int out = leads_out(self->importer->run, sidecar, picture, &why);
-    if (out > 0)
-        return leave_out_sidecar(self, sidecar, known, "is a link that leads out of the indexed folders, and was left out", changed, err);
-    const int result = out == 0 ? lens_captions_beside(sidecar->path, picture, &visitor, &why) : -1;
+    int out = leads_out(self->importer->run, sidecar, picture, &why), result = out < 0 ? -1 : 0;
+    if (out == 0) {
+        result = lens_captions_beside(sidecar->path, picture, &visitor, &why);
+        if (result == 0) /* whoever can put a link here may have done so just then */
+            out = leads_out(self->importer->run, sidecar, picture, &why);
+        result = out < 0 ? -1 : result;
+    }
+    if (out > 0) { /* it is one that says nothing, so that it is told once */
+        lens_importer_begin(self->importer, sidecar->path);
+        lens_importer_note(self->importer->run, sidecar->path, "is a link that leads out of the indexed folders, and was left out");
+        return keep_heard(self, sidecar, known, false, err);
+    }
     if (result > 0)
         lens_fail_memory_for(&why, sidecar->path); /* all that hear_sidecar stops for */
     if (result != 0) {
@@ -207,7 +222,7 @@ static int sweep_sidecars(reader *self, const lens_store_sources *sources, int64
 {
     lens_run *run = self->importer->run;
     for (size_t i = 0; i < sources->count; i++) {
-        const lens_sidecar wanted = {sources->items[i].path, 0, 0};
+        const lens_sidecar wanted = {.path = sources->items[i].path};
         if (run->sidecar_count && bsearch(&wanted, run->sidecars, run->sidecar_count, sizeof *run->sidecars, compare_sidecars))
             continue;
         bool walked = false;
@@ -243,7 +258,7 @@ int lens_run_sidecars(lens_caption_importer *importer, bool whole, int64_t *chan
         /* What was named as captions of many pictures is not read once more as those of the one that it lies beside. */
         if (lens_importer_source(&files, sidecar->path))
             continue;
-        if (!known || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
+        if (!known || (sidecar->link && !was_looked_at(known)) || known->size != sidecar->size || known->mtime_ns != sidecar->mtime_ns)
             result = read_sidecar(self, sidecar, known, changed, err);
         if (result == 0 && heard_enough(self))
             result = write_heard(self, changed, err);

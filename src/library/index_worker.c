@@ -54,14 +54,14 @@ static void finish(lens_run *run, lens_job *job)
 static void fail_job(lens_job *job, const lens_error *error)
 {
     job->outcome = LENS_OUTCOME_FAILED;
-    job->retry = error->code == LENS_E_SYSTEM || error->code == LENS_E_MEMORY || error->code == LENS_E_SILENT;
+    job->retry |= error->code == LENS_E_SYSTEM || error->code == LENS_E_MEMORY || error->code == LENS_E_SILENT; /* for any of the models */
     free(job->reason);
     job->reason = strdup(lens_error_without(error->message, job->path)); /* which is told beside it */
 }
 
 /* Encodes what waits for model M. A batch fails as a whole, so then each picture is tried by itself: one that gives no vector
- * (LENS_E_FORMAT) fails alone, which FAILED [LENS_INDEX_BATCH] says. -1 ends the run. */
-static int run_batch(pending *waiting, const lens_index_model *model, bool *failed, lens_error *err)
+ * (LENS_E_FORMAT) fails alone, which FAILED [LENS_INDEX_BATCH] says; with SEVERAL models it is said of which. -1 ends the run. */
+static int run_batch(pending *waiting, const lens_index_model *model, bool several, bool *failed, lens_error *err)
 {
     if (lens_session_run(waiting->session, waiting->pixels, waiting->count, waiting->vectors, err) == 0)
         return 0;
@@ -74,6 +74,8 @@ static int run_batch(pending *waiting, const lens_index_model *model, bool *fail
             *err = why;
             return -1;
         }
+        if (several)
+            lens_fail_in(&why, model->name);
         fail_job(waiting->jobs[i], &why);
         failed[i] = true;
     }
@@ -90,7 +92,7 @@ static int encode(worker *self, size_t m)
     bool failed[LENS_INDEX_BATCH] = {false};
     if (waiting->count == 0)
         return 0;
-    int result = run_batch(waiting, model, failed, &error);
+    int result = run_batch(waiting, model, run->model_count > 1, failed, &error);
     size_t dim = (size_t)model->dim;
     for (int i = 0; i < waiting->count; i++) {
         lens_job *job = waiting->jobs[i];

@@ -17,7 +17,7 @@ json_t *lens_root_settings(lens_store *store, const char *root, lens_error *err)
  * it too. */
 int lens_root_walk_options(const json_t *settings, const char *base, lens_walk_options *out, lens_error *err);
 
-/* Whether the walk of ROOT comes by PATH, which lies below it: neither it nor a folder between is hidden or excluded there. -1: error. */
+/* Whether the walk of ROOT comes by PATH, which is it or lies below it: neither it nor a folder between is hidden or excluded there. -1: error. */
 int lens_root_comes_by(lens_store *store, const char *root, const char *path, lens_error *err);
 
 #endif

@@ -371,6 +371,8 @@ static void read_pictures(lens_indexer *self)
     pthread_mutex_unlock(&self->lock);
     if (later || again)
         self->reads_after = lens_seconds() + again_seconds;
+    else if (over && result == 0 && !asked && !report.read) /* nothing came of it, however many it looked for: watched runs begin these one after the other */
+        self->reads_after = lens_seconds() + rest_factor * report.seconds;
     if (over)
         end_reading(self, result, &report, &error, asked);
 }

@@ -1,4 +1,5 @@
 /* Captions in files beside pictures, as a person sees them. */
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -230,10 +231,22 @@ static void test_a_link_beside_a_picture(void **state)
     texts_world_captions(world, "b.jpg", "stays inside");
     texts_world_captions(world, "linked.png", "beside the blob");
     texts_world_expect(world, "", "key");
-    /* What a file said goes when a link takes its place. */
+    run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
+    assert_null(strstr(run.err.data, "a.txt")); /* it was told */
+    test_run_free(&run);
+    /* What a file said goes when a link takes its place, also one by which nothing seems to have changed: programs before this one read those. */
+    texts_world_remove(world, "b.txt");
+    texts_world_write(world, "b.txt", "a file.");
+    texts_world_index(world, 1, NULL);
+    texts_world_captions(world, "b.jpg", "a file.");
+    struct stat info;
+    char *file = test_world_path(world, "b.txt");
+    assert_int_equal(stat(file, &info), 0);
     put_link(world, "b.txt", secret);
+    assert_int_equal(utimensat(AT_FDCWD, secret, (struct timespec[]){info.st_mtim, info.st_mtim}, 0), 0);
     texts_world_index(world, 1, NULL);
     texts_world_captions(world, "b.jpg", "");
+    free(file);
     free(secret), free(inside), free(elsewhere), free(picture), free(text), free(made);
 }
 

@@ -5,7 +5,7 @@ const again = 5000; // milliseconds
 
 export function watch({done, say}) {
   const bar = document.getElementById('progress'), track = bar.querySelector('.track'), fill = bar.querySelector('.fill'), text = bar.querySelector('span');
-  let later, events = null, last = null, fresh = false, failed = '';
+  let later, events = null, last = null, fresh = false, failed = {};
 
   function progress(state) {
     const {running, doing, done: finished, total, counting} = state, reading = doing === 'reading';
@@ -28,11 +28,11 @@ export function watch({done, say}) {
     if (last) last.running = false;
     if (report.ok === false) {
       const reason = report.reason || 'the server does not say why';
-      if (!report.watched || reason !== failed) say(`${reading ? 'Reading' : 'Indexing'} failed: ${reason}`, true); // a watched folder is tried again every minute
-      failed = reason;
+      if (!report.watched || reason !== failed[report.doing]) say(`${reading ? 'Reading' : 'Indexing'} failed: ${reason}`, true); // a watched folder is tried again every minute
+      failed[report.doing] = reason;
       return done();
     }
-    failed = '';
+    failed[report.doing] = '';
     if (reading) {
       if (report.watched && !report.read) return; // nor is one at what is to be read
       if (report.read || !report.watched) say(report.read ? `Read ${report.read.toLocaleString('en')} pictures, ${report.with_text.toLocaleString('en')} with text in them.` : 'Every picture was read before.');
