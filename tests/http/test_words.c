@@ -354,16 +354,23 @@ static void read_now(const test_serving *at)
     close(events);
 }
 
+/* A world with one picture that says something, indexed and not read. */
+static test_world *world_to_read(void)
+{
+    test_world *fresh = test_world_new();
+    lettered(fresh, "one.png", "THE MOLE");
+    test_run run = test_world_expect(fresh, 0, "index", "--model", "colour", fresh->pictures, NULL);
+    test_run_free(&run);
+    return fresh;
+}
+
 /* A disk that is away when the server begins, as at a machine's start, is read once it is there, though no picture on it is new. */
 static void what_comes_back_is_read(void **state)
 {
     (void)state;
     test_need_reader();
     static const char *const more[] = {"--watch", "--ocr", NULL};
-    test_world *watched = test_world_new();
-    lettered(watched, "one.png", "THE MOLE");
-    test_run run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
-    test_run_free(&run);
+    test_world *watched = world_to_read();
     char *away = test_path(watched->folder, "away");
     assert_int_equal(rename(watched->pictures, away), 0);
     test_serving server = test_serving_start(watched, more);
@@ -382,14 +389,11 @@ static void what_others_index_is_read(void **state)
     (void)state;
     test_need_reader();
     static const char *const more[] = {"--watch", "--ocr", NULL};
-    test_world *watched = test_world_new();
-    lettered(watched, "one.png", "THE MOLE");
-    test_run run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
-    test_run_free(&run);
+    test_world *watched = world_to_read();
     test_serving server = test_serving_start(watched, more);
     until_read(&server, 1);
     lettered(watched, "two.png", "A WOMAN");
-    run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
+    test_run run = test_world_expect(watched, 0, "index", "--model", "colour", watched->pictures, NULL);
     test_run_free(&run);
     until_read(&server, 2);
     test_serving_stop(&server);
