@@ -1,4 +1,4 @@
-/* What happens to a library over time: new, changed, moved, copied, removed, absent, forgotten. Through the program. */
+/* What happens to a library over time: new, changed, moved, copied, removed, absent, forgotten. Through the program. With several models: test_several_models.c. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,25 +6,6 @@
 #include "store/store.h"
 #include "weights.h"
 #include "world.h"
-
-/* Indexes and compares the report with what is expected. */
-static void expect_report(const test_world *world, long indexed, long unchanged, long moved, long removed, long failed)
-{
-    json_t *report = test_world_index(world);
-    assert_int_equal(test_json_integer(report, "indexed"), indexed);
-    assert_int_equal(test_json_integer(report, "unchanged"), unchanged);
-    assert_int_equal(test_json_integer(report, "moved"), moved);
-    assert_int_equal(test_json_integer(report, "removed"), removed);
-    assert_int_equal(test_json_integer(report, "failed"), failed);
-    json_decref(report);
-}
-
-static void expect_no_fault(const test_world *world)
-{
-    test_run run = test_world_expect(world, 0, "check", NULL);
-    assert_int_equal(run.out.size, 0);
-    test_run_free(&run);
-}
 
 /* The names that a search finds, in order, must begin with FIRST; the library must hold COUNT pictures. */
 static void expect_first(const test_world *world, const char *query, const char *first, size_t count)
@@ -58,60 +39,52 @@ static void make_folder(const test_world *world, const char *name)
     free(path);
 }
 
-static void five_pictures(const test_world *world)
-{
-    const char *names[] = {"a.jpg", "b.png", "c.webp", "d.jpg", "e.jpg"};
-    const test_kind kinds[] = {TEST_JPEG_420, TEST_PNG, TEST_WEBP, TEST_JPEG_PROGRESSIVE, TEST_JPEG_444};
-    for (unsigned i = 0; i < 5; i++)
-        test_world_picture(world, names[i], kinds[i], i + 1);
-}
-
 static void test_index_then_search(void **state)
 {
     const test_world *world = *state;
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
+    test_world_five_pictures(world);
+    test_world_expect_report(world, 5, 0, 0, 0, 0);
     char *query = test_path(world->folder, "query.jpg"); /* the scene of b.png, saved another way */
     test_picture_write(query, TEST_JPEG_420, 160, 120, 2);
     expect_first(world, query, "b.png", 5);
-    expect_report(world, 0, 5, 0, 0, 0);
-    expect_no_fault(world);
+    test_world_expect_report(world, 0, 5, 0, 0, 0);
+    test_world_expect_no_fault(world);
     free(query);
 }
 
 static void test_changed_moved_copied_removed(void **state)
 {
     const test_world *world = *state;
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
+    test_world_five_pictures(world);
+    test_world_expect_report(world, 5, 0, 0, 0, 0);
 
     make_folder(world, "sub");
     rename_picture(world, "a.jpg", "sub/renamed.jpg");
-    expect_report(world, 0, 4, 1, 0, 0);
+    test_world_expect_report(world, 0, 4, 1, 0, 0);
 
     test_world_picture(world, "b.png", TEST_PNG, 77); /* other content, same name */
     test_world_picture(world, "copy.jpg", TEST_JPEG_444, 5);
     remove_picture(world, "c.webp");
-    expect_report(world, 2, 3, 0, 1, 0);
+    test_world_expect_report(world, 2, 3, 0, 1, 0);
 
     char *query = test_path(world->folder, "query.png");
     test_picture_write(query, TEST_PNG, 160, 120, 77);
     expect_first(world, query, "b.png", 5);
     test_picture_write(query, TEST_PNG, 160, 120, 1);
     expect_first(world, query, "sub/renamed.jpg", 5);
-    expect_no_fault(world);
+    test_world_expect_no_fault(world);
     free(query);
 }
 
 static void test_a_moved_picture_keeps_its_id(void **state)
 {
     const test_world *world = *state;
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
+    test_world_five_pictures(world);
+    test_world_expect_report(world, 5, 0, 0, 0, 0);
     char *old = test_world_path(world, "a.jpg"), *new = test_world_path(world, "z.jpg");
     test_run before = test_world_expect(world, 0, "search", "--json", "-n1", old, NULL);
     assert_int_equal(rename(old, new), 0);
-    expect_report(world, 0, 4, 1, 0, 0);
+    test_world_expect_report(world, 0, 4, 1, 0, 0);
     test_run after = test_world_expect(world, 0, "search", "--json", "-n1", new, NULL);
     json_t *a = test_json_lines(&before.out), *b = test_json_lines(&after.out);
     assert_int_equal(test_json_integer(json_array_get(a, 0), "id"), test_json_integer(json_array_get(b, 0), "id"));
@@ -126,19 +99,19 @@ static void test_two_same_files_that_move_at_once(void **state)
     test_world_picture(world, "1.jpg", TEST_JPEG_420, 9);
     test_world_picture(world, "2.jpg", TEST_JPEG_420, 9);
     test_world_picture(world, "3.jpg", TEST_JPEG_420, 9);
-    expect_report(world, 3, 0, 0, 0, 0);
+    test_world_expect_report(world, 3, 0, 0, 0, 0);
     rename_picture(world, "1.jpg", "x.jpg");
     rename_picture(world, "2.jpg", "y.jpg");
     test_world_picture(world, "4.jpg", TEST_JPEG_420, 9); /* a copy beside them: not moved, for only two are gone */
-    expect_report(world, 1, 1, 2, 0, 0);
-    expect_no_fault(world);
+    test_world_expect_report(world, 1, 1, 2, 0, 0);
+    test_world_expect_no_fault(world);
 }
 
 static void test_an_absent_folder_loses_nothing(void **state)
 {
     const test_world *world = *state;
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
+    test_world_five_pictures(world);
+    test_world_expect_report(world, 5, 0, 0, 0, 0);
     char *away = test_path(world->folder, "unmounted");
     assert_int_equal(rename(world->pictures, away), 0);
     test_run run = test_world_expect(world, 0, "index", "--json", NULL);
@@ -148,7 +121,7 @@ static void test_an_absent_folder_loses_nothing(void **state)
     json_decref(lines);
     test_run_free(&run);
     assert_int_equal(rename(away, world->pictures), 0);
-    expect_report(world, 0, 5, 0, 0, 0);
+    test_world_expect_report(world, 0, 5, 0, 0, 0);
     free(away);
 }
 
@@ -156,9 +129,9 @@ static void test_an_emptied_folder_is_empty(void **state)
 {
     const test_world *world = *state;
     test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
-    expect_report(world, 1, 0, 0, 0, 0);
+    test_world_expect_report(world, 1, 0, 0, 0, 0);
     remove_picture(world, "a.jpg");
-    expect_report(world, 0, 0, 0, 1, 0);
+    test_world_expect_report(world, 0, 0, 0, 1, 0);
     test_run run = test_world_expect(world, 2, "search", "id:1", NULL);
     test_run_free(&run);
 }
@@ -170,12 +143,12 @@ static void test_a_folder_that_cannot_be_read_loses_nothing(void **state)
     test_world_picture(world, "closed/a.jpg", TEST_JPEG_420, 1);
     test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
     test_world_as_nobody(*state); /* for root reads every folder */
-    expect_report(world, 2, 0, 0, 0, 0);
+    test_world_expect_report(world, 2, 0, 0, 0, 0);
     char *closed = test_world_path(world, "closed");
     assert_int_equal(chmod(closed, 0), 0);
-    expect_report(world, 0, 1, 0, 0, 0);
+    test_world_expect_report(world, 0, 1, 0, 0, 0);
     assert_int_equal(chmod(closed, 0755), 0);
-    expect_report(world, 0, 2, 0, 0, 0);
+    test_world_expect_report(world, 0, 2, 0, 0, 0);
     free(closed);
 }
 
@@ -203,18 +176,18 @@ static void test_forgotten_stays_out_until_named(void **state)
     test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
     test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
     test_world_picture(world, "sub/c.jpg", TEST_JPEG_420, 3);
-    expect_report(world, 3, 0, 0, 0, 0);
+    test_world_expect_report(world, 3, 0, 0, 0, 0);
 
     char *sub = test_world_path(world, "sub"), *b = test_world_path(world, "b.jpg");
     test_run run = test_world_expect(world, 0, "forget", sub, b, NULL);
     test_run_free(&run);
-    expect_report(world, 0, 1, 0, 0, 0); /* naming the folder above does not name them */
+    test_world_expect_report(world, 0, 1, 0, 0, 0); /* naming the folder above does not name them */
     run = test_world_expect(world, 0, "index", sub, NULL);
     test_run_free(&run);
-    expect_report(world, 0, 2, 0, 0, 0);
+    test_world_expect_report(world, 0, 2, 0, 0, 0);
     run = test_world_expect(world, 0, "index", b, NULL);
     test_run_free(&run);
-    expect_report(world, 0, 3, 0, 0, 0);
+    test_world_expect_report(world, 0, 3, 0, 0, 0);
 
     char *beside = files_beside(world), *map = test_path(beside, "words-0123abcd.map");
     test_write(map, "fitted on these", 15);
@@ -228,230 +201,9 @@ static void test_forgotten_stays_out_until_named(void **state)
     run = test_world_expect(world, 2, "search", b, NULL);
     assert_non_null(strstr(run.err.data, "nothing is indexed yet"));
     test_run_free(&run);
-    expect_report(world, 3, 0, 0, 0, 0);
-    expect_no_fault(world);
+    test_world_expect_report(world, 3, 0, 0, 0, 0);
+    test_world_expect_no_fault(world);
     free(sub), free(b);
-}
-
-static void test_several_models_in_one_library(void **state)
-{
-    const test_world *world = *state;
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
-    test_run run = test_world_expect(world, 0, "index", "--json", "--model", "efficientnet-lite0@64", "--model",
-                                     "efficientnet-lite0@squash", NULL);
-    json_t *lines = test_json_lines(&run.out);
-    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 5);
-    json_decref(lines);
-    test_run_free(&run);
-    test_world_picture(world, "f.jpg", TEST_JPEG_420, 6); /* a run without --model serves all three */
-    expect_report(world, 1, 5, 0, 0, 0);
-    run = test_world_expect(world, 0, "status", "--json", NULL);
-    lines = test_json_lines(&run.out);
-    const json_t *models = json_object_get(json_array_get(lines, 0), "models");
-    assert_int_equal(json_array_size(models), 3);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(test_json_integer(json_array_get(models, i), "vectors"), 6);
-    json_decref(lines);
-    test_run_free(&run);
-    char *query = test_world_path(world, "c.webp");
-    run = test_world_expect(world, 0, "search", "--model", "efficientnet-lite0@64", "--paths", "-n1", query, NULL);
-    assert_memory_equal(run.out.data, query, strlen(query));
-    test_run_free(&run);
-    run = test_world_expect(world, 2, "search", "--model", "efficientnet-lite0@pad", query, NULL);
-    assert_non_null(strstr(run.err.data, "not indexed with efficientnet-lite0@pad"));
-    test_run_free(&run);
-    run = test_world_expect(world, 0, "forget", "--model", "efficientnet-lite0@64", NULL);
-    test_run_free(&run);
-    run = test_world_expect(world, 2, "search", "--model", "efficientnet-lite0@64", query, NULL);
-    test_run_free(&run);
-    expect_no_fault(world);
-    free(query);
-}
-
-/* The vectors that MODEL has, and whether it is told to be here. */
-static void expect_model(const test_world *world, const char *name, long vectors, bool present)
-{
-    test_run run = test_world_expect(world, 0, "status", "--json", NULL);
-    json_t *lines = test_json_lines(&run.out);
-    const json_t *model = NULL, *models = json_object_get(json_array_get(lines, 0), "models");
-    for (size_t i = 0; i < json_array_size(models) && !model; i++)
-        if (strcmp(json_string_value(json_object_get(json_array_get(models, i), "model")), name) == 0)
-            model = json_array_get(models, i);
-    assert_non_null(model);
-    assert_int_equal(test_json_integer(model, "vectors"), vectors);
-    assert_int_equal(json_is_true(json_object_get(model, "present")), present);
-    json_decref(lines);
-    test_run_free(&run);
-}
-
-/* The others go on without it; once it is back, it has what came meanwhile. */
-static void test_a_model_that_is_away_stops_no_other(void **state)
-{
-    const test_world *world = *state;
-    char *folder = test_path(world->models, "efficientnet-lite0"), *away = test_path(world->folder, "away");
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
-    test_run run = test_world_expect(world, 0, "index", "--model", "colour", NULL);
-    test_run_free(&run);
-    assert_int_equal(rename(folder, away), 0);
-    test_world_picture(world, "f.jpg", TEST_JPEG_420, 6);
-    run = test_world_expect(world, 0, "index", NULL);
-    const char *note = strstr(run.err.data, "efficientnet-lite0: this model is not here");
-    assert_non_null(note);
-    assert_non_null(strstr(note, "memelens pull"));
-    assert_non_null(strstr(note, "memelens forget --model"));
-    assert_null(strstr(note + 1, "efficientnet-lite0"));
-    test_run_free(&run);
-    expect_model(world, "colour", 6, true);
-    expect_model(world, "efficientnet-lite0", 5, false);
-    run = test_world_expect(world, 0, "status", NULL);
-    assert_non_null(strstr(run.out.data, "(not there now)"));
-    test_run_free(&run);
-    run = test_world_expect(world, 2, "index", "--model", "efficientnet-lite0", NULL); /* who names it means it */
-    assert_non_null(strstr(run.err.data, "memelens pull efficientnet-lite0"));
-    test_run_free(&run);
-    expect_report(world, 0, 6, 0, 0, 0);
-    assert_int_equal(rename(away, folder), 0);
-    expect_report(world, 1, 5, 0, 0, 0);
-    expect_model(world, "colour", 6, true);
-    expect_model(world, "efficientnet-lite0", 6, true);
-    expect_no_fault(world);
-
-    /* One that is here and does not open is an error. */
-    char *config = test_path(folder, "config.json");
-    test_write(config, "{", 1);
-    run = test_world_expect(world, 2, "index", NULL);
-    assert_non_null(strstr(run.err.data, config));
-    test_run_free(&run);
-    /* And where no other is left, there is nothing to be done. */
-    assert_int_equal(rename(folder, away), 0);
-    run = test_world_expect(world, 0, "forget", "--model", "colour", NULL);
-    test_run_free(&run);
-    run = test_world_expect(world, 2, "index", NULL);
-    assert_non_null(strstr(run.err.data, "memelens pull efficientnet-lite0"));
-    assert_null(strstr(run.err.data, "goes on without it"));
-    test_run_free(&run);
-    free(config), free(folder), free(away);
-}
-
-/* What a search by MODEL finds like the picture at QUERY, best first, must be COUNT pictures, and FIRST (NULL: any) the first of them. The id of that. */
-static long expect_with_model(const test_world *world, const char *model, const char *query, const char *first, size_t count)
-{
-    test_run run = test_world_expect(world, 0, "search", "--model", model, "--json", query, NULL);
-    json_t *lines = test_json_lines(&run.out);
-    assert_int_equal(json_array_size(lines), count);
-    if (first)
-        assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 0), "path")), first);
-    const long id = test_json_integer(json_array_get(lines, 0), "id");
-    json_decref(lines);
-    test_run_free(&run);
-    return id;
-}
-
-/* What a further model cannot have, the others keep. */
-static void test_a_model_that_cannot_take_a_picture(void **state)
-{
-    const test_world *world = *state;
-    char *large = test_world_path(world, "large.jpg"), *small = test_world_path(world, "small.jpg");
-    test_picture_write(large, TEST_JPEG_420, 1200, 1000, 3);
-    test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
-    test_run run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
-    test_run_free(&run);
-    long id = 0;
-    for (int i = 0; i < 2; i++) { /* and the next run tries again */
-        run = test_world_expect(world, 0, "index", "--model", "colour@crop", "--max-megapixels", "1", NULL);
-        assert_non_null(strstr(run.err.data, "large.jpg"));
-        test_run_free(&run);
-        id = expect_with_model(world, "colour", large, large, 2);
-    }
-    /* So they do where it has another name, where it is copied, and where it takes the place of another picture. */
-    char *moved = test_world_path(world, "moved.jpg");
-    assert_int_equal(rename(large, moved), 0);
-    for (int i = 0; i < 3; i++) {
-        if (i > 0)
-            test_picture_write(i == 1 ? large : small, TEST_JPEG_420, 1200, 1000, 3);
-        run = test_world_expect(world, 0, "index", "--json", "--max-megapixels", "1", NULL);
-        assert_non_null(strstr(run.err.data, i == 0 ? "moved.jpg" : i == 1 ? "large.jpg" : "small.jpg"));
-        json_t *lines = test_json_lines(&run.out);
-        assert_int_equal(test_json_integer(json_array_get(lines, 0), "moved"), i == 0);
-        assert_int_equal(test_json_integer(json_array_get(lines, 0), "failed"), i + 1);
-        assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 0);
-        json_decref(lines);
-        test_run_free(&run);
-        const long found = expect_with_model(world, "colour", moved, i < 2 ? moved : NULL, i == 0 ? 2 : 3);
-        assert_true(i == 2 || found == id); /* in the end all are the same */
-    }
-    run = test_world_expect(world, 0, "index", "--json", NULL);
-    json_t *lines = test_json_lines(&run.out);
-    assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), 3);
-    assert_int_equal(test_json_integer(json_array_get(lines, 0), "failed"), 0);
-    json_decref(lines);
-    test_run_free(&run);
-    expect_with_model(world, "colour@crop", moved, NULL, 3);
-    expect_no_fault(world);
-    free(large), free(small), free(moved);
-}
-
-/* A picture that is too wide for a model that crops from so large a side. The path; the caller frees. */
-static const char narrow_config[] = TEST_MODEL_CONFIG("tf_efficientnet_lite0", ",\"crop_pct\":0.015");
-static char *strip_picture(const test_world *world)
-{
-    enum { WIDE = 600000 }; /* pixels: resized to a side of 4066, it would be more than 2^31 wide */
-    char *strip = test_world_path(world, "strip.ppm");
-    lens_buffer bytes = {0};
-    assert_int_equal(lens_buffer_print(&bytes, "P6\n%d 1\n255\n", (int)WIDE), 0);
-    for (int i = 0; i < 3 * WIDE; i++)
-        assert_int_equal(lens_buffer_append(&bytes, &(char){(char)(i / 9000)}, 1), 0);
-    test_write(strip, bytes.data, bytes.size);
-    lens_buffer_free(&bytes);
-    return strip;
-}
-
-/* What failed for the first model is tried with a further one. */
-static void test_a_model_that_can_take_what_failed(void **state)
-{
-    const test_world *world = *state;
-    char *narrow = test_model_new(narrow_config, 1, NULL), *small = test_world_path(world, "small.jpg"), *strip = strip_picture(world);
-    test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
-    test_run run = test_world_expect(world, 0, "index", "--model", narrow, world->pictures, NULL);
-    test_run_free(&run);
-    assert_int_equal(test_world_status(world, "failed"), 1);
-    for (int i = 0; i < 2; i++) {
-        run = test_world_expect(world, 0, "index", "--model", "colour", NULL);
-        test_run_free(&run);
-        assert_int_equal(test_world_status(world, "failed"), 0);
-        expect_with_model(world, "colour", strip, strip, 2);
-        expect_with_model(world, narrow, small, small, 1);
-    }
-    expect_no_fault(world);
-    test_folder_remove(narrow);
-    free(small), free(strip);
-}
-
-/* Nor does it matter in which order they came: of a picture that is new to all, each has what it can. */
-static void test_models_that_cannot_take_new_pictures(void **state)
-{
-    const test_world *world = *state;
-    char *narrow = test_model_new(narrow_config, 1, NULL), *never = test_model_new(narrow_config, 2, &(test_faults){.zero = "bn2."});
-    char *small = test_world_path(world, "small.jpg"), *strip = strip_picture(world);
-    test_world_picture(world, "small.jpg", TEST_JPEG_420, 4);
-    for (int i = 0; i < 2; i++) { /* and the next run tries again */
-        test_run run = test_world_expect(world, 0, "index", "--json", "--model", never, "--model", "colour", "--model", narrow, world->pictures, NULL);
-        json_t *lines = test_json_lines(&run.out);
-        assert_int_equal(test_json_integer(json_array_get(lines, 0), "indexed"), i == 0 ? 2 : 0); /* by one model at least */
-        assert_int_equal(test_json_integer(json_array_get(lines, 0), "failed"), 2);
-        json_decref(lines);
-        assert_non_null(strstr(run.err.data, "strip.ppm"));
-        assert_non_null(strstr(run.err.data, "zero or not finite"));
-        test_run_free(&run);
-        assert_int_equal(test_world_status(world, "failed"), 0);
-        expect_with_model(world, "colour", strip, strip, 2);
-        expect_with_model(world, narrow, small, small, 1);
-    }
-    expect_no_fault(world);
-    test_folder_remove(narrow), test_folder_remove(never);
-    free(small), free(strip);
 }
 
 static void test_search_in_indexes_first(void **state)
@@ -610,11 +362,11 @@ static void test_a_copy_leaves_what_is_known_of_the_content(void **state)
 {
     const test_world *world = *state;
     test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
-    expect_report(world, 1, 0, 0, 0, 0);
+    test_world_expect_report(world, 1, 0, 0, 0, 0);
     test_world_picture(world, "b.jpg", TEST_JPEG_420, 1);
-    expect_report(world, 1, 1, 0, 0, 0);
+    test_world_expect_report(world, 1, 1, 0, 0, 0);
     rename_picture(world, "b.jpg", "c.jpg");
-    expect_report(world, 0, 1, 1, 0, 0);
+    test_world_expect_report(world, 0, 1, 1, 0, 0);
     long width, height;
     size_of(world, "a.jpg", &width, &height);
     assert_int_equal(width, 160);
@@ -630,11 +382,11 @@ static void test_a_passing_failure_costs_nothing(void **state)
     test_picture_write(target, TEST_JPEG_420, 160, 120, 1);
     assert_int_equal(symlink(target, link), 0);
     test_world_picture(world, "b.jpg", TEST_JPEG_420, 2);
-    expect_report(world, 2, 0, 0, 0, 0);
+    test_world_expect_report(world, 2, 0, 0, 0, 0);
     assert_int_equal(rename(disk, away), 0); /* what the link leads to is absent now */
-    expect_report(world, 0, 1, 0, 0, 1);
+    test_world_expect_report(world, 0, 1, 0, 0, 1);
     assert_int_equal(rename(away, disk), 0);
-    expect_report(world, 0, 2, 0, 0, 0);
+    test_world_expect_report(world, 0, 2, 0, 0, 0);
     free(disk), free(away), free(target), free(link);
 }
 
@@ -681,8 +433,8 @@ static void test_patterns_are_relative_to_the_folder_they_were_given_for(void **
 static void test_a_mistake_leaves_nothing_behind(void **state)
 {
     const test_world *world = *state;
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
+    test_world_five_pictures(world);
+    test_world_expect_report(world, 5, 0, 0, 0, 0);
     test_run run = test_world_expect(world, 2, "index", "--model", "efficientnet-lite0@64", "/no/such/folder", NULL);
     test_run_free(&run);
     run = test_world_expect(world, 2, "index", "", NULL);
@@ -704,14 +456,14 @@ static void test_a_mistake_leaves_nothing_behind(void **state)
     assert_int_equal(json_array_size(json_object_get(json_array_get(lines, 0), "forgotten")), 0);
     json_decref(lines);
     test_run_free(&run);
-    expect_report(world, 0, 5, 0, 0, 0);
+    test_world_expect_report(world, 0, 5, 0, 0, 0);
 }
 
 static void test_other_weights_are_an_error_not_a_wrong_answer(void **state)
 {
     const test_world *world = *state;
-    five_pictures(world);
-    expect_report(world, 5, 0, 0, 0, 0);
+    test_world_five_pictures(world);
+    test_world_expect_report(world, 5, 0, 0, 0, 0);
     char *config = test_path(world->models, "efficientnet-lite0/config.json");
     lens_buffer text = test_read(config);
     char *at = strstr(text.data, "\"crop_pct\": 1");
@@ -742,11 +494,6 @@ int main(void)
         WORLD_TEST(test_an_emptied_folder_is_empty),
         WORLD_TEST(test_a_folder_that_cannot_be_read_loses_nothing),
         WORLD_TEST(test_forgotten_stays_out_until_named),
-        WORLD_TEST(test_several_models_in_one_library),
-        WORLD_TEST(test_a_model_that_is_away_stops_no_other),
-        WORLD_TEST(test_a_model_that_cannot_take_a_picture),
-        WORLD_TEST(test_a_model_that_can_take_what_failed),
-        WORLD_TEST(test_models_that_cannot_take_new_pictures),
         WORLD_TEST(test_search_in_indexes_first),
         WORLD_TEST(test_exclusions_are_kept),
         WORLD_TEST(test_options_for_what_lies_below_a_root),

@@ -224,3 +224,29 @@ test_world *test_world_of_scenes(unsigned count)
     test_run_free(&run);
     return world;
 }
+
+void test_world_expect_report(const test_world *world, long indexed, long unchanged, long moved, long removed, long failed)
+{
+    json_t *report = test_world_index(world);
+    assert_int_equal(test_json_integer(report, "indexed"), indexed);
+    assert_int_equal(test_json_integer(report, "unchanged"), unchanged);
+    assert_int_equal(test_json_integer(report, "moved"), moved);
+    assert_int_equal(test_json_integer(report, "removed"), removed);
+    assert_int_equal(test_json_integer(report, "failed"), failed);
+    json_decref(report);
+}
+
+void test_world_expect_no_fault(const test_world *world)
+{
+    test_run run = test_world_expect(world, 0, "check", NULL);
+    assert_int_equal(run.out.size, 0);
+    test_run_free(&run);
+}
+
+void test_world_five_pictures(const test_world *world)
+{
+    const char *names[] = {"a.jpg", "b.png", "c.webp", "d.jpg", "e.jpg"};
+    const test_kind kinds[] = {TEST_JPEG_420, TEST_PNG, TEST_WEBP, TEST_JPEG_PROGRESSIVE, TEST_JPEG_444};
+    for (unsigned i = 0; i < 5; i++)
+        test_world_picture(world, names[i], kinds[i], i + 1);
+}

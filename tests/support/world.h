@@ -65,4 +65,11 @@ json_t *test_json_lines(const lens_buffer *text);
 /* The paths that a search for the picture at QUERY finds, best first, as a JSON array of strings. The caller frees. */
 json_t *test_world_search(const test_world *world, const char *query);
 
+/* Indexes the pictures and compares the report with what is expected; expects `check` to find nothing. */
+void test_world_expect_report(const test_world *world, long indexed, long unchanged, long moved, long removed, long failed);
+void test_world_expect_no_fault(const test_world *world);
+
+/* Writes a.jpg, b.png, c.webp, d.jpg and e.jpg. */
+void test_world_five_pictures(const test_world *world);
+
 #endif
