@@ -187,10 +187,10 @@ static int read_sidecar(reader *self, const lens_sidecar *sidecar, const lens_st
         return known ? keep_heard(self, sidecar, known, known->mtime_ns == -1 && known->size == sidecar->size, err) : 0;
     const lens_caption_visitor visitor = {hear_sidecar, NULL, self};
     lens_error why = {0};
-    int out = leads_out(self->importer->run, sidecar, picture, &why), result = out < 0 ? -1 : 0;
+    int out = sidecar->link ? leads_out(self->importer->run, sidecar, picture, &why) : 0, result = out < 0 ? -1 : 0;
     if (out == 0) {
         result = lens_captions_beside(sidecar->path, picture, &visitor, &why);
-        if (result == 0) /* whoever can put a link here may have done so just then */
+        if (result == 0) /* whoever can put a link here may have done so since the walk, or just then */
             out = leads_out(self->importer->run, sidecar, picture, &why);
         result = out < 0 ? -1 : result;
     }

@@ -90,8 +90,8 @@ static int choose_model(lens_exchange *exchange, bool words, char **name)
     lens_query_free(&query);
     if (named != 1)
         return lens_answer_failure(exchange, &error);
-    if (!lens_asked_model_may_be(exchange, wanted))
-        return lens_answer_error(exchange, 400, "bad_request", "model wants the name of a model");
+    if (lens_asked_model(exchange, wanted) != 0)
+        return -1;
     *name = lens_library_model_name(exchange->library, wanted, words, &error);
     if (*name)
         return 0;

@@ -123,8 +123,8 @@ void lens_api_status(lens_exchange *exchange)
     lens_status_free(status);
 }
 
-/* What an index run is to be given for *PATH, which the caller frees and which may be exchanged: a folder of the library may be brought in, and what lies below one
- * that was named for it, unless the owner left it out. Who names a path to an index run means it, so that what is hidden, excluded or forgotten would come in.
+/* Whether *PATH_OF may be brought in, which is the caller's and is exchanged where the run is to be given another: a folder of the library may, and what lies below
+ * one that was named for it, unless the owner left it out. Who names a path to an index run means it, so that what is hidden, excluded or forgotten would come in.
  * What becomes a root is named by where it is once links are followed: one of them could lead elsewhere in later runs. Where paths are not told, a guess at a
  * folder of the library is none that is answered. False with LENS_E_SILENT in ERR: its disk gives no answer; as with what else keeps that from being told. */
 static bool may_index(lens_exchange *exchange, char **path_of, lens_error *err)

@@ -119,19 +119,20 @@ int lens_asked_term(lens_exchange *exchange, lens_asked *asked, lens_term *term)
     return 0;
 }
 
-bool lens_asked_model_may_be(const lens_exchange *exchange, const char *model)
+int lens_asked_model(lens_exchange *exchange, const char *model)
 {
-    return !model || *model != '/' || exchange->server->show_paths;
+    const bool may_be = !model || *model != '/' || exchange->server->show_paths;
+    return may_be ? 0 : lens_answer_error(exchange, 400, "bad_request", "model wants the name of a model");
 }
 
 lens_results *lens_asking(lens_exchange *exchange, lens_query *query, lens_error *err)
 {
     lens_term terms[LENS_QUERY_TERMS];
+    if (lens_asked_model(exchange, query->model) != 0) /* before a picture is fetched */
+        return NULL;
     for (size_t i = 0; i < query->count; i++)
         if (lens_asked_term(exchange, &query->terms[i], &terms[i]) != 0)
             return NULL;
-    if (!lens_asked_model_may_be(exchange, query->model))
-        return lens_answer_error(exchange, 400, "bad_request", "model wants the name of a model"), NULL;
     query->options.max_pixels = exchange->server->options.max_pixels;
     lens_results *results = lens_search(exchange->library, terms, query->count, &query->options, err);
     /* A library or a model that is not there is no fault of the address: what is missing is what could answer. */

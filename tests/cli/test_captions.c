@@ -32,7 +32,7 @@ static void test_a_table(void **state)
     texts_world_index(world, 1, NULL);
     texts_world_expect(world, "copy.png", "copied");
     /* When the file is gone, what it said stays, as on a disk that is not there; one that no longer says it takes it away. */
-    texts_world_remove(world, "captions.tsv");
+    test_world_remove(world, "captions.tsv");
     texts_world_index(world, 0, NULL);
     texts_world_expect(world, "copy.png", "copied");
     texts_world_write(world, "captions.tsv", "file\tcaption\nnobody.png\tnobody\na.png\tone\n");
@@ -105,7 +105,7 @@ static void test_files_are_listed_and_forgotten(void **state)
     texts_world_write(world, "sub/c.png.txt", "beside it");
     char *one = test_world_path(world, "one.tsv"), *two = test_world_path(world, "two.tsv"), *beside = test_world_path(world, "sub/c.png.txt");
     texts_world_index(world, 4, "--captions", one, "--captions", two, NULL);
-    texts_world_remove(world, "two.tsv");
+    test_world_remove(world, "two.tsv");
     test_run run = test_world_expect(world, 0, "status", NULL);
     lens_buffer expected = {0};
     lens_buffer_print(&expected, "captions  %s\n          %s  (not there now)\n", one, two);
@@ -182,7 +182,7 @@ static void test_templates(void **state)
     assert_non_null(strstr(run.err.data, "pictures that are not in the library"));
     test_run_free(&run);
     texts_world_expect(world, "b.jpg", "one does not simply walk into mordor");
-    texts_world_remove(world, "memes.json");
+    test_world_remove(world, "memes.json");
     texts_world_write(world, "memes.json", "\x89PNG\r\n\x1a\n"); /* overwritten: what it said stays, and the run says so */
     run = test_world_expect(world, 0, "index", "--model", "colour", world->pictures, NULL);
     assert_non_null(strstr(run.err.data, "memes.json"));
@@ -209,7 +209,7 @@ static void test_names_that_are_not_clear(void **state)
     texts_world_expect(world, "c.png", "four");
     texts_world_expect(world, "", "one");
     /* When one of them goes, the other is meant. */
-    texts_world_remove(world, "sub/a.png");
+    test_world_remove(world, "sub/a.png");
     texts_world_index(world, 1, NULL);
     texts_world_expect(world, "a.png", "one");
     texts_world_expect(world, "", "three"); /* which was of a picture in another folder */
@@ -256,12 +256,12 @@ static void test_a_picture_that_is_gone_is_no_other(void **state)
     char *one = test_world_path(world, "one/captions.csv"), *two = test_world_path(world, "two/captions.json"), *folder = test_world_path(world, "one");
     texts_world_index(world, 5, "--captions", one, "--captions", two, NULL);
     texts_world_captions(world, "two/1.png", "two 1");
-    texts_world_remove(world, "two/3.png");
+    test_world_remove(world, "two/3.png");
     texts_world_index(world, 0, NULL);
     texts_world_captions(world, "one/3.png", "one 3");
     /* Moved out of the folder of its table, also while others go. */
-    texts_world_move(world, "one/3.png", "sub/3.png");
-    texts_world_remove(world, "one/2.png");
+    test_world_move(world, "one/3.png", "sub/3.png");
+    test_world_remove(world, "one/2.png");
     texts_world_index(world, 0, NULL);
     texts_world_captions(world, "sub/3.png", "one 3");
     test_world_picture(world, "one/2.png", TEST_PNG, 102);
@@ -291,7 +291,7 @@ static void test_what_two_tables_say_of_their_own(void **state)
     texts_world_write(world, "two/captions.tsv", "1.png\tmeme\n2.png\ttwo 2\n");
     char *one = test_world_path(world, "one/captions.tsv"), *two = test_world_path(world, "two/captions.tsv");
     texts_world_index(world, 4, "--captions", one, "--captions", two, NULL);
-    texts_world_remove(world, "one/1.png");
+    test_world_remove(world, "one/1.png");
     texts_world_index(world, 0, NULL);
     texts_world_write(world, "two/captions.tsv", "1.png\tsomething else\n2.png\ttwo 2\n");
     texts_world_index(world, 1, NULL);
@@ -322,12 +322,12 @@ static void test_a_table_of_folders_that_are_called_the_same(void **state)
     texts_world_write(world, "both.tsv", "p/img/1.png\tfirst\nq/img/1.png\tsecond\np/img/2.png\tthird\nq/img/2.png\tfourth\n");
     texts_world_index(world, 6, "--captions", path, "--captions", relative, NULL);
     texts_world_captions(world, "p/img/2.png", "from elsewhere|p 2|third"); /* who keeps one table on two machines */
-    texts_world_move(world, "p/img", "r/img"); /* all at once */
+    test_world_move(world, "p/img", "r/img"); /* all at once */
     texts_world_index(world, 0, NULL);
     texts_world_captions(world, "r/img/1.png", "p 1|first");
     texts_world_captions(world, "r/img/2.png", "from elsewhere|p 2|third");
     texts_world_captions(world, "q/img/1.png", "q 1|second");
-    texts_world_remove(world, "r/img/1.png");
+    test_world_remove(world, "r/img/1.png");
     texts_world_index(world, 0, NULL);
     texts_world_captions(world, "q/img/1.png", "q 1|second");
     test_run run = test_world_expect(world, 0, "check", NULL);

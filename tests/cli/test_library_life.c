@@ -18,20 +18,6 @@ static void expect_first(const test_world *world, const char *query, const char 
     free(path);
 }
 
-static void rename_picture(const test_world *world, const char *from, const char *to)
-{
-    char *old = test_world_path(world, from), *new = test_world_path(world, to);
-    assert_int_equal(rename(old, new), 0);
-    free(old), free(new);
-}
-
-static void remove_picture(const test_world *world, const char *name)
-{
-    char *path = test_world_path(world, name);
-    assert_int_equal(unlink(path), 0);
-    free(path);
-}
-
 static void make_folder(const test_world *world, const char *name)
 {
     char *path = test_world_path(world, name);
@@ -59,12 +45,12 @@ static void test_changed_moved_copied_removed(void **state)
     test_world_expect_report(world, 5, 0, 0, 0, 0);
 
     make_folder(world, "sub");
-    rename_picture(world, "a.jpg", "sub/renamed.jpg");
+    test_world_move(world, "a.jpg", "sub/renamed.jpg");
     test_world_expect_report(world, 0, 4, 1, 0, 0);
 
     test_world_picture(world, "b.png", TEST_PNG, 77); /* other content, same name */
     test_world_picture(world, "copy.jpg", TEST_JPEG_444, 5);
-    remove_picture(world, "c.webp");
+    test_world_remove(world, "c.webp");
     test_world_expect_report(world, 2, 3, 0, 1, 0);
 
     char *query = test_path(world->folder, "query.png");
@@ -100,8 +86,8 @@ static void test_two_same_files_that_move_at_once(void **state)
     test_world_picture(world, "2.jpg", TEST_JPEG_420, 9);
     test_world_picture(world, "3.jpg", TEST_JPEG_420, 9);
     test_world_expect_report(world, 3, 0, 0, 0, 0);
-    rename_picture(world, "1.jpg", "x.jpg");
-    rename_picture(world, "2.jpg", "y.jpg");
+    test_world_move(world, "1.jpg", "x.jpg");
+    test_world_move(world, "2.jpg", "y.jpg");
     test_world_picture(world, "4.jpg", TEST_JPEG_420, 9); /* a copy beside them: not moved, for only two are gone */
     test_world_expect_report(world, 1, 1, 2, 0, 0);
     test_world_expect_no_fault(world);
@@ -130,7 +116,7 @@ static void test_an_emptied_folder_is_empty(void **state)
     const test_world *world = *state;
     test_world_picture(world, "a.jpg", TEST_JPEG_420, 1);
     test_world_expect_report(world, 1, 0, 0, 0, 0);
-    remove_picture(world, "a.jpg");
+    test_world_remove(world, "a.jpg");
     test_world_expect_report(world, 0, 0, 0, 1, 0);
     test_run run = test_world_expect(world, 2, "search", "id:1", NULL);
     test_run_free(&run);
@@ -365,7 +351,7 @@ static void test_a_copy_leaves_what_is_known_of_the_content(void **state)
     test_world_expect_report(world, 1, 0, 0, 0, 0);
     test_world_picture(world, "b.jpg", TEST_JPEG_420, 1);
     test_world_expect_report(world, 1, 1, 0, 0, 0);
-    rename_picture(world, "b.jpg", "c.jpg");
+    test_world_move(world, "b.jpg", "c.jpg");
     test_world_expect_report(world, 0, 1, 1, 0, 0);
     long width, height;
     size_of(world, "a.jpg", &width, &height);
@@ -398,7 +384,7 @@ static void test_a_named_file_that_was_removed_is_gone(void **state)
     char *a = test_world_path(world, "a.jpg"), *b = test_world_path(world, "b.jpg");
     test_run run = test_world_expect(world, 0, "index", a, b, NULL);
     test_run_free(&run);
-    remove_picture(world, "a.jpg");
+    test_world_remove(world, "a.jpg");
     run = test_world_expect(world, 0, "index", "--json", NULL);
     json_t *lines = test_json_lines(&run.out);
     assert_int_equal(test_json_integer(json_array_get(lines, 0), "removed"), 1);

@@ -39,7 +39,7 @@ static void test_files_beside_pictures(void **state)
     texts_world_expect(world, "", "elsewhere");
     texts_world_index(world, 0, NULL);
     texts_world_write(world, "a.png.txt", "changed now");
-    texts_world_remove(world, "b.txt");
+    test_world_remove(world, "b.txt");
     texts_world_index(world, 2, NULL);
     texts_world_expect(world, "a.png", "changed");
     texts_world_expect(world, "", "beside");
@@ -77,7 +77,7 @@ static void test_a_file_that_lost_its_picture(void **state)
     texts_world_write(world, "a.txt", "beside it");
     texts_world_write(world, "b.txt", "the neighbour");
     texts_world_index(world, 2, NULL);
-    texts_world_move(world, "a.png", "renamed.png");
+    test_world_move(world, "a.png", "renamed.png");
     texts_world_index(world, 0, NULL);
     texts_world_index(world, 0, NULL);
     texts_world_captions(world, "renamed.png", "beside it");
@@ -85,10 +85,10 @@ static void test_a_file_that_lost_its_picture(void **state)
     texts_world_index(world, 1, NULL);
     texts_world_captions(world, "renamed.png", "");
     texts_world_index(world, 0, NULL);
-    texts_world_move(world, "renamed.png", "a.png");
+    test_world_move(world, "renamed.png", "a.png");
     texts_world_index(world, 1, NULL);
     texts_world_captions(world, "a.png", "of nothing now");
-    texts_world_move(world, "a.png", "renamed.png");
+    test_world_move(world, "a.png", "renamed.png");
     texts_world_write(world, "a.txt", "changed in the same run");
     texts_world_index(world, 1, NULL);
     texts_world_captions(world, "renamed.png", "");
@@ -125,7 +125,7 @@ static void test_a_file_beside_many_pictures(void **state)
         texts_world_expect(world, "b.jpg", "neighbour");
         texts_world_expect(world, "", "beside them all");
     }
-    texts_world_remove(world, "d.0009");
+    test_world_remove(world, "d.0009");
     texts_world_index(world, 16, NULL);
 }
 
@@ -235,7 +235,7 @@ static void test_a_link_beside_a_picture(void **state)
     assert_null(strstr(run.err.data, "a.txt")); /* it was told */
     test_run_free(&run);
     /* What a file said goes when a link takes its place, also one by which nothing seems to have changed: programs before this one read those. */
-    texts_world_remove(world, "b.txt");
+    test_world_remove(world, "b.txt");
     texts_world_write(world, "b.txt", "a file.");
     texts_world_index(world, 1, NULL);
     texts_world_captions(world, "b.jpg", "a file.");

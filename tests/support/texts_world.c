@@ -23,20 +23,6 @@ void texts_world_write(const test_world *world, const char *name, const char *te
     free(path);
 }
 
-void texts_world_remove(const test_world *world, const char *name)
-{
-    char *path = test_world_path(world, name);
-    assert_int_equal(unlink(path), 0);
-    free(path);
-}
-
-void texts_world_move(const test_world *world, const char *from, const char *to)
-{
-    char *old = test_world_path(world, from), *new = test_world_path(world, to);
-    assert_int_equal(rename(old, new), 0);
-    free(old), free(new);
-}
-
 enum { WORDS_MOST = 24 };
 
 static test_run run_list(const test_world *world, const char *const *head, va_list list)

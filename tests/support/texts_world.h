@@ -9,8 +9,6 @@ int texts_world_setup(void **state);
 
 /* Writes TEXT to NAME, below the world's pictures. */
 void texts_world_write(const test_world *world, const char *name, const char *text);
-void texts_world_remove(const test_world *world, const char *name);
-void texts_world_move(const test_world *world, const char *from, const char *to);
 
 /* Indexes the pictures with the model `colour`, and with what follows, options ended by NULL; fails the test unless CAPTIONS came, changed or went. */
 void texts_world_index(const test_world *world, long captions, ...) __attribute__((sentinel));

@@ -250,3 +250,17 @@ void test_world_five_pictures(const test_world *world)
     for (unsigned i = 0; i < 5; i++)
         test_world_picture(world, names[i], kinds[i], i + 1);
 }
+
+void test_world_remove(const test_world *world, const char *name)
+{
+    char *path = test_world_path(world, name);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+void test_world_move(const test_world *world, const char *from, const char *to)
+{
+    char *old = test_world_path(world, from), *new = test_world_path(world, to);
+    assert_int_equal(rename(old, new), 0);
+    free(old), free(new);
+}

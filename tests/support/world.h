@@ -65,6 +65,10 @@ json_t *test_json_lines(const lens_buffer *text);
 /* The paths that a search for the picture at QUERY finds, best first, as a JSON array of strings. The caller frees. */
 json_t *test_world_search(const test_world *world, const char *query);
 
+/* Removes the picture, or whatever else, at NAME below the pictures; gives it another name there. */
+void test_world_remove(const test_world *world, const char *name);
+void test_world_move(const test_world *world, const char *from, const char *to);
+
 /* Indexes the pictures and compares the report with what is expected; expects `check` to find nothing. */
 void test_world_expect_report(const test_world *world, long indexed, long unchanged, long moved, long removed, long failed);
 void test_world_expect_no_fault(const test_world *world);

@@ -34,8 +34,8 @@ export function watch({done, say}) {
     }
     failed[report.doing] = '';
     if (reading) {
-      if (report.watched && !report.read) return; // nor is one at what is to be read
-      if (report.read || !report.watched) say(report.read ? `Read ${report.read.toLocaleString('en')} pictures, ${report.with_text.toLocaleString('en')} with text in them.` : 'Every picture was read before.');
+      if (report.watched && !report.read) return; // a look that found nothing to read is nobody's business
+      say(report.read ? `Read ${report.read.toLocaleString('en')} pictures, ${report.with_text.toLocaleString('en')} with text in them.` : 'Every picture was read before.');
       return done();
     }
     const parts = ['indexed', 'moved', 'removed', 'failed'].filter(name => report[name]).map(name => `${report[name].toLocaleString('en')} ${name}`);
